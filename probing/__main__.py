@@ -1,0 +1,5 @@
+"""`python -m probing` is `probe`, for torchrun and the like."""
+
+from probing.cli import main
+
+main(prog_name="probe")

@@ -1,0 +1,371 @@
+"""Open frozen speech encoders, and get every hidden state of a batch exactly as if each utterance were alone.
+
+Ordinary padded batches are wrong for HuBERT base, DistilHuBERT and wav2vec2 base: the GroupNorm behind the first
+convolution takes its statistics over the padding too. Here they are taken over the utterance's own frames.
+
+State 0 is the transformer's input (feature projection, positional convolution and, in post-norm models, layer norm):
+what transformers gives at index 0 and what we take the paper's Figure 2 to mean by "the output of the convolutional
+encoder". State l is the output of transformer layer l. In pre-norm models (wav2vec2-large) the last state is taken
+after the encoder's final layer norm, as the model's own output is.
+
+Shape legend: B utterances · S samples at 16 kHz · T frames (50 Hz) · L states (layers + 1) · D hidden size.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import pickle
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Without this, loading a .bin checkpoint starts a thread that asks the hub for a converted copy.
+os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PretrainedConfig, Wav2Vec2FeatureExtractor
+
+from probing.audio import SAMPLE_RATE
+from probing.errors import EncoderError
+
+_transformers: Any = transformers.utils.logging  # untyped
+
+RANDOM = "@random"  # suffix: the same architecture with seeded random weights
+RANDOM_SEED = 0
+SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
+SUPPORTED = ("hubert", "wav2vec2")  # transformers' model_type
+
+# What of a configuration changes a frozen encoder's answer; part of the fingerprint.
+_DEFINING = """
+    model_type hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act layer_norm_eps
+    conv_dim conv_kernel conv_stride conv_bias feat_extract_norm feat_extract_activation feat_proj_layer_norm
+    num_conv_pos_embeddings num_conv_pos_embedding_groups conv_pos_batch_norm do_stable_layer_norm adapter_attn_dim
+""".split()
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A speech encoder known by name.
+
+    Args:
+        hub: Repository on the model hub, or None where no weights are published (then they are always random).
+        model_type: transformers' name of the architecture.
+        config: Departures from transformers' default configuration, for `@random`.
+        do_normalize: Whether the checkpoint wants zero mean and unit variance per utterance, for `@random`.
+        layers: Transformer layers kept, or None for all.
+    """
+
+    hub: str | None
+    model_type: str
+    config: dict[str, Any] = field(default_factory=dict)
+    do_normalize: bool = True
+    layers: int | None = None
+
+
+PRESETS = {
+    "hubert-base": Preset("facebook/hubert-base-ls960", "hubert"),
+    "distilhubert": Preset(
+        "ntu-spml/distilhubert",
+        "hubert",
+        {"num_hidden_layers": 2, "feat_proj_layer_norm": False, "apply_spec_augment": False, "layerdrop": 0.0},
+        do_normalize=False,
+    ),
+    "wav2vec2-large-robust-12": Preset(
+        "facebook/wav2vec2-large-robust",
+        "wav2vec2",
+        {
+            "hidden_size": 1024,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "intermediate_size": 4096,
+            "feat_extract_norm": "layer",
+            "conv_bias": True,
+            "do_stable_layer_norm": True,
+        },
+        layers=12,
+    ),
+    "demo-hubert": Preset(
+        None,
+        "hubert",
+        {
+            "hidden_size": 64,
+            "num_attention_heads": 4,
+            "intermediate_size": 256,
+            "conv_dim": (64,) * 7,
+            "num_conv_pos_embeddings": 16,
+            "num_conv_pos_embedding_groups": 4,
+        },
+    ),
+}
+
+
+class MaskedGroupNorm(nn.GroupNorm):
+    """GroupNorm with one channel a group whose statistics leave the padding out.
+
+    `frames_B` holds each utterance's number of valid frames and is set before a forward pass; None or no padding at
+    all gives PyTorch's own GroupNorm.
+    """
+
+    frames_B: Tensor | None = None
+
+    def forward(self, x_BCT: Tensor) -> Tensor:
+        """Normalise each channel of each utterance over its own frames; the padding's values mean nothing."""
+        if self.frames_B is None or bool((self.frames_B == x_BCT.shape[-1]).all()):
+            return super().forward(x_BCT)
+        count_B11 = self.frames_B.view(-1, 1, 1)
+        valid_B1T = torch.arange(x_BCT.shape[-1], device=x_BCT.device) < count_B11
+        mean_BC1 = (x_BCT * valid_B1T).sum(-1, keepdim=True) / count_B11
+        centred_BCT = (x_BCT - mean_BC1) * valid_B1T
+        var_BC1 = centred_BCT.square().sum(-1, keepdim=True) / count_B11
+        return torch.addcmul(self.bias[:, None], centred_BCT * torch.rsqrt(var_BC1 + self.eps), self.weight[:, None])
+
+
+class SpeechEncoder:
+    """A frozen speech encoder: waveforms in, all hidden states out, in float32.
+
+    Attributes:
+        name: What the user typed, with `-layersK` where it was pruned; safe in a title.
+        random: Whether its weights are random.
+        n_states: L, transformer layers + 1.
+        width: D, hidden size.
+        identity: Everything that settles its answers, JSON-ready.
+        device: Where it computes.
+    """
+
+    def __init__(
+        self, model: Any, preprocessor: Wav2Vec2FeatureExtractor, name: str, random: bool, device: str
+    ) -> None:
+        config = model.config
+        self.name, self.random, self.device = name, random, torch.device(device)
+        self.n_states, self.width = config.num_hidden_layers + 1, config.hidden_size
+        self._model, self._preprocessor = model, preprocessor
+        self._model.eval().requires_grad_(False)
+        self._norm = _mask_group_norm(model)
+        self.identity = {
+            "architecture": {key: getattr(config, key, None) for key in _DEFINING},
+            "weights": weights_digest(model),
+            "preprocessing": {"sample_rate": SAMPLE_RATE, "do_normalize": bool(preprocessor.do_normalize)},
+            "semantics": SEMANTICS,
+        }
+        self._model.to(self.device)
+
+    @property
+    def title(self) -> str:
+        """The name for a figure's title, which says so where the weights are random."""
+        return f"{self.name} (random weights)" if self.random and RANDOM not in self.name else self.name
+
+    def frames(self, samples: int) -> int:
+        """Number of frames T that a waveform of `samples` samples gives."""
+        for kernel, stride in zip(self._model.config.conv_kernel, self._model.config.conv_stride, strict=True):
+            samples = (samples - kernel) // stride + 1
+        return samples
+
+    @torch.inference_mode()
+    def hidden_states(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
+        """Every hidden state of a batch of utterances.
+
+        A batch never changes an answer: each utterance's states are what it gives alone, to a relative 1e-5.
+
+        Args:
+            waveforms: B arrays [S] of different lengths, mono, 16 kHz, not normalised.
+
+        Returns:
+            States [B, T, L, D] in float32 on the encoder's device, padded at the end of T with values that mean
+            nothing, and each utterance's own number of frames.
+        """
+        batch = self._preprocessor(
+            list(waveforms),
+            sampling_rate=SAMPLE_RATE,
+            padding=True,
+            return_attention_mask=True,
+            return_tensors="pt",
+        ).to(self.device)
+        if self._norm is not None:
+            first = self._model.config.conv_kernel[0], self._model.config.conv_stride[0]
+            lengths_B = batch["attention_mask"].sum(-1)
+            self._norm.frames_B = (lengths_B - first[0]) // first[1] + 1
+        with _ExactFloat32():
+            output = self._model(
+                batch["input_values"], attention_mask=batch["attention_mask"], output_hidden_states=True
+            )
+        # transformers 5 records the last layer's output before a pre-norm model's final layer norm, 4 after it.
+        states = (*output.hidden_states[:-1], output.last_hidden_state)
+        if len(states) != self.n_states:
+            raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
+        return torch.stack(states, dim=2), [self.frames(len(waveform)) for waveform in waveforms]
+
+
+def open_encoder(
+    name: str, layers: int | None = None, revision: str | None = None, device: str = "cpu"
+) -> SpeechEncoder:
+    """Open a speech encoder by name, hub id or local folder.
+
+    Args:
+        name: A name in `PRESETS`, a hub id (`facebook/hubert-base-ls960`) or a folder with config.json,
+            preprocessor_config.json and weights; `@random` behind it gives seeded random weights instead.
+        layers: Keep only the first so many transformer layers.
+        revision: Branch, tag or commit of the hub repository.
+        device: PyTorch's name of a device.
+
+    Raises:
+        EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, too many layers asked for.
+    """
+    stem, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
+    preset = PRESETS.get(stem)
+    if preset and (random or preset.hub is None):
+        random, config = True, AutoConfig.for_model(preset.model_type, **preset.config)
+        preprocessor = Wav2Vec2FeatureExtractor(do_normalize=preset.do_normalize)
+    else:
+        source = preset.hub if preset and preset.hub else _source(stem)
+        config = _from_pretrained(AutoConfig, source, revision)
+        _refuse_foreign(config, name)
+        preprocessor = _preprocessor(source, revision)
+    layers = layers or (preset.layers if preset else None)
+    if layers and not 1 <= layers <= config.num_hidden_layers:
+        raise EncoderError(
+            f"--layers {layers}", f"{name} has {config.num_hidden_layers} transformer layers", "ask for fewer"
+        )
+    config.num_hidden_layers = layers or config.num_hidden_layers
+    # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
+    config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
+    model = _random_model(config) if random else _load(source, revision, config)
+    shown = Path(stem).name + RANDOM * name.endswith(RANDOM) if Path(stem).is_dir() else name
+    pruned = layers is not None and not (preset and layers == preset.layers)
+    return SpeechEncoder(model, preprocessor, f"{shown}-layers{layers}" if pruned else shown, random, device)
+
+
+def best_device() -> str:
+    """The accelerator that PyTorch finds, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 over the names, shapes and values of a model's weights."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        if key == "masked_spec_embed":  # used only to mask, never in a frozen forward pass
+            continue
+        digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _source(stem: str) -> str:
+    """Folder or hub id that a name stands for."""
+    if Path(stem).is_dir():
+        if not (Path(stem) / "config.json").is_file():
+            raise EncoderError(f"{stem}", "the folder holds no config.json", "name a folder made by save_pretrained")
+        return stem
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", stem) and not stem.endswith((".csv", ".h5")):
+        return stem
+    close = difflib.get_close_matches(stem, PRESETS, n=1)
+    raise EncoderError(
+        f"unknown encoder {stem!r}",
+        "it is no known name, no folder here and not of the form owner/name",
+        (f"did you mean {close[0]}? " if close else "") + f"known names: {', '.join(PRESETS)}",
+    )
+
+
+_LOADING = (OSError, ValueError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
+
+
+def _from_pretrained(kind: Any, source: str, revision: str | None, **options: Any) -> Any:
+    """Call `kind.from_pretrained`, quietly, and turn what it raises into an EncoderError."""
+    verbosity, bars = _transformers.get_verbosity(), _transformers.is_progress_bar_enabled()
+    _transformers.set_verbosity_error()
+    if Path(source).is_dir():
+        _transformers.disable_progress_bar()
+    try:
+        return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
+    except _LOADING as error:
+        local = Path(source).is_dir()
+        raise EncoderError(
+            f"encoder {source} could not be opened",
+            " ".join(str(error).split())[:300],
+            "check the folder; it must be what save_pretrained writes"
+            if local
+            else f"check the name and the network; on a machine without one, run `hf download {source}` elsewhere, "
+            f"copy the folder here and give its path; or try the architecture with random weights: {_known(source)}",
+        ) from error
+    finally:
+        _transformers.set_verbosity(verbosity)
+        if bars:
+            _transformers.enable_progress_bar()
+
+
+def _known(source: str) -> str:
+    """The spelling that works offline: presets know their own configuration."""
+    return next((name for name, preset in PRESETS.items() if preset.hub == source), "hubert-base") + RANDOM
+
+
+def _preprocessor(source: str, revision: str | None) -> Wav2Vec2FeatureExtractor:
+    preprocessor = _from_pretrained(AutoFeatureExtractor, source, revision)
+    if not isinstance(preprocessor, Wav2Vec2FeatureExtractor) or preprocessor.sampling_rate != SAMPLE_RATE:
+        raise EncoderError(
+            f"encoder {source}",
+            "its preprocessor_config.json is not that of a 16 kHz waveform encoder",
+            "use a HuBERT or wav2vec2 checkpoint",
+        )
+    return preprocessor
+
+
+def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
+    if config.model_type not in SUPPORTED:
+        raise EncoderError(
+            f"encoder {name}",
+            f"it is a {config.model_type} model; only {' and '.join(SUPPORTED)} are known to give exact batches here",
+            f"use one of those architectures, for example {', '.join(PRESETS)}",
+        )
+
+
+def _random_model(config: PretrainedConfig) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        return AutoModel.from_config(config)
+
+
+def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
+    """Weights from safetensors or, where there are none, from a .bin read with weights_only."""
+    model, info = _from_pretrained(
+        AutoModel, source, revision, config=config, dtype=torch.float32, weights_only=True, output_loading_info=True
+    )
+    missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed")
+    if missing or info["mismatched_keys"]:
+        raise EncoderError(
+            f"encoder {source}",
+            f"its checkpoint lacks {len(missing)} of the model's weights, the first {missing[:2]}",
+            "it is incomplete or belongs to another model; copy it again",
+        )
+    return model
+
+
+def _mask_group_norm(model: Any) -> MaskedGroupNorm | None:
+    """Give the first convolution a GroupNorm that leaves padding out; None where the front end uses layer norm."""
+    layer = model.feature_extractor.conv_layers[0]
+    stock = getattr(layer, "layer_norm", None)
+    if not isinstance(stock, nn.GroupNorm):
+        return None
+    masked = MaskedGroupNorm(stock.num_groups, stock.num_channels, stock.eps)
+    masked.weight, masked.bias = stock.weight, stock.bias
+    layer.layer_norm = masked
+    return masked
+
+
+class _ExactFloat32:
+    """Switch TF32 off for a forward pass on an NVIDIA GPU, where convolutions use it by default."""
+
+    def __enter__(self) -> None:
+        self._before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+    def __exit__(self, *_: object) -> None:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = self._before

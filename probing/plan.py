@@ -1,0 +1,114 @@
+"""Which utterances go into which batch and part of a cache: a pure function of their lengths and of the options.
+
+The plan is kept beside the parts (plan.json). An extraction that was killed goes on with the same batches, so its
+content is bit-equal to that of one that never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from probing.audio import SAMPLE_RATE
+from probing.errors import CacheError
+
+PLAN = "plan.json"
+_PART_SECONDS = 600  # audio in a part: what a kill can lose, some 600 MB of frames of HuBERT base
+_MAX_PARTS = 500  # of a large corpus; HDF5 opens every part that a virtual dataset is read from
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part file: its name and its batches of utterance ids."""
+
+    name: str
+    batches: tuple[tuple[str, ...], ...]
+
+    @property
+    def number(self) -> int:
+        """The number in the part's name."""
+        return int(Path(self.name).stem.rsplit("-", 1)[1])
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All utterances of the part, in order."""
+        return tuple(id_ for batch in self.batches for id_ in batch)
+
+
+def make_plan(
+    samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None, first: int = 0
+) -> tuple[Part, ...]:
+    """Bucket utterances by length, longest first, and fill batches and parts greedily.
+
+    The longest batch comes first, so what does not fit into memory shows at once.
+
+    Args:
+        samples: Utterance id → length in samples at 16 kHz.
+        batch_seconds: Budget of a batch in seconds of audio with its padding; one utterance may exceed it.
+        part_seconds: Seconds of audio in a part; by default 600, or what makes 500 parts of a large corpus.
+        first: Number of the first part.
+    """
+    total = sum(samples.values()) / SAMPLE_RATE
+    budget = (part_seconds or max(_PART_SECONDS, total / _MAX_PARTS)) * SAMPLE_RATE
+    parts: list[list[list[str]]] = []
+    filled = budget
+    longest = 0
+    for id_, length in sorted(samples.items(), key=lambda item: (-item[1], item[0])):
+        if filled >= budget:
+            parts.append([[]])
+            filled, longest = 0, length
+        elif parts[-1][-1] and longest * (len(parts[-1][-1]) + 1) > batch_seconds * SAMPLE_RATE:
+            parts[-1].append([])
+            longest = length
+        parts[-1][-1].append(id_)
+        filled += length
+    return tuple(
+        Part(f"part-{number:05d}.h5", tuple(tuple(batch) for batch in batches))
+        for number, batches in enumerate(parts, start=first)
+    )
+
+
+def settle_plan(
+    folder: Path, samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None
+) -> tuple[Part, ...]:
+    """The plan to follow: the one kept in `folder` where it still fits, else a new one around what is finished.
+
+    Finished parts are always kept. Other options or a corpus that has grown give the utterances that no finished part
+    holds a new plan, in parts numbered on.
+
+    Raises:
+        CacheError: The plan kept in the folder is damaged.
+    """
+    options = {"batch_seconds": batch_seconds, "part_seconds": part_seconds}
+    kept, kept_options = _read(folder / PLAN)
+    done = tuple(part for part in kept if (folder / part.name).is_file())
+    held = {id_ for part in done for id_ in part.ids}
+    rest = {id_: length for id_, length in samples.items() if id_ not in held}
+    unfinished = {id_ for part in kept if part not in done for id_ in part.ids}
+    if unfinished == set(rest) and (kept_options == options or not rest):
+        return kept
+    first = 1 + max((part.number for part in kept), default=-1)
+    plan = done + make_plan(rest, batch_seconds, part_seconds, first)
+    _write(folder / PLAN, plan, options)
+    return plan
+
+
+def _read(path: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
+    if not path.is_file():
+        return (), {}
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+        parts = tuple(Part(name, tuple(tuple(batch) for batch in batches)) for name, batches in kept["parts"].items())
+        return parts, kept["options"]
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CacheError(f"{path}", f"the plan is damaged ({error})", f"delete the folder {path.parent}") from error
+
+
+def _write(path: Path, plan: tuple[Part, ...], options: Mapping[str, float | None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".partial")
+    parts = {part.name: part.batches for part in plan}
+    aside.write_text(json.dumps({"options": options, "parts": parts}, ensure_ascii=False), "utf-8")
+    aside.replace(path)

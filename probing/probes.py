@@ -1,0 +1,154 @@
+"""The bank: many probes as one batched module, each what it would be alone (section 4.2).
+
+A probe is a softmax over layer logits, the weighted sum of the layers in every frame, pooling over time, and a
+two-layer head with tanh for one dimension. A single-layer probe is the same with its weights fixed to one layer.
+
+Shape legend: P probes · W those of them that learn their weights (they come first) · B utterances · T frames ·
+L layers (0 = transformer input) · D hidden size · H hidden units of the head.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+WEIGHTED, SINGLE, SHUFFLED = "weighted", "single", "shuffled"
+POOLINGS = ("mean", "max", "mean+max")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one probe of a bank is.
+
+    Args:
+        dimension: What it estimates.
+        kind: `weighted` (learns its layer weights), `single` (sees one layer) or `shuffled` (a weighted probe trained
+            on permuted labels: what there is to find by chance).
+        seed: Of its initialisation.
+        layer: The layer that a `single` probe sees.
+    """
+
+    dimension: str
+    kind: str
+    seed: int
+    layer: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Column name in a run's predictions."""
+        return f"{f'layer{self.layer}' if self.kind == SINGLE else self.kind}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a bank sees of a batch of utterances.
+
+    Args:
+        mean_BLD: Mean over time of each layer, where the pooling needs it.
+        max_BLD: Maximum over time of each layer, where the pooling needs it.
+        frames: B tensors [T, L, D]; with them the maximum of a weighted sum is exact, without them it is the weighted
+            sum of the layers' maxima.
+    """
+
+    mean_BLD: Tensor | None
+    max_BLD: Tensor | None
+    frames: Sequence[Tensor] | None = None
+
+
+def plan_bank(dimensions: Sequence[str], seeds: int, layers: str, n_layers: int, shuffled: bool) -> list[Probe]:
+    """The probes of a bank, those that learn their weights first.
+
+    Args:
+        dimensions: What to estimate.
+        seeds: Number of initialisations of each probe.
+        layers: `weighted`, `each` (single layers) or `both`.
+        n_layers: L.
+        shuffled: Whether to add the shuffled-label control.
+    """
+    kinds = [WEIGHTED] * (layers != "each") + [SHUFFLED] * shuffled
+    single = range(n_layers) if layers != "weighted" else range(0)
+    return [Probe(d, kind, seed) for kind in kinds for d in dimensions for seed in range(seeds)] + [
+        Probe(d, SINGLE, seed, layer) for d in dimensions for layer in single for seed in range(seeds)
+    ]
+
+
+class ProbeBank(nn.Module):
+    """P probes side by side; no parameter is shared, so each is trained as if alone.
+
+    Args:
+        probes: What they are, those that learn their weights first.
+        n_layers: L.
+        width: D.
+        hidden: H.
+        pooling: `mean`, `max`, or `mean+max` (both added element by element, as the paper's systems pool).
+    """
+
+    def __init__(self, probes: Sequence[Probe], n_layers: int, width: int, hidden: int, pooling: str) -> None:
+        super().__init__()
+        self.probes, self.pooling = list(probes), pooling
+        learned = [probe.kind != SINGLE for probe in probes]
+        if learned != sorted(learned, reverse=True):
+            raise ValueError("probes that learn their weights must come first")
+        fixed = [probe.layer for probe in probes if probe.layer is not None]
+        self.logits_WL = nn.Parameter(torch.zeros(sum(learned), n_layers))
+        self.one_hot_FL: Tensor
+        self.register_buffer("one_hot_FL", torch.eye(n_layers)[fixed], persistent=False)
+        self.inner_PDH = nn.Parameter(torch.empty(len(probes), width, hidden))
+        self.inner_bias_PH = nn.Parameter(torch.empty(len(probes), hidden))
+        self.outer_PH = nn.Parameter(torch.empty(len(probes), hidden))
+        self.outer_bias_P = nn.Parameter(torch.empty(len(probes)))
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Draw each head as nn.Linear does, from its probe's seed alone: with equal seeds only the layer differs."""
+        _, width, hidden = self.inner_PDH.shape
+        heads: dict[int, list[Tensor]] = {}
+        for row, probe in enumerate(self.probes):
+            if probe.seed not in heads:
+                generator = torch.Generator().manual_seed(probe.seed)
+                shapes = ((width, hidden), (hidden,), (hidden,), ())
+                bounds = (width, width, hidden, hidden)
+                heads[probe.seed] = [
+                    (torch.rand(shape, generator=generator) * 2 - 1) / math.sqrt(fan_in)
+                    for shape, fan_in in zip(shapes, bounds, strict=True)
+                ]
+            for parameter, value in zip(self.head(), heads[probe.seed], strict=True):
+                parameter[row] = value
+
+    def head(self) -> tuple[nn.Parameter, ...]:
+        """The heads' parameters, each with P in front."""
+        return self.inner_PDH, self.inner_bias_PH, self.outer_PH, self.outer_bias_P
+
+    def weights(self) -> Tensor:
+        """Layer weights [P, L], each row summing to 1."""
+        return torch.cat([self.logits_WL.softmax(-1), self.one_hot_FL])
+
+    def forward(self, features: Features) -> Tensor:
+        """Estimates [P, B] on the unit scale."""
+        pooled_PBD = self._pool(features)
+        hidden_PBH = torch.baddbmm(self.inner_bias_PH[:, None], pooled_PBD, self.inner_PDH).tanh()
+        return (hidden_PBH @ self.outer_PH[..., None])[..., 0] + self.outer_bias_P[:, None]
+
+    def _pool(self, features: Features) -> Tensor:
+        """Weighted layer sum and pooling over time, [P, B, D]."""
+        pooled: list[Tensor] = []
+        if features.mean_BLD is not None:  # the mean over time commutes with the layer sum
+            pooled.append(_mix(self.weights(), features.mean_BLD))
+        if features.max_BLD is not None and features.frames is None:
+            pooled.append(_mix(self.weights(), features.max_BLD))
+        elif features.max_BLD is not None and features.frames is not None:
+            weights_WL = self.logits_WL.softmax(-1)
+            learned_WBD = torch.stack(
+                [torch.einsum("wl,tld->wtd", weights_WL, frames_TLD).amax(1) for frames_TLD in features.frames], dim=1
+            )
+            pooled.append(torch.cat([learned_WBD, _mix(self.one_hot_FL, features.max_BLD)]))
+        return pooled[0] if len(pooled) == 1 else pooled[0] + pooled[1]
+
+
+def _mix(weights_PL: Tensor, x_BLD: Tensor) -> Tensor:
+    return torch.einsum("pl,bld->pbd", weights_PL, x_BLD)

@@ -1,0 +1,157 @@
+"""A fitted bank as files: weights.csv, scores.csv, predictions.csv, probes.safetensors, and the table to print.
+
+Shape legend: P probes · N utterances · L layers.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.torch import save_file
+
+from probing.corpus.model import DEVELOPMENT, Corpus
+from probing.fit import Fit, FitOptions, places, targets
+from probing.metrics import FEW_SPEAKERS, bootstrap_ccc, ccc, interval
+from probing.probes import SHUFFLED, SINGLE, WEIGHTED
+
+SCORE_COLUMNS = ("dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high")
+
+
+def weights_table(fit: Fit) -> pd.DataFrame:
+    """Learned layer weights: dimension, seed, layer, weight; each dimension and seed sums to 1."""
+    weights_PL = fit.bank.weights().detach().cpu().double().numpy()
+    return pd.DataFrame(
+        [
+            (probe.dimension, probe.seed, layer, weight)
+            for probe, weights_L in zip(fit.bank.probes, weights_PL, strict=True)
+            if probe.kind == WEIGHTED
+            for layer, weight in enumerate(weights_L)
+        ],
+        columns=["dimension", "seed", "layer", "weight"],
+    )
+
+
+def scores_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
+    """CCC of every probe on every partition with a 95 % interval by speaker.
+
+    Returns:
+        One row a probe and partition: dimension, kind, layer (of a single-layer probe), seed, partition, n (labelled
+        utterances), ccc, low, high. Partitions without labels have no row.
+    """
+    rows = []
+    truth_PN = targets(corpus, fit.bank.probes)
+    clusters = clusters_of(corpus)
+    for partition in corpus.partitions:
+        members = places(corpus, partition)
+        for dimension in dict.fromkeys(probe.dimension for probe in fit.bank.probes):
+            own = [row for row, probe in enumerate(fit.bank.probes) if probe.dimension == dimension]
+            rated = members[np.isfinite(truth_PN[own[0], members])]
+            if len(rated) == 0:
+                continue
+            truth_N, predicted_PN = truth_PN[own[0], rated], fit.predictions[np.ix_(own, rated)]
+            low_P, high_P = interval(bootstrap_ccc(truth_N, predicted_PN, [clusters[i] for i in rated]))
+            for row, score, low, high in zip(own, ccc(truth_N, predicted_PN), low_P, high_P, strict=True):
+                probe = fit.bank.probes[row]
+                rows.append((dimension, probe.kind, probe.layer, probe.seed, partition, len(rated), score, low, high))
+    table = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    return table.astype({"layer": "Int64"})
+
+
+def clusters_of(corpus: Corpus) -> list[str]:
+    """What intervals resample: each utterance's speaker, or the utterance itself where the corpus names none."""
+    return [utterance.speaker or f"utterance:{utterance.id}" for utterance in corpus.utterances]
+
+
+def interval_notes(corpus: Corpus) -> list[str]:
+    """What to know about the intervals: by utterance where speakers are not named, too narrow where they are few."""
+    notes = []
+    for partition, utterances in corpus.partitions.items():
+        speakers = {utterance.speaker for utterance in utterances}
+        if None in speakers:
+            notes.append(f"{partition}: intervals are by utterance where no speaker is named, so they are too narrow")
+        elif len(speakers) < FEW_SPEAKERS:
+            notes.append(f"{partition}: intervals resample only {len(speakers)} speakers and are too narrow")
+    return notes
+
+
+def predictions_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
+    """Every probe's estimates on the corpus's own scale: one row an utterance and dimension, one column a probe."""
+    blocks = []
+    for dimension in dict.fromkeys(probe.dimension for probe in fit.bank.probes):
+        columns = {
+            "id": [u.id for u in corpus.utterances],
+            "partition": [u.partition for u in corpus.utterances],
+            "speaker": [u.speaker for u in corpus.utterances],
+            "dimension": dimension,
+            "truth": [u.labels.get(dimension, np.nan) for u in corpus.utterances],
+        }
+        for row, probe in enumerate(fit.bank.probes):
+            if probe.dimension == dimension:
+                columns[probe.name] = corpus.from_unit(fit.predictions[row])
+        blocks.append(pd.DataFrame(columns))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def save(folder: Path, fit: Fit, corpus: Corpus, options: FitOptions) -> pd.DataFrame:
+    """Write a fit's files into a run's folder and return its scores.
+
+    probes.safetensors holds the bank's parameters, with the probes and the options in its metadata.
+    """
+    scores = scores_table(fit, corpus)
+    weights_table(fit).to_csv(folder / "weights.csv", index=False, float_format="%.8g")
+    scores.to_csv(folder / "scores.csv", index=False, float_format="%.8g")
+    predictions_table(fit, corpus).to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
+    probes = [[probe.dimension, probe.kind, probe.seed, probe.layer] for probe in fit.bank.probes]
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in fit.bank.state_dict().items()},
+        folder / "probes.safetensors",
+        metadata={
+            "probes": json.dumps(probes),
+            "pooling": options.pooling,
+            "normalize": options.normalize,
+            "scale": json.dumps(corpus.scale),
+        },
+    )
+    return scores
+
+
+def best_layers(scores: pd.DataFrame) -> dict[str, int]:
+    """Dimension → the single layer with the best mean development CCC over seeds."""
+    single = scores[(scores.kind == SINGLE) & (scores.partition == DEVELOPMENT)]
+    means = single.groupby(["dimension", "layer"]).ccc.mean()
+    return {dimension: int(means[dimension].idxmax()) for dimension in means.index.unique("dimension")}
+
+
+def summary(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean and spread over seeds: dimension, probe (`weighted`, `layer k`, `shuffled`), partition, ccc, sd, n.
+
+    The single layer named is the one that is best on development, never the best on a test partition.
+    """
+    best = best_layers(scores)
+    chosen = (scores.kind != SINGLE) | (scores.layer == scores.dimension.map(best))
+    kept = scores[chosen & scores.partition.ne("train")].copy()
+    kept["probe"] = np.where(kept.kind == SINGLE, "best layer: " + kept.layer.astype(str), kept.kind)
+    groups = kept.groupby(["dimension", "probe", "partition"], sort=False)
+    table = groups.agg(
+        ccc=("ccc", "mean"), sd=("ccc", "std"), low=("low", "mean"), high=("high", "mean"), n=("n", "first")
+    )
+    return table.fillna({"sd": 0.0}).reset_index()
+
+
+def printed(scores: pd.DataFrame) -> str:
+    """The summary as a text table: CCC as mean over seeds with its mean 95 % interval by speaker."""
+    table = summary(scores)
+    table["cell"] = [f"{r.ccc:6.3f} [{r.low:6.3f}, {r.high:6.3f}]" for r in table.itertuples()]
+    partitions = list(dict.fromkeys(table.partition))
+    lines = [f"{'dimension':12s}{'probe':18s}" + "".join(f"{p:26s}" for p in partitions)]
+    order = {WEIGHTED: 0, SHUFFLED: 2}
+    for dimension in dict.fromkeys(table.dimension):
+        own = table[table.dimension == dimension]
+        for probe in sorted(dict.fromkeys(own.probe), key=lambda name: order.get(name, 1)):
+            cells = {r.partition: r.cell for r in own[own.probe == probe].itertuples()}
+            name = "shuffled labels" if probe == SHUFFLED else probe
+            lines.append(f"{dimension:12s}{name:18s}" + "".join(f"{cells.get(p, '—'):26s}" for p in partitions))
+    return "\n".join(line.rstrip() for line in lines)

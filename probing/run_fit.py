@@ -1,0 +1,138 @@
+"""One run of `probe fit`: cache → bank → folder with record, weights, scores, predictions and probes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from probing.cache import STORES, Cache, slug
+from probing.corpus.model import Corpus
+from probing.encoders import SpeechEncoder
+from probing.errors import CacheError
+from probing.extract import layout_of
+from probing.features import FrameFeatures, PooledFeatures, choose_cache, rows_of
+from probing.fit import FitOptions, fit
+from probing.records import new_run, write_record
+from probing.results import best_layers, interval_notes, printed, save, summary
+
+
+def open_file(path: Path) -> Cache:
+    """Open a cache that the user names, whatever encoder made it.
+
+    Raises:
+        CacheError: There is no such file, or it is damaged.
+    """
+    if not path.is_file():
+        raise CacheError(f"{path}", "there is no such cache", "name a file below cache/, or leave --cache out")
+    return Cache(path)
+
+
+def open_store(
+    corpus: Corpus,
+    encoder: SpeechEncoder,
+    options: FitOptions,
+    store: str | None,
+    dtype: str,
+    root: Path,
+    command: str,
+) -> Cache:
+    """Open the cache that this encoder, with just these weights, made of the corpus.
+
+    Args:
+        corpus: The corpus.
+        encoder: The encoder; only its fingerprint is used.
+        options: Settle which store is exact.
+        store: `frames` or `pooled` where the user asks for one.
+        dtype: Number format of the cache.
+        root: Folder of all caches.
+        command: The `probe extract` command that makes it.
+
+    Raises:
+        CacheError: There is none, it is of another fingerprint, or damaged.
+    """
+    if store is not None and store not in STORES:
+        raise CacheError(f"--store {store}", "there is no such store", f"use {' or '.join(STORES)}")
+    paths = {name: layout_of(corpus, encoder, name, dtype).path(root) for name in STORES}
+    return choose_cache(paths, store, options.pooling, options.layers != "each", command)
+
+
+def run(
+    corpus: Corpus,
+    cache: Cache,
+    options: FitOptions,
+    device: str,
+    command: str,
+    left_out: tuple[str, ...],
+    root: Path,
+) -> str:
+    """Fit, write the run's folder, and return what to print.
+
+    Args:
+        corpus: Labelled utterances.
+        cache: Their hidden states.
+        options: What to fit and how.
+        device: PyTorch's name of a device.
+        command: The `probe extract` command that makes the cache, for messages.
+        left_out: Utterances left out as --allow-missing permits.
+        root: Folder of all runs.
+    """
+    began = time.time()
+    layout = cache.layout
+    rows = rows_of(cache, [utterance.id for utterance in corpus.utterances], command)
+    source: PooledFeatures | FrameFeatures
+    if layout.store == "pooled":
+        source = PooledFeatures(cache, rows, options.pooling, options.normalize)
+    else:
+        source = FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers)
+    fitted = fit(corpus, source, layout.n_states, layout.width, options, device)
+    notes = [*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)]
+    with new_run("fit", f"{slug(corpus.name)}-{slug(layout.encoder)}", root) as new:
+        scores = save(new.aside, fitted, corpus, options)
+        results: dict[str, Any] = {
+            "corpus": {
+                "name": corpus.name,
+                "spec": corpus.spec,
+                "scale": corpus.scale,
+                "utterances": {partition: len(members) for partition, members in corpus.partitions.items()},
+                "left_out": left_out,
+            },
+            "encoder": {"name": layout.encoder, "title": layout.title, "identity": layout.identity},
+            "cache": {"path": cache.path, "store": layout.store, "fingerprint": layout.fingerprint},
+            "device": device,
+            "threads": torch.get_num_threads(),
+            "best_layers": best_layers(scores),
+            "scores": summary(scores).round(6).to_dict("records"),
+            "best_epochs": fitted.best_epoch.tolist(),
+            "notes": notes,
+        }
+        configuration = {
+            "corpus": corpus.name,
+            "scale": corpus.scale,
+            "fingerprint": layout.fingerprint,
+            "store": layout.store,
+            "options": asdict(options),
+        }
+        write_record(new.aside, "fit", configuration, results, began)
+    heading = (
+        f"CCC, mean over {options.seeds} seed{'s' * (options.seeds > 1)} [95 % interval by speaker] · "
+        f"{layout.title} on {corpus.name} · read from store {layout.store}"
+    )
+    lines = [heading, printed(scores), *(f"note: {note}" for note in notes)]
+    lines += [
+        f"{new.final}/{name}"
+        for name in ("record.json", "weights.csv", "scores.csv", "predictions.csv", "probes.safetensors")
+    ]
+    return "\n".join(lines)
+
+
+def _exactness(store: str, options: FitOptions) -> list[str]:
+    """What a reader should know about maxima taken from pooled states."""
+    if store == "pooled" and "max" in options.pooling and options.layers != "each":
+        return [
+            "the maximum of a weighted sum is approximated by the weighted sum of the layers' maxima (store pooled)"
+        ]
+    return []
