@@ -7,13 +7,13 @@ D hidden size.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -134,6 +134,63 @@ def parts_folder(path: Path) -> Path:
     return path.with_suffix("")
 
 
+class _Disk(io.FileIO):
+    """A new file that HDF5 writes to; its first failure is kept until `check`.
+
+    HDF5 cannot close a file that it cannot write to (disk full, quota): it fails again at every turn, and crashes when
+    the process ends. So it is never told, and the writer asks here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)  # what a killed writer left; nobody can open it
+        super().__init__(path, "x+")
+        self._path = path
+        self._failure: OSError | None = None
+
+    def write(self, numbers: Any) -> int:
+        """Write everything; after a failure, nothing."""
+        rest = memoryview(numbers).cast("B")
+        count = len(rest)
+        try:
+            while len(rest) and not self._failure:  # a disk that fills up takes a first piece without complaint
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self._failure = error
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, with which HDF5 also makes a file longer; after a failure, do nothing."""
+        try:
+            return size or 0 if self._failure else super().truncate(size)
+        except OSError as error:
+            self._failure = error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first failure, as a CacheError."""
+        if self._failure:
+            raise CacheError(
+                f"{self._path} could not be written",
+                f"{self._failure.strerror}",
+                "free some space on that disk and run the same command again; finished parts stay as they are",
+            ) from self._failure
+
+    def finish(self) -> None:
+        """See everything onto the disk, and close."""
+        try:
+            if not self._failure:
+                os.fsync(self.fileno())
+            self.close()
+        except OSError as error:
+            self._failure = error
+        self.check()
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file and, unless it has got its final name by now, take it away."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+
 class PartWriter:
     """Writes one part file aside (`.partial`); `finish` checks and renames it.
 
@@ -150,10 +207,10 @@ class PartWriter:
     ) -> None:
         self._path, self._layout = path, layout
         self._aside = path.with_name(path.name + PARTIAL)
-        self._aside.unlink(missing_ok=True)  # what a killed writer left; nobody can open it
         self._rows = {id_: row for row, id_ in enumerate(ids)}
         self._offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
-        self._file = h5py.File(self._aside, "x", rdcc_nbytes=_CHUNK_CACHE)
+        self._disk = _Disk(self._aside)
+        self._file = h5py.File(self._disk, "w", rdcc_nbytes=_CHUNK_CACHE)
         self._file.attrs.update(layout.attributes())
         self._file["id"] = np.array(ids, dtype=h5py.string_dtype())
         self._file["n_samples"] = np.asarray(n_samples, dtype=np.int64)
@@ -171,10 +228,6 @@ class PartWriter:
     def write(self, id_: str, entry: Entry) -> None:
         """Put one utterance in its place."""
         row = self._rows.pop(id_)
-        with _full_disk(self._aside):
-            self._put(row, entry)
-
-    def _put(self, row: int, entry: Entry) -> None:
         for column, name in enumerate(self._layout.arrays):
             numbers = entry.arrays[name]
             if self._layout.store == "frames":
@@ -183,19 +236,18 @@ class PartWriter:
                 self._file[name][row] = numbers
             self._file["checksum"][row, column] = checksum(numbers)
         self._file["rms"][row] = entry.rms
+        self._disk.check()
 
     def finish(self) -> None:
         """Flush the part to disk, read it back against its checksums, and give it its final name."""
         if self._rows:
             raise RuntimeError(f"{self._path} lacks {first_names(list(self._rows))}")
-        with _full_disk(self._aside):
-            self._file.close()
+        self._file.close()
+        self._disk.finish()
         with h5py.File(self._aside, "r") as file:
             for row, id_ in enumerate(file["id"].asstr()[:]):
                 for name in self._layout.arrays:
                     _read_checked(file, name, row, f"{self._aside}: utterance {id_}")
-        with self._aside.open("rb") as handle:
-            os.fsync(handle.fileno())
         self._aside.replace(self._path)
 
     def __enter__(self) -> PartWriter:
@@ -205,9 +257,8 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the file; a part that was not finished is taken away."""
-        if self._file:
-            self._file.close()
-        self._aside.unlink(missing_ok=True)
+        self._file.close()
+        self._disk.__exit__()
 
 
 def checksum(numbers: NDArray[Any]) -> int:
@@ -239,26 +290,26 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     frames = [int(counts.sum()) for counts in tables["n_frames"]]
     rows = frames if layout.store == "frames" else sizes
     aside = path.with_name(path.name + PARTIAL)
-    with h5py.File(aside, "w", libver="v110") as file:  # aside is ours alone: nothing finished is overwritten
-        file.attrs.update(layout.attributes())
-        file["part/name"] = np.array(parts, dtype=h5py.string_dtype())
-        file["part/n_utterances"] = np.array(sizes, dtype=np.int64)
-        file["part/n_bytes"] = np.array([(folder / part).stat().st_size for part in parts], dtype=np.int64)
-        for name, found in tables.items():
-            kind = h5py.string_dtype() if name == "id" else None
-            file.create_dataset(name, data=np.concatenate(found), dtype=kind)
-        file["offset"] = np.concatenate([[0], np.cumsum(file["n_frames"][:])]).astype(np.int64)
-        for name in layout.arrays:
-            whole = h5py.VirtualLayout((sum(rows), layout.n_states, layout.width), layout.dtype)
-            start = 0
-            for part, count in zip(parts, rows, strict=True):
-                source = h5py.VirtualSource(f"{folder.name}/{part}", name, (count, layout.n_states, layout.width))
-                whole[start : start + count] = source
-                start += count
-            file.create_virtual_dataset(name, whole, fillvalue=np.nan)
-    with aside.open("rb") as handle:
-        os.fsync(handle.fileno())
-    aside.replace(path)
+    with _Disk(aside) as disk:
+        with h5py.File(disk, "w", libver="v110") as file:
+            file.attrs.update(layout.attributes())
+            file["part/name"] = np.array(parts, dtype=h5py.string_dtype())
+            file["part/n_utterances"] = np.array(sizes, dtype=np.int64)
+            file["part/n_bytes"] = np.array([(folder / part).stat().st_size for part in parts], dtype=np.int64)
+            for name, found in tables.items():
+                kind = h5py.string_dtype() if name == "id" else None
+                file.create_dataset(name, data=np.concatenate(found), dtype=kind)
+            file["offset"] = np.concatenate([[0], np.cumsum(np.concatenate(tables["n_frames"]))]).astype(np.int64)
+            for name in layout.arrays:
+                whole = h5py.VirtualLayout((sum(rows), layout.n_states, layout.width), layout.dtype)
+                start = 0
+                for part, count in zip(parts, rows, strict=True):
+                    source = h5py.VirtualSource(f"{folder.name}/{part}", name, (count, layout.n_states, layout.width))
+                    whole[start : start + count] = source
+                    start += count
+                file.create_virtual_dataset(name, whole, fillvalue=np.nan)
+        disk.finish()
+        aside.replace(path)
 
 
 class Cache:
@@ -356,6 +407,8 @@ class Cache:
             if present[part] != size:
                 raise CacheError(f"{folder / part}", f"it has {present[part]} bytes instead of {size}", _REDO)
             with _open_part(folder / part) as file:
+                if file.attrs.get("fingerprint") != self.layout.fingerprint:
+                    raise CacheError(f"{folder / part}", "it was made under another fingerprint", _REDO)
                 ids = list(file["id"].asstr()[:])
             if ids != self.ids[self._start[number] : self._start[number + 1]]:
                 raise CacheError(f"{folder / part}", "it holds other utterances than it should", _REDO)
@@ -404,19 +457,6 @@ def _layout(attributes: Mapping[str, Any], path: Path) -> Layout:
     if layout.fingerprint != attributes["fingerprint"]:
         raise CacheError(f"{path}", "its attributes do not give its fingerprint", "delete it and extract again")
     return layout
-
-
-@contextmanager
-def _full_disk(path: Path) -> Iterator[None]:
-    """Say what HDF5's failure to write means."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        raise CacheError(
-            f"{path} could not be written",
-            f"{error}",
-            "free some space on that disk and run the same command again; finished parts stay as they are",
-        ) from error
 
 
 def _open_part(path: Path) -> h5py.File:

@@ -137,11 +137,12 @@ def check(corpus: str, scale: tuple[float, float] | None, allow_missing: int) ->
     \b
     Example: probe check my/table.csv --scale 1 7
     """
-    from probing.corpus import check as audit
     from probing.corpus import open_corpus
+    from probing.corpus.check import scan_audio
+    from probing.corpus.report import report
 
     opened = open_corpus(corpus, scale)
-    text, problems = audit.report(opened, audit.scan_audio(opened.utterances))
+    text, problems = report(opened, scan_audio(opened.utterances))
     click.echo(text)
     if problems > allow_missing:
         raise SystemExit(1)
@@ -181,17 +182,18 @@ def extract(
     \b
     Example: probe extract my/table.csv --scale 1 7 --encoder hubert-base --store pooled
     """
-    from probing.corpus import check as audit
-    from probing.encoders import best_device, open_encoder
+    from probing.corpus.check import leave_out_damaged, scan_audio
+    from probing.encoders import open_encoder, settle_device
     from probing.extract import ExtractOptions, estimate
     from probing.extract import extract as run
 
+    device = settle_device(device)
     options = ExtractOptions(store, dtype, batch_seconds, part_seconds, root=out)
     opened, left_out = _usable(corpus, scale, allow_missing, audio=True, partitions=partitions)
-    scan = audit.scan_audio(opened.utterances)
-    opened, damaged = audit.leave_out_damaged(opened, scan, allow_missing - len(left_out))
-    _say_left_out((*left_out, *damaged))
-    opened_encoder = open_encoder(encoder, layers, revision, device or best_device())
+    scan = scan_audio(opened.utterances)
+    opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
+    _say_left_out(left_out)
+    opened_encoder = open_encoder(encoder, layers, revision, device)
     click.echo(estimate(opened, scan.samples, opened_encoder, options))
     if not dry_run:
         click.echo(run(opened, scan.samples, opened_encoder, options))
@@ -246,9 +248,10 @@ def fit(
              probe fit my/table.csv --scale 1 7 --encoder hubert-base --dim all --layers both --seeds 5
     """
     from probing import run_fit
-    from probing.encoders import best_device, open_encoder
+    from probing.encoders import open_encoder, settle_device
     from probing.fit import FitOptions
 
+    device = settle_device(device)
     opened, left_out = _usable(corpus, scale, allow_missing, dims=dims)
     options = FitOptions(dims=_dimensions(opened, dims), **choices)
     again = _extract_command(corpus, scale, encoder, encoder_layers, revision, dtype, cache)
@@ -258,7 +261,7 @@ def fit(
         found = run_fit.open_store(
             opened, open_encoder(encoder, encoder_layers, revision), options, store, dtype, cache, again
         )
-    click.echo(run_fit.run(opened, found, options, device or best_device(), again, left_out, runs))
+    click.echo(run_fit.run(opened, found, options, device, again, left_out, runs))
 
 
 @main.command()

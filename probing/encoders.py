@@ -243,9 +243,21 @@ def open_encoder(
     return SpeechEncoder(model, preprocessor, f"{shown}-layers{layers}" if pruned else shown, random, device)
 
 
-def best_device() -> str:
-    """The accelerator that PyTorch finds, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def settle_device(name: str | None) -> str:
+    """The device that the user names, or the GPU that PyTorch finds, else the CPU.
+
+    Raises:
+        EncoderError: PyTorch has no such device here.
+    """
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
+        raise EncoderError(
+            f"--device {name}", f"{error}".splitlines()[0], "leave --device out, or name cpu, cuda or cuda:N"
+        ) from error
+    return name
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -24,11 +24,11 @@ from torch.nn.functional import layer_norm
 from tqdm import tqdm
 
 from probing.audio import SAMPLE_RATE, load
-from probing.cache import DTYPES, STORES, Entry, Layout, PartWriter, part_lengths, parts_folder, write_virtual
+from probing.cache import DTYPES, PARTIAL, STORES, Entry, Layout, PartWriter, part_lengths, parts_folder, write_virtual
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder
 from probing.errors import CacheError, first_names
-from probing.plan import Part, settle_plan
+from probing.plan import PLAN, Part, settle_plan
 
 _AHEAD = 3  # batches decoded ahead of the device
 _OVERHEAD = 1.02  # of HDF5 over the numbers themselves
@@ -126,19 +126,23 @@ def estimate(corpus: Corpus, samples: dict[str, int], encoder: SpeechEncoder, op
     layout = layout_of(corpus, encoder, options.store, options.dtype)
     pooled = layout_of(corpus, encoder, "pooled", options.dtype)
     frames = {utterance.id: encoder.frames(samples[utterance.id]) for utterance in corpus.utterances}
-    rows = sum(frames.values()) if options.store == "frames" else len(frames)
     path = layout.path(options.root)
-    n_bytes = int(rows * layout.bytes_per_frame * _OVERHEAD)
-    written = sum(part.stat().st_size for part in parts_folder(path).glob("part-*.h5"))
-    options.root.mkdir(parents=True, exist_ok=True)
+    held = {id_ for part in parts_folder(path).glob("part-*.h5") for id_ in part_lengths(part)}
+
+    def n_bytes(ids: Iterable[str]) -> int:
+        rows = sum(frames[id_] if options.store == "frames" else 1 for id_ in ids)
+        return int(rows * layout.bytes_per_frame * _OVERHEAD)
+
+    root = options.root.absolute()
+    disk = next(folder for folder in (root, *root.parents) if folder.exists())
     return Estimate(
         path=path,
         utterances=len(frames),
         seconds=sum(samples[id_] for id_ in frames) / SAMPLE_RATE,
         frames=sum(frames.values()),
-        n_bytes=n_bytes,
-        n_bytes_left=max(0, n_bytes - written),
-        free=shutil.disk_usage(options.root).free,
+        n_bytes=n_bytes(frames),
+        n_bytes_left=n_bytes(frames.keys() - held),
+        free=shutil.disk_usage(disk).free,
         pooled_bytes=int(len(frames) * pooled.bytes_per_frame * _OVERHEAD),
     )
 
@@ -175,7 +179,9 @@ def extract(corpus: Corpus, samples: dict[str, int], encoder: SpeechEncoder, opt
     todo = [part for part in plan if not (folder / part.name).is_file()]
     for part in plan:
         if part not in todo:
-            _refuse_changed(folder / part.name, samples)
+            _refuse_changed(folder / part.name, part, samples)
+    for stale in folder.glob(f"part-*{PARTIAL}"):  # a killed run's, perhaps under another plan
+        stale.unlink()
     if todo:
         path.unlink(missing_ok=True)  # it is there only while it stands for every part
     audio = {utterance.id: utterance.path for utterance in corpus.utterances}
@@ -306,13 +312,20 @@ def _refuse_unfit(numbers: Tensor, whose: str, dtype: str) -> None:
     )
 
 
-def _refuse_changed(part: Path, samples: dict[str, int]) -> None:
-    """Cached utterances must have the length that their audio has now."""
-    changed = [id_ for id_, count in part_lengths(part).items() if samples.get(id_, count) != count]
+def _refuse_changed(path: Path, part: Part, samples: dict[str, int]) -> None:
+    """A finished part must hold the plan's utterances, with the lengths that their audio has now."""
+    lengths = part_lengths(path)
+    if tuple(lengths) != part.ids:
+        raise CacheError(
+            f"{path}",
+            f"it holds other utterances than {PLAN} beside it says",
+            "move that part file away and run the same command again",
+        )
+    changed = [id_ for id_, count in lengths.items() if samples.get(id_, count) != count]
     if changed:
         raise CacheError(
             f"the audio of {len(changed)} utterances has changed since it was extracted ({first_names(changed)})",
-            f"their lengths differ from those in {part}",
+            f"their lengths differ from those in {path}",
             "delete that part file and run the same command again",
         )
 

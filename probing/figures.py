@@ -51,12 +51,11 @@ def figure2(record: Record, out: Path = FIGURES) -> list[Path]:
     weights, scores = _read(record, "weights.csv"), _read(record, "scores.csv")
     tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", "development")] or ["development"]
     single = scores[(scores.kind == "single") & scores.partition.isin(tests)]
-    drawn = pd.concat(
-        [
-            weights.rename(columns={"weight": "value"}).assign(panel="weight"),
-            single.rename(columns={"ccc": "value"}).assign(panel="CCC " + single.partition),
-        ]
-    )[["panel", "dimension", "seed", "layer", "value"]]
+    shown = [
+        weights.rename(columns={"weight": "value"}).assign(panel="weight"),
+        single.rename(columns={"ccc": "value"}).assign(panel="CCC " + single.partition),
+    ]
+    drawn = pd.concat([part for part in shown if len(part)])[["panel", "dimension", "seed", "layer", "value"]]
     panels = list(dict.fromkeys(drawn.panel))
     out.mkdir(parents=True, exist_ok=True)
     stem = out / f"figure2-{slug(record['corpus']['name'])}-{slug(record['encoder']['name'])}"
@@ -65,6 +64,9 @@ def figure2(record: Record, out: Path = FIGURES) -> list[Path]:
         for ax, panel in zip(axes[0], panels, strict=True):
             _curves(ax, drawn[drawn.panel == panel])
             _dress(ax, panel, int(drawn.layer.max()) + 1)
+        for ax in axes[0, 1:]:
+            if panels[0] == "weight":
+                ax.sharey(axes[0, 1])
         _legend(figure, axes[0, 0])
         figure.suptitle(_title(record), fontsize=10)
         figure.tight_layout(rect=(0, 0.07, 1, 1))

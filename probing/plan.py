@@ -102,7 +102,7 @@ def _read(path: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
         kept = json.loads(path.read_text("utf-8"))
         parts = tuple(Part(name, tuple(tuple(batch) for batch in batches)) for name, batches in kept["parts"].items())
         return parts, kept["options"]
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CacheError(f"{path}", f"the plan is damaged ({error})", f"delete the folder {path.parent}") from error
 
 

@@ -148,8 +148,8 @@ def test_a_file_cut_short_is_damaged_in_every_format(tmp_path, ending, options):
     load(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 3 // 5])
-    with soundfile.SoundFile(path) as file:  # libsndfile itself opens the file
-        assert file.samplerate == (48_000 if ending == "opus" else rate) or ending == "opus"
+    with soundfile.SoundFile(path) as file:  # libsndfile itself opens what is left
+        assert file.frames > 0
     assert "damaged" in refusal(path)
 
 
@@ -211,7 +211,7 @@ def test_a_file_without_a_signal_is_silent(tmp_path, level):
 def test_a_faint_recording_is_not_silent(tmp_path):
     """One step of 16 bits is a signal."""
     path = tmp_path / "faint.wav"
-    soundfile.write(path, (np.arange(16_000) % 2 / 32_768), SAMPLE_RATE)
+    soundfile.write(path, np.arange(16_000) % 2 / 32_768, SAMPLE_RATE)
     assert len(load(path)) == 16_000
 
 

@@ -1,4 +1,4 @@
-"""Find what is missing or damaged in a corpus: before long work (require, leave_out_damaged) or as a report.
+"""Find what is missing or damaged in a corpus before long work.
 
 A command leaves out at most `--allow-missing N` utterances, all causes together:
 
@@ -10,26 +10,17 @@ A command leaves out at most `--allow-missing N` utterances, all causes together
 from __future__ import annotations
 
 import difflib
-import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from probing.audio import SAMPLE_RATE, load
-from probing.corpus.model import DEVELOPMENT, TEST1, TEST2, TRAIN, Corpus, Utterance
+from probing.audio import load
+from probing.corpus.model import DEVELOPMENT, TEST2, TRAIN, Corpus, Utterance
 from probing.errors import AudioError, CorpusError, first_names
 
 _CHUNK = 1024  # files handed to the threads at a time, so that memory does not grow with the corpus
-_BINS = 7  # of a label histogram: the answers of a 7-point scale
-_BARS = "▁▂▃▄▅▆▇█"
-_WRAP = textwrap.TextWrapper(
-    96, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-)
-_NAMED = 20  # utterances that the report names for each problem; the commands' errors name five
 
 
 @dataclass(frozen=True)
@@ -98,31 +89,31 @@ def require(
             labelled, or they share a speaker with test2.
     """
     _demand_dimensions(corpus, dims)
-    unlabelled = _unlabelled(corpus, dims)
-    for partition, dimension in unlabelled:
+    blank = unlabelled(corpus, dims)
+    for partition, dimension in blank:
         if partition in (TRAIN, DEVELOPMENT):
             raise CorpusError(
                 f"corpus {corpus.name}: no utterance of {partition} is rated on {dimension}",
                 f"{corpus.name} cannot be used for {dimension} without",
                 f"add the ratings, or choose another dimension of {', '.join(corpus.dimensions)}",
             )
-    gaps = _gaps(corpus, dims, text, audio)
-    missing = {id_ for ids in gaps.values() for id_ in ids}
+    lacking = gaps(corpus, dims, text, audio)
+    missing = {id_ for ids in lacking.values() for id_ in ids}
     if len(missing) > allow_missing:
         raise CorpusError(
             f"corpus {corpus.name}: {len(missing):,} of {len(corpus):,} utterances lack what is needed",
-            "; ".join(f"{len(ids):,} have {what}: {first_names(ids)}" for what, ids in gaps.items()),
+            "; ".join(f"{len(ids):,} have {what}: {first_names(ids)}" for what, ids in lacking.items()),
             f"complete the corpus, or go on without them: --allow-missing {len(missing)}",
         )
     kept = _without(corpus, missing)
-    shared = _shared_speakers(kept, TEST2)
+    shared = shared_speakers(kept, TEST2)
     if shared:
         raise CorpusError(
             f"corpus {corpus.name}: {len(shared):,} speakers of test2 (unseen) are also in train or development",
             first_names(shared),
             "give all utterances of each of them the same side: test1 is the partition of seen speakers",
         )
-    notes = tuple(f"no utterance of {partition} is rated on {dimension}" for partition, dimension in unlabelled)
+    notes = tuple(f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank)
     return replace(kept, notes=kept.notes + notes), tuple(u.id for u in corpus.utterances if u.id in missing)
 
 
@@ -175,112 +166,25 @@ def _demand_dimensions(corpus: Corpus, dims: Sequence[str]) -> None:
         )
 
 
-def _unlabelled(corpus: Corpus, dims: Sequence[str]) -> list[tuple[str, str]]:
+def unlabelled(corpus: Corpus, dims: Sequence[str]) -> list[tuple[str, str]]:
     """Partition and dimension where no utterance is rated."""
     groups = corpus.partitions.items()
     return [(name, d) for d in dims for name, group in groups if not any(d in u.labels for u in group)]
 
 
-def _gaps(corpus: Corpus, dims: Sequence[str], text: bool, audio: bool) -> dict[str, list[str]]:
+def gaps(corpus: Corpus, dims: Sequence[str], text: bool, audio: bool) -> dict[str, list[str]]:
     """What utterances lack, and which; partitions wholly unlabelled in a dimension do not count for it."""
-    unlabelled = set(_unlabelled(corpus, dims))
-    gaps = {
-        f"no rating of {d}": [u.id for u in corpus.utterances if not (d in u.labels or (u.partition, d) in unlabelled)]
+    blank = set(unlabelled(corpus, dims))
+    found = {
+        f"no rating of {d}": [u.id for u in corpus.utterances if not (d in u.labels or (u.partition, d) in blank)]
         for d in dims
     }
-    gaps["no transcript"] = [u.id for u in corpus.utterances if text and u.text is None]
-    gaps["no audio path"] = [u.id for u in corpus.utterances if audio and u.path is None]
-    return {what: ids for what, ids in gaps.items() if ids}
+    found["no transcript"] = [u.id for u in corpus.utterances if text and u.text is None]
+    found["no audio path"] = [u.id for u in corpus.utterances if audio and u.path is None]
+    return {what: ids for what, ids in found.items() if ids}
 
 
-def _shared_speakers(corpus: Corpus, test: str, seen: Sequence[str] = (TRAIN, DEVELOPMENT)) -> list[str]:
+def shared_speakers(corpus: Corpus, test: str, seen: Sequence[str] = (TRAIN, DEVELOPMENT)) -> list[str]:
     """Speakers of a test partition that the model has heard."""
     heard = {u.speaker for u in corpus.utterances if u.partition in seen}
     return sorted({u.speaker for u in corpus.utterances if u.partition == test and u.speaker in heard if u.speaker})
-
-
-def report(corpus: Corpus, scan: AudioScan) -> tuple[str, int]:
-    """What `probe check CORPUS` prints, and the number of problems in it.
-
-    Args:
-        corpus: The whole corpus.
-        scan: What scan_audio found in it.
-
-    Returns:
-        Text of at most some 100 columns, and how many things there are to mend: unusable files, utterances that
-        lack what others of the corpus have, unlabelled train or development, speakers of test2 heard in training.
-    """
-    low, high = corpus.scale
-    problems, count = _problems(corpus, scan)
-    shared = _shared_speakers(corpus, TEST1, seen=(TRAIN,))
-    seen = [f"{len(shared):,} speakers stand in both train and test1 (seen): {first_names(shared)}"] if shared else []
-    notes = [*corpus.notes, *seen]
-    lines = [f"{corpus.name}: {len(corpus):,} utterances, labels on {low:g} to {high:g}", ""]
-    lines += _partition_lines(corpus, scan)
-    if corpus.dimensions:
-        lines += ["", f"labels: a bar for each seventh of the scale, {low:g} left to {high:g} right"]
-        lines += _label_lines(corpus)
-    lines += ["", *_items("notes", notes)] if notes else []
-    lines += ["", *_items(f"problems: {count:,}", problems)] if problems else ["", "problems: none"]
-    return "\n".join(lines), count
-
-
-def _partition_lines(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
-    """Size, length, speakers and texts of each partition, and of all."""
-    yield f"  {'':<14}{'utterances':>10}{'hours':>9}{'seconds (min, mean, max)':>28}{'speakers':>10}{'texts':>9}"
-    for name, group in [*corpus.partitions.items(), ("all", corpus.utterances)]:
-        seconds = np.array([scan.samples[u.id] for u in group if u.id in scan.samples]) / SAMPLE_RATE
-        hours, span = "–", "–"
-        if len(seconds):
-            hours = f"{seconds.sum() / 3600:.2f}"
-            span = f"{seconds.min():.2f} {seconds.mean():.2f} {seconds.max():.2f}"
-        speakers = len({u.speaker for u in group if u.speaker is not None})
-        texts = sum(u.text is not None for u in group)
-        yield f"  {name:<14}{len(group):>10,}{hours:>9}{span:>28}{speakers:>10,}{texts:>9,}"
-
-
-def _label_lines(corpus: Corpus) -> Iterator[str]:
-    """A histogram, mean and standard deviation for each dimension and partition."""
-    for dimension in corpus.dimensions:
-        for name, group in corpus.partitions.items():
-            values = np.array([u.labels[dimension] for u in group if dimension in u.labels])
-            if len(values):
-                spread = f"mean {values.mean():6.2f}   sd {values.std():5.2f}"
-                yield f"  {dimension:<14}{name:<14}{len(values):>9,}   {_bars(values, corpus.scale)}   {spread}"
-            else:
-                yield f"  {dimension:<14}{name:<14}{'–':>9}"
-
-
-def _bars(values: NDArray[np.float64], scale: tuple[float, float]) -> str:
-    """A histogram of seven bins across the scale as characters; the fullest bin is the highest, an empty one a dot.
-
-    >>> _bars(np.array([0.0, 1.0, 1.0]), (0.0, 1.0))
-    '▅·····█'
-    """
-    counts, _ = np.histogram(values.clip(*scale), bins=_BINS, range=scale)
-    levels = np.ceil(counts / counts.max() * len(_BARS)).astype(int)
-    # ceil: half of the fullest bin is the fourth bar, a single label among thousands still the first
-    return "".join(("·" + _BARS)[level] for level in levels)
-
-
-def _problems(corpus: Corpus, scan: AudioScan) -> tuple[list[str], int]:
-    """Every problem as a line, and how many things there are to mend."""
-    unlabelled = [pair for pair in _unlabelled(corpus, corpus.dimensions) if pair[0] in (TRAIN, DEVELOPMENT)]
-    lines = [f"no utterance of {partition} is rated on {dimension}" for partition, dimension in unlabelled]
-    has_text = any(u.text is not None for u in corpus.utterances)
-    has_audio = any(u.path is not None for u in corpus.utterances)
-    gaps = _gaps(corpus, corpus.dimensions, has_text, has_audio)
-    lines += [f"{len(ids):,} utterances have {what}: {first_names(ids, _NAMED)}" for what, ids in gaps.items()]
-    shared = _shared_speakers(corpus, TEST2)
-    if shared:
-        names = first_names(shared, _NAMED)
-        lines.append(f"{len(shared):,} speakers of test2 (unseen) are also in train or development: {names}")
-    lines += [f"{id_}: {error.what}: {error.why}" for id_, error in scan.damaged.items()]
-    return lines, len(unlabelled) + sum(map(len, gaps.values())) + len(shared) + len(scan.damaged)
-
-
-def _items(title: str, items: Sequence[str]) -> Iterator[str]:
-    """A title, and its items wrapped to the report's width."""
-    yield title
-    for item in items:
-        yield from _WRAP.wrap(item)

@@ -138,8 +138,9 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> pd.Da
 def _demand_columns(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
     absent = [name for name in needed if name not in header]
     if absent:
-        near = difflib.get_close_matches(absent[0].lower(), [name.lower() for name in header if name], n=1)
-        remedy = f"rename column {near[0]} to {absent[0]}" if near else f"add a column {absent[0]}"
+        spelling = {name.lower(): name for name in header if name}
+        near = difflib.get_close_matches(absent[0].lower(), spelling, n=1)
+        remedy = f"rename column {spelling[near[0]]} to {absent[0]}" if near else f"add a column {absent[0]}"
         if len(header) == 1 and (mark := next((m for m in ";\t," if m in header[0]), "")):
             remedy = f"its cells are parted by {mark!r}: save it with commas as .csv, or with tabs as .tsv"
         raise CorpusError(f"table {path} has no column {', '.join(absent)}", f"it has {', '.join(header)}", remedy)

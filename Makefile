@@ -1,0 +1,57 @@
+# `make` prints the targets; `make figure2` and `make test` need nothing but Python 3.11 or newer, make and git.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+BIN      = $(VENV)/bin
+
+# What `make figure2` runs on; for example:
+#   make figure2 CORPUS=my/table.csv SCALE="1 7" ENCODER=hubert-base STORE=pooled
+CORPUS  ?= demo
+SCALE   ?=
+ENCODER ?= demo-hubert
+STORE   ?= pooled
+DIM     ?= all
+SEEDS   ?= 5
+DEVICE  ?=
+FITTING ?=
+
+_scale   = $(if $(SCALE),--scale $(SCALE))
+_device  = $(if $(DEVICE),--device $(DEVICE))
+_dims    = $(foreach dim,$(DIM),--dim $(dim))
+
+.DEFAULT_GOAL := help
+.PHONY: help install test lint figure2 bench clean
+
+help: ## print the targets
+	@echo "targets:"
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo "settings of figure2: CORPUS SCALE ENCODER STORE DIM SEEDS DEVICE FITTING (options of probe fit)"
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/ready ## make .venv with the tested versions of constraints.txt
+
+test: $(VENV)/ready ## run the tests (under five minutes on two cores, offline)
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/ready ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in corpus unless told otherwise
+	$(BIN)/probe extract "$(CORPUS)" $(_scale) --encoder "$(ENCODER)" --store $(STORE) $(_device)
+	$(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(ENCODER)" --store $(STORE) $(_device) \
+	    $(_dims) --layers both --seeds $(SEEDS) $(FITTING)
+	$(BIN)/probe figure 2
+
+bench: $(VENV)/ready ## speed and memory, as ratios measured in one run
+	$(BIN)/python -m pytest tests/benchmarks -m slow -s
+
+clean: ## remove what can be made again: .venv, cache, build leftovers (runs/ and figures/ stay)
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find cache -mindepth 1 ! -name README.md -delete

@@ -1,0 +1,60 @@
+"""Small checkpoints and a small corpus that the tests make themselves; everything offline, seeded, on the CPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: no test may wait for a network
+
+import numpy as np
+import pytest
+import soundfile
+from material import CHECKPOINTS, RATE, SMALL, waveform
+
+
+@pytest.fixture(scope="session")
+def save_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function that saves a small random checkpoint: name, changes to its configuration → folder."""
+    import torch
+    from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
+
+    def save(name: str, seed: int = 1, **changes: object) -> Path:
+        model_type, config, do_normalize = CHECKPOINTS[name]
+        folder = tmp_path_factory.mktemp("checkpoint") / name
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = AutoModel.from_config(AutoConfig.for_model(model_type, **{**SMALL, **config, **changes}))
+            with torch.no_grad():  # biases and norms that do something, unlike fresh ones
+                for parameter in model.parameters():
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+        model.save_pretrained(folder)
+        Wav2Vec2FeatureExtractor(do_normalize=do_normalize, return_attention_mask=False).save_pretrained(folder)
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def checkpoints(save_checkpoint: Callable[..., Path]) -> dict[str, Path]:
+    """One small checkpoint of each kind."""
+    return {name: save_checkpoint(name) for name in CHECKPOINTS}
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table corpus of 32 short utterances with audio; pitch follows arousal; labels on [0, 1]."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    lines = ["id,path,partition,speaker,arousal,valence,dominance,text"]
+    partitions = ["train"] * 14 + ["development"] * 6 + ["test1"] * 6 + ["test2"] * 6
+    for number, partition in enumerate(partitions):
+        arousal, valence, dominance = rng.uniform(0.05, 0.95, 3).round(3)
+        speaker = f"{'u' if partition == 'test2' else 'd' if partition == 'development' else 's'}{number % 3}"
+        soundfile.write(
+            folder / f"{number:02d}.wav", waveform(rng.uniform(0.3, 1.6), number, 100 + 200 * arousal), RATE
+        )
+        lines.append(f"u{number:02d},{number:02d}.wav,{partition},{speaker},{arousal},{valence},{dominance},some words")
+    (folder / "small.csv").write_text("\n".join(lines) + "\n")
+    return folder / "small.csv"

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from material import CHECKPOINTS, SMALL, waveform
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, BertConfig, BertModel
+
+from probing.encoders import PRESETS, RANDOM, open_encoder
+from probing.errors import EncoderError
+
+SaveCheckpoint = Callable[..., Path]
+
+
+def stock_states(folder: Path, samples: np.ndarray) -> torch.Tensor:
+    """Hidden states [T, L, D] of one utterance by transformers alone, without any of our code."""
+    model = AutoModel.from_pretrained(folder).eval()
+    inputs = AutoFeatureExtractor.from_pretrained(folder)(samples, sampling_rate=16_000, return_tensors="pt")
+    with torch.no_grad():
+        output = model(inputs["input_values"], output_hidden_states=True)
+    return torch.stack([*output.hidden_states[:-1], output.last_hidden_state], dim=2)[0]
+
+
+def relative(a_TLD: torch.Tensor, b_TLD: torch.Tensor) -> float:
+    """Largest relative error over layers, ‖a−b‖/‖b‖."""
+    return float(((a_TLD - b_TLD).norm(dim=(0, 2)) / b_TLD.norm(dim=(0, 2))).max())
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_a_batch_never_changes_an_answer(checkpoints: dict[str, Path], name: str) -> None:
+    """In a padded batch every state of every layer is what transformers gives the utterance alone."""
+    waveforms = [waveform(seconds, seed) for seed, seconds in enumerate((0.025, 2.0, 0.31, 1.07))]
+    states_BTLD, frames_B = open_encoder(str(checkpoints[name])).hidden_states(waveforms)
+    for samples, states_TLD, frames in zip(waveforms, states_BTLD, frames_B, strict=True):
+        alone_TLD = stock_states(checkpoints[name], samples)
+        assert frames == len(alone_TLD)
+        assert relative(states_TLD[:frames], alone_TLD) < 1e-5
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lengths=st.lists(st.integers(400, 12_000), min_size=1, max_size=5), data=st.data())
+def test_any_batch_composition_is_exact(checkpoints: dict[str, Path], lengths: list[int], data: st.DataObject) -> None:
+    """Whatever the lengths in a batch, an utterance's states are what the same encoder gives it alone."""
+    encoder = open_encoder(str(checkpoints[data.draw(st.sampled_from(sorted(CHECKPOINTS)))]))
+    waveforms = [waveform(1.0, seed)[:length] for seed, length in enumerate(lengths)]
+    states_BTLD, frames_B = encoder.hidden_states(waveforms)
+    for samples, states_TLD, frames in zip(waveforms, states_BTLD, frames_B, strict=True):
+        assert relative(states_TLD[:frames], encoder.hidden_states([samples])[0][0]) < 1e-5
+
+
+def test_ordinary_padded_batches_are_wrong(checkpoints: dict[str, Path]) -> None:
+    """The stock model's padded batch differs by per cents: the test above could fail."""
+    short, long = waveform(0.5, 0), waveform(2.0, 1)
+    model = AutoModel.from_pretrained(checkpoints["hubert"]).eval()
+    inputs = AutoFeatureExtractor.from_pretrained(checkpoints["hubert"])(
+        [short, long], sampling_rate=16_000, padding=True, return_attention_mask=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        padded = model(**inputs, output_hidden_states=True).hidden_states[0][0]
+    alone = stock_states(checkpoints["hubert"], short)[:, 0]
+    assert float((padded[: len(alone)] - alone).norm() / alone.norm()) > 0.02
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+@pytest.mark.parametrize("samples", [400, 719, 720, 16_000, 16_001])
+def test_frames_are_known_before_extraction(checkpoints: dict[str, Path], name: str, samples: int) -> None:
+    """`frames` says how many frames a length gives."""
+    encoder = open_encoder(str(checkpoints[name]))
+    states_BTLD, frames_B = encoder.hidden_states([waveform(2, 0)[:samples]])
+    assert encoder.frames(samples) == frames_B[0] == states_BTLD.shape[1]
+
+
+def test_normalisation_follows_the_checkpoint(checkpoints: dict[str, Path]) -> None:
+    """Where the checkpoint asks for normalised input, gain and offset change nothing; where not, they do."""
+    samples = waveform(0.5, 0)
+    for name, unmoved in (("hubert", True), ("distilhubert", False)):
+        encoder = open_encoder(str(checkpoints[name]))
+        assert encoder.identity["preprocessing"]["do_normalize"] is unmoved
+        changed = encoder.hidden_states([samples * 3 + 0.1])[0][0]
+        # GroupNorm takes a gain out again, but not quite an offset at the edges of a window.
+        assert (relative(changed, encoder.hidden_states([samples])[0][0]) < 1e-4) is unmoved
+
+
+def test_nothing_is_dropped_or_masked(save_checkpoint: SaveCheckpoint) -> None:
+    """LayerDrop and SpecAugment in a checkpoint's configuration change neither states nor their number."""
+    wild = save_checkpoint("hubert", layerdrop=0.9, mask_time_prob=0.9, mask_feature_prob=0.9, mask_time_length=2)
+    encoder = open_encoder(str(wild))
+    first, second = (encoder.hidden_states([waveform(0.5, 0)])[0] for _ in range(2))
+    assert first.shape[2] == encoder.n_states == SMALL["num_hidden_layers"] + 1
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["hubert", "wav2vec2-layer"])
+def test_pruning_keeps_the_first_layers(checkpoints: dict[str, Path], name: str) -> None:
+    """A pruned encoder's states are the full one's, except that a pre-norm model's last one is layer-normed."""
+    samples = [waveform(0.5, 0)]
+    full = open_encoder(str(checkpoints[name])).hidden_states(samples)[0][0]
+    pruned = open_encoder(str(checkpoints[name]), layers=2)
+    states = pruned.hidden_states(samples)[0][0]
+    assert pruned.n_states == 3 and pruned.name.endswith("-layers2")
+    kept = 3 if name == "hubert" else 2
+    torch.testing.assert_close(states[:, :kept], full[:, :kept])
+    if name == "wav2vec2-layer":
+        weights = load_file(checkpoints[name] / "model.safetensors")
+        normed = torch.nn.functional.layer_norm(
+            full[:, 2], (32,), weights["encoder.layer_norm.weight"], weights["encoder.layer_norm.bias"]
+        )
+        torch.testing.assert_close(states[:, 2], normed, rtol=1e-4, atol=1e-5)
+    with pytest.raises(EncoderError, match="3 transformer layers"):
+        open_encoder(str(checkpoints[name]), layers=4)
+
+
+def test_the_fingerprint_knows_what_matters(save_checkpoint: SaveCheckpoint, tmp_path: Path) -> None:
+    """One changed weight, the input's normalisation and pruning change the identity; a copy elsewhere does not."""
+    original = save_checkpoint("hubert", seed=3)
+    identity = open_encoder(str(original)).identity
+    copy = Path(shutil.copytree(original, tmp_path / "elsewhere"))
+    assert open_encoder(str(copy)).identity == identity
+    assert open_encoder(str(save_checkpoint("hubert", seed=4))).identity != identity
+    assert open_encoder(str(original), layers=2).identity != identity
+    settings_file = copy / "preprocessor_config.json"
+    settings_file.write_text(settings_file.read_text().replace('"do_normalize": true', '"do_normalize": false'))
+    assert open_encoder(str(copy)).identity != identity
+
+
+def test_old_checkpoints_load_alike(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """A pytorch_model.bin with weight_g and weight_v, as most hub repositories hold, gives the same encoder."""
+    old = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "old"))
+    weights = load_file(old / "model.safetensors")
+    (old / "model.safetensors").unlink()
+    renamed = {
+        key.replace("parametrizations.weight.original0", "weight_g").replace(
+            "parametrizations.weight.original1", "weight_v"
+        ): value
+        for key, value in weights.items()
+    }
+    assert any(key.endswith("weight_g") for key in renamed)
+    torch.save(renamed, old / "pytorch_model.bin")
+    assert open_encoder(str(old)).identity == open_encoder(str(checkpoints["hubert"])).identity
+
+
+def test_random_weights_are_seeded(checkpoints: dict[str, Path]) -> None:
+    """`@random` gives the same architecture with other weights, the same ones every time, whatever the global seed."""
+    folder = str(checkpoints["hubert"])
+    torch.manual_seed(1)
+    first = open_encoder(folder + RANDOM)
+    torch.manual_seed(2)
+    second, trained = open_encoder(folder + RANDOM), open_encoder(folder)
+    assert first.identity == second.identity and first.random and not trained.random
+    assert first.identity["architecture"] == trained.identity["architecture"]
+    assert first.identity["weights"] != trained.identity["weights"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("hubert-base", 94_371_712), ("distilhubert", 23_491_968), ("wav2vec2-large-robust-12", 164_284_032)],
+)
+def test_presets_have_the_published_sizes(name: str, parameters: int) -> None:
+    """The architectures behind the names have the parameter counts of the published models."""
+    preset = PRESETS[name]
+    config = AutoConfig.for_model(preset.model_type, **preset.config)
+    config.num_hidden_layers = preset.layers or config.num_hidden_layers
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+
+
+def test_the_built_in_encoder_says_that_it_is_random() -> None:
+    """demo-hubert has no trained weights yet; its title says so."""
+    encoder = open_encoder("demo-hubert")
+    assert encoder.random and encoder.title == "demo-hubert (random weights)"
+    assert open_encoder("demo-hubert@random").identity == encoder.identity
+
+
+def spoil_weights(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:2000])
+
+
+def drop_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def other_model(folder: Path) -> None:
+    config = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
+    BertModel(config).save_pretrained(folder)
+
+
+def other_rate(folder: Path) -> None:
+    settings_file = folder / "preprocessor_config.json"
+    settings_file.write_text(json.dumps({**json.loads(settings_file.read_text()), "sampling_rate": 8000}))
+
+
+def other_size(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 96}))
+
+
+def more_layers(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (spoil_weights, "could not be opened"),
+        (drop_weights, "could not be opened"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "could not be opened"),
+        (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+        (lambda folder: (folder / "config.json").write_text("{"), "could not be opened"),
+        (other_model, "bert model"),
+        (other_rate, "16 kHz"),
+        (other_size, "encoder"),
+        (more_layers, "lacks"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(
+    checkpoints: dict[str, Path], tmp_path: Path, damage: Callable[[Path], None], says: str
+) -> None:
+    """Every damage to a checkpoint's folder is an error that says what to do."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "damaged"))
+    damage(folder)
+    with pytest.raises(EncoderError, match=says) as caught:
+        open_encoder(str(folder))
+    assert caught.value.remedy
+
+
+def test_an_unknown_name_shows_the_known_ones() -> None:
+    """A misspelt name gets the closest one and the list."""
+    with pytest.raises(EncoderError, match="did you mean hubert-base") as caught:
+        open_encoder("hubert-bass")
+    assert all(name in str(caught.value) for name in PRESETS)
+
+
+def test_an_unreachable_hub_is_explained() -> None:
+    """Without a network a hub name says how to bring the model here, and what runs without."""
+    with pytest.raises(EncoderError, match="facebook/hubert-base-ls960") as caught:
+        open_encoder("hubert-base")
+    assert "hf download" in caught.value.remedy and "hubert-base@random" in caught.value.remedy
