@@ -7,11 +7,14 @@ The rooms, each importing only from those above it (★: loads without torch):
     audio ★          any file → mono float32 at 16 kHz
     demo ★           the built-in corpus: language, voice, synthesiser
     corpus ★         utterances, partitions, labels; readers; the audit
+    padding          keep padding out of every layer that looks across time
     encoders         frozen speech encoders with exact padded batches
     cache ★          the HDF5 format's only owner
     records ★        one record.json a run
     plan ★           which utterances go into which batch and part
+    sharing ★        several processes, one cache: who writes which part
     extract          corpus × encoder → cache
+    verify           is a cache what it should be?
     probes           the bank: many probes as one batched module
     features         what a bank sees of a cache
     fit              train the bank
@@ -21,4 +24,33 @@ The rooms, each importing only from those above it (★: loads without torch):
     cli ★            the command `probe`
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from probing.audio import load
+    from probing.cache import Cache as open_cache
+    from probing.corpus import open_corpus
+    from probing.encoders import open_encoder
+    from probing.metrics import ccc
+
 __version__ = "0.1.0"
+__all__ = ["ccc", "load", "open_cache", "open_corpus", "open_encoder"]
+
+_HOMES = {
+    "ccc": ("probing.metrics", "ccc"),
+    "load": ("probing.audio", "load"),
+    "open_cache": ("probing.cache", "Cache"),
+    "open_corpus": ("probing.corpus", "open_corpus"),
+    "open_encoder": ("probing.encoders", "open_encoder"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a user asks for when it is asked for: `import probing` itself loads no heavy module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'probing' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

@@ -13,7 +13,8 @@ import os
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ PARTIAL = ".partial"
 _CHUNK_BYTES = 1 << 17  # one chunk is about this much of one layer: whole utterances and single layers both read well
 _CHUNK_CACHE = 1 << 26  # bytes of chunk cache while writing, so that a chunk on an utterance's edge is written once
 _OPEN_PARTS = 64  # part files that a reader holds open
+# What h5py raises over bytes that make no sense to it.
+_NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
 _REDO = "delete that part file and run the same `probe extract` command again: only this part is made anew"
 
 
@@ -268,7 +271,7 @@ def checksum(numbers: NDArray[Any]) -> int:
 
 def part_lengths(path: Path) -> dict[str, int]:
     """Utterance id → samples at 16 kHz, of a finished part."""
-    with _open_part(path) as file:
+    with _reading(f"{path}"), _open_part(path) as file:
         return dict(zip(file["id"].asstr()[:], file["n_samples"][:].tolist(), strict=True))
 
 
@@ -283,7 +286,7 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     folder = parts_folder(path)
     tables: dict[str, list[NDArray[Any]]] = {"id": [], "n_samples": [], "n_frames": [], "checksum": [], "rms": []}
     for part in parts:
-        with _open_part(folder / part) as file:
+        with _reading(f"{folder / part}"), _open_part(folder / part) as file:
             for name, found in tables.items():
                 found.append(file[name].asstr()[:] if name == "id" else file[name][:])
     sizes = [len(ids) for ids in tables["id"]]
@@ -343,7 +346,7 @@ class Cache:
                 self.parts: list[str] = list(file["part/name"].asstr()[:])
                 self._start = np.concatenate([[0], np.cumsum(file["part/n_utterances"][:])])
                 sizes = file["part/n_bytes"][:]
-        except (OSError, KeyError) as error:
+        except _NONSENSE as error:
             raise CacheError(
                 f"{path}", f"it cannot be read as a cache ({error})", "run the same `probe extract` command again"
             ) from error
@@ -406,7 +409,7 @@ class Cache:
         for number, (part, size) in enumerate(zip(self.parts, sizes, strict=True)):
             if present[part] != size:
                 raise CacheError(f"{folder / part}", f"it has {present[part]} bytes instead of {size}", _REDO)
-            with _open_part(folder / part) as file:
+            with _reading(f"{folder / part}"), _open_part(folder / part) as file:
                 if file.attrs.get("fingerprint") != self.layout.fingerprint:
                     raise CacheError(f"{folder / part}", "it was made under another fingerprint", _REDO)
                 ids = list(file["id"].asstr()[:])
@@ -459,6 +462,15 @@ def _layout(attributes: Mapping[str, Any], path: Path) -> Layout:
     return layout
 
 
+@contextmanager
+def _reading(whose: str) -> Iterator[None]:
+    """Say of bytes that h5py cannot make sense of whose they are."""
+    try:
+        yield
+    except _NONSENSE as error:
+        raise CacheError(whose, f"it cannot be read ({error})", _REDO) from error
+
+
 def _open_part(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
@@ -468,15 +480,13 @@ def _open_part(path: Path) -> h5py.File:
 
 def _read_checked(file: h5py.File, array: str, row: int, whose: str) -> NDArray[Any]:
     """One utterance of a part, compared with its checksum."""
-    try:
+    with _reading(whose):
         if array == "states":
             start, stop = file["offset"][row : row + 2]
             numbers = file[array][start:stop]
         else:
             numbers = file[array][row]
         stored = int(file["checksum"][row, STORES[str(file.attrs["store"])].index(array)])
-    except (OSError, KeyError, RuntimeError) as error:
-        raise CacheError(whose, f"it cannot be read ({error})", _REDO) from error
     if checksum(numbers) != stored:
         raise CacheError(whose, "damaged: its bytes do not give its checksum", _REDO)
     return numbers

@@ -39,6 +39,7 @@ def _corpus_options(command: _Command) -> _Command:
     """CORPUS and what opens it."""
     for option in (
         click.option("--allow-missing", default=0, metavar="N", help="Leave out up to N unusable utterances."),
+        click.option("--fold", type=int, metavar="K", help="Session to test on: iemocap 1-5, msp-improv 1-6.  [last]"),
         click.option("--scale", nargs=2, type=float, metavar="LOW HIGH", help="Range of a table's labels.  [0 1]"),
         click.argument("corpus", default="demo"),
     ):
@@ -49,6 +50,7 @@ def _corpus_options(command: _Command) -> _Command:
 def _encoder_options(command: _Command) -> _Command:
     """Which encoder, and where it computes."""
     for option in (
+        click.option("--convolution", is_flag=True, help="Also keep the raw convolution output, as index C."),
         click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [the GPU if there is one]"),
         click.option("--revision", default=None, help="Branch, tag or commit of a hub repository."),
         click.option("--encoder", default="demo-hubert", show_default=True, help="Name, hub id or folder; see below."),
@@ -64,12 +66,13 @@ def _usable(
     audio: bool = False,
     dims: tuple[str, ...] = (),
     partitions: tuple[str, ...] = (),
+    fold: int | None = None,
 ) -> tuple[Corpus, tuple[str, ...]]:
     """Open a corpus and make sure that what the command reads is there; also what was left out."""
     from probing.corpus import open_corpus
     from probing.corpus.check import require
 
-    opened = open_corpus(spec, scale)
+    opened = open_corpus(spec, scale, fold=fold)
     opened = opened.select(partitions) if partitions else opened
     return require(opened, dims=_dimensions(opened, dims), audio=audio, allow_missing=allow_missing)
 
@@ -87,6 +90,7 @@ def _extract_command(
     scale: tuple[float, float] | None,
     encoder: str,
     layers: int | None,
+    convolution: bool,
     revision: str | None,
     dtype: str,
     cache: Path,
@@ -96,6 +100,7 @@ def _extract_command(
     words += ["--scale", *(f"{end:g}" for end in scale)] if scale else []
     words += ["--encoder", encoder]
     words += ["--layers", str(layers)] if layers else []
+    words += ["--convolution"] if convolution else []
     words += ["--revision", revision] if revision else []
     words += ["--dtype", dtype] if dtype != "float16" else []
     words += ["--out", str(cache)] if cache != Path("cache") and cache.suffix != ".h5" else []
@@ -111,7 +116,8 @@ def _say_left_out(ids: tuple[str, ...]) -> None:
 
 _ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, demo-hubert; any HuBERT or wav2vec2 of
 the model hub (owner/name) or in a folder. `@random` after a name gives the same architecture with random weights."""
-_CORPORA = """CORPUS is `demo` (built in), a table (path/to/table.csv) or a release (msp-podcast:/path)."""
+_CORPORA = """CORPUS is `demo` (built in), a table (path/to/table.csv) or a release (msp-podcast:/path, iemocap:/path,
+msp-improv:/path)."""
 
 
 @click.group(cls=_Mended, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -129,7 +135,7 @@ def main() -> None:
 
 @main.command()
 @_corpus_options
-def check(corpus: str, scale: tuple[float, float] | None, allow_missing: int) -> None:
+def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allow_missing: int) -> None:
     r"""Audit a corpus before any work: partitions, hours, speakers, labels, and every problem.
 
     Exit status 1 if there is a problem.
@@ -141,7 +147,7 @@ def check(corpus: str, scale: tuple[float, float] | None, allow_missing: int) ->
     from probing.corpus.check import scan_audio
     from probing.corpus.report import report
 
-    opened = open_corpus(corpus, scale)
+    opened = open_corpus(corpus, scale, fold=fold)
     text, problems = report(opened, scan_audio(opened.utterances))
     click.echo(text)
     if problems > allow_missing:
@@ -162,10 +168,12 @@ def check(corpus: str, scale: tuple[float, float] | None, allow_missing: int) ->
 def extract(
     corpus: str,
     scale: tuple[float, float] | None,
+    fold: int | None,
     allow_missing: int,
     encoder: str,
     revision: str | None,
     device: str | None,
+    convolution: bool,
     layers: int | None,
     store: str,
     dtype: str,
@@ -189,11 +197,11 @@ def extract(
 
     device = settle_device(device)
     options = ExtractOptions(store, dtype, batch_seconds, part_seconds, root=out)
-    opened, left_out = _usable(corpus, scale, allow_missing, audio=True, partitions=partitions)
+    opened, left_out = _usable(corpus, scale, allow_missing, audio=True, partitions=partitions, fold=fold)
     scan = scan_audio(opened.utterances)
     opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
     _say_left_out(left_out)
-    opened_encoder = open_encoder(encoder, layers, revision, device)
+    opened_encoder = open_encoder(encoder, layers, revision, device, convolution)
     click.echo(estimate(opened, scan.samples, opened_encoder, options))
     if not dry_run:
         click.echo(run(opened, scan.samples, opened_encoder, options))
@@ -229,10 +237,12 @@ def extract(
 def fit(
     corpus: str,
     scale: tuple[float, float] | None,
+    fold: int | None,
     allow_missing: int,
     encoder: str,
     revision: str | None,
     device: str | None,
+    convolution: bool,
     encoder_layers: int | None,
     dims: tuple[str, ...],
     store: str | None,
@@ -252,16 +262,70 @@ def fit(
     from probing.fit import FitOptions
 
     device = settle_device(device)
-    opened, left_out = _usable(corpus, scale, allow_missing, dims=dims)
+    opened, left_out = _usable(corpus, scale, allow_missing, dims=dims, fold=fold)
     options = FitOptions(dims=_dimensions(opened, dims), **choices)
-    again = _extract_command(corpus, scale, encoder, encoder_layers, revision, dtype, cache)
+    again = _extract_command(corpus, scale, encoder, encoder_layers, convolution, revision, dtype, cache)
     if cache.suffix == ".h5":
         found = run_fit.open_file(cache)
     else:
         found = run_fit.open_store(
-            opened, open_encoder(encoder, encoder_layers, revision), options, store, dtype, cache, again
+            opened,
+            open_encoder(encoder, encoder_layers, revision, convolution=convolution),
+            options,
+            store,
+            dtype,
+            cache,
+            again,
         )
     click.echo(run_fit.run(opened, found, options, device, again, left_out, runs))
+
+
+@main.command(epilog=f"{_CORPORA} {_ENCODERS}")
+@_corpus_options
+@_encoder_options
+@click.option("--layers", type=int, metavar="K", help="The cache was extracted with --layers K.")
+@click.option("--store", default="frames", show_default=True, help="frames or pooled.")
+@click.option("--dtype", default="float16", show_default=True, help="Number format of the cache.")
+@click.option("--sample", default=10, show_default=True, help="Utterances to extract again, one by one.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("cache"), show_default=True, help="Cache folder.")
+def verify(
+    corpus: str,
+    scale: tuple[float, float] | None,
+    fold: int | None,
+    allow_missing: int,
+    encoder: str,
+    revision: str | None,
+    device: str | None,
+    convolution: bool,
+    layers: int | None,
+    store: str,
+    dtype: str,
+    sample: int,
+    seed: int,
+    out: Path,
+) -> None:
+    r"""Check a cache: every part and checksum, and a random sample extracted again.
+
+    Prints the relative error of each layer, so that the cost of the number format is known. Exit status 1 if
+    anything is wrong.
+
+    \b
+    Example: probe verify my/table.csv --scale 1 7 --encoder hubert-base --store pooled
+    """
+    from probing.cache import find_cache
+    from probing.encoders import open_encoder, settle_device
+    from probing.extract import layout_of
+    from probing.verify import verify as run
+
+    opened, _ = _usable(corpus, scale, allow_missing, audio=True, fold=fold)
+    again = _extract_command(corpus, scale, encoder, layers, convolution, revision, dtype, out)
+    opened_encoder = open_encoder(encoder, layers, revision, settle_device(device), convolution)
+    cache = find_cache(layout_of(opened, opened_encoder, store, dtype).path(out), f"{again} --store {store}")
+    found = run(opened, cache, opened_encoder, sample, seed)
+    click.echo(found)
+    if not found.passed:
+        raise SystemExit(1)
 
 
 @main.command()

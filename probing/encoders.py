@@ -1,12 +1,21 @@
 """Open frozen speech encoders, and get every hidden state of a batch exactly as if each utterance were alone.
 
-Ordinary padded batches are wrong for HuBERT base, DistilHuBERT and wav2vec2 base: the GroupNorm behind the first
-convolution takes its statistics over the padding too. Here they are taken over the utterance's own frames.
+Ordinary padded batches are wrong by per cents in most of these models; `probing.padding` makes them exact.
 
 State 0 is the transformer's input (feature projection, positional convolution and, in post-norm models, layer norm):
 what transformers gives at index 0 and what we take the paper's Figure 2 to mean by "the output of the convolutional
-encoder". State l is the output of transformer layer l. In pre-norm models (wav2vec2-large) the last state is taken
-after the encoder's final layer norm, as the model's own output is.
+encoder". State l is the output of transformer layer l. In pre-norm models (wav2vec2-large, HuBERT-large, WavLM-large)
+and conformers the last state is taken after the encoder's final layer norm, as the model's own output is.
+
+On request one more state stands in front, C: what the convolutional front end itself gives, before feature projection,
+positional convolution and their norms. It is narrower than D (512 in all published models), and its other units are 0:
+its own numbers stay as they are, a weighted sum adds nothing there, and pooling over time gives 0 there. A layer norm
+over D counts the zeros as units: as every other state it then has mean 0 and variance 1 in each frame, but it is not
+the layer norm of the 512 numbers; and the root mean square over D is √(512 / D) times theirs.
+
+In DistilHuBERT state 0 is the transformer's input as everywhere; states 1 and 2 are its only two layers, which started
+from HuBERT's first two and then learned to predict HuBERT's layers 4, 8 and 12 through heads that the checkpoint no
+longer has. So they are no counterparts of HuBERT's states 1 and 2.
 
 Shape legend: B utterances · S samples at 16 kHz · T frames (50 Hz) · L states (layers + 1) · D hidden size.
 """
@@ -18,6 +27,7 @@ import hashlib
 import os
 import pickle
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,17 +42,19 @@ import transformers
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PretrainedConfig, Wav2Vec2FeatureExtractor
 
 from probing.audio import SAMPLE_RATE
 from probing.errors import EncoderError
+from probing.padding import count_frames, keep_padding_out
 
 _transformers: Any = transformers.utils.logging  # untyped
 
 RANDOM = "@random"  # suffix: the same architecture with seeded random weights
 RANDOM_SEED = 0
 SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
-SUPPORTED = ("hubert", "wav2vec2")  # transformers' model_type
+SUPPORTED = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
 
 # What of a configuration changes a frozen encoder's answer; part of the fingerprint.
 _DEFINING = """
@@ -50,6 +62,12 @@ _DEFINING = """
     conv_dim conv_kernel conv_stride conv_bias feat_extract_norm feat_extract_activation feat_proj_layer_norm
     num_conv_pos_embeddings num_conv_pos_embedding_groups conv_pos_batch_norm do_stable_layer_norm adapter_attn_dim
 """.split()
+# What only one family has; apart, so that the others' fingerprints stay what they are.
+_DEFINING_TOO = {
+    "wavlm": ("num_buckets", "max_bucket_distance"),
+    "data2vec-audio": ("conv_pos_kernel_size",),
+    "wav2vec2-conformer": ("position_embeddings_type", "rotary_embedding_base", "conv_depthwise_kernel_size"),
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,8 @@ PRESETS = {
         },
         layers=12,
     ),
+    "wavlm-base-plus": Preset("microsoft/wavlm-base-plus", "wavlm", do_normalize=False),
+    "data2vec-audio-base": Preset("facebook/data2vec-audio-base", "data2vec-audio"),
     "demo-hubert": Preset(
         None,
         "hubert",
@@ -108,54 +128,45 @@ PRESETS = {
 }
 
 
-class MaskedGroupNorm(nn.GroupNorm):
-    """GroupNorm with one channel a group whose statistics leave the padding out.
-
-    `frames_B` holds each utterance's number of valid frames and is set before a forward pass; None or no padding at
-    all gives PyTorch's own GroupNorm.
-    """
-
-    frames_B: Tensor | None = None
-
-    def forward(self, x_BCT: Tensor) -> Tensor:
-        """Normalise each channel of each utterance over its own frames; the padding's values mean nothing."""
-        if self.frames_B is None or bool((self.frames_B == x_BCT.shape[-1]).all()):
-            return super().forward(x_BCT)
-        count_B11 = self.frames_B.view(-1, 1, 1)
-        valid_B1T = torch.arange(x_BCT.shape[-1], device=x_BCT.device) < count_B11
-        mean_BC1 = (x_BCT * valid_B1T).sum(-1, keepdim=True) / count_B11
-        centred_BCT = (x_BCT - mean_BC1) * valid_B1T
-        var_BC1 = centred_BCT.square().sum(-1, keepdim=True) / count_B11
-        return torch.addcmul(self.bias[:, None], centred_BCT * torch.rsqrt(var_BC1 + self.eps), self.weight[:, None])
-
-
 class SpeechEncoder:
     """A frozen speech encoder: waveforms in, all hidden states out, in float32.
 
     Attributes:
-        name: What the user typed, with `-layersK` where it was pruned; safe in a title.
+        name: What the user typed, with `-layersK` where it was pruned and `-C` where it has state C; safe in a title.
         random: Whether its weights are random.
-        n_states: L, transformer layers + 1.
+        state_names: What the L states are: `C` where it was asked for, then `0`, `1`, …
+        n_states: L, transformer layers + 1, and one more with state C.
         width: D, hidden size.
         identity: Everything that settles its answers, JSON-ready.
         device: Where it computes.
     """
 
     def __init__(
-        self, model: Any, preprocessor: Wav2Vec2FeatureExtractor, name: str, random: bool, device: str
+        self,
+        model: Any,
+        preprocessor: Wav2Vec2FeatureExtractor,
+        name: str,
+        random: bool = False,
+        device: str = "cpu",
+        convolution: bool = False,
     ) -> None:
         config = model.config
         self.name, self.random, self.device = name, random, torch.device(device)
-        self.n_states, self.width = config.num_hidden_layers + 1, config.hidden_size
+        self.state_names = ["C"] * convolution + [str(index) for index in range(config.num_hidden_layers + 1)]
+        self.n_states, self.width = len(self.state_names), config.hidden_size
         self._model, self._preprocessor = model, preprocessor
         self._model.eval().requires_grad_(False)
-        self._norm = _mask_group_norm(model)
+        self._padding = keep_padding_out(model)
+        self._convolved: list[Tensor] = []  # what the front end gave, [B, C, T], on its way into state C
+        if convolution:
+            model.feature_extractor.register_forward_hook(lambda _1, _2, output_BCT: self._convolved.append(output_BCT))
+        defining = (*_DEFINING, *_DEFINING_TOO.get(config.model_type, ()))
         self.identity = {
-            "architecture": {key: getattr(config, key, None) for key in _DEFINING},
+            "architecture": {key: getattr(config, key, None) for key in defining},
             "weights": weights_digest(model),
             "preprocessing": {"sample_rate": SAMPLE_RATE, "do_normalize": bool(preprocessor.do_normalize)},
             "semantics": SEMANTICS,
-        }
+        } | ({"convolution": True} if convolution else {})
         self._model.to(self.device)
 
     @property
@@ -165,9 +176,7 @@ class SpeechEncoder:
 
     def frames(self, samples: int) -> int:
         """Number of frames T that a waveform of `samples` samples gives."""
-        for kernel, stride in zip(self._model.config.conv_kernel, self._model.config.conv_stride, strict=True):
-            samples = (samples - kernel) // stride + 1
-        return samples
+        return count_frames(samples, zip(self._model.config.conv_kernel, self._model.config.conv_stride, strict=True))
 
     @torch.inference_mode()
     def hidden_states(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
@@ -189,23 +198,29 @@ class SpeechEncoder:
             return_attention_mask=True,
             return_tensors="pt",
         ).to(self.device)
-        if self._norm is not None:
-            first = self._model.config.conv_kernel[0], self._model.config.conv_stride[0]
-            lengths_B = batch["attention_mask"].sum(-1)
-            self._norm.frames_B = (lengths_B - first[0]) // first[1] + 1
-        with _ExactFloat32():
+        self._padding.set([len(waveform) for waveform in waveforms], self.device)
+        self._convolved.clear()
+        with _ExactFloat32(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
             output = self._model(
                 batch["input_values"], attention_mask=batch["attention_mask"], output_hidden_states=True
             )
         # transformers 5 records the last layer's output before a pre-norm model's final layer norm, 4 after it.
-        states = (*output.hidden_states[:-1], output.last_hidden_state)
+        states = [*output.hidden_states[:-1], output.last_hidden_state]
+        if self._convolved:
+            front_BTC = self._convolved.pop().transpose(1, 2)
+            states.insert(0, pad(front_BTC, (0, self.width - front_BTC.shape[-1])))
         if len(states) != self.n_states:
             raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
         return torch.stack(states, dim=2), [self.frames(len(waveform)) for waveform in waveforms]
 
 
 def open_encoder(
-    name: str, layers: int | None = None, revision: str | None = None, device: str = "cpu"
+    name: str,
+    layers: int | None = None,
+    revision: str | None = None,
+    device: str = "cpu",
+    convolution: bool = False,
 ) -> SpeechEncoder:
     """Open a speech encoder by name, hub id or local folder.
 
@@ -215,9 +230,11 @@ def open_encoder(
         layers: Keep only the first so many transformer layers.
         revision: Branch, tag or commit of the hub repository.
         device: PyTorch's name of a device.
+        convolution: Also give state C, the raw output of the convolutional front end.
 
     Raises:
-        EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, too many layers asked for.
+        EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, too many layers asked for, or a
+            state C that is wider than the others.
     """
     stem, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
     preset = PRESETS.get(stem)
@@ -234,13 +251,20 @@ def open_encoder(
         raise EncoderError(
             f"--layers {layers}", f"{name} has {config.num_hidden_layers} transformer layers", "ask for fewer"
         )
+    if convolution and config.conv_dim[-1] > config.hidden_size:
+        raise EncoderError(
+            "--convolution",
+            f"{name}'s convolutions give {config.conv_dim[-1]} numbers a frame, its states hold {config.hidden_size}",
+            "leave --convolution out",
+        )
     config.num_hidden_layers = layers or config.num_hidden_layers
     # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
     config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
     model = _random_model(config) if random else _load(source, revision, config)
     shown = Path(stem).name + RANDOM * name.endswith(RANDOM) if Path(stem).is_dir() else name
     pruned = layers is not None and not (preset and layers == preset.layers)
-    return SpeechEncoder(model, preprocessor, f"{shown}-layers{layers}" if pruned else shown, random, device)
+    shown += f"-layers{layers}" * pruned + "-C" * convolution
+    return SpeechEncoder(model, preprocessor, shown, random, device, convolution)
 
 
 def settle_device(name: str | None) -> str:
@@ -325,7 +349,7 @@ def _preprocessor(source: str, revision: str | None) -> Wav2Vec2FeatureExtractor
         raise EncoderError(
             f"encoder {source}",
             "its preprocessor_config.json is not that of a 16 kHz waveform encoder",
-            "use a HuBERT or wav2vec2 checkpoint",
+            "use a checkpoint of HuBERT, wav2vec2, WavLM or data2vec-audio",
         )
     return preprocessor
 
@@ -334,7 +358,7 @@ def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
     if config.model_type not in SUPPORTED:
         raise EncoderError(
             f"encoder {name}",
-            f"it is a {config.model_type} model; only {' and '.join(SUPPORTED)} are known to give exact batches here",
+            f"it is a {config.model_type} model; only {', '.join(SUPPORTED)} are known to give exact batches here",
             f"use one of those architectures, for example {', '.join(PRESETS)}",
         )
 
@@ -358,18 +382,6 @@ def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
             "it is incomplete or belongs to another model; copy it again",
         )
     return model
-
-
-def _mask_group_norm(model: Any) -> MaskedGroupNorm | None:
-    """Give the first convolution a GroupNorm that leaves padding out; None where the front end uses layer norm."""
-    layer = model.feature_extractor.conv_layers[0]
-    stock = getattr(layer, "layer_norm", None)
-    if not isinstance(stock, nn.GroupNorm):
-        return None
-    masked = MaskedGroupNorm(stock.num_groups, stock.num_channels, stock.eps)
-    masked.weight, masked.bias = stock.weight, stock.bias
-    layer.layer_norm = masked
-    return masked
 
 
 class _ExactFloat32:

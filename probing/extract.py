@@ -180,8 +180,10 @@ def extract(corpus: Corpus, samples: dict[str, int], encoder: SpeechEncoder, opt
     for part in plan:
         if part not in todo:
             _refuse_changed(folder / part.name, part, samples)
-    for stale in folder.glob(f"part-*{PARTIAL}"):  # a killed run's, perhaps under another plan
-        stale.unlink()
+    current = {part.name + PARTIAL for part in todo}
+    for stale in folder.glob(f"part-*{PARTIAL}"):
+        if stale.name not in current:  # a killed run's, under a plan that was given up
+            stale.unlink()
     if todo:
         path.unlink(missing_ok=True)  # it is there only while it stands for every part
     audio = {utterance.id: utterance.path for utterance in corpus.utterances}
@@ -244,10 +246,11 @@ def _encode(encoder: SpeechEncoder, waveforms: list[NDArray[np.float32]]) -> tup
         return encoder.hidden_states(waveforms)
     except torch.OutOfMemoryError as error:
         seconds = len(waveforms) * max(map(len, waveforms)) / SAMPLE_RATE
+        smaller = f"add `--batch-seconds {seconds / 2:.3g}`" if len(waveforms) > 1 else "add `--device cpu`"
         raise CacheError(
-            f"a batch of {seconds:.0f} s of audio does not fit into the device's memory",
+            f"a batch of {seconds:.3g} s of audio does not fit into the device's memory",
             f"it holds {len(waveforms)} utterances",
-            f"add `--batch-seconds {seconds / 2:.0f}`; finished parts stay as they are",
+            f"{smaller}; finished parts stay as they are",
         ) from error
 
 

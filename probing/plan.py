@@ -7,6 +7,7 @@ content is bit-equal to that of one that never stopped.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,5 +111,8 @@ def _write(path: Path, plan: tuple[Part, ...], options: Mapping[str, float | Non
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".partial")
     parts = {part.name: part.batches for part in plan}
-    aside.write_text(json.dumps({"options": options, "parts": parts}, ensure_ascii=False), "utf-8")
+    with aside.open("w", encoding="utf-8") as file:
+        json.dump({"options": options, "parts": parts}, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())  # the plan must not be lost where parts are kept
     aside.replace(path)

@@ -13,7 +13,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 WEIGHTED, SINGLE, SHUFFLED = "weighted", "single", "shuffled"
@@ -127,6 +129,25 @@ class ProbeBank(nn.Module):
     def weights(self) -> Tensor:
         """Layer weights [P, L], each row summing to 1."""
         return torch.cat([self.logits_WL.softmax(-1), self.one_hot_FL])
+
+    def rows_of(self, parameter: str, rows: NDArray[np.int64]) -> Tensor:
+        """The rows of a parameter that belong to some probes; the logits have rows for the first W probes only."""
+        count = len(self.get_parameter(parameter))
+        return torch.from_numpy(rows[rows < count]).to(self.outer_bias_P.device)
+
+    @torch.no_grad()
+    def take(self, other: ProbeBank, theirs: NDArray[np.int64], own: NDArray[np.int64]) -> None:
+        """Copy the parameters of some probes of another bank into probes of this one, row by row."""
+        for name, parameter in self.named_parameters():
+            parameter[self.rows_of(name, own)] = other.get_parameter(name)[other.rows_of(name, theirs)]
+
+    def narrow(self, rows: NDArray[np.int64]) -> ProbeBank:
+        """A bank of only some of the probes, with their parameters."""
+        width, hidden = self.inner_PDH.shape[1:]
+        chosen = [self.probes[row] for row in rows]
+        smaller = ProbeBank(chosen, self.logits_WL.shape[1], width, hidden, self.pooling).to(self.outer_bias_P.device)
+        smaller.take(self, rows, np.arange(len(rows)))
+        return smaller
 
     def forward(self, features: Features) -> Tensor:
         """Estimates [P, B] on the unit scale."""

@@ -7,29 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: no test may wait for a network
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: small models are quickest on one thread
 
 import numpy as np
 import pytest
 import soundfile
-from material import CHECKPOINTS, RATE, SMALL, waveform
+from material import CHECKPOINTS, RATE, SMALL, small_model, waveform
 
 
 @pytest.fixture(scope="session")
 def save_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A function that saves a small random checkpoint: name, changes to its configuration → folder."""
-    import torch
-    from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
+    from transformers import Wav2Vec2FeatureExtractor
 
     def save(name: str, seed: int = 1, **changes: object) -> Path:
         model_type, config, do_normalize = CHECKPOINTS[name]
         folder = tmp_path_factory.mktemp("checkpoint") / name
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            model = AutoModel.from_config(AutoConfig.for_model(model_type, **{**SMALL, **config, **changes}))
-            with torch.no_grad():  # biases and norms that do something, unlike fresh ones
-                for parameter in model.parameters():
-                    parameter.add_(0.1 * torch.randn_like(parameter))
-        model.save_pretrained(folder)
+        small_model(model_type, {**SMALL, **config, **changes}, seed).save_pretrained(folder)
         Wav2Vec2FeatureExtractor(do_normalize=do_normalize, return_attention_mask=False).save_pretrained(folder)
         return folder
 

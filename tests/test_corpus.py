@@ -229,6 +229,8 @@ def test_a_missing_table_a_folder_and_another_encoding_are_told(tmp_path):
         ("demos", "did you mean demo?"),
         ("msp_podcast:/data/MSP", "did you mean msp-podcast:/data/MSP?"),
         ("msppodcast", "did you mean msp-podcast:"),
+        ("IEMOCAP:/data/I", "did you mean iemocap:/data/I?"),
+        ("msp_improv", "did you mean msp-improv:/path/to/release?"),
         ("zebra:/data", "one of those"),
         ("table.xlsx", "one of those"),
     ],
@@ -236,12 +238,22 @@ def test_a_missing_table_a_folder_and_another_encoding_are_told(tmp_path):
 def test_an_unknown_spec_names_those_that_exist(spec, hint):
     """And the nearest one."""
     message = refusal(spec)
-    assert all(known in message for known in ("demo", "table.csv", "msp-podcast:/path", hint))
+    known = ("demo", "table.csv", "msp-podcast:/path", "iemocap:/path", "msp-improv:/path")
+    assert all(part in message for part in (*known, hint))
 
 
 def test_a_folder_is_no_spec_but_leads_to_one(tmp_path):
-    """Who types the folder of a release is shown the prefix."""
-    assert f"msp-podcast:{tmp_path}" in refusal(tmp_path)
+    """Who types the folder of a release is shown the prefixes."""
+    message = refusal(tmp_path)
+    assert all(f"{name}:{tmp_path}" in message for name in ("msp-podcast", "iemocap", "msp-improv"))
+
+
+@pytest.mark.parametrize("spec", ["demo", "table.csv", "msp-podcast:/data/MSP"])
+def test_a_fold_is_refused_where_the_corpus_has_its_own_split(spec):
+    """Before anything is read; the message names the corpora that are split by session."""
+    message = refusal(spec, fold=3)
+    assert f"--fold 3 does not fit {spec}" in message
+    assert "iemocap and msp-improv" in message
 
 
 @pytest.fixture
@@ -262,9 +274,11 @@ def test_the_demo_is_written_where_asked_and_rated_on_1_to_7(small_demo):
 
 
 def test_a_scale_that_differs_from_the_corpus_own_is_refused(small_demo, tmp_path):
-    """Demo and MSP-Podcast know theirs."""
+    """The demo and the releases know theirs."""
     assert "1 to 7" in refusal("demo", scale=(1, 5), demo_folder=small_demo)
     assert "1 to 7" in refusal(f"msp-podcast:{tmp_path}", scale=(0, 1))
+    assert "1 to 5" in refusal(f"iemocap:{tmp_path}", scale=(1, 7))
+    assert "1 to 5" in refusal(f"msp-improv:{tmp_path}", scale=(1, 7))
 
 
 # Transcripts

@@ -3,18 +3,30 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from click.testing import CliRunner
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from material import CHECKPOINTS, SMALL, waveform
+from material import CHECKPOINTS, LENGTHS, SMALL, configurations, small_model, waveform
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, BertConfig, BertModel
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    BertConfig,
+    BertModel,
+    Wav2Vec2FeatureExtractor,
+)
 
-from probing.encoders import PRESETS, RANDOM, open_encoder
+from probing.cache import Cache
+from probing.cli import main
+from probing.encoders import PRESETS, RANDOM, SUPPORTED, SpeechEncoder, open_encoder
 from probing.errors import EncoderError
 
 SaveCheckpoint = Callable[..., Path]
@@ -22,8 +34,12 @@ SaveCheckpoint = Callable[..., Path]
 
 def stock_states(folder: Path, samples: np.ndarray) -> torch.Tensor:
     """Hidden states [T, L, D] of one utterance by transformers alone, without any of our code."""
-    model = AutoModel.from_pretrained(folder).eval()
-    inputs = AutoFeatureExtractor.from_pretrained(folder)(samples, sampling_rate=16_000, return_tensors="pt")
+    return states_alone(AutoModel.from_pretrained(folder).eval(), AutoFeatureExtractor.from_pretrained(folder), samples)
+
+
+def states_alone(model: Any, preprocessor: Any, samples: np.ndarray) -> torch.Tensor:
+    """The same of a model that is at hand."""
+    inputs = preprocessor(samples, sampling_rate=16_000, return_tensors="pt")
     with torch.no_grad():
         output = model(inputs["input_values"], output_hidden_states=True)
     return torch.stack([*output.hidden_states[:-1], output.last_hidden_state], dim=2)[0]
@@ -45,28 +61,135 @@ def test_a_batch_never_changes_an_answer(checkpoints: dict[str, Path], name: str
         assert relative(states_TLD[:frames], alone_TLD) < 1e-5
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lengths=st.lists(st.integers(400, 12_000), min_size=1, max_size=5), data=st.data())
-def test_any_batch_composition_is_exact(checkpoints: dict[str, Path], lengths: list[int], data: st.DataObject) -> None:
-    """Whatever the lengths in a batch, an utterance's states are what the same encoder gives it alone."""
-    encoder = open_encoder(str(checkpoints[data.draw(st.sampled_from(sorted(CHECKPOINTS)))]))
-    waveforms = [waveform(1.0, seed)[:length] for seed, length in enumerate(lengths)]
+def check_any_batch(drawn: tuple[str, dict[str, Any]], lengths: list[int], seed: int, do_normalize: bool) -> None:
+    """Compare a batch of utterances of these lengths with the stock model's answer to each alone, in float32."""
+    model = small_model(*drawn, seed)
+    preprocessor = Wav2Vec2FeatureExtractor(do_normalize=do_normalize)
+    encoder = SpeechEncoder(deepcopy(model), preprocessor, "drawn")
+    waveforms = [waveform(1.0, seed + row)[:length] for row, length in enumerate(lengths)]
     states_BTLD, frames_B = encoder.hidden_states(waveforms)
     for samples, states_TLD, frames in zip(waveforms, states_BTLD, frames_B, strict=True):
-        assert relative(states_TLD[:frames], encoder.hidden_states([samples])[0][0]) < 1e-5
+        alone_TLD = states_alone(model, preprocessor, samples)
+        assert frames == len(alone_TLD)
+        assert relative(states_TLD[:frames], alone_TLD) < 1e-5
 
 
-def test_ordinary_padded_batches_are_wrong(checkpoints: dict[str, Path]) -> None:
-    """The stock model's padded batch differs by per cents: the test above could fail."""
+@settings(max_examples=30, deadline=None)
+@given(drawn=configurations(), lengths=LENGTHS, seed=st.integers(0, 999), do_normalize=st.booleans())
+def test_any_batch_of_any_configuration_is_exact(
+    drawn: tuple[str, dict[str, Any]], lengths: list[int], seed: int, do_normalize: bool
+) -> None:
+    """Whatever the architecture and the lengths in a batch, an utterance's states are what transformers gives it."""
+    check_any_batch(drawn, lengths, seed, do_normalize)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None)
+@given(drawn=configurations(), lengths=LENGTHS, seed=st.integers(0, 999), do_normalize=st.booleans())
+def test_hundreds_of_batches_are_exact(
+    drawn: tuple[str, dict[str, Any]], lengths: list[int], seed: int, do_normalize: bool
+) -> None:
+    """The same, five hundred times."""
+    check_any_batch(drawn, lengths, seed, do_normalize)
+
+
+def test_every_architecture_is_tested() -> None:
+    """What is said to give exact batches is what the tests above try."""
+    assert set(SUPPORTED) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
+
+
+@pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hubert",
+        "distilhubert",
+        "wav2vec2-group",
+        "hubert-batch-norm",
+        "wavlm-base",
+        "data2vec-audio",
+        "conformer-relative",
+        "conformer-rotary",
+    ],
+)
+def test_ordinary_padded_batches_are_wrong(checkpoints: dict[str, Path], name: str) -> None:
+    """The stock model's padded batch differs by per cents, with its attention mask: the tests above could fail."""
     short, long = waveform(0.5, 0), waveform(2.0, 1)
-    model = AutoModel.from_pretrained(checkpoints["hubert"]).eval()
-    inputs = AutoFeatureExtractor.from_pretrained(checkpoints["hubert"])(
+    model = AutoModel.from_pretrained(checkpoints[name]).eval()
+    inputs = AutoFeatureExtractor.from_pretrained(checkpoints[name])(
         [short, long], sampling_rate=16_000, padding=True, return_attention_mask=True, return_tensors="pt"
     )
     with torch.no_grad():
-        padded = model(**inputs, output_hidden_states=True).hidden_states[0][0]
-    alone = stock_states(checkpoints["hubert"], short)[:, 0]
+        padded = model(**inputs, output_hidden_states=True).last_hidden_state[0]
+    alone = stock_states(checkpoints[name], short)[:, -1]
     assert float((padded[: len(alone)] - alone).norm() / alone.norm()) > 0.02
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_states_are_what_enters_and_leaves_the_layers(checkpoints: dict[str, Path], name: str) -> None:
+    """State 0 enters the first layer, state l leaves layer l; the last one has passed any final layer norm."""
+    model = AutoModel.from_pretrained(checkpoints[name]).eval()
+    truth: list[torch.Tensor] = []
+    for layer in model.encoder.layers:
+        layer.register_forward_pre_hook(lambda _, args: truth.append(args[0].clone()))
+    normed_last = CHECKPOINTS[name][1].get("do_stable_layer_norm") or name.startswith("conformer")
+    last = model.encoder.layer_norm if normed_last else model.encoder.layers[-1]
+    last.register_forward_hook(lambda *call: truth.append(call[2][0] if isinstance(call[2], tuple) else call[2]))
+    inputs = AutoFeatureExtractor.from_pretrained(checkpoints[name])(
+        waveform(0.5, 0), sampling_rate=16_000, return_tensors="pt"
+    )
+    with torch.no_grad():
+        model(inputs["input_values"])
+    encoder = open_encoder(str(checkpoints[name]))
+    states_TLD = encoder.hidden_states([waveform(0.5, 0)])[0][0]
+    assert encoder.state_names == [str(index) for index in range(len(model.encoder.layers) + 1)]
+    assert states_TLD.shape[1] == encoder.n_states == len(truth) == len(encoder.state_names)
+    assert relative(states_TLD, torch.stack(truth, dim=2)[0]) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["hubert", "distilhubert", "wavlm-large", "data2vec-audio", "conformer-relative"])
+def test_state_c_is_the_raw_convolution_output(checkpoints: dict[str, Path], name: str) -> None:
+    """With `convolution` the front end's own output stands in front, zeros behind it; nothing else changes."""
+    waveforms = [waveform(seconds, seed) for seed, seconds in enumerate((0.4, 1.1))]
+    plain = open_encoder(str(checkpoints[name]))
+    encoder = open_encoder(str(checkpoints[name]), convolution=True)
+    assert encoder.state_names == ["C", *plain.state_names] and encoder.n_states == plain.n_states + 1
+    states_BTLD, frames_B = encoder.hidden_states(waveforms)
+    torch.testing.assert_close(states_BTLD[:, :, 1:], plain.hidden_states(waveforms)[0], rtol=0, atol=0)
+    front_end = AutoModel.from_pretrained(checkpoints[name]).eval().feature_extractor
+    preprocessor = AutoFeatureExtractor.from_pretrained(checkpoints[name])
+    for samples, states_TLD, frames in zip(waveforms, states_BTLD, frames_B, strict=True):
+        inputs = preprocessor(samples, sampling_rate=16_000, return_tensors="pt")
+        with torch.no_grad():
+            raw_TC = front_end(inputs["input_values"])[0].T
+        state_TD = states_TLD[:frames, 0]
+        assert raw_TC.shape == (frames, 16) and state_TD.shape == (frames, 32)
+        assert float((state_TD[:, :16] - raw_TC).norm() / raw_TC.norm()) < 1e-5
+        assert not state_TD[:, 16:].any()
+
+
+def test_state_c_is_another_encoder(save_checkpoint: SaveCheckpoint) -> None:
+    """It shows in name and identity only when asked for, and a front end wider than the states is refused."""
+    folder = save_checkpoint("hubert")
+    plain, encoder = open_encoder(str(folder)), open_encoder(str(folder), layers=2, convolution=True)
+    assert "convolution" not in plain.identity and encoder.identity["convolution"] is True
+    assert encoder.name == "hubert-layers2-C" and encoder.state_names == ["C", "0", "1", "2"]
+    assert open_encoder("demo-hubert", convolution=True).title == "demo-hubert-C (random weights)"
+    wide = save_checkpoint("hubert", conv_dim=(16,) * 6 + (40,))
+    assert open_encoder(str(wide)).width == 32
+    with pytest.raises(EncoderError, match="40 numbers a frame"):
+        open_encoder(str(wide), convolution=True)
+
+
+def test_state_c_reaches_the_cache(checkpoints: dict[str, Path], table: Path, tmp_path: Path) -> None:
+    """`probe extract --convolution` keeps it; `probe fit --convolution` names that command where it was not typed."""
+    words = [str(table), "--encoder", str(checkpoints["hubert"]), "--convolution"]
+    missing = CliRunner().invoke(main, ["fit", *words, "--cache", str(tmp_path)])
+    assert missing.exit_code == 1 and f"{checkpoints['hubert']} --convolution" in missing.output
+    done = CliRunner().invoke(main, ["extract", *words, "--store", "pooled", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    (path,) = tmp_path.glob("small/hubert-C-pooled-*.h5")
+    assert Cache(path).layout.n_states == SMALL["num_hidden_layers"] + 2
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -161,7 +284,13 @@ def test_random_weights_are_seeded(checkpoints: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("hubert-base", 94_371_712), ("distilhubert", 23_491_968), ("wav2vec2-large-robust-12", 164_284_032)],
+    [
+        ("hubert-base", 94_371_712),
+        ("distilhubert", 23_491_968),
+        ("wav2vec2-large-robust-12", 164_284_032),
+        ("wavlm-base-plus", 94_381_936),
+        ("data2vec-audio-base", 93_164_288),
+    ],
 )
 def test_presets_have_the_published_sizes(name: str, parameters: int) -> None:
     """The architectures behind the names have the parameter counts of the published models."""

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from probing import fit as fit_room
 from probing.cache import Cache, Entry, Layout, PartWriter, parts_folder, write_virtual
 from probing.corpus.model import Corpus, Utterance
 from probing.errors import FitError
@@ -196,3 +197,15 @@ def test_unrated_partitions_are_predicted_but_not_scored() -> None:
     assert np.isfinite(result.predictions).all()
     assert set(scores_table(result, corpus).partition) == {"train", "development"}
     assert {probe.kind for probe in result.bank.probes} == {WEIGHTED, SHUFFLED}
+
+
+def test_taking_stopped_probes_out_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes that go on learning end where they end in a bank from which none is taken out."""
+    corpus, states = planted(5, count=80)
+    options = replace(OPTIONS, epochs=40, patience=2)
+    narrowed = fit(corpus, Held(states), L, D, options)
+    monkeypatch.setattr(fit_room, "_WORTH_NARROWING", 0.0)
+    whole = fit(corpus, Held(states), L, D, options)
+    assert np.isnan(np.stack(narrowed.curve)).any() and not np.isnan(np.stack(whole.curve)).any()
+    np.testing.assert_array_equal(narrowed.best_epoch, whole.best_epoch)
+    np.testing.assert_allclose(narrowed.predictions, whole.predictions, atol=1e-5)

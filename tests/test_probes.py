@@ -140,3 +140,19 @@ def test_equal_seeds_start_equal() -> None:
     other = next(i for i, probe in enumerate(probes) if probe.seed == 1)
     assert all(torch.equal(bank.inner_PDH[first[0]], bank.inner_PDH[i]) for i in first)
     assert not torch.equal(bank.inner_PDH[first[0]], bank.inner_PDH[other])
+
+
+def test_a_narrowed_bank_keeps_its_probes() -> None:
+    """Taking probes out leaves the others' weights and answers as they are."""
+    utterances, _ = data()
+    probes = plan_bank(["arousal", "valence"], seeds=2, layers="both", n_layers=L, shuffled=True)
+    bank = ProbeBank(probes, L, D, H, "mean+max")
+    with torch.no_grad():
+        for parameter in bank.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    rows = np.array([1, 3, 6, 9, len(probes) - 1])
+    smaller = bank.narrow(rows)
+    assert smaller.probes == [probes[row] for row in rows]
+    x = features(utterances, "mean+max")
+    torch.testing.assert_close(smaller(x), bank(x)[rows])
+    torch.testing.assert_close(smaller.weights(), bank.weights()[rows])

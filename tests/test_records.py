@@ -57,7 +57,7 @@ def test_what_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
     """No run, no record and half a record are errors with a remedy."""
     with pytest.raises(ProbingError, match=r"type .probe fit. first"):
         latest("fit", tmp_path)
-    with pytest.raises(ProbingError, match="no record.json"):
+    with pytest.raises(ProbingError, match=r"no record\.json"):
         read_record(tmp_path)
     (tmp_path / RECORD).write_text('{"command": ')
     with pytest.raises(ProbingError, match="damaged"):

@@ -3,8 +3,11 @@
     demo                      the built-in corpus, written on first use
     path/to/table.csv, .tsv   a table id,path,partition,speaker,arousal,valence,dominance[,text]
     msp-podcast:/path         an MSP-Podcast release as it is unpacked
+    iemocap:/path             IEMOCAP, split by session: folds 1 to 5
+    msp-improv:/path          MSP-Improv, split by session: folds 1 to 6
 
-`model` says what a corpus is, `table` and `msp_podcast` read one, `check` finds what is missing or damaged in it.
+`model` says what a corpus is; `table`, `msp_podcast`, `iemocap` and `msp_improv` read one, the last three with what
+`release` and `folds` hold for them; `check` finds what is missing or damaged in it, `report` prints it.
 """
 
 from __future__ import annotations
@@ -13,14 +16,18 @@ import difflib
 import math
 from pathlib import Path
 
-from probing.corpus import msp_podcast, table
+from probing.corpus import iemocap, msp_improv, msp_podcast, table
 from probing.corpus.model import EMOTIONS, Corpus, Utterance
 from probing.errors import CorpusError
 
 __all__ = ["EMOTIONS", "Corpus", "Utterance", "open_corpus"]
 
-_MSP = "msp-podcast:"
-_SPECS = "corpora are: demo, path/to/table.csv (or .tsv), msp-podcast:/path/to/release"
+_SPLIT_BY_SESSION = {"iemocap": iemocap, "msp-improv": msp_improv}
+_RELEASES = {"msp-podcast": msp_podcast, **_SPLIT_BY_SESSION}  # each knows its scale
+_SPECS = (
+    "corpora are: demo, path/to/table.csv (or .tsv), msp-podcast:/path/to/release, iemocap:/path/to/release, "
+    "msp-improv:/path/to/release"
+)
 _DEMO_SCALE = (1.0, 7.0)
 
 
@@ -29,26 +36,37 @@ def open_corpus(
     scale: tuple[float, float] | None = None,
     transcripts: Path | None = None,
     demo_folder: Path = Path("cache/demo"),
+    fold: int | None = None,
 ) -> Corpus:
     """Open the corpus that a spec names.
 
     Args:
-        spec: `demo`, `path/to/table.csv` (or `.tsv`), or `msp-podcast:/path/to/release`.
+        spec: `demo`, `path/to/table.csv` (or `.tsv`), or a release: `msp-podcast:/path`, `iemocap:/path`,
+            `msp-improv:/path`.
         scale: Lowest and highest rating that annotators could give; a table without it is taken to lie in [0, 1].
         transcripts: Table `id,text` whose texts replace the corpus's own.
         demo_folder: Where the built-in corpus is written when it is not there yet.
+        fold: The session that is test2, of a corpus that is split by session; None: its last.
 
     Returns:
         The corpus; nothing of its audio has been opened.
 
     Raises:
-        CorpusError: The spec is unknown, or the corpus cannot be read as it stands.
+        CorpusError: The spec is unknown, scale or fold do not fit it, or the corpus cannot be read as it stands.
     """
     if scale is not None and not (all(map(math.isfinite, scale)) and scale[0] < scale[1]):
         raise CorpusError(f"--scale {scale[0]:g} {scale[1]:g}", "LOW must lie below HIGH", "for example --scale 1 7")
-    if spec.startswith(_MSP):
-        _demand_own_scale(spec, scale, msp_podcast.SCALE)
-        corpus = msp_podcast.read(Path(spec.removeprefix(_MSP)).expanduser(), spec, with_text=transcripts is None)
+    prefix, _, rest = spec.partition(":")
+    if fold is not None and prefix not in _SPLIT_BY_SESSION:
+        names = " and ".join(_SPLIT_BY_SESSION)
+        raise CorpusError(f"--fold {fold} does not fit {spec}", f"only {names} have folds", "leave --fold out")
+    if prefix in _RELEASES:
+        _demand_own_scale(spec, scale, _RELEASES[prefix].SCALE)
+        release, with_text = Path(rest).expanduser(), transcripts is None
+        if prefix in _SPLIT_BY_SESSION:
+            corpus = _SPLIT_BY_SESSION[prefix].read(release, spec, fold, with_text)
+        else:
+            corpus = msp_podcast.read(release, spec, with_text)
     elif spec == "demo":
         _demand_own_scale(spec, scale, _DEMO_SCALE)
         from probing.demo import write_demo  # only here: nobody else pays for loading the synthesiser
@@ -73,11 +91,11 @@ def _demand_own_scale(spec: str, scale: tuple[float, float] | None, own: tuple[f
 def _nearest(spec: str) -> str:
     """What the user may have meant by an unknown spec."""
     if Path(spec).is_dir():
-        return f"give the table in that folder, or {_MSP}{spec} where it is an MSP-Podcast release"
+        named = " or ".join(f"{prefix}:{spec}" for prefix in _RELEASES)
+        return f"give the table in that folder, or {named} where it is a release of that corpus"
     prefix, colon, rest = spec.partition(":")
-    near = difflib.get_close_matches(prefix.lower(), ["demo", _MSP.rstrip(":")], n=1)
-    if near == ["demo"]:
-        return "did you mean demo?"
-    if near:
-        return f"did you mean {_MSP}{rest if colon else '/path/to/release'}?"
-    return "type one of those"
+    near = difflib.get_close_matches(prefix.lower(), ["demo", *_RELEASES], n=1)
+    if not near:
+        return "type one of those"
+    path = f":{rest if colon else '/path/to/release'}" if near[0] in _RELEASES else ""
+    return f"did you mean {near[0]}{path}?"

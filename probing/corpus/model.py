@@ -50,7 +50,7 @@ class Corpus:
 
     Args:
         name: Short name, used in file names and titles.
-        spec: What the user typed to open it.
+        spec: What opens it: as the user typed it, and `--fold K` where the corpus has folds.
         scale: Lowest and highest possible rating.
         utterances: All utterances; ids are unique.
         notes: What a user should know but need not mend (unlabelled partitions, unknown speakers …).

@@ -9,16 +9,16 @@ A release, itself up to two folders below the one that is named, holds (in any c
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from probing.corpus.model import Corpus, Utterance, partition_name
+from probing.corpus.release import by_stem, files_in, folders, locate, pair_audio, read_transcripts, stem, walk
 from probing.corpus.table import demand_unique, ratings, read_cells, rows_of
 from probing.errors import CorpusError, first_names
 
@@ -28,7 +28,6 @@ _AUDIO_FOLDERS = ("audios", "audio")
 _TRANSCRIPT_FOLDER = "transcripts"
 _DIMENSIONS = {"EmoAct": "arousal", "EmoVal": "valence", "EmoDom": "dominance"}
 _COLUMNS = ("FileName", "Split_Set", *_DIMENSIONS)
-_DEPTH = 2  # folders between the one that the user names and the release
 # Folders that hold a file an utterance: never searched for a release.
 _LEAVES = (*_AUDIO_FOLDERS, _TRANSCRIPT_FOLDER, "labels", "time_labels", "forcealigned")
 _TURN = re.compile(r"MSP-PODCAST_(\d+)_\d+(?:_\d+)?", re.IGNORECASE)  # podcast, turn, part of the turn
@@ -53,7 +52,7 @@ def read(folder: Path, spec: str, with_text: bool = True) -> Corpus:
     release = source.parent.parent if source.parent.name.lower() == "labels" else source.parent
     cells = read_cells(source, known=(*_COLUMNS, "SpkrID"), needed=_COLUMNS)
     names = cells["FileName"].tolist()
-    ids = [_stem(name) for name in names]
+    ids = [stem(name) for name in names]
     demand_unique(ids, source)
     labels = {name: ratings(cells, column, source, SCALE, "FileName") for column, name in _DIMENSIONS.items()}
     partitions = _partitions(cells, source)
@@ -74,38 +73,20 @@ def read(folder: Path, spec: str, with_text: bool = True) -> Corpus:
 
 
 def _labels_file(folder: Path) -> Path:
-    """The one labels file of the release in or below a folder; the nearest level that has one decides."""
-    if not folder.is_dir():
-        why = "it is a file" if folder.exists() else "there is no such folder"
-        raise CorpusError(f"MSP-Podcast release {folder}", why, "type msp-podcast:/path/to/the/unpacked/release")
-    level = [folder]
-    for _ in range(_DEPTH + 1):
-        found = [file for candidate in level for file in _label_files_in(candidate)]
-        if len(found) > 1:
-            raise CorpusError(
-                f"{folder} holds {len(found)} labels files",
-                first_names([str(file.relative_to(folder)) for file in found]),
-                "name the folder of one release, which holds one of them",
-            )
-        if found:
-            return found[0]
-        level = [child for parent in level for child in _folders(parent) if child.name.lower() not in _LEAVES]
-    raise CorpusError(
-        f"{folder} holds no MSP-Podcast release",
-        f"looked for Labels/{_LABEL_FILES[0]} (or {_LABEL_FILES[1]}) there and up to {_DEPTH} folders further down",
-        "name the folder that holds Audios, Labels and Transcripts",
+    return locate(
+        folder,
+        "MSP-Podcast",
+        _label_files_in,
+        what="labels files",
+        looked_for=f"Labels/{_LABEL_FILES[0]} (or {_LABEL_FILES[1]})",
+        contents="Audios, Labels and Transcripts",
+        leaves=_LEAVES,
     )
 
 
 def _label_files_in(release: Path) -> list[Path]:
-    places = [release, *(child for child in _folders(release) if child.name.lower() == "labels")]
-    return sorted(
-        Path(entry.path) for place in places for entry in os.scandir(place) if entry.name.lower() in _LABEL_FILES
-    )
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in os.scandir(parent) if entry.is_dir())
+    places = [release, *(child for child in folders(release) if child.name.lower() == "labels")]
+    return [file for place in places for file in files_in(place, lambda name: name in _LABEL_FILES)]
 
 
 def _partitions(cells: pd.DataFrame, source: Path) -> list[str]:
@@ -119,37 +100,19 @@ def _partitions(cells: pd.DataFrame, source: Path) -> list[str]:
     return [partition_name(cell) for cell in cells["Split_Set"]]
 
 
-def _files(release: Path, folder_names: Sequence[str], ending: str = "") -> Iterator[tuple[str, str]]:
-    """Stem and path of every file in the release's folder of one of these names; each folder is listed once."""
-    for folder in _folders(release):
-        if folder.name.lower() not in folder_names:
-            continue
-        for place, _, files in os.walk(folder, followlinks=True):
-            for name in files:
-                if not name.startswith(".") and name.lower().endswith(ending):
-                    yield _stem(name), f"{place}/{name}"
-
-
-def _stem(name: str) -> str:
-    """A file name without its ending; pathlib takes seconds for the names of a whole release."""
-    return name.rpartition(".")[0] or name
+def _files(release: Path, folder_names: Sequence[str], ending: str = "") -> dict[str, str]:
+    """Path by stem of every file in the release's folders of these names."""
+    chosen = [folder for folder in folders(release) if folder.name.lower() in folder_names]
+    return by_stem(chain.from_iterable(map(walk, chosen)), ending)
 
 
 def _audio(release: Path, names: Sequence[str], ids: Sequence[str]) -> tuple[list[Path | None], list[str]]:
-    """The audio file of each utterance and notes; a file that is not there keeps the place where it should be."""
-    folders = [folder for folder in _folders(release) if folder.name.lower() in _AUDIO_FOLDERS]
-    if not folders:
+    """The audio file of each utterance, and notes."""
+    places = [folder for folder in folders(release) if folder.name.lower() in _AUDIO_FOLDERS]
+    if not places:
         return [None] * len(ids), [f"there is no folder Audios in {release}: no audio"]
-    found = dict(_files(release, _AUDIO_FOLDERS))
-    paths: list[Path | None] = [Path(found.get(id_) or folders[0] / name) for id_, name in zip(ids, names, strict=True)]
-    notes = []
-    absent = [id_ for id_ in ids if id_ not in found]
-    if absent:
-        notes.append(f"{len(absent):,} utterances have no file in {folders[0].name}: {first_names(absent)}")
-    others = len(found.keys() - set(ids))
-    if others:
-        notes.append(f"{others:,} files in {folders[0].name} are not in the labels file and are not used")
-    return paths, notes
+    name_of = dict(zip(ids, names, strict=True))
+    return pair_audio(ids, _files(release, _AUDIO_FOLDERS), lambda id_: places[0] / name_of[id_], places[0].name)
 
 
 def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None], int]:
@@ -167,30 +130,9 @@ def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None
 
 
 def _transcripts(release: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Text by utterance, and notes; what is absent or not UTF-8 is counted, and stops only who reads text."""
-    files = dict(_files(release, [_TRANSCRIPT_FOLDER], ".txt"))
-    if not files:
-        return {}, [f"there are no transcripts in {release}"]
-    texts: dict[str, str] = {}
-    unreadable = []
-    for id_ in tqdm(ids, desc="transcripts", unit="file", disable=None):
-        if id_ not in files:
-            continue
-        raw = Path(files[id_]).read_bytes()
-        try:
-            texts[id_] = " ".join(raw.decode("utf-8-sig").split())
-        except UnicodeDecodeError:
-            unreadable.append(id_)
-    notes = []
-    absent = [id_ for id_ in ids if id_ not in files]
-    if absent:
-        notes.append(f"{len(absent):,} utterances have no transcript: {first_names(absent)}")
-    if unreadable:
-        notes.append(f"{len(unreadable):,} transcripts are not UTF-8 and not used: {first_names(unreadable)}")
-    empty = [id_ for id_, text in texts.items() if not text]
-    if empty:
-        notes.append(f"{len(empty):,} transcripts are empty: {first_names(empty)}")
-    return texts, notes
+    """Text by utterance, and notes."""
+    files = _files(release, [_TRANSCRIPT_FOLDER], ".txt")
+    return read_transcripts(ids, files) if files else ({}, [f"there are no transcripts in {release}"])
 
 
 def _unlabelled(utterances: Sequence[Utterance]) -> list[str]:

@@ -1,0 +1,170 @@
+"""What the readers of unpacked releases share: finding the release, listing its files, pairing them with utterances.
+
+Hidden files, such as the `._*` copies that macOS leaves behind, are never listed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from probing.errors import CorpusError, first_names
+
+_DEPTH = 2  # folders between the one that the user names and the release
+
+
+def locate(
+    folder: Path,
+    corpus: str,
+    marks_in: Callable[[Path], list[Path]],
+    what: str,
+    looked_for: str,
+    contents: str,
+    leaves: Collection[str] = (),
+) -> Path:
+    """The one thing that marks a release, in or below a folder; the nearest level that has one decides.
+
+    Args:
+        folder: What the user named.
+        corpus: The corpus's name in messages; in lower case it is the prefix of its spec.
+        marks_in: Gives what marks a release in one folder.
+        what: What those are, in the plural.
+        looked_for: The same with its spellings.
+        contents: What the right folder holds.
+        leaves: Names, in lower case, of folders that hold a file an utterance and are never searched.
+
+    Raises:
+        CorpusError: There is no such folder, no release, or more than one.
+    """
+    if not folder.is_dir():
+        why = "it is a file" if folder.exists() else "there is no such folder"
+        remedy = f"type {corpus.lower()}:/path/to/the/unpacked/release"
+        raise CorpusError(f"{corpus} release {folder}", why, remedy)
+    level = [folder]
+    for _ in range(_DEPTH + 1):
+        found = [mark for candidate in level for mark in marks_in(candidate)]
+        if len(found) > 1:
+            raise CorpusError(
+                f"{folder} holds {len(found)} {what}",
+                first_names([str(mark.relative_to(folder)) for mark in found]),
+                "name the folder of one release, which holds one of them",
+            )
+        if found:
+            return found[0]
+        level = [child for parent in level for child in folders(parent) if child.name.lower() not in leaves]
+    raise CorpusError(
+        f"{folder} holds no {corpus} release",
+        f"looked for {looked_for} there and up to {_DEPTH} folders further down",
+        f"name the folder that holds {contents}",
+    )
+
+
+def folders(parent: Path) -> list[Path]:
+    """The folders in a folder, sorted by name."""
+    return sorted(Path(entry.path) for entry in _entries(parent) if entry.is_dir())
+
+
+def files_in(parent: Path, accept: Callable[[str], bool]) -> list[Path]:
+    """The files in a folder whose lower-case names are accepted, sorted by name."""
+    return sorted(Path(entry.path) for entry in _entries(parent) if accept(entry.name.lower()) and entry.is_file())
+
+
+def descend(parent: Path, *names: str) -> Path | None:
+    """A folder below another, whatever the case of its letters; None where there is none."""
+    for name in names:
+        found = next((child for child in folders(parent) if child.name.lower() == name.lower()), None)
+        if found is None:
+            return None
+        parent = found
+    return parent
+
+
+def walk(folder: Path) -> Iterator[tuple[str, str]]:
+    """Name and path of every file in and below a folder; each folder is listed once."""
+    for place, _, names in os.walk(folder, followlinks=True):
+        for name in names:
+            if not name.startswith("."):
+                yield name, f"{place}/{name}"
+
+
+def by_stem(files: Iterable[tuple[str, str]], ending: str = "") -> dict[str, str]:
+    """Path by file name without its ending, of the files that end so."""
+    return {stem(name): path for name, path in files if name.lower().endswith(ending)}
+
+
+def stem(name: str) -> str:
+    """A file name without its ending; pathlib takes seconds for the names of a whole release."""
+    return name.rpartition(".")[0] or name
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8, or else in the encoding of Windows, which older releases use."""
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace").splitlines()
+
+
+def pair_audio(
+    ids: Sequence[str], found: Mapping[str, str], expected: Callable[[str], Path], where: str
+) -> tuple[list[Path | None], list[str]]:
+    """The audio file of each utterance, and notes; a file that is not there keeps the place where it should be.
+
+    Args:
+        ids: Utterances.
+        found: Path by utterance.
+        expected: Where an utterance's file should be.
+        where: Name of the place in notes.
+    """
+    paths: list[Path | None] = [Path(found[id_]) if id_ in found else expected(id_) for id_ in ids]
+    notes = []
+    absent = [id_ for id_ in ids if id_ not in found]
+    if absent:
+        notes.append(f"{len(absent):,} utterances have no file in {where}: {first_names(absent)}")
+    others = len(found.keys() - set(ids))
+    if others:
+        notes.append(f"{others:,} files in {where} are not in the labels file and are not used")
+    return paths, notes
+
+
+def read_transcripts(ids: Sequence[str], files: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Text by utterance, and notes; what is absent or not UTF-8 is counted, and stops only who reads text.
+
+    Args:
+        ids: Utterances.
+        files: Path by utterance of a file that holds its text and nothing else.
+    """
+    texts: dict[str, str] = {}
+    unreadable = []
+    for id_ in tqdm(ids, desc="transcripts", unit="file", disable=None):
+        if id_ not in files:
+            continue
+        raw = Path(files[id_]).read_bytes()
+        try:
+            texts[id_] = " ".join(raw.decode("utf-8-sig").split())
+        except UnicodeDecodeError:
+            unreadable.append(id_)
+    notes = transcript_notes([id_ for id_ in ids if id_ not in files], texts)
+    if unreadable:
+        notes.append(f"{len(unreadable):,} transcripts are not UTF-8 and not used: {first_names(unreadable)}")
+    return texts, notes
+
+
+def transcript_notes(absent: Sequence[str], texts: Mapping[str, str]) -> list[str]:
+    """Notes on utterances without a transcript, and on empty transcripts."""
+    notes = []
+    if absent:
+        notes.append(f"{len(absent):,} utterances have no transcript: {first_names(absent)}")
+    empty = [id_ for id_, text in texts.items() if not text]
+    if empty:
+        notes.append(f"{len(empty):,} transcripts are empty: {first_names(empty)}")
+    return notes
+
+
+def _entries(parent: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(parent) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
