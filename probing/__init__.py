@@ -13,6 +13,8 @@ The rooms, each importing only from those above it (★: loads without torch):
     records ★        one record.json a run
     plan ★           which utterances go into which batch and part
     sharing ★        several processes, one cache: who writes which part
+    entries          what a cache keeps of one utterance's hidden states
+    estimate         what an extraction will take
     extract          corpus × encoder → cache
     verify           is a cache what it should be?
     probes           the bank: many probes as one batched module
@@ -31,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from probing.audio import load
-    from probing.cache import Cache as open_cache
+    from probing.cache import open_cache
     from probing.corpus import open_corpus
     from probing.encoders import open_encoder
     from probing.metrics import ccc
@@ -42,7 +44,7 @@ __all__ = ["ccc", "load", "open_cache", "open_corpus", "open_encoder"]
 _HOMES = {
     "ccc": ("probing.metrics", "ccc"),
     "load": ("probing.audio", "load"),
-    "open_cache": ("probing.cache", "Cache"),
+    "open_cache": ("probing.cache", "open_cache"),
     "open_corpus": ("probing.corpus", "open_corpus"),
     "open_encoder": ("probing.encoders", "open_encoder"),
 }

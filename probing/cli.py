@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -158,11 +159,17 @@ def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allo
 @_corpus_options
 @_encoder_options
 @click.option("--layers", type=int, metavar="K", help="Keep only the encoder's first K transformer layers.")
-@click.option("--store", default="frames", show_default=True, help="frames (every frame) or pooled (70 times smaller).")
+@click.option(
+    "--store",
+    default="frames",
+    show_default=True,
+    help="frames (every frame), pooled (70 times smaller) or latents (the front end).",
+)
 @click.option("--dtype", default="float16", show_default=True, help="Number format on disk: float16 or float32.")
 @click.option("--partition", "partitions", multiple=True, help="Only this partition; may be repeated.")
 @click.option("--batch-seconds", type=float, help="Audio in a batch, with padding.  [CPU: 1, GPU: 240]")
 @click.option("--part-seconds", type=float, help="Audio in a part file: what a kill can lose.  [600]")
+@click.option("--shard", metavar="I/N", help="Only every N-th part, from the I-th: for file systems without locks.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("cache"), show_default=True, help="Cache folder.")
 @click.option("--dry-run", is_flag=True, help="Only print hours, frames, bytes and free disk.")
 def extract(
@@ -180,31 +187,40 @@ def extract(
     partitions: tuple[str, ...],
     batch_seconds: float | None,
     part_seconds: float | None,
+    shard: str | None,
     out: Path,
     dry_run: bool,
 ) -> None:
     r"""Run a frozen encoder over a corpus and cache all hidden states.
 
-    Killed at any instant, the same command goes on where it was.
+    Killed at any instant, the same command goes on where it was. Typed several times at once it shares the work:
+    each process takes the next part that no other is writing.
 
     \b
     Example: probe extract my/table.csv --scale 1 7 --encoder hubert-base --store pooled
+             torchrun --nproc-per-node 4 -m probing extract my/table.csv --scale 1 7 --encoder hubert-base
     """
+    from probing.cache import slug
     from probing.corpus.check import leave_out_damaged, scan_audio
     from probing.encoders import open_encoder, settle_device
-    from probing.extract import ExtractOptions, estimate
+    from probing.estimate import ExtractOptions, estimate
     from probing.extract import extract as run
+    from probing.sharing import claim, parse_shard
 
     device = settle_device(device)
-    options = ExtractOptions(store, dtype, batch_seconds, part_seconds, root=out)
+    own = parse_shard(shard) if shard else None
+    options = ExtractOptions(store, dtype, batch_seconds, part_seconds, shard=own, root=out)
     opened, left_out = _usable(corpus, scale, allow_missing, audio=True, partitions=partitions, fold=fold)
-    scan = scan_audio(opened.utterances)
+    memory = None if dry_run else out / slug(opened.name) / "audio.json"
+    with claim(memory, wait=True) if memory and not own else nullcontext():  # one process decodes, the others wait
+        scan = scan_audio(opened.utterances, memory=memory)
     opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
     _say_left_out(left_out)
     opened_encoder = open_encoder(encoder, layers, revision, device, convolution)
-    click.echo(estimate(opened, scan.samples, opened_encoder, options))
+    click.echo(estimate(opened, scan.samples, opened_encoder, options), err=not dry_run)
     if not dry_run:
-        click.echo(run(opened, scan.samples, opened_encoder, options))
+        path = run(opened, scan, opened_encoder, options)
+        click.echo(path or "other processes are still writing parts; the last of them to end completes the cache")
 
 
 @main.command(epilog=f"{_CORPORA} {_ENCODERS}")
@@ -217,11 +233,11 @@ def extract(
 @click.option("--normalize", default="none", show_default=True, help="none, or layer: layer norm of every state first.")
 @click.option("--pooling", default="mean", show_default=True, help="Over time: mean, max or mean+max.")
 @click.option("--hidden", type=int, help="Units of the head's hidden layer.  [the encoder's hidden size]")
-@click.option("--lr", default=1e-3, show_default=True, help="Learning rate of the heads.")
+@click.option("--lr", type=float, help="Learning rate of the heads.  [1e-4 at 768 units, inversely with the width]")
 @click.option("--layer-lr", default=1e-2, show_default=True, help="Learning rate of the layer weights.")
 @click.option("--batch", default=32, show_default=True, help="Utterances in a step, and in each CCC of the loss.")
 @click.option("--epochs", default=100, show_default=True, help="Most passes over train.")
-@click.option("--patience", default=10, show_default=True, help="Passes without a better development CCC.")
+@click.option("--patience", default=15, show_default=True, help="Passes without a better development CCC.")
 @click.option("--shuffled/--no-shuffled", default=True, show_default=True, help="The shuffled-label control.")
 @click.option("--store", help="Read frames or pooled.  [what is exact, pooled first]")
 @click.option("--dtype", default="float16", show_default=True, help="Number format of the cache.")
@@ -258,6 +274,7 @@ def fit(
              probe fit my/table.csv --scale 1 7 --encoder hubert-base --dim all --layers both --seeds 5
     """
     from probing import run_fit
+    from probing.cache import open_cache
     from probing.encoders import open_encoder, settle_device
     from probing.fit import FitOptions
 
@@ -266,7 +283,7 @@ def fit(
     options = FitOptions(dims=_dimensions(opened, dims), **choices)
     again = _extract_command(corpus, scale, encoder, encoder_layers, convolution, revision, dtype, cache)
     if cache.suffix == ".h5":
-        found = run_fit.open_file(cache)
+        found = open_cache(cache)
     else:
         found = run_fit.open_store(
             opened,
@@ -315,7 +332,7 @@ def verify(
     """
     from probing.cache import find_cache
     from probing.encoders import open_encoder, settle_device
-    from probing.extract import layout_of
+    from probing.estimate import layout_of
     from probing.verify import verify as run
 
     opened, _ = _usable(corpus, scale, allow_missing, audio=True, fold=fold)

@@ -28,6 +28,7 @@ import os
 import pickle
 import re
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,16 +158,17 @@ class SpeechEncoder:
         self._model, self._preprocessor = model, preprocessor
         self._model.eval().requires_grad_(False)
         self._padding = keep_padding_out(model)
-        self._convolved: list[Tensor] = []  # what the front end gave, [B, C, T], on its way into state C
+        self._convolved: deque[Tensor] = deque(maxlen=1)  # what the front end gave, [B, C, T], for state C
         if convolution:
             model.feature_extractor.register_forward_hook(lambda _1, _2, output_BCT: self._convolved.append(output_BCT))
         defining = (*_DEFINING, *_DEFINING_TOO.get(config.model_type, ()))
-        self.identity = {
+        self.identity: dict[str, Any] = {
             "architecture": {key: getattr(config, key, None) for key in defining},
             "weights": weights_digest(model),
             "preprocessing": {"sample_rate": SAMPLE_RATE, "do_normalize": bool(preprocessor.do_normalize)},
             "semantics": SEMANTICS,
         } | ({"convolution": True} if convolution else {})
+        self._front_end_digest = weights_digest(model.feature_extractor)
         self._model.to(self.device)
 
     @property
@@ -191,14 +193,7 @@ class SpeechEncoder:
             States [B, T, L, D] in float32 on the encoder's device, padded at the end of T with values that mean
             nothing, and each utterance's own number of frames.
         """
-        batch = self._preprocessor(
-            list(waveforms),
-            sampling_rate=SAMPLE_RATE,
-            padding=True,
-            return_attention_mask=True,
-            return_tensors="pt",
-        ).to(self.device)
-        self._padding.set([len(waveform) for waveform in waveforms], self.device)
+        batch = self._batch(waveforms)
         self._convolved.clear()
         with _ExactFloat32(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
@@ -213,6 +208,61 @@ class SpeechEncoder:
         if len(states) != self.n_states:
             raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
         return torch.stack(states, dim=2), [self.frames(len(waveform)) for waveform in waveforms]
+
+    @torch.inference_mode()
+    def latents(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
+        """What the convolutional front end gives of a batch; frozen in fine-tuning, it can be computed once.
+
+        Args:
+            waveforms: B arrays [S], as in `hidden_states`.
+
+        Returns:
+            Latents [B, T, 1, C], as one layer, and each utterance's own number of frames.
+        """
+        batch = self._batch(waveforms)
+        with _ExactFloat32():
+            latents_BCT = self._model.feature_extractor(batch["input_values"])
+        return latents_BCT.transpose(1, 2)[:, :, None], [self.frames(len(waveform)) for waveform in waveforms]
+
+    def states(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Every hidden state of one utterance.
+
+        Args:
+            waveform: Samples [S], mono, 16 kHz, not normalised (what `probing.load` gives).
+
+        Returns:
+            States [T, L, D].
+        """
+        return self.hidden_states([waveform])[0][0].cpu().numpy()
+
+    @property
+    def latent_width(self) -> int:
+        """C, channels of the front end's output."""
+        return int(self._model.config.conv_dim[-1])
+
+    @property
+    def front_end_identity(self) -> dict[str, Any]:
+        """Everything that settles the latents; the transformer behind them does not."""
+        architecture: dict[str, Any] = self.identity["architecture"]
+        kept = {key: value for key, value in architecture.items() if key.startswith(("conv_", "feat_extract"))}
+        kept.pop("conv_pos_batch_norm", None)
+        return {
+            "front_end": kept,
+            "weights": self._front_end_digest,
+            "preprocessing": self.identity["preprocessing"],
+            "semantics": SEMANTICS,
+        }
+
+    def _batch(self, waveforms: Sequence[NDArray[np.float32]]) -> Any:
+        """Normalised as the checkpoint asks, padded, on the device; the layers are told the lengths."""
+        self._padding.set([len(waveform) for waveform in waveforms], self.device)
+        return self._preprocessor(
+            list(waveforms),
+            sampling_rate=SAMPLE_RATE,
+            padding=True,
+            return_attention_mask=True,
+            return_tensors="pt",
+        ).to(self.device)
 
 
 def open_encoder(

@@ -20,6 +20,7 @@ from probing.cache import Cache, find_cache
 from probing.errors import CacheError
 from probing.probes import Features
 
+FIT_STORES = ("frames", "pooled")
 NORMALIZE = ("none", "layer")
 Rows = NDArray[np.int64]
 

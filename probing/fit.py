@@ -22,6 +22,7 @@ from probing.features import NORMALIZE, Rows
 from probing.metrics import ccc, ccc_loss
 from probing.probes import POOLINGS, SHUFFLED, Features, Probe, ProbeBank, plan_bank
 
+_LR_TIMES_WIDTH = 1e-4 * 768  # of the default learning rate and the hidden size
 _WORTH_NARROWING = 0.8  # share of probes still learning below which the others are taken out of the bank
 LAYERS = ("weighted", "each", "both")
 
@@ -38,7 +39,8 @@ class FitOptions:
             out of the weights).
         pooling: Over time: `mean`, `max` or `mean+max`.
         hidden: Units of the head's hidden layer; None: the encoder's hidden size.
-        lr: Adam's learning rate of the heads.
+        lr: Adam's learning rate of the heads; None: 1e-4 at HuBERT base's 768 units and in inverse proportion to the
+            hidden size, since wider heads overshoot sooner.
         layer_lr: Adam's learning rate of the layer logits.
         batch: Utterances in a step; the loss is the CCC over them.
         epochs: Most passes over the training partition.
@@ -54,11 +56,11 @@ class FitOptions:
     normalize: str = "none"
     pooling: str = "mean"
     hidden: int | None = None
-    lr: float = 1e-3
+    lr: float | None = None
     layer_lr: float = 1e-2
     batch: int = 32
     epochs: int = 100
-    patience: int = 10
+    patience: int = 15
     shuffled: bool = True
     data_seed: int = 0
     workers: int = 0
@@ -73,7 +75,7 @@ class FitOptions:
         if self.hidden is not None and self.hidden < 1:
             raise FitError(f"--hidden {self.hidden}", "it must be at least 1", "raise it")
         for option in ("lr", "layer_lr"):
-            if not 0 < getattr(self, option) < float("inf"):
+            if getattr(self, option) is not None and not 0 < getattr(self, option) < float("inf"):
                 raise FitError(
                     f"--{option.replace('_', '-')} {getattr(self, option)}", "it must be above 0", "raise it"
                 )
@@ -156,7 +158,7 @@ def fit(
 def _adam(bank: ProbeBank, options: FitOptions) -> torch.optim.Adam:
     groups = [
         {"params": [bank.logits_WL], "lr": options.layer_lr},
-        {"params": list(bank.head()), "lr": options.lr},
+        {"params": list(bank.head()), "lr": options.lr or _LR_TIMES_WIDTH / bank.inner_PDH.shape[1]},
     ]
     # A bank has millions of parameters: fused, one pass over them takes an eighth of the time of many.
     return torch.optim.Adam(groups, fused=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probing.audio import SAMPLE_RATE
-from probing.errors import CacheError
+from probing.cache import part_audio
 
 PLAN = "plan.json"
 _PART_SECONDS = 600  # audio in a part: what a kill can lose, some 600 MB of frames of HuBERT base
@@ -77,34 +77,52 @@ def settle_plan(
     """The plan to follow: the one kept in `folder` where it still fits, else a new one around what is finished.
 
     Finished parts are always kept. Other options or a corpus that has grown give the utterances that no finished part
-    holds a new plan, in parts numbered on.
-
-    Raises:
-        CacheError: The plan kept in the folder is damaged.
+    holds a new plan, in parts numbered on. A plan that is lost or damaged is told again by the finished parts.
     """
     options = {"batch_seconds": batch_seconds, "part_seconds": part_seconds}
-    kept, kept_options = _read(folder / PLAN)
-    done = tuple(part for part in kept if (folder / part.name).is_file())
-    held = {id_ for part in done for id_ in part.ids}
-    rest = {id_: length for id_, length in samples.items() if id_ not in held}
-    unfinished = {id_ for part in kept if part not in done for id_ in part.ids}
-    if unfinished == set(rest) and (kept_options == options or not rest):
+    kept, fits = _kept(folder, samples, options)
+    if fits:
         return kept
+    done = tuple(part for part in kept if (folder / part.name).is_file())
     first = 1 + max((part.number for part in kept), default=-1)
-    plan = done + make_plan(rest, batch_seconds, part_seconds, first)
+    plan = done + make_plan(_rest(done, samples), batch_seconds, part_seconds, first)
     _write(folder / PLAN, plan, options)
     return plan
 
 
-def _read(path: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
-    if not path.is_file():
-        return (), {}
+def plan_changes(
+    folder: Path, samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None
+) -> bool:
+    """Whether `settle_plan` would make another plan than the one kept."""
+    return not _kept(folder, samples, {"batch_seconds": batch_seconds, "part_seconds": part_seconds})[1]
+
+
+def _rest(done: tuple[Part, ...], samples: Mapping[str, int]) -> dict[str, int]:
+    """Utterances that no finished part holds."""
+    held = {id_ for part in done for id_ in part.ids}
+    return {id_: length for id_, length in samples.items() if id_ not in held}
+
+
+def _kept(
+    folder: Path, samples: Mapping[str, int], options: Mapping[str, float | None]
+) -> tuple[tuple[Part, ...], bool]:
+    """The plan kept in the folder, and whether it fits utterances and options."""
+    kept, kept_options = _read(folder)
+    done = tuple(part for part in kept if (folder / part.name).is_file())
+    rest = _rest(done, samples)
+    unfinished = {id_ for part in kept if part not in done for id_ in part.ids}
+    return kept, bool(kept) and unfinished == set(rest) and (kept_options == options or not rest)
+
+
+def _read(folder: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
+    """The plan and its options; finished parts tell their own where the plan is not there or damaged."""
     try:
-        kept = json.loads(path.read_text("utf-8"))
+        kept = json.loads((folder / PLAN).read_text("utf-8"))
         parts = tuple(Part(name, tuple(tuple(batch) for batch in batches)) for name, batches in kept["parts"].items())
-        return parts, kept["options"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CacheError(f"{path}", f"the plan is damaged ({error})", f"delete the folder {path.parent}") from error
+        return parts, dict(kept["options"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        finished = sorted(folder.glob("part-*.h5"))
+        return tuple(Part(path.name, (tuple(part_audio(path)),)) for path in finished), {}
 
 
 def _write(path: Path, plan: tuple[Part, ...], options: Mapping[str, float | None]) -> None:

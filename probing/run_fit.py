@@ -9,26 +9,18 @@ from typing import Any
 
 import torch
 
-from probing.cache import STORES, Cache, slug
+from probing.cache import Cache, slug
+from probing.corpus.check import file_checksum
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder
-from probing.errors import CacheError
-from probing.extract import layout_of
-from probing.features import FrameFeatures, PooledFeatures, choose_cache, rows_of
+from probing.errors import CacheError, first_names
+from probing.estimate import layout_of
+from probing.features import FIT_STORES, FrameFeatures, PooledFeatures, choose_cache, rows_of
 from probing.fit import FitOptions, fit
 from probing.records import new_run, write_record
 from probing.results import best_layers, interval_notes, printed, save, summary
 
-
-def open_file(path: Path) -> Cache:
-    """Open a cache that the user names, whatever encoder made it.
-
-    Raises:
-        CacheError: There is no such file, or it is damaged.
-    """
-    if not path.is_file():
-        raise CacheError(f"{path}", "there is no such cache", "name a file below cache/, or leave --cache out")
-    return Cache(path)
+_LOOKED_AT = 8  # audio files compared with the cache before a fit
 
 
 def open_store(
@@ -54,9 +46,9 @@ def open_store(
     Raises:
         CacheError: There is none, it is of another fingerprint, or damaged.
     """
-    if store is not None and store not in STORES:
-        raise CacheError(f"--store {store}", "there is no such store", f"use {' or '.join(STORES)}")
-    paths = {name: layout_of(corpus, encoder, name, dtype).path(root) for name in STORES}
+    if store is not None and store not in FIT_STORES:
+        raise CacheError(f"--store {store}", "there is no such store", f"use {' or '.join(FIT_STORES)}")
+    paths = {name: layout_of(corpus, encoder, name, dtype).path(root) for name in FIT_STORES}
     return choose_cache(paths, store, options.pooling, options.layers != "each", command)
 
 
@@ -83,6 +75,7 @@ def run(
     began = time.time()
     layout = cache.layout
     rows = rows_of(cache, [utterance.id for utterance in corpus.utterances], command)
+    _refuse_other_audio(cache, corpus)
     source: PooledFeatures | FrameFeatures
     if layout.store == "pooled":
         source = PooledFeatures(cache, rows, options.pooling, options.normalize)
@@ -136,3 +129,16 @@ def _exactness(store: str, options: FitOptions) -> list[str]:
             "the maximum of a weighted sum is approximated by the weighted sum of the layers' maxima (store pooled)"
         ]
     return []
+
+
+def _refuse_other_audio(cache: Cache, corpus: Corpus) -> None:
+    """Look at a few audio files, where they are at hand: a corpus of the same name may have made the cache."""
+    there = [u for u in corpus.utterances if u.path is not None and u.path.is_file() and cache.audio[cache.row[u.id]]]
+    step = max(1, len(there) // _LOOKED_AT)
+    other = [u.id for u in there[::step] if u.path and file_checksum(u.path) != cache.audio[cache.row[u.id]]]
+    if other:
+        raise CacheError(
+            f"{cache.path} was made from other audio than that of corpus {corpus.name} ({first_names(other)})",
+            "the files have changed, or another corpus of the same name made it",
+            "run the same `probe extract` command again; it tells which part to delete",
+        )

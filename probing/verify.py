@@ -16,8 +16,8 @@ from probing.audio import load
 from probing.cache import Cache
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder
+from probing.entries import summarise
 from probing.errors import CacheError
-from probing.extract import summarise
 
 # Largest relative error ‖cached − fresh‖/‖fresh‖ of a layer: rounding to the number format, and the batch's 1e-5.
 TOLERANCE = {"float32": 1e-5, "float16": 1e-3}
@@ -88,7 +88,8 @@ def verify(corpus: Corpus, cache: Cache, encoder: SpeechEncoder, sample: int = 1
     chosen = tuple(np.random.default_rng(seed).permutation(np.array(sound, dtype=object))[:sample])
     errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in cache.layout.arrays}
     for id_ in tqdm(chosen, desc="extract again", unit="utt", disable=None):
-        states_BTLD, _ = encoder.hidden_states([load(audio[id_] or "")])
+        encode = encoder.latents if cache.layout.store == "latents" else encoder.hidden_states
+        states_BTLD, _ = encode([load(audio[id_] or "")])
         fresh = summarise(states_BTLD[0], cache.layout.store, "float32", f"utterance {id_}").arrays
         for name, found in errors.items():
             found.append(relative_error(cache.read(cache.row[id_], name), fresh[name]))

@@ -18,7 +18,6 @@ import h5py
 import numpy as np
 import pytest
 
-from probing import cache as module
 from probing.cache import (
     STORES,
     Cache,
@@ -28,8 +27,9 @@ from probing.cache import (
     checksum,
     find_cache,
     fingerprint,
-    part_lengths,
+    part_audio,
     parts_folder,
+    reader,
     slug,
     write_virtual,
 )
@@ -50,7 +50,7 @@ def layout_of(store: str = "frames", **changes: Any) -> Layout:
 def entry_of(id_: str, layout: Layout, seed: int = 0) -> Entry:
     """Numbers that only this utterance has."""
     rng = np.random.default_rng([*id_.encode(), seed])
-    shape = (FRAMES[id_], L, D) if layout.store == "frames" else (L, D)
+    shape = (FRAMES[id_], layout.n_states, D) if layout.by_frame else (L, D)
     arrays = {name: rng.standard_normal(shape).astype(layout.dtype) for name in layout.arrays}
     return Entry(arrays, rng.random(L).astype(np.float32))
 
@@ -103,7 +103,7 @@ def test_plain_h5py_reads_what_was_written(tmp_path: Path, store: str, dtype: st
         assert file["offset"][:].tolist() == np.cumsum([0, *FRAMES.values()]).tolist()
         for row, id_ in enumerate(ids):
             entry = entry_of(id_, layout)
-            rows = slice(*file["offset"][row : row + 2]) if store == "frames" else row
+            rows = slice(*file["offset"][row : row + 2]) if store != "pooled" else row
             for name in layout.arrays:
                 assert file[name].dtype == dtype
                 assert file[name].is_virtual
@@ -158,7 +158,7 @@ def test_a_cache_reads_what_was_written(tmp_path: Path, store: str) -> None:
 
 def test_few_parts_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that jumps between more parts than it may hold open still reads them all."""
-    monkeypatch.setattr(module, "_OPEN_PARTS", 1)
+    monkeypatch.setattr(reader, "_OPEN_PARTS", 1)
     cache = Cache(make(tmp_path))
     for row in (0, 5, 3, 1, 4, 0):
         np.testing.assert_array_equal(
@@ -433,22 +433,22 @@ def test_an_unfinished_part_is_never_given_its_name(tmp_path: Path) -> None:
 def test_what_reads_back_wrong_is_never_given_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part whose bytes on disk are not those that were handed over is not finished."""
     part = tmp_path / "part-00000.h5"
-    real = module.checksum
+    real = checksum
     with PartWriter(part, layout_of(), ["d"], [1], [FRAMES["d"]]) as writer:
-        monkeypatch.setattr(module, "checksum", lambda numbers: real(numbers) ^ 1)
+        monkeypatch.setattr(writer, "checksum", lambda numbers: real(numbers) ^ 1)
         writer.write("d", entry_of("d", layout_of()))
-        monkeypatch.setattr(module, "checksum", real)
+        monkeypatch.setattr(writer, "checksum", real)
         with pytest.raises(CacheError, match="utterance d"):
             writer.finish()
     assert files(tmp_path) == []
 
 
-def test_part_lengths_reads_a_finished_part(tmp_path: Path) -> None:
-    """A part tells the lengths of its utterances, in order."""
+def test_part_audio_reads_a_finished_part(tmp_path: Path) -> None:
+    """A part tells the lengths of its utterances, in order, and their audio's checksums (0: not known)."""
     write_part(tmp_path / "part-00000.h5", layout_of(), ["e", "b c"])
-    assert list(part_lengths(tmp_path / "part-00000.h5").items()) == [
-        ("e", 400 * FRAMES["e"]),
-        ("b c", 400 * FRAMES["b c"]),
+    assert list(part_audio(tmp_path / "part-00000.h5").items()) == [
+        ("e", (400 * FRAMES["e"], 0)),
+        ("b c", (400 * FRAMES["b c"], 0)),
     ]
 
 
@@ -568,8 +568,8 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import test_cache
-from probing import cache
-cache._CHUNK_CACHE = int(sys.argv[3])
+from probing.cache import writer
+writer._CHUNK_CACHE = int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 test_cache.make(Path(sys.argv[1]))
 """

@@ -23,10 +23,13 @@ from probing import extract as module
 from probing.cache import STORES, Cache, parts_folder
 from probing.cli import main
 from probing.corpus import open_corpus
+from probing.corpus.check import AudioScan, scan_audio
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder, open_encoder
+from probing.entries import summarise
 from probing.errors import AudioError, CacheError
-from probing.extract import ExtractOptions, estimate, extract, layout_of, size, summarise
+from probing.estimate import ExtractOptions, estimate, layout_of, size
+from probing.extract import extract
 
 SaveCheckpoint = Callable[..., Path]
 Usage = namedtuple("Usage", "total used free")
@@ -66,7 +69,7 @@ def lengths(corpus: Corpus) -> dict[str, int]:
 
 def run(corpus: Corpus, encoder: SpeechEncoder, root: Path, **options: Any) -> Cache:
     """Extract and open."""
-    return Cache(extract(corpus, lengths(corpus), encoder, ExtractOptions(root=root, **options)))
+    return Cache(extract(corpus, AudioScan(lengths(corpus)), encoder, ExtractOptions(root=root, **options)))
 
 
 def contents(cache: Cache) -> dict[str, dict[str, np.ndarray]]:
@@ -99,7 +102,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
         str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.suffix != ".lock"
     }
 
 
@@ -241,8 +244,8 @@ def test_audio_that_changes_while_extracting_is_refused(corpus: Corpus, encoder:
     samples = lengths(corpus)
     samples["u05"] += 1
     with pytest.raises(CacheError, match=r"05\.wav: its length changed"):
-        extract(corpus, samples, encoder, ExtractOptions(root=tmp_path))
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["plan.json"]
+        extract(corpus, AudioScan(samples), encoder, ExtractOptions(root=tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == ["plan.json"]
 
 
 def test_audio_that_vanishes_while_extracting_is_named(
@@ -255,8 +258,8 @@ def test_audio_that_vanishes_while_extracting_is_named(
     last = min(samples, key=lambda id_: samples[id_])
     (folder / f"{last[1:]}.wav").unlink()
     with pytest.raises(AudioError, match="there is no such audio file"):
-        extract(copy, samples, encoder, ExtractOptions(root=tmp_path / "out", part_seconds=6))
-    left = [path.name for path in (tmp_path / "out").rglob("*.h5*")]
+        extract(copy, AudioScan(samples), encoder, ExtractOptions(root=tmp_path / "out", part_seconds=6))
+    left = [path.name for path in (tmp_path / "out").rglob("part-*[!k]")]
     assert len(left) > 1
     assert all(name.startswith("part-") and name.endswith(".h5") for name in left)
 
@@ -279,7 +282,7 @@ def test_an_interrupt_loses_only_the_part_in_flight(
         patch.setattr(SpeechEncoder, "hidden_states", interrupted)
         with pytest.raises(error):
             run(corpus, encoder, tmp_path / "cut", part_seconds=6)
-    left = sorted(path.name for path in (tmp_path / "cut").rglob("*.h5*"))
+    left = sorted(path.name for path in (tmp_path / "cut").rglob("part-*[!k]"))
     assert left
     assert left == [f"part-{number:05d}.h5" for number in range(len(left))]
     kept = snapshot(tmp_path / "cut")
@@ -299,15 +302,37 @@ def test_a_stale_partial_file_of_another_plan_is_removed(
     assert list(tmp_path.rglob("*.partial")) == []
 
 
-def test_parts_of_a_lost_plan_are_refused(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
-    """Where plan.json was deleted, a part of other utterances is not taken for the new plan's part of that number."""
+@pytest.mark.parametrize("damage", ["lost", "damaged"])
+def test_finished_parts_tell_a_lost_plan_again(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, damage: str
+) -> None:
+    """Without plan.json, and with other options, finished parts stay as they are and only what is missing is made."""
     cache = run(corpus, encoder, tmp_path, part_seconds=6)
-    (parts_folder(cache.path) / "plan.json").unlink()
-    assert run(corpus, encoder, tmp_path, part_seconds=6).ids == cache.ids  # the same plan again
-    (parts_folder(cache.path) / "plan.json").unlink()
-    with pytest.raises(CacheError, match="other utterances") as error:
-        run(corpus, encoder, tmp_path, part_seconds=9)
-    assert "move that part file away" in error.value.remedy
+    expected, folder = contents(cache), parts_folder(cache.path)
+    plan = folder / "plan.json"
+    plan.unlink() if damage == "lost" else plan.write_text("{")
+    missing = folder / cache.parts[1]
+    missing.unlink()
+    kept = {name: found for name, found in snapshot(folder).items() if name.startswith("part-")}
+    again = run(corpus, encoder, tmp_path, part_seconds=9)
+    assert kept.items() <= snapshot(folder).items()
+    assert not missing.exists() or missing.name not in kept
+    assert_same(contents(again), expected)
+
+
+def test_two_corpora_of_one_name_are_told_apart(
+    corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path
+) -> None:
+    """Other audio of equal length under equal ids and an equal name is not taken for what was extracted."""
+    scan = scan_audio(corpus.utterances)
+    options = ExtractOptions(root=tmp_path / "out", store="pooled")
+    extract(corpus, scan, encoder, options)
+    other = Path(shutil.copytree(table.parent, tmp_path / "other"))
+    samples, rate = soundfile.read(other / "03.wav", dtype="float32")
+    soundfile.write(other / "03.wav", samples[::-1], rate)
+    changed = open_corpus(str(other / table.name))
+    with pytest.raises(CacheError, match=r"the audio of 1 utterances is not what was extracted before \(u03\)"):
+        extract(changed, scan_audio(changed.utterances), encoder, options)
 
 
 class Scaled:
@@ -344,7 +369,7 @@ def test_a_value_beyond_float16_is_refused(
     assert "utterance u" in message
     if store == "frames":
         assert f"reaches {abs(value):.0f}" in message
-    left = [path.name for path in tmp_path.rglob("*.h5*")]
+    left = [path.name for path in tmp_path.rglob("part-*[!k]")]
     assert "part-00000.h5" in left
     assert all(name.endswith(".h5") and name.startswith("part-") for name in left)
     cache = run(corpus, huge, tmp_path, store=store, part_seconds=6, dtype="float32")
@@ -366,7 +391,7 @@ def test_a_value_beyond_float16_comes_out_of_real_weights(
     assert isinstance(result.exception, SystemExit)
     assert "layer 2 reaches 1000" in result.output  # some 1,000,000
     assert "add `--dtype float32`" in result.output
-    assert not list(tmp_path.rglob("*.h5*"))
+    assert not list(tmp_path.rglob("part-*[!k]"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -530,7 +555,7 @@ def test_a_disk_that_fills_up_is_one_clear_error(corpus: Corpus, checkpoints: di
     assert "Exception ignored" not in process.stderr
     assert "part-00000.h5.partial could not be written: File too large" in process.stderr
     assert "free some space on that disk and run the same command again" in process.stderr
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["plan.json"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == ["plan.json"]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
     assert len(Cache(Path(result.stdout.splitlines()[-1])).ids) == 32

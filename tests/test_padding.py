@@ -108,7 +108,7 @@ def test_weights_stay_the_same_objects_under_the_same_names(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(configurations(narrow=True), LENGTHS, st.integers(0, 999))
 def test_no_padding_reaches_an_utterance(drawn: tuple[str, dict[str, Any]], lengths: list[int], seed: int) -> None:
     """In float64, where rounding hides nothing, a padded batch gives every utterance the states it gets alone."""

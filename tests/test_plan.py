@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probing.errors import CacheError
 from probing.plan import PLAN, Part, make_plan, settle_plan
 
 RATE = 16_000
@@ -161,13 +160,11 @@ def test_a_part_that_was_deleted_is_planned_as_before(tmp_path: Path) -> None:
     "text",
     ["", "{", "[]", "null", '{"parts": {}}', '{"parts": [], "options": {}}', '{"parts": {"a": 1}, "options": {}}', "ÿ"],
 )
-def test_a_damaged_plan_is_refused(tmp_path: Path, text: str) -> None:
-    """A plan that cannot be read is an error that names the file, never a new plan over finished parts."""
+def test_a_damaged_plan_is_made_again(tmp_path: Path, text: str) -> None:
+    """A plan that cannot be read is no loss: where there is no part yet, it is made anew."""
     (tmp_path / PLAN).write_bytes(text.encode("latin-1"))
-    with pytest.raises(CacheError) as error:
-        settle_plan(tmp_path, {"a": RATE}, 1)
-    assert str(tmp_path / PLAN) in error.value.what
-    assert error.value.remedy
+    assert settle_plan(tmp_path, {"a": RATE}, 1) == make_plan({"a": RATE}, 1)
+    assert json.loads((tmp_path / PLAN).read_text("utf-8"))["parts"] == {"part-00000.h5": [["a"]]}
 
 
 def test_a_plan_is_written_aside(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 from probing.errors import CacheError
 from probing.sharing import Shard, claim, parse_shard
 
-HOLD = "import sys; from probing.sharing import claim\nwith claim(sys.argv[1]) as held: print(held, flush=True); input()"
+HOLD = (
+    "import sys; from probing.sharing import claim\nwith claim(sys.argv[1]) as held: print(held, flush=True); input()"
+)
 
 
 def holder(path: Path) -> subprocess.Popen[str]:

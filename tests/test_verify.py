@@ -11,14 +11,15 @@ from probing.corpus import open_corpus
 from probing.corpus.check import scan_audio
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder, open_encoder
-from probing.extract import ExtractOptions, extract
+from probing.estimate import ExtractOptions
+from probing.extract import extract
 from probing.verify import checksums, relative_error, verify
 
 
 def extracted(table: Path, encoder: SpeechEncoder, root: Path, store: str, dtype: str) -> tuple[Corpus, Path]:
     corpus = open_corpus(str(table))
     options = ExtractOptions(store, dtype, batch_seconds=4, root=root)
-    return corpus, extract(corpus, scan_audio(corpus.utterances).samples, encoder, options)
+    return corpus, extract(corpus, scan_audio(corpus.utterances), encoder, options)
 
 
 @pytest.mark.parametrize(("store", "dtype"), [("frames", "float16"), ("frames", "float32"), ("pooled", "float32")])

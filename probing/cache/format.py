@@ -1,0 +1,194 @@
+"""What every file of a cache holds, and how a number is read and checked.
+
+Shape legend: N utterances · T frames of one utterance · R all frames, one utterance after another · L states ·
+D hidden size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from probing.errors import CacheError
+
+FORMAT, VERSION = "probing-hidden-states", 1
+# Store → its arrays. `frames` keeps every frame; `pooled` keeps, per layer, statistics over an utterance's frames;
+# `latents` keeps every frame of the convolutional front end's output, as one layer.
+STORES = {"frames": ("states",), "pooled": ("mean", "max", "normed_mean", "normed_max"), "latents": ("latents",)}
+DTYPES = ("float16", "float32")
+PARTIAL = ".partial"
+TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an utterance, in every file
+
+# What h5py raises over bytes that make no sense to it.
+NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
+REDO = "delete that part file and run the same `probe extract` command again: only this part is made anew"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What every file of a cache says of itself.
+
+    Args:
+        store: `frames`, `pooled` or `latents`.
+        dtype: Number format of the states, `float16` or `float32`.
+        n_states: L.
+        width: D.
+        corpus: The corpus's name.
+        encoder: The encoder's name.
+        title: Its name for a figure's title, which says so where its weights are random.
+        identity: What settles the encoder's answers.
+        written_by: Versions of the libraries, for the reader's information.
+    """
+
+    store: str
+    dtype: str
+    n_states: int
+    width: int
+    corpus: str
+    encoder: str
+    title: str
+    identity: Mapping[str, Any]
+    written_by: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that settles the numbers: encoder, store and number format."""
+        return fingerprint({"encoder": self.identity, "store": self.store, "dtype": self.dtype})
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Names of the datasets that hold states."""
+        return STORES[self.store]
+
+    @property
+    def by_frame(self) -> bool:
+        """Whether every frame is kept, one utterance after another, rather than one row an utterance."""
+        return self.store != "pooled"
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Bytes that a frame takes, or an utterance of the store `pooled`."""
+        return len(self.arrays) * self.n_states * self.width * np.dtype(self.dtype).itemsize
+
+    def path(self, root: Path) -> Path:
+        """Where the virtual file of this cache stands below the folder `root`."""
+        return root / slug(self.corpus) / f"{slug(self.encoder)}-{self.store}-{self.fingerprint[:8]}.h5"
+
+    def attributes(self) -> dict[str, Any]:
+        """HDF5 attributes of every file of the cache."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "store": self.store,
+            "dtype": self.dtype,
+            "arrays": list(self.arrays),
+            "n_states": self.n_states,
+            "width": self.width,
+            "corpus": self.corpus,
+            "encoder": self.encoder,
+            "title": self.title,
+            "identity": json.dumps(self.identity, sort_keys=True),
+            "fingerprint": self.fingerprint,
+            "written_by": self.written_by,
+        }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One utterance on its way into the cache.
+
+    Args:
+        arrays: Dataset → numbers: `states` [T, L, D], or each pooled statistic [L, D], in the cache's number format.
+        rms: Root mean square of each state over frames and units, float32 [L].
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    rms: NDArray[np.float32]
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON-ready mapping, hex; its first eight digits stand in file names."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name.
+
+    >>> slug("facebook/hubert-base-ls960"), slug("hubert-base@random"), slug("Mein Körper")
+    ('facebook--hubert-base-ls960', 'hubert-base@random', 'Mein_Körper')
+    """
+    return re.sub(r"[^\w@.+-]", "_", name.strip("/").replace("/", "--")) or "unnamed"
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the part files of a virtual file stand."""
+    return path.with_suffix("")
+
+
+def checksum(numbers: NDArray[Any]) -> int:
+    """CRC-32 of an array's numbers in C order, little-endian."""
+    return zlib.crc32(np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("<")).data)
+
+
+def read_layout(attributes: Mapping[str, Any], path: Path) -> Layout:
+    """What a file says of itself; a CacheError where it is no cache of this version."""
+    if attributes.get("format") != FORMAT or attributes.get("version") != VERSION:
+        raise CacheError(
+            f"{path}",
+            f"it is no {FORMAT} file of version {VERSION}",
+            "extract again with this version of the toolkit",
+        )
+    names = ("store", "dtype", "corpus", "encoder", "title", "written_by")
+    layout = Layout(
+        **{name: str(attributes[name]) for name in names},
+        n_states=int(attributes["n_states"]),
+        width=int(attributes["width"]),
+        identity=json.loads(attributes["identity"]),
+    )
+    if layout.fingerprint != attributes["fingerprint"]:
+        raise CacheError(f"{path}", "its attributes do not give its fingerprint", "delete it and extract again")
+    return layout
+
+
+@contextmanager
+def reading(whose: str) -> Iterator[None]:
+    """Say of bytes that h5py cannot make sense of whose they are."""
+    try:
+        yield
+    except NONSENSE as error:
+        raise CacheError(whose, f"it cannot be read ({error})", REDO) from error
+
+
+def open_part(path: Path) -> h5py.File:
+    """Open a part for reading; a CacheError where that cannot be done."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        # With an errno it is the system that refuses (permission, open files, locks): the part itself may be sound.
+        remedy = "mend that and run the same command again; the part may be sound" if error.errno else REDO
+        raise CacheError(f"{path}", f"it cannot be opened as HDF5 ({error})", remedy) from error
+
+
+def read_checked(file: h5py.File, array: str, row: int, whose: str) -> NDArray[Any]:
+    """One utterance of a part, compared with its checksum."""
+    with reading(whose):
+        if array in (*STORES["frames"], *STORES["latents"]):
+            start, stop = file["offset"][row : row + 2]
+            numbers = file[array][start:stop]
+        else:
+            numbers = file[array][row]
+        stored = int(file["checksum"][row, STORES[str(file.attrs["store"])].index(array)])
+    if checksum(numbers) != stored:
+        raise CacheError(whose, "damaged: its bytes do not give its checksum", REDO)
+    return numbers

@@ -1,0 +1,213 @@
+"""Write part files, and the virtual file over them: aside first, checked, then renamed."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from probing.cache.format import (
+    PARTIAL,
+    TABLES,
+    Entry,
+    Layout,
+    checksum,
+    open_part,
+    parts_folder,
+    read_checked,
+    reading,
+)
+from probing.errors import CacheError, first_names
+
+_CHUNK_BYTES = 1 << 17  # one chunk is about this much of one layer: whole utterances and single layers both read well
+_CHUNK_CACHE = 1 << 26  # bytes of chunk cache while writing, so that a chunk on an utterance's edge is written once
+
+
+class _Disk(io.FileIO):
+    """A new file that HDF5 writes to; its first failure is kept until `check`.
+
+    HDF5 cannot close a file that it cannot write to (disk full, quota): it fails again at every turn, and crashes when
+    the process ends. So it is never told, and the writer asks here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)  # what a killed writer left; nobody can open it
+        super().__init__(path, "x+")
+        self._path = path
+        self._failure: OSError | None = None
+
+    def write(self, numbers: Any) -> int:
+        """Write everything; after a failure, nothing."""
+        rest = memoryview(numbers).cast("B")
+        count = len(rest)
+        try:
+            while len(rest) and not self._failure:  # a disk that fills up takes a first piece without complaint
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self._failure = error
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, with which HDF5 also makes a file longer; after a failure, do nothing."""
+        try:
+            return size or 0 if self._failure else super().truncate(size)
+        except OSError as error:
+            self._failure = error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first failure, as a CacheError."""
+        if self._failure:
+            raise CacheError(
+                f"{self._path} could not be written",
+                f"{self._failure.strerror}",
+                "free some space on that disk and run the same command again; finished parts stay as they are",
+            ) from self._failure
+
+    def finish(self) -> None:
+        """See everything onto the disk, and close."""
+        try:
+            if not self._failure:
+                os.fsync(self.fileno())
+            self.close()
+        except OSError as error:
+            self._failure = error
+        self.check()
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file and, unless it has got its final name by now, take it away."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+
+class PartWriter:
+    """Writes one part file aside (`.partial`); `finish` checks and renames it.
+
+    Args:
+        path: The part's final path.
+        layout: What the cache says of itself.
+        ids: The part's N utterances, in order.
+        n_samples: Samples at 16 kHz of each.
+        n_frames: Frames of each.
+        audio: CRC-32 of each one's audio file; 0 where it is not known.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        layout: Layout,
+        ids: Sequence[str],
+        n_samples: Sequence[int],
+        n_frames: Sequence[int],
+        audio: Sequence[int] | None = None,
+    ) -> None:
+        self._path, self._layout = path, layout
+        self._aside = path.with_name(path.name + PARTIAL)
+        self._rows = {id_: row for row, id_ in enumerate(ids)}
+        self._offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
+        self._disk = _Disk(self._aside)
+        self._file = h5py.File(self._disk, "w", rdcc_nbytes=_CHUNK_CACHE)
+        self._file.attrs.update(layout.attributes())
+        self._file["id"] = np.array(ids, dtype=h5py.string_dtype())
+        self._file["n_samples"] = np.asarray(n_samples, dtype=np.int64)
+        self._file["n_frames"] = np.asarray(n_frames, dtype=np.int64)
+        self._file["audio"] = np.asarray(audio or [0] * len(ids), dtype=np.uint32)
+        self._file["offset"] = self._offset
+        self._file.create_dataset("checksum", (len(ids), len(layout.arrays)), np.uint32)
+        self._file.create_dataset("rms", (len(ids), layout.n_states), np.float32, fillvalue=np.nan)
+        first = int(self._offset[-1]) if layout.by_frame else len(ids)
+        shape = (first, layout.n_states, layout.width)
+        per_row = layout.width * np.dtype(layout.dtype).itemsize
+        chunks = (max(1, min(first, _CHUNK_BYTES // per_row)), 1, layout.width)
+        for name in layout.arrays:
+            self._file.create_dataset(name, shape, layout.dtype, chunks=chunks, fillvalue=np.nan)
+
+    def write(self, id_: str, entry: Entry) -> None:
+        """Put one utterance in its place."""
+        row = self._rows.pop(id_)
+        for column, name in enumerate(self._layout.arrays):
+            numbers = entry.arrays[name]
+            if self._layout.by_frame:
+                self._file[name][self._offset[row] : self._offset[row + 1]] = numbers
+            else:
+                self._file[name][row] = numbers
+            self._file["checksum"][row, column] = checksum(numbers)
+        self._file["rms"][row] = entry.rms
+        self._disk.check()
+
+    def finish(self) -> None:
+        """Flush the part to disk, read it back against its checksums, and give it its final name."""
+        if self._rows:
+            raise RuntimeError(f"{self._path} lacks {first_names(list(self._rows))}")
+        self._file.close()
+        self._disk.finish()
+        with h5py.File(self._aside, "r") as file:
+            for row, id_ in enumerate(file["id"].asstr()[:]):
+                for name in self._layout.arrays:
+                    read_checked(file, name, row, f"{self._aside}: utterance {id_}")
+        self._aside.replace(self._path)
+
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file; a part that was not finished is taken away."""
+        self._file.close()
+        self._disk.__exit__()
+
+
+def part_audio(path: Path) -> dict[str, tuple[int, int]]:
+    """Utterance id → samples at 16 kHz and CRC-32 of the audio file (0 where not known), of a finished part."""
+    with reading(f"{path}"), open_part(path) as file:
+        lengths, checksums = file["n_samples"][:].tolist(), file["audio"][:].tolist()
+        return dict(zip(file["id"].asstr()[:], zip(lengths, checksums, strict=True), strict=True))
+
+
+def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
+    """Write the file that a user opens: virtual datasets over all parts, with relative paths.
+
+    Args:
+        path: The virtual file; its parts stand in `parts_folder(path)`.
+        layout: What the cache says of itself.
+        parts: File names of the parts, in order.
+    """
+    folder = parts_folder(path)
+    tables: dict[str, list[NDArray[Any]]] = {name: [] for name in ("id", *TABLES)}
+    for part in parts:
+        with reading(f"{folder / part}"), open_part(folder / part) as file:
+            for name, found in tables.items():
+                found.append(file[name].asstr()[:] if name == "id" else file[name][:])
+    sizes = [len(ids) for ids in tables["id"]]
+    frames = [int(counts.sum()) for counts in tables["n_frames"]]
+    rows = frames if layout.by_frame else sizes
+    aside = path.with_name(path.name + PARTIAL)
+    with _Disk(aside) as disk:
+        with h5py.File(disk, "w", libver="v110") as file:
+            file.attrs.update(layout.attributes())
+            file["part/name"] = np.array(parts, dtype=h5py.string_dtype())
+            file["part/n_utterances"] = np.array(sizes, dtype=np.int64)
+            file["part/n_bytes"] = np.array([(folder / part).stat().st_size for part in parts], dtype=np.int64)
+            for name, found in tables.items():
+                kind = h5py.string_dtype() if name == "id" else None
+                # Nothing else tells whether these are whole; the ids are compared with the parts'.
+                file.create_dataset(name, data=np.concatenate(found), dtype=kind, fletcher32=name != "id")
+            file["offset"] = np.concatenate([[0], np.cumsum(np.concatenate(tables["n_frames"]))]).astype(np.int64)
+            for name in layout.arrays:
+                whole = h5py.VirtualLayout((sum(rows), layout.n_states, layout.width), layout.dtype)
+                start = 0
+                for part, count in zip(parts, rows, strict=True):
+                    source = h5py.VirtualSource(f"{folder.name}/{part}", name, (count, layout.n_states, layout.width))
+                    whole[start : start + count] = source
+                    start += count
+                file.create_virtual_dataset(name, whole, fillvalue=np.nan)
+        disk.finish()
+        aside.replace(path)
