@@ -6,6 +6,7 @@ Results and paths go to stdout, progress to stderr. Heavy modules are imported i
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -33,7 +34,9 @@ class _Mended(click.Group):
             raise click.ClickException(str(error)) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(f"{where}{error.strerror or error}") from error
+            refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            remedy = "\n  What to do: name a folder that you may write to (--out, --runs)" if refused else ""
+            raise click.ClickException(f"{where}{error.strerror or error}{remedy}") from error
 
 
 def _corpus_options(command: _Command) -> _Command:

@@ -96,6 +96,7 @@ def layout_of(corpus: Corpus, encoder: SpeechEncoder, store: str, dtype: str = "
         title=encoder.title,
         identity=encoder.identity if states else encoder.front_end_identity,
         written_by=libraries,
+        state_names=tuple(encoder.state_names) if states else ("C",),
     )
 
 

@@ -63,7 +63,7 @@ def figure2(record: Record, out: Path = FIGURES) -> list[Path]:
         figure, axes = plt.subplots(1, len(panels), figsize=(1.2 + 3.3 * len(panels), 3.4), squeeze=False)
         for ax, panel in zip(axes[0], panels, strict=True):
             _curves(ax, drawn[drawn.panel == panel])
-            _dress(ax, panel, int(drawn.layer.max()) + 1)
+            _dress(ax, panel, int(drawn.layer.min()), int(drawn.layer.max()))
         for ax in axes[0, 1:]:
             if panels[0] == "weight":
                 ax.sharey(axes[0, 1])
@@ -92,9 +92,11 @@ def _curves(ax: Axes, drawn: pd.DataFrame) -> None:
         ax.plot(mean.index, mean, color=hue, marker=marker, markersize=4, linewidth=1.4, label=dimension)
 
 
-def _dress(ax: Axes, panel: str, n_layers: int) -> None:
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=min(n_layers, 13)))
-    ax.set_xlim(-0.4, n_layers - 0.6)
+def _dress(ax: Axes, panel: str, first: int, last: int) -> None:
+    n_layers = last - first + 1
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=min(n_layers, 14)))
+    ax.xaxis.set_major_formatter(lambda layer, _: "C" if layer < 0 else f"{layer:.0f}")
+    ax.set_xlim(first - 0.4, last + 0.4)
     ax.set_xlabel("layer index (0 = transformer input)")
     if panel == "weight":
         ax.axhline(1 / n_layers, color="0.35", linestyle="--", linewidth=1, label="uniform (1/L)")

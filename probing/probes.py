@@ -39,10 +39,10 @@ class Probe:
     seed: int
     layer: int | None = None
 
-    @property
-    def name(self) -> str:
-        """Column name in a run's predictions."""
-        return f"{f'layer{self.layer}' if self.kind == SINGLE else self.kind}-seed{self.seed}"
+    def name(self, first_layer: int = 0) -> str:
+        """Column name in a run's predictions, where states are numbered from `first_layer`."""
+        what = self.kind if self.layer is None else f"layer{self.layer + first_layer}"
+        return f"{what}-seed{self.seed}"
 
 
 @dataclass(frozen=True)

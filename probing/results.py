@@ -20,22 +20,32 @@ from probing.probes import SHUFFLED, SINGLE, WEIGHTED
 SCORE_COLUMNS = ("dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high")
 
 
-def weights_table(fit: Fit) -> pd.DataFrame:
-    """Learned layer weights: dimension, seed, layer, weight; each dimension and seed sums to 1."""
+def weights_table(fit: Fit, first_layer: int = 0) -> pd.DataFrame:
+    """Learned layer weights: dimension, seed, layer, weight; each dimension and seed sums to 1.
+
+    Args:
+        fit: A fitted bank.
+        first_layer: Number of the first state, 0 or, where it is the convolution's output, −1.
+    """
     weights_PL = fit.bank.weights().detach().cpu().double().numpy()
     return pd.DataFrame(
         [
             (probe.dimension, probe.seed, layer, weight)
             for probe, weights_L in zip(fit.bank.probes, weights_PL, strict=True)
             if probe.kind == WEIGHTED
-            for layer, weight in enumerate(weights_L)
+            for layer, weight in enumerate(weights_L, start=first_layer)
         ],
         columns=["dimension", "seed", "layer", "weight"],
     )
 
 
-def scores_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
+def scores_table(fit: Fit, corpus: Corpus, first_layer: int = 0) -> pd.DataFrame:
     """CCC of every probe on every partition with a 95 % interval by speaker.
+
+    Args:
+        fit: A fitted bank.
+        corpus: What it was fitted to.
+        first_layer: Number of the first state, 0 or, where it is the convolution's output, −1.
 
     Returns:
         One row a probe and partition: dimension, kind, layer (of a single-layer probe), seed, partition, n (labelled
@@ -55,7 +65,8 @@ def scores_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
             low_P, high_P = interval(bootstrap_ccc(truth_N, predicted_PN, [clusters[i] for i in rated]))
             for row, score, low, high in zip(own, ccc(truth_N, predicted_PN), low_P, high_P, strict=True):
                 probe = fit.bank.probes[row]
-                rows.append((dimension, probe.kind, probe.layer, probe.seed, partition, len(rated), score, low, high))
+                layer = None if probe.layer is None else probe.layer + first_layer
+                rows.append((dimension, probe.kind, layer, probe.seed, partition, len(rated), score, low, high))
     table = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
     return table.astype({"layer": "Int64"})
 
@@ -77,7 +88,7 @@ def interval_notes(corpus: Corpus) -> list[str]:
     return notes
 
 
-def predictions_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
+def predictions_table(fit: Fit, corpus: Corpus, first_layer: int = 0) -> pd.DataFrame:
     """Every probe's estimates on the corpus's own scale: one row an utterance and dimension, one column a probe."""
     blocks = []
     for dimension in dict.fromkeys(probe.dimension for probe in fit.bank.probes):
@@ -90,20 +101,20 @@ def predictions_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
         }
         for row, probe in enumerate(fit.bank.probes):
             if probe.dimension == dimension:
-                columns[probe.name] = corpus.from_unit(fit.predictions[row])
+                columns[probe.name(first_layer)] = corpus.from_unit(fit.predictions[row])
         blocks.append(pd.DataFrame(columns))
     return pd.concat(blocks, ignore_index=True)
 
 
-def save(folder: Path, fit: Fit, corpus: Corpus, options: FitOptions) -> pd.DataFrame:
+def save(folder: Path, fit: Fit, corpus: Corpus, options: FitOptions, first_layer: int = 0) -> pd.DataFrame:
     """Write a fit's files into a run's folder and return its scores.
 
     probes.safetensors holds the bank's parameters, with the probes and the options in its metadata.
     """
-    scores = scores_table(fit, corpus)
-    weights_table(fit).to_csv(folder / "weights.csv", index=False, float_format="%.8g")
+    scores = scores_table(fit, corpus, first_layer)
+    weights_table(fit, first_layer).to_csv(folder / "weights.csv", index=False, float_format="%.8g")
     scores.to_csv(folder / "scores.csv", index=False, float_format="%.8g")
-    predictions_table(fit, corpus).to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
+    predictions_table(fit, corpus, first_layer).to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
     probes = [[probe.dimension, probe.kind, probe.seed, probe.layer] for probe in fit.bank.probes]
     save_file(
         {name: tensor.detach().cpu().contiguous() for name, tensor in fit.bank.state_dict().items()},

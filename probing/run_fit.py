@@ -84,7 +84,7 @@ def run(
     fitted = fit(corpus, source, layout.n_states, layout.width, options, device)
     notes = [*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)]
     with new_run("fit", f"{slug(corpus.name)}-{slug(layout.encoder)}", root) as new:
-        scores = save(new.aside, fitted, corpus, options)
+        scores = save(new.aside, fitted, corpus, options, layout.first_layer)
         results: dict[str, Any] = {
             "corpus": {
                 "name": corpus.name,

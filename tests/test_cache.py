@@ -33,6 +33,7 @@ from probing.cache import (
     slug,
     write_virtual,
 )
+from probing.cache import writer as writing
 from probing.errors import CacheError
 
 README = Path(__file__).parents[1] / "cache" / "README.md"
@@ -120,6 +121,7 @@ def test_every_file_says_what_it_is(tmp_path: Path, store: str) -> None:
         with h5py.File(file_path, "r") as file:
             found = dict(file.attrs)
         assert found.pop("arrays").tolist() == list(STORES[store])
+        assert found.pop("state_names").tolist() == ["0", "1", "2"]
         assert json.loads(found.pop("identity")) == layout.identity
         assert found == {
             "format": "probing-hidden-states",
@@ -299,8 +301,9 @@ def test_a_flipped_byte_is_found(tmp_path: Path, store: str) -> None:
     part, array = parts_folder(path) / "part-00000.h5", layout.arrays[-1]
     with h5py.File(part, "r") as file:
         data = file[array]
-        where = data.id.get_chunk_info_by_coord((0, 1, 0)).byte_offset  # the first chunk of layer 1
-        first = file["offset"][1] if store == "frames" else 1  # the second utterance begins there
+        layer = layout.n_states - 1 and 1
+        where = data.id.get_chunk_info_by_coord((0, layer, 0)).byte_offset  # the first chunk of the layer
+        first = file["offset"][1] if store != "pooled" else 1  # the second utterance begins there
         where += int(first) * D * data.dtype.itemsize
     with part.open("r+b") as handle:
         handle.seek(where)
@@ -435,9 +438,9 @@ def test_what_reads_back_wrong_is_never_given_its_name(tmp_path: Path, monkeypat
     part = tmp_path / "part-00000.h5"
     real = checksum
     with PartWriter(part, layout_of(), ["d"], [1], [FRAMES["d"]]) as writer:
-        monkeypatch.setattr(writer, "checksum", lambda numbers: real(numbers) ^ 1)
+        monkeypatch.setattr(writing, "checksum", lambda numbers: real(numbers) ^ 1)
         writer.write("d", entry_of("d", layout_of()))
-        monkeypatch.setattr(writer, "checksum", real)
+        monkeypatch.setattr(writing, "checksum", real)
         with pytest.raises(CacheError, match="utterance d"):
             writer.finish()
     assert files(tmp_path) == []

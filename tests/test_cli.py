@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from safetensors import safe_open
 
+from probing import load, open_cache, open_corpus
 from probing.cli import main
 
 FIT = ["--epochs", "3", "--hidden", "4"]
@@ -149,6 +151,66 @@ def test_a_corpus_that_has_grown_says_what_to_type(here: Path, table: Path, chec
     assert probe("fit", *options, "--dim", "valence", *FIT).exit_code == 0
 
 
+def test_a_read_only_folder_is_explained(
+    here: Path, table: Path, checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be written the error names the folder and the option."""
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    refused(probe("extract", table, "--encoder", checkpoints["hubert"]), "cache/small", "Read-only", "--out")
+
+
+def test_verify_finds_damage_and_passes_what_is_sound(here: Path, table: Path, checkpoints: dict[str, Path]) -> None:
+    """`probe verify` prints the error of each layer, and exits with 1 where a number has changed."""
+    options = [table, "--encoder", checkpoints["hubert"], "--store", "pooled"]
+    refused(probe("verify", *options), "nothing has been extracted", "probe extract")
+    probe("extract", *options)
+    sound = probe("verify", *options, "--sample", 3)
+    assert sound.exit_code == 0 and "verified" in sound.stdout and "32 right, 0 wrong" in sound.stdout
+    (part,) = Path("cache/small").glob("*/part-00000.h5")
+    with h5py.File(part, "r+") as file:
+        file["max"][0, 0, 0] += 1
+    damaged = probe("verify", *options)
+    assert damaged.exit_code == 1 and "31 right, 1 wrong" in damaged.stdout and "NOT verified" in damaged.stdout
+
+
+def test_the_raw_convolution_output_is_layer_c(here: Path, table: Path, checkpoints: dict[str, Path]) -> None:
+    """With --convolution the states have one more layer in front, −1 in the tables and C in the figure."""
+    options = [table, "--encoder", checkpoints["hubert"], "--convolution"]
+    probe("extract", *options, "--store", "pooled")
+    assert probe("fit", *options, "--layers", "both", "--dim", "valence", *FIT).exit_code == 0
+    weights = pd.read_csv(next(Path("runs").glob("*/weights.csv")))
+    assert sorted(set(weights.layer)) == [-1, 0, 1, 2, 3]
+    assert probe("figure", 2).exit_code == 0 and Path("figures/figure2-small-hubert-C.png").is_file()
+
+
+def test_latents_are_kept_once_for_all_transformers(
+    here: Path, table: Path, save_checkpoint: Callable[..., Path]
+) -> None:
+    """`--store latents` holds what the front end gives each utterance alone, whatever transformer stands behind it."""
+    from transformers import AutoFeatureExtractor, AutoModel
+
+    folder = save_checkpoint("hubert", seed=11)
+    extracted = probe(
+        "extract", table, "--encoder", folder, "--store", "latents", "--batch-seconds", 9, "--dtype", "float32"
+    )
+    assert extracted.exit_code == 0, extracted.output
+    cache = open_cache(extracted.stdout.splitlines()[-1])
+    model = AutoModel.from_pretrained(folder).eval()
+    preprocess = AutoFeatureExtractor.from_pretrained(folder)
+    for utterance in open_corpus(str(table)).utterances[:6]:
+        inputs = preprocess(load(utterance.path), sampling_rate=16_000, return_tensors="pt")["input_values"]
+        alone = model.feature_extractor(inputs).detach().numpy()[0].T[:, None]
+        error = np.linalg.norm(cache[utterance.id] - alone) / np.linalg.norm(alone)
+        assert cache[utterance.id].shape == alone.shape and error < 1e-5
+    pruned = probe("extract", table, "--encoder", folder, "--layers", 1, "--store", "latents", "--dtype", "float32")
+    assert Path(pruned.stdout.splitlines()[-1]).stem[-8:] == cache.path.stem[-8:]  # the same fingerprint
+    refused(probe("fit", table, "--encoder", folder, "--store", "latents"), "--store latents", "frames or pooled")
+
+
 def test_dry_run_only_prints(here: Path, table: Path, checkpoints: dict[str, Path]) -> None:
     """--dry-run tells hours, frames, bytes and free disk, and writes nothing."""
     result = probe("extract", table, "--encoder", checkpoints["hubert"], "--dry-run")
@@ -193,6 +255,6 @@ def test_damaged_audio_stops_before_any_work(here: Path, table: Path, checkpoint
     assert checked.exit_code == 1 and "04.wav" in checked.stdout and "05.wav" in checked.stdout
     options = [copy, "--encoder", checkpoints["hubert"], "--store", "pooled"]
     refused(probe("extract", *options), "04.wav", "05.wav", "--allow-missing 2")
-    assert not Path("cache/small").exists()
+    assert not list(Path("cache").rglob("*.h5"))
     extracted = probe("extract", *options, "--allow-missing", 2)
     assert extracted.exit_code == 0 and "left out" in extracted.stderr and "u04, u05" in extracted.stderr

@@ -126,7 +126,7 @@ def test_the_bank_holds_what_was_asked_for() -> None:
     kinds = [probe.kind for probe in probes]
     assert (kinds.count(WEIGHTED), kinds.count(SINGLE), kinds.count(SHUFFLED)) == (6, 2 * 3 * L, 6)
     assert [kind != SINGLE for kind in kinds] == sorted((kind != SINGLE for kind in kinds), reverse=True)
-    assert len({probe.name for probe in probes if probe.dimension == "arousal"}) == len(probes) // 2
+    assert len({probe.name() for probe in probes if probe.dimension == "arousal"}) == len(probes) // 2
     only = plan_bank(["valence"], seeds=1, layers="each", n_layers=L, shuffled=False)
     assert [probe.layer for probe in only] == list(range(L))
     assert ProbeBank(only, L, D, H, "mean")(features(data()[0], "mean")).shape == (L, 12)

@@ -5,14 +5,21 @@ import shlex
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from probing.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-LINES = [line for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL) for line in block.splitlines()]
-PROBE = [line for line in LINES if line.startswith("probe ")]
+LINES = [
+    line.split("    #")[0]
+    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    for line in block.splitlines()
+]
+COMMANDS = [re.sub(r"^torchrun .* -m probing ", "probe ", line) for line in LINES]
+PROBE = [line for line in COMMANDS if line.startswith("probe ")]
 
 
 @pytest.mark.parametrize("line", PROBE)
@@ -21,6 +28,20 @@ def test_every_probe_command_in_the_readme_parses(line: str) -> None:
     _, name, *words = shlex.split(line, comments=True)
     command = main.commands[name]
     command.make_context(name, words)  # raises click.UsageError for an unknown option or argument
+
+
+def test_the_python_lines_of_the_readme_run(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README shows in Python works as it stands, on a table and the cache made of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my").symlink_to(table.parent)
+    (tmp_path / "my/table.csv").symlink_to(table)
+    extracted = CliRunner().invoke(main, ["extract", "my/table.csv", "--dtype", "float32", "--scale", "0", "1"])
+    assert extracted.exit_code == 0, extracted.output
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names = {"path": extracted.stdout.splitlines()[-1]}
+    exec(code.replace("scale=(1, 7)", "scale=(0, 1)"), names)
+    np.testing.assert_allclose(names["same"], names["states"], atol=1e-4)
+    assert names["states"].shape[1:] == (13, 64) and round(float(names["score"]), 3) == 0.936
 
 
 def test_every_command_is_in_the_readme_and_has_an_example() -> None:

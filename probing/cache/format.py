@@ -49,6 +49,8 @@ class Layout:
         title: Its name for a figure's title, which says so where its weights are random.
         identity: What settles the encoder's answers.
         written_by: Versions of the libraries, for the reader's information.
+        state_names: What each of the L states is: `C` (raw convolution output), `0` (transformer input), `1` …;
+            by default `0` … `L − 1`.
     """
 
     store: str
@@ -60,6 +62,11 @@ class Layout:
     title: str
     identity: Mapping[str, Any]
     written_by: str = ""
+    state_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.state_names:
+            object.__setattr__(self, "state_names", tuple(map(str, range(self.n_states))))
 
     @property
     def fingerprint(self) -> str:
@@ -70,6 +77,11 @@ class Layout:
     def arrays(self) -> tuple[str, ...]:
         """Names of the datasets that hold states."""
         return STORES[self.store]
+
+    @property
+    def first_layer(self) -> int:
+        """Number of the first state as a layer: 0, the transformer's input; −1 where it is the convolution's output."""
+        return -1 if self.state_names[:1] == ("C",) else 0
 
     @property
     def by_frame(self) -> bool:
@@ -94,6 +106,7 @@ class Layout:
             "dtype": self.dtype,
             "arrays": list(self.arrays),
             "n_states": self.n_states,
+            "state_names": list(self.state_names),
             "width": self.width,
             "corpus": self.corpus,
             "encoder": self.encoder,
@@ -155,6 +168,7 @@ def read_layout(attributes: Mapping[str, Any], path: Path) -> Layout:
         n_states=int(attributes["n_states"]),
         width=int(attributes["width"]),
         identity=json.loads(attributes["identity"]),
+        state_names=tuple(attributes["state_names"]),
     )
     if layout.fingerprint != attributes["fingerprint"]:
         raise CacheError(f"{path}", "its attributes do not give its fingerprint", "delete it and extract again")

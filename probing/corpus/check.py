@@ -35,13 +35,13 @@ class AudioScan:
 
     Args:
         samples: Utterance id → samples at 16 kHz that audio.load yields.
-        checksums: Utterance id → CRC-32 of its file's bytes.
         damaged: Utterance id → why its file cannot be used.
+        checksums: Utterance id → CRC-32 of its file's bytes.
     """
 
     samples: dict[str, int] = field(default_factory=dict)
-    checksums: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, AudioError] = field(default_factory=dict)
+    checksums: dict[str, int] = field(default_factory=dict)
 
 
 def scan_audio(utterances: Sequence[Utterance], threads: int = 4, memory: Path | None = None) -> AudioScan:
