@@ -14,6 +14,7 @@ DIM     ?= all
 SEEDS   ?= 5
 DEVICE  ?=
 FITTING ?=
+JOBS    ?= 2
 
 _scale   = $(if $(SCALE),--scale $(SCALE))
 _device  = $(if $(DEVICE),--device $(DEVICE))
@@ -36,7 +37,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 install: $(VENV)/ready ## make .venv with the tested versions of constraints.txt
 
 test: $(VENV)/ready ## run the tests (under five minutes on two cores, offline)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/ready ## ruff and mypy
 	$(BIN)/ruff check .

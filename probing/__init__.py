@@ -8,6 +8,7 @@ The rooms, each importing only from those above it (★: loads without torch):
     demo ★           the built-in corpus: language, voice, synthesiser
     corpus ★         utterances, partitions, labels; readers; the audit
     padding          keep padding out of every layer that looks across time
+    checkpoints      find and load a speech encoder's checkpoint
     encoders         frozen speech encoders with exact padded batches
     cache ★          the HDF5 format's only owner
     records ★        one record.json a run

@@ -118,8 +118,9 @@ def _say_left_out(ids: tuple[str, ...]) -> None:
         click.echo(f"left out as --allow-missing permits: {first_names(ids)}", err=True)
 
 
-_ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, demo-hubert; any HuBERT or wav2vec2 of
-the model hub (owner/name) or in a folder. `@random` after a name gives the same architecture with random weights."""
+_ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, wavlm-base-plus, data2vec-audio-base,
+demo-hubert; any HuBERT, wav2vec2, WavLM, data2vec-audio or wav2vec2-conformer of the model hub (owner/name) or in a
+folder. `@random` after a name gives the same architecture with random weights."""
 _CORPORA = """CORPUS is `demo` (built in), a table (path/to/table.csv) or a release (msp-podcast:/path, iemocap:/path,
 msp-improv:/path)."""
 

@@ -22,40 +22,26 @@ Shape legend: B utterances · S samples at 16 kHz · T frames (50 Hz) · L state
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
-import pickle
-import re
 import warnings
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-# Without this, loading a .bin checkpoint starts a thread that asks the hub for a converted copy.
-os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import pad
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PretrainedConfig, Wav2Vec2FeatureExtractor
+from transformers import Wav2Vec2FeatureExtractor
 
 from probing.audio import SAMPLE_RATE
+from probing.checkpoints import RANDOM, load_checkpoint
 from probing.errors import EncoderError
 from probing.padding import count_frames, keep_padding_out
 
-_transformers: Any = transformers.utils.logging  # untyped
-
-RANDOM = "@random"  # suffix: the same architecture with seeded random weights
-RANDOM_SEED = 0
 SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
-SUPPORTED = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
 
 # What of a configuration changes a frozen encoder's answer; part of the fingerprint.
 _DEFINING = """
@@ -68,64 +54,6 @@ _DEFINING_TOO = {
     "wavlm": ("num_buckets", "max_bucket_distance"),
     "data2vec-audio": ("conv_pos_kernel_size",),
     "wav2vec2-conformer": ("position_embeddings_type", "rotary_embedding_base", "conv_depthwise_kernel_size"),
-}
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A speech encoder known by name.
-
-    Args:
-        hub: Repository on the model hub, or None where no weights are published (then they are always random).
-        model_type: transformers' name of the architecture.
-        config: Departures from transformers' default configuration, for `@random`.
-        do_normalize: Whether the checkpoint wants zero mean and unit variance per utterance, for `@random`.
-        layers: Transformer layers kept, or None for all.
-    """
-
-    hub: str | None
-    model_type: str
-    config: dict[str, Any] = field(default_factory=dict)
-    do_normalize: bool = True
-    layers: int | None = None
-
-
-PRESETS = {
-    "hubert-base": Preset("facebook/hubert-base-ls960", "hubert"),
-    "distilhubert": Preset(
-        "ntu-spml/distilhubert",
-        "hubert",
-        {"num_hidden_layers": 2, "feat_proj_layer_norm": False, "apply_spec_augment": False, "layerdrop": 0.0},
-        do_normalize=False,
-    ),
-    "wav2vec2-large-robust-12": Preset(
-        "facebook/wav2vec2-large-robust",
-        "wav2vec2",
-        {
-            "hidden_size": 1024,
-            "num_hidden_layers": 24,
-            "num_attention_heads": 16,
-            "intermediate_size": 4096,
-            "feat_extract_norm": "layer",
-            "conv_bias": True,
-            "do_stable_layer_norm": True,
-        },
-        layers=12,
-    ),
-    "wavlm-base-plus": Preset("microsoft/wavlm-base-plus", "wavlm", do_normalize=False),
-    "data2vec-audio-base": Preset("facebook/data2vec-audio-base", "data2vec-audio"),
-    "demo-hubert": Preset(
-        None,
-        "hubert",
-        {
-            "hidden_size": 64,
-            "num_attention_heads": 4,
-            "intermediate_size": 256,
-            "conv_dim": (64,) * 7,
-            "num_conv_pos_embeddings": 16,
-            "num_conv_pos_embedding_groups": 4,
-        },
-    ),
 }
 
 
@@ -286,45 +214,29 @@ def open_encoder(
         EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, too many layers asked for, or a
             state C that is wider than the others.
     """
-    stem, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
-    preset = PRESETS.get(stem)
-    if preset and (random or preset.hub is None):
-        random, config = True, AutoConfig.for_model(preset.model_type, **preset.config)
-        preprocessor = Wav2Vec2FeatureExtractor(do_normalize=preset.do_normalize)
-    else:
-        source = preset.hub if preset and preset.hub else _source(stem)
-        config = _from_pretrained(AutoConfig, source, revision)
-        _refuse_foreign(config, name)
-        preprocessor = _preprocessor(source, revision)
-    layers = layers or (preset.layers if preset else None)
-    if layers and not 1 <= layers <= config.num_hidden_layers:
-        raise EncoderError(
-            f"--layers {layers}", f"{name} has {config.num_hidden_layers} transformer layers", "ask for fewer"
-        )
+    found = load_checkpoint(name, layers, revision)
+    config = found.model.config
     if convolution and config.conv_dim[-1] > config.hidden_size:
         raise EncoderError(
             "--convolution",
             f"{name}'s convolutions give {config.conv_dim[-1]} numbers a frame, its states hold {config.hidden_size}",
             "leave --convolution out",
         )
-    config.num_hidden_layers = layers or config.num_hidden_layers
-    # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
-    config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
-    model = _random_model(config) if random else _load(source, revision, config)
-    shown = Path(stem).name + RANDOM * name.endswith(RANDOM) if Path(stem).is_dir() else name
-    pruned = layers is not None and not (preset and layers == preset.layers)
-    shown += f"-layers{layers}" * pruned + "-C" * convolution
-    return SpeechEncoder(model, preprocessor, shown, random, device, convolution)
+    return SpeechEncoder(
+        found.model, found.preprocessor, found.name + "-C" * convolution, found.random, device, convolution
+    )
 
 
 def settle_device(name: str | None) -> str:
-    """The device that the user names, or the GPU that PyTorch finds, else the CPU.
+    """The device that the user names, or the GPU that is this process's own, else the CPU.
 
     Raises:
         EncoderError: PyTorch has no such device here.
     """
+    if name is None and torch.cuda.is_available():
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # torchrun numbers the processes of a machine
     if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
@@ -343,95 +255,6 @@ def weights_digest(model: nn.Module) -> str:
         digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _source(stem: str) -> str:
-    """Folder or hub id that a name stands for."""
-    if Path(stem).is_dir():
-        if not (Path(stem) / "config.json").is_file():
-            raise EncoderError(f"{stem}", "the folder holds no config.json", "name a folder made by save_pretrained")
-        return stem
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", stem) and not stem.endswith((".csv", ".h5")):
-        return stem
-    close = difflib.get_close_matches(stem, PRESETS, n=1)
-    raise EncoderError(
-        f"unknown encoder {stem!r}",
-        "it is no known name, no folder here and not of the form owner/name",
-        (f"did you mean {close[0]}? " if close else "") + f"known names: {', '.join(PRESETS)}",
-    )
-
-
-_LOADING = (OSError, ValueError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
-
-
-def _from_pretrained(kind: Any, source: str, revision: str | None, **options: Any) -> Any:
-    """Call `kind.from_pretrained`, quietly, and turn what it raises into an EncoderError."""
-    verbosity, bars = _transformers.get_verbosity(), _transformers.is_progress_bar_enabled()
-    _transformers.set_verbosity_error()
-    if Path(source).is_dir():
-        _transformers.disable_progress_bar()
-    try:
-        return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
-    except _LOADING as error:
-        local = Path(source).is_dir()
-        raise EncoderError(
-            f"encoder {source} could not be opened",
-            " ".join(str(error).split())[:300],
-            "check the folder; it must be what save_pretrained writes"
-            if local
-            else f"check the name and the network; on a machine without one, run `hf download {source}` elsewhere, "
-            f"copy the folder here and give its path; or try the architecture with random weights: {_known(source)}",
-        ) from error
-    finally:
-        _transformers.set_verbosity(verbosity)
-        if bars:
-            _transformers.enable_progress_bar()
-
-
-def _known(source: str) -> str:
-    """The spelling that works offline: presets know their own configuration."""
-    return next((name for name, preset in PRESETS.items() if preset.hub == source), "hubert-base") + RANDOM
-
-
-def _preprocessor(source: str, revision: str | None) -> Wav2Vec2FeatureExtractor:
-    preprocessor = _from_pretrained(AutoFeatureExtractor, source, revision)
-    if not isinstance(preprocessor, Wav2Vec2FeatureExtractor) or preprocessor.sampling_rate != SAMPLE_RATE:
-        raise EncoderError(
-            f"encoder {source}",
-            "its preprocessor_config.json is not that of a 16 kHz waveform encoder",
-            "use a checkpoint of HuBERT, wav2vec2, WavLM or data2vec-audio",
-        )
-    return preprocessor
-
-
-def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
-    if config.model_type not in SUPPORTED:
-        raise EncoderError(
-            f"encoder {name}",
-            f"it is a {config.model_type} model; only {', '.join(SUPPORTED)} are known to give exact batches here",
-            f"use one of those architectures, for example {', '.join(PRESETS)}",
-        )
-
-
-def _random_model(config: PretrainedConfig) -> Any:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(RANDOM_SEED)
-        return AutoModel.from_config(config)
-
-
-def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
-    """Weights from safetensors or, where there are none, from a .bin read with weights_only."""
-    model, info = _from_pretrained(
-        AutoModel, source, revision, config=config, dtype=torch.float32, weights_only=True, output_loading_info=True
-    )
-    missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed")
-    if missing or info["mismatched_keys"]:
-        raise EncoderError(
-            f"encoder {source}",
-            f"its checkpoint lacks {len(missing)} of the model's weights, the first {missing[:2]}",
-            "it is incomplete or belongs to another model; copy it again",
-        )
-    return model
 
 
 class _ExactFloat32:

@@ -25,8 +25,9 @@ from transformers import (
     Wav2Vec2FeatureExtractor,
 )
 
+from probing.checkpoints import PRESETS, RANDOM, SUPPORTED
 from probing.cli import main
-from probing.encoders import PRESETS, RANDOM, SUPPORTED, SpeechEncoder, open_encoder
+from probing.encoders import SpeechEncoder, open_encoder
 from probing.errors import EncoderError
 
 SaveCheckpoint = Callable[..., Path]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from probing.cache.format import NONSENSE, REDO, open_part, parts_folder, read_checked, read_layout, reading
 from probing.errors import CacheError, first_names
 
-_OPEN_PARTS = 64  # part files that a reader holds open
+_OPEN_PARTS = 8  # part files that a reader holds open; each costs a megabyte or two
 
 
 class Cache:

@@ -65,7 +65,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     for size in (40, 800):
         table, out = corpus_of(tmp_path / f"{size}", size), tmp_path / f"cache{size}"
         peaks["extract"].append(peak("extract", table, "--out", out, "--part-seconds", 60))
-        fit = ("fit", table, "--cache", out, "--store", "frames", "--epochs", 2, "--dim", "arousal", "--runs", tmp_path)
+        fit = ("fit", table, "--cache", out, "--store", "frames", "--epochs", 2, "--batch", 8, "--runs", tmp_path)
         peaks["fit"].append(peak(*fit))
     for command, (small, large) in peaks.items():
         print(f"\n{command}: {small:.0f} MB at 1 ×, {large:.0f} MB at 20 ×: ratio {large / small:.3f}")
@@ -100,9 +100,8 @@ def test_extraction_stays_near_the_bare_forward_pass(tmp_path: Path, store: str)
         summarise(states[0, : frames[0]], store, "float16", "u")
         timed("summarise", began)
     rest = spent["extract"] - spent["forward"] - spent["summarise"]
-    print(
-        f"\n{store}: extract / forward = {spent['extract'] / spent['forward']:.2f} on {torch.get_num_threads()} threads;"
-    )
+    ratio = spent["extract"] / spent["forward"]
+    print(f"\n{store}: extract / forward = {ratio:.2f} on {torch.get_num_threads()} threads; of which")
     for name in ("scan", "decode", "summarise"):
         print(f"  {name} / forward = {spent[name] / spent['forward']:.3f}")
     print(f"  (writing, checking, waiting) / forward = {rest / spent['forward']:.3f}")
