@@ -119,8 +119,9 @@ def git_state() -> dict[str, Any] | None:
     """Commit of the package's own checkout and whether it was changed; None where it is not a checkout."""
     here = Path(__file__).parent
     try:
-        asked = [["rev-parse", "HEAD"], ["status", "--porcelain", "--", str(here)]]
-        commit, status = (
+        tracked = ["ls-files", "--error-unmatch", "__init__.py"]  # fails inside somebody else's repository
+        asked = [tracked, ["rev-parse", "HEAD"], ["status", "--porcelain", "--", str(here)]]
+        _, commit, status = (
             subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
             for words in asked
         )
