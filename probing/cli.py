@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from probing import __version__
 from probing.errors import ProbingError
@@ -42,7 +43,13 @@ class _Mended(click.Group):
 def _corpus_options(command: _Command) -> _Command:
     """CORPUS and what opens it."""
     for option in (
-        click.option("--allow-missing", default=0, metavar="N", help="Leave out up to N unusable utterances."),
+        click.option(
+            "--allow-missing",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="N",
+            help="Leave out up to N unusable utterances.",
+        ),
         click.option("--fold", type=int, metavar="K", help="Session to test on: iemocap 1-5, msp-improv 1-6.  [last]"),
         click.option("--scale", nargs=2, type=float, metavar="LOW HIGH", help="Range of a table's labels.  [0 1]"),
         click.argument("corpus", default="demo"),
@@ -128,11 +135,11 @@ msp-improv:/path)."""
 @click.group(cls=_Mended, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="probe")
 def main() -> None:
-    r"""Which layers of a speech model carry arousal, valence and dominance?
+    """Which layers of a speech model carry arousal, valence and dominance?
 
     \b
     probe check                       what is in the built-in corpus, and whether it can be used
-    probe extract                     all hidden states of its utterances into cache/
+    probe extract --store pooled      the hidden states of its utterances into cache/
     probe fit --dim all --layers both fit probes to them
     probe figure 2                    draw the layers' importance
     """
@@ -141,7 +148,7 @@ def main() -> None:
 @main.command()
 @_corpus_options
 def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allow_missing: int) -> None:
-    r"""Audit a corpus before any work: partitions, hours, speakers, labels, and every problem.
+    """Audit a corpus before any work: partitions, hours, speakers, labels, and every problem.
 
     Exit status 1 if there is a problem.
 
@@ -195,7 +202,7 @@ def extract(
     out: Path,
     dry_run: bool,
 ) -> None:
-    r"""Run a frozen encoder over a corpus and cache all hidden states.
+    """Run a frozen encoder over a corpus and cache all hidden states.
 
     Killed at any instant, the same command goes on where it was. Typed several times at once it shares the work:
     each process takes the next part that no other is writing.
@@ -215,9 +222,9 @@ def extract(
     own = parse_shard(shard) if shard else None
     options = ExtractOptions(store, dtype, batch_seconds, part_seconds, shard=own, root=out)
     opened, left_out = _usable(corpus, scale, allow_missing, audio=True, partitions=partitions, fold=fold)
-    memory = None if dry_run else out / slug(opened.name) / "audio.json"
-    with claim(memory, wait=True) if memory and not own else nullcontext():  # one process decodes, the others wait
-        scan = scan_audio(opened.utterances, memory=memory)
+    memory = out / slug(opened.name) / "audio.json"
+    with nullcontext() if own or dry_run else claim(memory, wait=True):  # one process decodes, the others wait
+        scan = scan_audio(opened.utterances, memory=memory, remember=not dry_run)
     opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
     _say_left_out(left_out)
     opened_encoder = open_encoder(encoder, layers, revision, device, convolution)
@@ -271,23 +278,33 @@ def fit(
     runs: Path,
     **choices: Any,
 ) -> None:
-    r"""Fit probes to cached hidden states: layer weights and the CCC of every layer.
+    """Fit probes to cached hidden states: layer weights and the CCC of every layer.
 
     \b
     Example: probe fit --dim valence
              probe fit my/table.csv --scale 1 7 --encoder hubert-base --dim all --layers both --seeds 5
     """
     from probing import run_fit
-    from probing.cache import open_cache
     from probing.encoders import open_encoder, settle_device
-    from probing.fit import FitOptions
+    from probing.estimate import ExtractOptions
+    from probing.fit import FitOptions, refuse_unfit
 
     device = settle_device(device)
+    ExtractOptions(store or "pooled", dtype)
     opened, left_out = _usable(corpus, scale, allow_missing, dims=dims, fold=fold)
     options = FitOptions(dims=_dimensions(opened, dims), **choices)
+    refuse_unfit(opened, options.dims)
     again = _extract_command(corpus, scale, encoder, encoder_layers, convolution, revision, dtype, cache)
     if cache.suffix == ".h5":
-        found = open_cache(cache)
+        given = click.get_current_context().get_parameter_source
+        for option in ("encoder", "encoder_layers", "store", "dtype", "revision"):
+            if given(option) is ParameterSource.COMMANDLINE:
+                raise ProbingError(
+                    f"--cache {cache} and --{option.replace('_', '-')}",
+                    "a cache file settles what was extracted and how",
+                    "name the file alone, or the cache folder with the options",
+                )
+        found = run_fit.open_file(cache)
     else:
         found = run_fit.open_store(
             opened,
@@ -305,7 +322,7 @@ def fit(
 @_corpus_options
 @_encoder_options
 @click.option("--layers", type=int, metavar="K", help="The cache was extracted with --layers K.")
-@click.option("--store", default="frames", show_default=True, help="frames or pooled.")
+@click.option("--store", default="frames", show_default=True, help="frames, pooled or latents.")
 @click.option("--dtype", default="float16", show_default=True, help="Number format of the cache.")
 @click.option("--sample", default=10, show_default=True, help="Utterances to extract again, one by one.")
 @click.option("--seed", default=0, show_default=True, help="Of the sample.")
@@ -326,7 +343,7 @@ def verify(
     seed: int,
     out: Path,
 ) -> None:
-    r"""Check a cache: every part and checksum, and a random sample extracted again.
+    """Check a cache: every part and checksum, and a random sample extracted again.
 
     Prints the relative error of each layer, so that the cost of the number format is known. Exit status 1 if
     anything is wrong.
@@ -336,9 +353,10 @@ def verify(
     """
     from probing.cache import find_cache
     from probing.encoders import open_encoder, settle_device
-    from probing.estimate import layout_of
+    from probing.estimate import ExtractOptions, layout_of
     from probing.verify import verify as run
 
+    ExtractOptions(store, dtype)
     opened, _ = _usable(corpus, scale, allow_missing, audio=True, fold=fold)
     again = _extract_command(corpus, scale, encoder, layers, convolution, revision, dtype, out)
     opened_encoder = open_encoder(encoder, layers, revision, settle_device(device), convolution)
@@ -355,7 +373,7 @@ def verify(
 @click.option("--out", type=click.Path(path_type=Path), default=Path("figures"), show_default=True)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Runs folder.")
 def figure(which: str, run: Path | None, out: Path, runs: Path) -> None:
-    r"""Draw a figure of the paper from a RUN's folder, by default the latest.
+    """Draw a figure of the paper from a RUN's folder, by default the latest.
 
     2: layer importance, from a `probe fit` run.
 
@@ -372,7 +390,7 @@ def figure(which: str, run: Path | None, out: Path, runs: Path) -> None:
 @main.command()
 @click.option("--runs", "root", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 def runs(root: Path) -> None:
-    r"""List all runs, newest last: command, corpus, encoder, scores, date.
+    """List all runs, newest last: command, corpus, encoder, scores, date.
 
     \b
     Example: probe runs

@@ -234,7 +234,8 @@ def settle_device(name: str | None) -> str:
         EncoderError: PyTorch has no such device here.
     """
     if name is None and torch.cuda.is_available():
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # torchrun numbers the processes of a machine
+        own = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun numbers the processes of a machine
+        return f"cuda:{own % torch.cuda.device_count()}"
     if name is None:
         return "cpu"
     try:

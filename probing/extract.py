@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from probing.audio import SAMPLE_RATE, load
-from probing.cache import PARTIAL, Entry, Layout, PartWriter, part_audio, parts_folder, write_virtual
+from probing.cache import PARTIAL, Entry, Layout, PartWriter, part_audio, parts_folder, virtual_parts, write_virtual
 from probing.corpus.check import AudioScan
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder
 from probing.entries import summarise
 from probing.errors import CacheError, first_names
 from probing.estimate import ExtractOptions, estimate, layout_of, size
-from probing.plan import PLAN, Part, plan_changes, settle_plan
+from probing.plan import PLAN, Part, kept_plan, plan_changes, settle_plan
 from probing.sharing import LOCK, claim
 
 _AHEAD = 3  # batches decoded ahead of the device
@@ -62,7 +62,7 @@ def extract(corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, options: Ex
     with holding(folder / PLAN, wait=True):
         plan = _settle(folder, corpus, scan, encoder, options)
         _clear(folder, plan, options)
-        if _missing(folder, plan):
+        if _missing(folder, plan) or _stale(path, plan):
             path.unlink(missing_ok=True)  # it is there only while it stands for every part
     own = [part for part in _missing(folder, plan) if options.shard is None or part.number in options.shard]
     job = _Job(folder, layout, corpus, scan, encoder, options.decoders)
@@ -72,9 +72,10 @@ def extract(corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, options: Ex
                 if held and not (folder / part.name).is_file():  # else another process has it, or has finished it
                     job.write(part, bar)
     with holding(folder / PLAN, wait=True):
+        plan = kept_plan(folder)  # another process may have added to it meanwhile, for a corpus that has grown
         if _missing(folder, plan):
             return None
-        if not path.is_file():
+        if not path.is_file() or _stale(path, plan):
             write_virtual(path, layout, [part.name for part in plan])
             for lock in folder.glob(f"part-*{LOCK}"):
                 lock.unlink(missing_ok=True)
@@ -147,6 +148,11 @@ def _own(path: Path, wait: bool = False) -> AbstractContextManager[bool]:
     return nullcontext(True)
 
 
+def _stale(path: Path, plan: Sequence[Part]) -> bool:
+    """Whether the virtual file stands for other parts than the plan's."""
+    return path.is_file() and virtual_parts(path) != [part.name for part in plan]
+
+
 def _missing(folder: Path, plan: Sequence[Part]) -> list[Part]:
     return [part for part in plan if not (folder / part.name).is_file()]
 
@@ -205,8 +211,9 @@ def _refuse_too_large(corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, o
     if expected.n_bytes_left > expected.free:
         raise CacheError(
             f"{size(expected.n_bytes_left)} more do not fit on the disk of {options.root} ({size(expected.free)} free)",
-            "every frame of every layer is kept" if options.store == "frames" else "",
-            f"add `--store pooled` ({size(expected.pooled_bytes)}) or name a larger disk with `--out`",
+            f"store {options.store} keeps {size(expected.n_bytes)} in all",
+            ("" if options.store == "pooled" else f"add `--store pooled` ({size(expected.pooled_bytes)}) or ")
+            + "name a larger disk with `--out`",
         )
 
 

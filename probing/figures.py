@@ -58,15 +58,15 @@ def figure2(record: Record, out: Path = FIGURES) -> list[Path]:
     drawn = pd.concat([part for part in shown if len(part)])[["panel", "dimension", "seed", "layer", "value"]]
     panels = list(dict.fromkeys(drawn.panel))
     out.mkdir(parents=True, exist_ok=True)
-    stem = out / f"figure2-{slug(record['corpus']['name'])}-{slug(record['encoder']['name'])}"
+    stem = out / f"figure2-{slug(_corpus(record))}-{slug(record['encoder']['name'])}"
     with sns.axes_style("ticks"), plt.rc_context({"svg.hashsalt": "probing", "pdf.fonttype": 42, "font.size": 9}):
         figure, axes = plt.subplots(1, len(panels), figsize=(1.2 + 3.3 * len(panels), 3.4), squeeze=False)
         for ax, panel in zip(axes[0], panels, strict=True):
             _curves(ax, drawn[drawn.panel == panel])
             _dress(ax, panel, int(drawn.layer.min()), int(drawn.layer.max()))
-        for ax in axes[0, 1:]:
-            if panels[0] == "weight":
-                ax.sharey(axes[0, 1])
+        scored = [ax for ax, panel in zip(axes[0], panels, strict=True) if panel != "weight"]
+        for ax in scored[1:]:
+            ax.sharey(scored[0])
         _legend(figure, axes[0, 0])
         figure.suptitle(_title(record), fontsize=10)
         figure.tight_layout(rect=(0, 0.07, 1, 1))
@@ -120,11 +120,21 @@ def _title(record: Record) -> str:
     configuration = record["configuration"]
     seeds = configuration["options"]["seeds"]
     normed = ", states layer-normed" if configuration["options"]["normalize"] == "layer" else ""
+    pooled = (
+        ""
+        if configuration["options"].get("pooling", "mean") == "mean"
+        else f", {configuration['options']['pooling']} pooling"
+    )
     built_in = " — built-in synthetic speech" if record["corpus"]["name"] == "demo" else ""
     return (
-        f"{record['encoder']['title']} on {record['corpus']['name']}{built_in}\n"
-        f"mean and range over {seeds} seed{'s' * (seeds > 1)}{normed}"
+        f"{record['encoder']['title']} on {_corpus(record)}{built_in}\n"
+        f"mean and range over {seeds} seed{'s' * (seeds > 1)}{normed}{pooled}"
     )
+
+
+def _corpus(record: Record) -> str:
+    """The corpus with its fold, where it has folds."""
+    return str(record["corpus"].get("title", record["corpus"]["name"]))
 
 
 def _read(record: Record, name: str) -> pd.DataFrame:

@@ -6,7 +6,8 @@ Shape legend: P probes · N utterances · B those of a batch · L layers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,8 +21,9 @@ from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.errors import FitError
 from probing.features import NORMALIZE, Rows
 from probing.metrics import ccc, ccc_loss
-from probing.probes import POOLINGS, SHUFFLED, Features, Probe, ProbeBank, plan_bank
+from probing.probes import POOLINGS, SHUFFLED, Features, Probe, ProbeBank, count_probes, plan_bank
 
+_COPIES = 6  # of a bank's parameters: themselves, gradients, two moments, the best so far, and while narrowing
 _LR_TIMES_WIDTH = 1e-4 * 768  # of the default learning rate and the hidden size
 _WORTH_NARROWING = 0.8  # share of probes still learning below which the others are taken out of the bank
 LAYERS = ("weighted", "each", "both")
@@ -96,7 +98,7 @@ class Fit:
         bank: Each probe as it was at its best development CCC.
         predictions: Of all utterances, [P, N], on the unit scale.
         best_epoch: Pass after which each probe was best, [P], from 1.
-        best_ccc: Each probe's best development CCC, [P].
+        best_ccc: Each probe's best development CCC, [P]; of shuffled-label controls with the shuffled labels.
         curve: Development CCC after each pass, one [P] a pass; NaN for probes that had stopped.
     """
 
@@ -123,12 +125,20 @@ def fit(
     Raises:
         FitError: No or too few utterances in train or development, constant labels, or a loss that is not finite.
     """
+    refuse_unfit(corpus, options.dims)
+    hidden = options.hidden or width
+    _refuse_too_large(
+        count_probes(len(options.dims), options.seeds, options.layers, n_layers, options.shuffled),
+        width,
+        hidden,
+        device,
+    )
     probes = plan_bank(options.dims, options.seeds, options.layers, n_layers, options.shuffled)
     members = {partition: places(corpus, partition) for partition in (TRAIN, DEVELOPMENT)}
     truth_PN = targets(corpus, probes)
-    _refuse_unfit(corpus, probes, truth_PN, members)
-    labels_PN = torch.from_numpy(shuffle_controls(truth_PN, probes, members[TRAIN])).float().to(device)
-    best = ProbeBank(probes, n_layers, width, options.hidden or width, options.pooling).to(device)
+    taught_PN = shuffle_controls(truth_PN, probes, members.values())
+    labels_PN = torch.from_numpy(taught_PN).float().to(device)
+    best = ProbeBank(probes, n_layers, width, hidden, options.pooling).to(device)
     result = Fit(best, truth_PN, np.zeros(len(probes), np.int64), np.full(len(probes), -np.inf))
     bank, rows = copy.deepcopy(best), np.arange(len(probes))  # the probes still learning, and which they are
     optimizer = _adam(bank, options)
@@ -136,7 +146,7 @@ def fit(
         for epoch in range(1, options.epochs + 1):
             _train(bank, optimizer, source, labels_PN[rows], shuffled_batches(members[TRAIN], options, epoch))
             estimates_PN = predict(bank, source, members[DEVELOPMENT], options.batch)
-            score_P = ccc(truth_PN[np.ix_(rows, members[DEVELOPMENT])], estimates_PN)
+            score_P = ccc(taught_PN[np.ix_(rows, members[DEVELOPMENT])], estimates_PN)
             running_P = epoch - result.best_epoch[rows] <= options.patience
             better_P = running_P & (score_P > result.best_ccc[rows])
             best.take(bank, np.flatnonzero(better_P), rows[better_P])
@@ -155,10 +165,15 @@ def fit(
     return result
 
 
+def learning_rate(options: FitOptions, width: int) -> float:
+    """The heads' learning rate, where none is asked for."""
+    return options.lr or _LR_TIMES_WIDTH / width
+
+
 def _adam(bank: ProbeBank, options: FitOptions) -> torch.optim.Adam:
     groups = [
         {"params": [bank.logits_WL], "lr": options.layer_lr},
-        {"params": list(bank.head()), "lr": options.lr or _LR_TIMES_WIDTH / bank.inner_PDH.shape[1]},
+        {"params": list(bank.head()), "lr": learning_rate(options, bank.inner_PDH.shape[1])},
     ]
     # A bank has millions of parameters: fused, one pass over them takes an eighth of the time of many.
     return torch.optim.Adam(groups, fused=True)
@@ -194,13 +209,20 @@ def targets(corpus: Corpus, probes: Sequence[Probe]) -> NDArray[np.float64]:
     return np.stack([by_dimension[probe.dimension] for probe in probes])
 
 
-def shuffle_controls(truth_PN: NDArray[np.float64], probes: Sequence[Probe], train: Rows) -> NDArray[np.float64]:
-    """The labels to train on: the true ones, permuted over the training partition for the shuffled-label controls."""
+def shuffle_controls(
+    truth_PN: NDArray[np.float64], probes: Sequence[Probe], partitions: Iterable[Rows]
+) -> NDArray[np.float64]:
+    """The labels to learn from and to stop by.
+
+    They are the true ones, but for the shuffled-label controls, whose labels are permuted within train and within
+    development: a control that stopped by true labels would be a selected one, not a null.
+    """
     labels_PN = truth_PN.copy()
-    for row, probe in enumerate(probes):
-        if probe.kind == SHUFFLED:
-            order = np.random.default_rng([probe.seed, 1]).permutation(len(train))
-            labels_PN[row, train] = truth_PN[row, train[order]]
+    for members in partitions:
+        for row, probe in enumerate(probes):
+            if probe.kind == SHUFFLED:
+                order = np.random.default_rng([probe.seed, 1]).permutation(len(members))
+                labels_PN[row, members] = truth_PN[row, members[order]]
     return labels_PN
 
 
@@ -241,21 +263,39 @@ def _to(features: Features, device: torch.device) -> Features:
     return Features(mean, maximum, features.frames and [x.to(device) for x in features.frames])
 
 
-def _refuse_unfit(
-    corpus: Corpus, probes: Sequence[Probe], truth_PN: NDArray[np.float64], members: dict[str, Rows]
-) -> None:
-    """Stop before the work where there is nothing to learn from or to choose by."""
-    for partition, rows in members.items():
-        if len(rows) < 2:
+def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
+    """Stop before the work where there is nothing to learn from or to choose by.
+
+    Raises:
+        FitError: train or development has fewer than two utterances, or all of one rating.
+    """
+    for partition in (TRAIN, DEVELOPMENT):
+        members = corpus.partitions.get(partition, ())
+        if len(members) < 2:
             raise FitError(
-                f"partition {partition} of corpus {corpus.name} has {len(rows)} utterances",
+                f"partition {partition} of corpus {corpus.name} has {len(members)} utterances",
                 "a CCC needs at least two",
                 f"its partitions are {', '.join(corpus.partitions)}; probes learn from train and stop on development",
             )
-        for probe, truth_N in zip(probes, truth_PN, strict=True):
-            if not np.ptp(truth_N[rows]) > 0:
+        for dimension in dims:
+            if len({utterance.labels.get(dimension) for utterance in members}) < 2:
                 raise FitError(
-                    f"{probe.dimension} is the same for every utterance of {partition}",
+                    f"{dimension} is the same for every utterance of {partition}",
                     "a constant cannot be learned",
                     "check the labels with `probe check`, or name another --dim",
                 )
+
+
+def _refuse_too_large(probes: int, width: int, hidden: int, device: str) -> None:
+    """A bank with its gradients, Adam's moments and the best so far must fit into the machine's memory."""
+    if torch.device(device).type == "cpu":
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    else:
+        memory = torch.cuda.get_device_properties(device).total_memory
+    needed = 4 * _COPIES * probes * (width + 2) * hidden
+    if needed > memory:
+        raise FitError(
+            f"a bank of {probes:,} probes with {hidden:,} hidden units needs {needed / 1e9:,.0f} GB of memory",
+            f"{device} has {memory / 1e9:.0f} GB",
+            "lower --seeds or --hidden, or fit fewer dimensions at a time",
+        )

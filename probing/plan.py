@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,11 @@ def settle_plan(
     return plan
 
 
+def kept_plan(folder: Path) -> tuple[Part, ...]:
+    """The plan kept in the folder."""
+    return _read(folder)[0]
+
+
 def plan_changes(
     folder: Path, samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None
 ) -> bool:
@@ -127,7 +133,7 @@ def _read(folder: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
 
 def _write(path: Path, plan: tuple[Part, ...], options: Mapping[str, float | None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".partial")
+    aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}.partial")  # shards write it at once
     parts = {part.name: part.batches for part in plan}
     with aside.open("w", encoding="utf-8") as file:
         json.dump({"options": options, "parts": parts}, file, ensure_ascii=False)

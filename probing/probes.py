@@ -78,6 +78,11 @@ def plan_bank(dimensions: Sequence[str], seeds: int, layers: str, n_layers: int,
     ]
 
 
+def count_probes(dimensions: int, seeds: int, layers: str, n_layers: int, shuffled: bool) -> int:
+    """How many probes `plan_bank` plans."""
+    return dimensions * seeds * ((layers != "each") + shuffled + n_layers * (layers != "weighted"))
+
+
 class ProbeBank(nn.Module):
     """P probes side by side; no parameter is shared, so each is trained as if alone.
 

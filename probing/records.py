@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,27 @@ def new_run(kind: str, name: str, root: Path = RUNS) -> Iterator[NewRun]:
         The folder to write into and the one it becomes.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    final = root / f"{kind}-{name}-{stamp}"
-    final = final.with_name(f"{final.name}-{os.getpid()}") if final.exists() else final
+    final = _reserved(root, f"{kind}-{name}-{stamp}")
     aside = root / f".{final.name}.{os.getpid()}.partial"
     aside.mkdir(parents=True)
     try:
         yield NewRun(aside, final)
     except BaseException:
         shutil.rmtree(aside)
+        final.rmdir()
         raise
     aside.rename(final)
+
+
+def _reserved(root: Path, name: str) -> Path:
+    """An empty folder that is this run's alone; without a record nobody takes it for a run."""
+    root.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = root / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("count does not end")
 
 
 def write_record(
@@ -138,7 +150,11 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        return Record(folder, json.loads(path.read_text("utf-8")))
+        record = Record(folder, json.loads(path.read_text("utf-8")))
+        absent = [key for key in ("command", "date", "corpus", "encoder", "configuration") if key not in record.content]
+        if absent:
+            raise ProbingError(f"{path}", f"it lacks {', '.join(absent)}", "make the run again")
+        return record
     except FileNotFoundError as error:
         raise ProbingError(f"{folder}", f"it holds no {RECORD}", "list the runs with `probe runs`") from error
     except ValueError as error:
@@ -147,8 +163,15 @@ def read_record(folder: Path) -> Record:
 
 def all_records(root: Path = RUNS) -> list[Record]:
     """Every finished run, oldest first."""
-    folders = [path.parent for path in root.glob(f"*/{RECORD}") if not path.parent.name.endswith(".partial")]
-    return sorted((read_record(folder) for folder in folders), key=lambda record: (record["date"], record.folder.name))
+    found = []
+    for path in root.glob(f"*/{RECORD}"):
+        if path.parent.name.endswith(".partial"):
+            continue
+        try:
+            found.append(read_record(path.parent))
+        except ProbingError as error:  # one damaged record must not hide the other runs
+            print(f"passed over: {error.what}: {error.why}", file=sys.stderr)
+    return sorted(found, key=lambda record: (record["date"], record.folder.name))
 
 
 def latest(command: str, root: Path = RUNS) -> Record:
@@ -171,5 +194,12 @@ def line(record: Record) -> str:
         if row["probe"] == "weighted" and row["partition"].startswith("test")
     )
     when = record["date"][:16].replace("T", " ")
-    what = (when, record["command"], record["corpus"]["name"], record["encoder"]["title"], scores, str(record.folder))
+    what = (
+        when,
+        record["command"],
+        record["corpus"].get("title", record["corpus"]["name"]),
+        record["encoder"]["title"],
+        scores,
+        str(record.folder),
+    )
     return "  ".join(what)

@@ -17,7 +17,7 @@ from probing.fit import Fit, FitOptions, places, targets
 from probing.metrics import FEW_SPEAKERS, bootstrap_ccc, ccc, interval
 from probing.probes import SHUFFLED, SINGLE, WEIGHTED
 
-SCORE_COLUMNS = ("dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high")
+SCORE_COLUMNS = ("dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high", "mean_low", "mean_high")
 
 
 def weights_table(fit: Fit, first_layer: int = 0) -> pd.DataFrame:
@@ -49,7 +49,8 @@ def scores_table(fit: Fit, corpus: Corpus, first_layer: int = 0) -> pd.DataFrame
 
     Returns:
         One row a probe and partition: dimension, kind, layer (of a single-layer probe), seed, partition, n (labelled
-        utterances), ccc, low, high. Partitions without labels have no row.
+        utterances), ccc, low, high, and mean_low, mean_high: the interval of the mean CCC over the seeds of that probe.
+        Partitions without labels have no row; one speaker alone has no interval (NaN).
     """
     rows = []
     truth_PN = targets(corpus, fit.bank.probes)
@@ -62,11 +63,18 @@ def scores_table(fit: Fit, corpus: Corpus, first_layer: int = 0) -> pd.DataFrame
             if len(rated) == 0:
                 continue
             truth_N, predicted_PN = truth_PN[own[0], rated], fit.predictions[np.ix_(own, rated)]
-            low_P, high_P = interval(bootstrap_ccc(truth_N, predicted_PN, [clusters[i] for i in rated]))
-            for row, score, low, high in zip(own, ccc(truth_N, predicted_PN), low_P, high_P, strict=True):
+            draws_PR = bootstrap_ccc(truth_N, predicted_PN, [clusters[i] for i in rated])
+            if len({clusters[i] for i in rated}) < 2:
+                draws_PR[:] = np.nan  # one cluster, drawn again and again, tells nothing of the spread
+            score_P, (low_P, high_P) = ccc(truth_N, predicted_PN), interval(draws_PR)
+            kinds = [(fit.bank.probes[row].kind, fit.bank.probes[row].layer) for row in own]
+            for place, row in enumerate(own):
                 probe = fit.bank.probes[row]
                 layer = None if probe.layer is None else probe.layer + first_layer
-                rows.append((dimension, probe.kind, layer, probe.seed, partition, len(rated), score, low, high))
+                seeds = [other for other, kind in enumerate(kinds) if kind == kinds[place]]
+                mean_low, mean_high = interval(draws_PR[seeds].mean(0))  # the same resamples for every seed
+                what = (dimension, probe.kind, layer, probe.seed, partition, len(rated))
+                rows.append((*what, score_P[place], low_P[place], high_P[place], mean_low, mean_high))
     table = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
     return table.astype({"layer": "Int64"})
 
@@ -147,15 +155,18 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
     kept["probe"] = np.where(kept.kind == SINGLE, "best layer: " + kept.layer.astype(str), kept.kind)
     groups = kept.groupby(["dimension", "probe", "partition"], sort=False)
     table = groups.agg(
-        ccc=("ccc", "mean"), sd=("ccc", "std"), low=("low", "mean"), high=("high", "mean"), n=("n", "first")
+        ccc=("ccc", "mean"), sd=("ccc", "std"), low=("mean_low", "first"), high=("mean_high", "first"), n=("n", "first")
     )
-    return table.fillna({"sd": 0.0}).reset_index()
+    return table.reset_index()
 
 
 def printed(scores: pd.DataFrame) -> str:
-    """The summary as a text table: CCC as mean over seeds with its mean 95 % interval by speaker."""
+    """The summary as a text table: CCC as mean over seeds with the 95 % interval of that mean by speaker."""
     table = summary(scores)
-    table["cell"] = [f"{r.ccc:6.3f} [{r.low:6.3f}, {r.high:6.3f}]" for r in table.itertuples()]
+    table["cell"] = [
+        f"{r.ccc:6.3f} [{r.low:6.3f}, {r.high:6.3f}]" if np.isfinite(r.low) else f"{r.ccc:6.3f} [no interval]"
+        for r in table.itertuples()
+    ]
     partitions = list(dict.fromkeys(table.partition))
     lines = [f"{'dimension':12s}{'probe':18s}" + "".join(f"{p:26s}" for p in partitions)]
     order = {WEIGHTED: 0, SHUFFLED: 2}

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from probing.cache import Cache, slug
+from probing.cache import Cache, fingerprint, open_cache, slug
 from probing.corpus.check import file_checksum
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder
 from probing.errors import CacheError, first_names
 from probing.estimate import layout_of
 from probing.features import FIT_STORES, FrameFeatures, PooledFeatures, choose_cache, rows_of
-from probing.fit import FitOptions, fit
+from probing.fit import FitOptions, fit, learning_rate
 from probing.records import new_run, write_record
 from probing.results import best_layers, interval_notes, printed, save, summary
 
 _LOOKED_AT = 8  # audio files compared with the cache before a fit
+
+
+def open_file(path: Path) -> Cache:
+    """Open a cache that the user names, whatever encoder made it.
+
+    Raises:
+        CacheError: There is no such file, it is damaged, or it holds no hidden states.
+    """
+    cache = open_cache(path)
+    if cache.layout.store not in FIT_STORES:
+        raise CacheError(
+            f"{path}", f"its store is {cache.layout.store}", f"probes are fitted from {' or '.join(FIT_STORES)}"
+        )
+    return cache
 
 
 def open_store(
@@ -47,9 +62,9 @@ def open_store(
         CacheError: There is none, it is of another fingerprint, or damaged.
     """
     if store is not None and store not in FIT_STORES:
-        raise CacheError(f"--store {store}", "there is no such store", f"use {' or '.join(FIT_STORES)}")
+        raise CacheError(f"--store {store}", "probes cannot be fitted from it", f"use {' or '.join(FIT_STORES)}")
     paths = {name: layout_of(corpus, encoder, name, dtype).path(root) for name in FIT_STORES}
-    return choose_cache(paths, store, options.pooling, options.layers != "each", command)
+    return choose_cache(paths, store, options.pooling, options.layers != "each" or options.shuffled, command)
 
 
 def run(
@@ -83,11 +98,12 @@ def run(
         source = FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers)
     fitted = fit(corpus, source, layout.n_states, layout.width, options, device)
     notes = [*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)]
-    with new_run("fit", f"{slug(corpus.name)}-{slug(layout.encoder)}", root) as new:
+    with new_run("fit", f"{slug(title_of(corpus))}-{slug(layout.encoder)}", root) as new:
         scores = save(new.aside, fitted, corpus, options, layout.first_layer)
         results: dict[str, Any] = {
             "corpus": {
                 "name": corpus.name,
+                "title": title_of(corpus),
                 "spec": corpus.spec,
                 "scale": corpus.scale,
                 "utterances": {partition: len(members) for partition, members in corpus.partitions.items()},
@@ -98,12 +114,14 @@ def run(
             "device": device,
             "threads": torch.get_num_threads(),
             "best_layers": best_layers(scores),
-            "scores": summary(scores).round(6).to_dict("records"),
+            "scores": _without_nan(summary(scores).round(6).to_dict("records")),
             "best_epochs": fitted.best_epoch.tolist(),
+            "used": {"hidden": fitted.bank.inner_PDH.shape[2], "lr": learning_rate(options, layout.width)},
             "notes": notes,
         }
         configuration = {
             "corpus": corpus.name,
+            "labels": labels_digest(corpus, options.dims),
             "scale": corpus.scale,
             "fingerprint": layout.fingerprint,
             "store": layout.store,
@@ -122,9 +140,26 @@ def run(
     return "\n".join(lines)
 
 
+def title_of(corpus: Corpus) -> str:
+    """The corpus's name with its fold, where it has folds: each fold is a result of its own."""
+    _, _, fold = corpus.spec.partition(" --fold ")
+    return f"{corpus.name} fold {fold}" if fold else corpus.name
+
+
+def labels_digest(corpus: Corpus, dims: Sequence[str]) -> str:
+    """SHA-256 of ids, partitions and labels: what a fit learns from beside the cache."""
+    rows = [[u.id, u.partition, u.speaker, *(u.labels.get(dimension) for dimension in dims)] for u in corpus.utterances]
+    return fingerprint({"rows": rows})
+
+
+def _without_nan(rows: list[dict[Any, Any]]) -> list[dict[str, Any]]:
+    """NaN is no JSON: null instead."""
+    return [{str(key): None if value != value else value for key, value in row.items()} for row in rows]
+
+
 def _exactness(store: str, options: FitOptions) -> list[str]:
     """What a reader should know about maxima taken from pooled states."""
-    if store == "pooled" and "max" in options.pooling and options.layers != "each":
+    if store == "pooled" and "max" in options.pooling and (options.layers != "each" or options.shuffled):
         return [
             "the maximum of a weighted sum is approximated by the weighted sum of the layers' maxima (store pooled)"
         ]

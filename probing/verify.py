@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,11 @@ from tqdm import tqdm
 
 from probing.audio import load
 from probing.cache import Cache
+from probing.corpus.check import file_checksum
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder
 from probing.entries import summarise
-from probing.errors import CacheError
+from probing.errors import CacheError, first_names
 
 # Largest relative error ‖cached − fresh‖/‖fresh‖ of a layer: rounding to the number format, and the batch's 1e-5.
 TOLERANCE = {"float32": 1e-5, "float16": 1e-3}
@@ -32,12 +34,16 @@ class Verification:
         damaged: Utterances whose bytes do not give their checksum, with the reason.
         sample: Utterances that were extracted again.
         errors: Array → relative error ‖cached − fresh‖/‖fresh‖ of each sampled utterance and layer, [sample, L].
+        changed: Utterances whose audio file is not the one that was extracted.
+        absent: Utterances of the corpus that the cache lacks.
     """
 
     cache: Cache
     damaged: dict[str, CacheError] = field(default_factory=dict)
     sample: tuple[str, ...] = ()
     errors: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def tolerance(self) -> float:
@@ -46,8 +52,9 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether every checksum and every sampled layer is as it should be."""
-        return not self.damaged and all(bool((found <= self.tolerance).all()) for found in self.errors.values())
+        """Whether every checksum, audio file and sampled layer is as it should be, and nothing is absent."""
+        wrong = self.damaged or self.changed or self.absent or not self.errors
+        return not wrong and all(bool((found <= self.tolerance).all()) for found in self.errors.values())
 
     def __str__(self) -> str:
         layout = self.cache.layout
@@ -57,6 +64,9 @@ class Verification:
             f"checksums: {len(self.cache.ids) - len(self.damaged):,} right, {len(self.damaged):,} wrong",
             *(f"  {error}" for error in self.damaged.values()),
         ]
+        for what, ids in (("other audio than was extracted", self.changed), ("no place in the cache", self.absent)):
+            if ids:
+                lines.append(f"{len(ids):,} utterances have {what}: {first_names(ids)}")
         if self.errors:
             lines.append(
                 f"{len(self.sample)} utterances extracted again in float32, one by one: largest relative error "
@@ -82,9 +92,15 @@ def verify(corpus: Corpus, cache: Cache, encoder: SpeechEncoder, sample: int = 1
         sample: Utterances to extract again.
         seed: Of the sample.
     """
+    if sample < 1:
+        raise CacheError(
+            f"--sample {sample}", "at least one utterance must be extracted again", "for example --sample 10"
+        )
     damaged = checksums(cache)
     audio = {u.id: u.path for u in corpus.utterances if u.path is not None and u.id in cache.row}
-    sound = [id_ for id_ in audio if id_ not in damaged]
+    changed = tuple(id_ for id_, path in audio.items() if path and _other_audio(cache, id_, path))
+    absent = tuple(u.id for u in corpus.utterances if u.id not in cache.row)
+    sound = [id_ for id_ in audio if id_ not in damaged and id_ not in changed]
     chosen = tuple(np.random.default_rng(seed).permutation(np.array(sound, dtype=object))[:sample])
     errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in cache.layout.arrays}
     for id_ in tqdm(chosen, desc="extract again", unit="utt", disable=None):
@@ -93,7 +109,14 @@ def verify(corpus: Corpus, cache: Cache, encoder: SpeechEncoder, sample: int = 1
         fresh = summarise(states_BTLD[0], cache.layout.store, "float32", f"utterance {id_}").arrays
         for name, found in errors.items():
             found.append(relative_error(cache.read(cache.row[id_], name), fresh[name]))
-    return Verification(cache, damaged, chosen, {name: np.stack(found) for name, found in errors.items() if found})
+    compared = {name: np.stack(found) for name, found in errors.items() if found}
+    return Verification(cache, damaged, chosen, compared, changed, absent)
+
+
+def _other_audio(cache: Cache, id_: str, path: Path) -> bool:
+    """Whether an audio file is not there any more or not the one that was extracted (where the cache knows it)."""
+    known = int(cache.audio[cache.row[id_]])
+    return not path.is_file() or (known != 0 and file_checksum(path) != known)
 
 
 def checksums(cache: Cache) -> dict[str, CacheError]:

@@ -5,7 +5,7 @@
 
 from probing.cache.format import DTYPES, PARTIAL, STORES, Entry, Layout, checksum, fingerprint, parts_folder, slug
 from probing.cache.reader import Cache, find_cache, open_cache
-from probing.cache.writer import PartWriter, part_audio, write_virtual
+from probing.cache.writer import PartWriter, part_audio, virtual_parts, write_virtual
 
 __all__ = [
     "DTYPES",
@@ -22,5 +22,6 @@ __all__ = [
     "part_audio",
     "parts_folder",
     "slug",
+    "virtual_parts",
     "write_virtual",
 ]

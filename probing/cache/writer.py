@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probing.cache.format import (
+    NONSENSE,
     PARTIAL,
     TABLES,
     Entry,
@@ -172,6 +174,15 @@ def part_audio(path: Path) -> dict[str, tuple[int, int]]:
         return dict(zip(file["id"].asstr()[:], zip(lengths, checksums, strict=True), strict=True))
 
 
+def virtual_parts(path: Path) -> list[str]:
+    """File names of the parts that a virtual file stands for; none where it cannot be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            return list(file["part/name"].asstr()[:])
+    except NONSENSE:
+        return []
+
+
 def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     """Write the file that a user opens: virtual datasets over all parts, with relative paths.
 
@@ -189,7 +200,7 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     sizes = [len(ids) for ids in tables["id"]]
     frames = [int(counts.sum()) for counts in tables["n_frames"]]
     rows = frames if layout.by_frame else sizes
-    aside = path.with_name(path.name + PARTIAL)
+    aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}{PARTIAL}")  # shards may write it at once
     with _Disk(aside) as disk:
         with h5py.File(disk, "w", libver="v110") as file:
             file.attrs.update(layout.attributes())

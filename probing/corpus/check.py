@@ -44,7 +44,9 @@ class AudioScan:
     checksums: dict[str, int] = field(default_factory=dict)
 
 
-def scan_audio(utterances: Sequence[Utterance], threads: int = 4, memory: Path | None = None) -> AudioScan:
+def scan_audio(
+    utterances: Sequence[Utterance], threads: int = 4, memory: Path | None = None, remember: bool = True
+) -> AudioScan:
     """Decode every file in full; a header alone does not tell whether the audio behind it is whole.
 
     Args:
@@ -52,6 +54,7 @@ def scan_audio(utterances: Sequence[Utterance], threads: int = 4, memory: Path |
         threads: Files decoded at a time.
         memory: A file that remembers what sound files hold, so that each is decoded once; files that have changed
             since (size or time of change) are decoded again. None decodes them all.
+        remember: Whether that file is written, and not only read.
     """
     scan = AudioScan()
     known = _remembered(memory)
@@ -69,7 +72,7 @@ def scan_audio(utterances: Sequence[Utterance], threads: int = 4, memory: Path |
                     known[str(utterance.path)] = found
                     *_, scan.samples[utterance.id], scan.checksums[utterance.id] = found
                 bar.update()
-    if memory is not None:
+    if memory is not None and remember:
         _remember(memory, known)
     return scan
 

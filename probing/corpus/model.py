@@ -19,7 +19,6 @@ ALIASES = {
     "val": DEVELOPMENT,
     "dev": DEVELOPMENT,
     "training": TRAIN,
-    "test": TEST1,
 }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from probing.audio import SAMPLE_RATE
 from probing.corpus.check import AudioScan, gaps, shared_speakers, unlabelled
-from probing.corpus.model import DEVELOPMENT, TEST1, TEST2, TRAIN, Corpus
+from probing.corpus.model import DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
 from probing.errors import first_names
 
 _BINS = 7  # of a label histogram: the answers of a 7-point scale
@@ -36,7 +36,12 @@ def report(corpus: Corpus, scan: AudioScan) -> tuple[str, int]:
     problems, count = _problems(corpus, scan)
     shared = shared_speakers(corpus, TEST1, seen=(TRAIN,))
     seen = [f"{len(shared):,} speakers stand in both train and test1 (seen): {first_names(shared)}"] if shared else []
-    notes = [*corpus.notes, *seen]
+    without = [
+        f"no {name} partition: probes cannot be fitted"
+        for name in (TRAIN, DEVELOPMENT)
+        if name not in corpus.partitions
+    ]
+    notes = [*corpus.notes, *seen, *without]
     lines = [f"{corpus.name}: {len(corpus):,} utterances, labels on {low:g} to {high:g}", ""]
     lines += _partition_lines(corpus, scan)
     if corpus.dimensions:
@@ -90,7 +95,8 @@ def _problems(corpus: Corpus, scan: AudioScan) -> tuple[list[str], int]:
     blank = [pair for pair in unlabelled(corpus, corpus.dimensions) if pair[0] in (TRAIN, DEVELOPMENT)]
     lines = [f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank]
     has_audio = any(u.path is not None for u in corpus.utterances)
-    lacking = gaps(corpus, corpus.dimensions, False, has_audio)
+    rated = [dimension for dimension in corpus.dimensions if dimension in EMOTIONS]  # others are read only if asked for
+    lacking = gaps(corpus, rated, False, has_audio)
     lines += [f"{len(ids):,} utterances have {what}: {first_names(ids, _NAMED)}" for what, ids in lacking.items()]
     shared = shared_speakers(corpus, TEST2)
     if shared:
