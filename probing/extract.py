@@ -8,6 +8,7 @@ Shape legend: B utterances · S samples · T frames · L states · D hidden size
 
 from __future__ import annotations
 
+import glob
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -61,7 +62,7 @@ def extract(corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, options: Ex
     holding = claim if options.shard is None else _own
     with holding(folder / PLAN, wait=True):
         plan = _settle(folder, corpus, scan, encoder, options)
-        _clear(folder, plan, options)
+        _clear(path, plan, options)
         if _missing(folder, plan) or _stale(path, plan):
             path.unlink(missing_ok=True)  # it is there only while it stands for every part
     own = [part for part in _missing(folder, plan) if options.shard is None or part.number in options.shard]
@@ -180,12 +181,15 @@ def _settle(
     return plan
 
 
-def _clear(folder: Path, plan: Sequence[Part], options: ExtractOptions) -> None:
-    """Take away what a killed run left under a plan that was given up."""
+def _clear(path: Path, plan: Sequence[Part], options: ExtractOptions) -> None:
+    """Take away what killed runs left: parts of a plan that was given up, half a plan, half a virtual file."""
+    folder = parts_folder(path)
     current = {part.name + PARTIAL for part in _missing(folder, plan)}
-    for stale in folder.glob(f"part-*{PARTIAL}"):
-        if stale.name not in current:
-            stale.unlink(missing_ok=True)
+    stale = [part for part in folder.glob(f"part-*{PARTIAL}") if part.name not in current]
+    if options.shard is None:  # else another shard may be writing them: nobody holds a lock
+        stale += [*folder.glob(f"{PLAN}.*{PARTIAL}"), *path.parent.glob(f"{glob.escape(path.name)}*{PARTIAL}")]
+    for file in stale:
+        file.unlink(missing_ok=True)
 
 
 def _write_batch(writer: PartWriter, batch: Sequence[str], entries: Sequence[Entry]) -> None:

@@ -412,15 +412,6 @@ def test_a_partial_file_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
     assert part.stat().st_size == fresh.stat().st_size
 
 
-def test_a_stale_partial_virtual_file_is_replaced(tmp_path: Path) -> None:
-    """A kill while the virtual file was written does not stop the next one."""
-    path = make(tmp_path)
-    path.rename(path.with_name(path.name + ".partial"))
-    write_virtual(path, layout_of(), list(PARTS))
-    assert [name for name in files(tmp_path) if "partial" in name] == []
-    assert Cache(path).ids == list(FRAMES)
-
-
 def test_an_unfinished_part_is_never_given_its_name(tmp_path: Path) -> None:
     """`finish` refuses while an utterance is missing, and names it; no utterance can be written twice."""
     part = tmp_path / "part-00000.h5"

@@ -258,3 +258,40 @@ def test_damaged_audio_stops_before_any_work(here: Path, table: Path, checkpoint
     assert not list(Path("cache").rglob("*.h5"))
     extracted = probe("extract", *options, "--allow-missing", 2)
     assert extracted.exit_code == 0 and "left out" in extracted.stderr and "u04, u05" in extracted.stderr
+
+
+@pytest.mark.parametrize("name", [None, *main.commands])
+def test_help_is_laid_out_for_reading(name: str | None) -> None:
+    """No formatting mark is printed, and the example stands on a line of its own."""
+    text = probe(*([name] if name else []), "--help").stdout
+    assert "\\b" not in text and "\b" not in text
+    assert name is None or any(line.strip().startswith("Example: probe") for line in text.splitlines())
+
+
+def test_a_cache_file_of_another_store_or_with_other_options_is_refused(
+    here: Path, table: Path, checkpoints: dict[str, Path]
+) -> None:
+    """Latents cannot be fitted, and a file that is named cannot be another encoder's."""
+    made = probe("extract", table, "--encoder", checkpoints["hubert"], "--store", "latents")
+    cache = made.stdout.splitlines()[-1]
+    refused(probe("fit", table, "--cache", cache, *FIT), "its store is latents", "frames or pooled")
+    refused(probe("fit", table, "--cache", cache, "--encoder", "demo-hubert", *FIT), "--encoder", "name the file alone")
+
+
+def test_a_bank_beyond_the_memory_is_refused(here: Path, table: Path, checkpoints: dict[str, Path]) -> None:
+    """Absurd numbers are refused before they take the machine down."""
+    options = [table, "--encoder", checkpoints["hubert"]]
+    probe("extract", *options, "--store", "pooled")
+    refused(probe("fit", *options, "--hidden", 10**10), "hidden units needs", "lower --seeds or --hidden")
+    refused(probe("fit", *options, "--seeds", 10**10), "hidden units needs", "lower --seeds or --hidden")
+
+
+def test_a_corpus_without_development_says_so_before_extraction(
+    here: Path, table: Path, checkpoints: dict[str, Path]
+) -> None:
+    """`check` notes it and `fit` refuses it before it asks for a cache."""
+    lines = [line for line in table.read_text().splitlines() if "development" not in line]
+    copy = Path(shutil.copytree(table.parent, here / "copy")) / "small.csv"
+    copy.write_text("\n".join(lines) + "\n")
+    assert "no development partition" in probe("check", copy).stdout
+    refused(probe("fit", copy, "--encoder", checkpoints["hubert"]), "partition development", "has 0 utterances")

@@ -317,6 +317,16 @@ def test_finished_parts_tell_a_lost_plan_again(
     assert_same(contents(again), expected)
 
 
+def test_a_stale_virtual_file_is_written_anew(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """A virtual file that stands for fewer parts than there are (put back, or left by a slower process) is replaced."""
+    few = corpus.select(["train"])
+    path = run(few, encoder, tmp_path, part_seconds=6).path
+    stale = path.read_bytes()
+    whole = run(corpus, encoder, tmp_path, part_seconds=6).ids
+    path.write_bytes(stale)
+    assert run(corpus, encoder, tmp_path, part_seconds=6).ids == whole
+
+
 def test_two_corpora_of_one_name_are_told_apart(
     corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path
 ) -> None:

@@ -15,9 +15,9 @@ from probing.corpus.model import Corpus, Utterance
 from probing.errors import FitError
 from probing.features import FrameFeatures, PooledFeatures
 from probing.fit import Fit, FitOptions, fit
-from probing.metrics import ccc
+from probing.metrics import bootstrap_ccc, ccc
 from probing.probes import SHUFFLED, SINGLE, WEIGHTED, Features
-from probing.results import best_layers, scores_table, summary, weights_table
+from probing.results import best_layers, printed, scores_table, summary, weights_table
 
 L, D = 6, 12
 
@@ -211,3 +211,37 @@ def test_taking_stopped_probes_out_changes_nothing(monkeypatch: pytest.MonkeyPat
     assert np.isnan(np.stack(narrowed.curve)).any() and not np.isnan(np.stack(whole.curve)).any()
     np.testing.assert_array_equal(narrowed.best_epoch, whole.best_epoch)
     np.testing.assert_allclose(narrowed.predictions, whole.predictions, atol=1e-5)
+
+
+def test_the_shuffled_control_is_a_null() -> None:
+    """Over many seeds the control's mean CCC is near 0 on development too: it does not stop by true labels."""
+    corpus, states = planted(1)
+    result = fit(corpus, Held(states), L, D, replace(OPTIONS, layers="weighted", seeds=12, epochs=15))
+    scores = scores_table(result, corpus)
+    control = scores[scores.kind == SHUFFLED].groupby("partition").ccc.mean()
+    assert abs(control["development"]) < 0.08 and abs(control["test2"]) < 0.08
+    assert scores[scores.kind == WEIGHTED].ccc.min() > 0.3
+
+
+def test_one_speaker_has_no_interval() -> None:
+    """Where a single speaker makes up a partition nothing tells the spread, and no interval of width 0 is shown."""
+    corpus, states = planted(2, count=60)
+    alone = tuple(replace(u, speaker="one") if u.partition == "test2" else u for u in corpus.utterances)
+    corpus = replace(corpus, utterances=alone)
+    scores = scores_table(fit(corpus, Held(states), L, D, replace(OPTIONS, epochs=2, layers="weighted")), corpus)
+    assert scores[scores.partition == "test2"].low.isna().all()
+    assert scores[scores.partition == "train"].low.notna().all()
+    assert "[no interval]" in printed(scores)
+
+
+def test_the_interval_is_that_of_the_mean_over_seeds() -> None:
+    """mean_low and mean_high are quantiles of the seeds' average in each resample, equal for all seeds of a probe."""
+    corpus, states = planted(3, count=120)
+    result = fit(corpus, Held(states), L, D, replace(OPTIONS, epochs=3, layers="weighted", shuffled=False))
+    scores = scores_table(result, corpus).query("partition == 'test2'")
+    rows = [i for i, u in enumerate(corpus.utterances) if u.partition == "test2"]
+    truth = np.array([corpus.utterances[i].labels["valence"] for i in rows])
+    draws = bootstrap_ccc(truth, result.predictions[:, rows], [str(corpus.utterances[i].speaker) for i in rows])
+    low, high = np.quantile(draws.mean(0), [0.025, 0.975])
+    np.testing.assert_allclose(scores.mean_low, low)
+    np.testing.assert_allclose(scores.mean_high, high)

@@ -67,3 +67,13 @@ def test_what_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
 def test_the_signature_knows_the_configuration_only() -> None:
     """Equal configurations have equal signatures, whatever the order of their keys."""
     assert signature({"a": 1, "b": 2}) == signature(json.loads('{"b": 2, "a": 1}')) != signature({"a": 1, "b": 3})
+
+
+def test_a_damaged_record_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run whose record is empty or cut is passed over by name, and the rest is listed."""
+    good = make(tmp_path)
+    for name, text in (("empty", "{}"), ("cut", '{"command": ')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / RECORD).write_text(text)
+    assert [record.folder for record in all_records(tmp_path)] == [good]
+    assert capsys.readouterr().err.count("passed over") == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,7 @@ from probing.corpus import open_corpus
 from probing.corpus.check import scan_audio
 from probing.corpus.model import Corpus
 from probing.encoders import SpeechEncoder, open_encoder
+from probing.errors import CacheError
 from probing.estimate import ExtractOptions
 from probing.extract import extract
 from probing.verify import checksums, relative_error, verify
@@ -64,3 +66,18 @@ def test_the_relative_error_is_taken_over_a_layer() -> None:
     cached[:, 1] *= 1.5
     np.testing.assert_allclose(relative_error(cached, fresh), [0, 0.5], atol=1e-6)
     np.testing.assert_allclose(relative_error(cached[0], fresh[0]), [0, 0.5], atol=1e-6)
+
+
+def test_what_is_absent_or_changed_is_counted(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """A cache that lacks utterances, or whose audio is another by now, does not pass."""
+    encoder = open_encoder(str(checkpoints["hubert"]))
+    corpus, path = extracted(table, encoder, tmp_path, "pooled", "float16")
+    more = replace(corpus, utterances=(*corpus.utterances, replace(corpus.utterances[0], id="new")))
+    found = verify(more, Cache(path), encoder, sample=2)
+    assert not found.passed and found.absent == ("new",) and "no place in the cache: new" in str(found)
+    swapped = replace(corpus.utterances[3], path=corpus.utterances[4].path)
+    other = replace(corpus, utterances=(*corpus.utterances[:3], swapped, *corpus.utterances[4:]))
+    found = verify(other, Cache(path), encoder, sample=40)
+    assert not found.passed and found.changed == (swapped.id,) and len(found.sample) == 31
+    with pytest.raises(CacheError, match="--sample 0"):
+        verify(corpus, Cache(path), encoder, sample=0)
