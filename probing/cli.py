@@ -33,6 +33,10 @@ class _Mended(click.Group):
             return super().invoke(ctx)
         except ProbingError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise click.ClickException(
+                "interrupted; an extraction goes on where it was when it is typed again"
+            ) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)

@@ -5,7 +5,9 @@ A claim is a lock that the operating system gives back when its holder dies, so 
 
 from __future__ import annotations
 
+import errno
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,21 +67,31 @@ def claim(path: Path, wait: bool = False) -> Iterator[bool]:
         CacheError: The file system has no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{path}{LOCK}", timeout=-1 if wait else 0, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout:
+    lock = FileLock(f"{path}{LOCK}", timeout=0, fallback_to_soft=False)
+    if not _acquire(lock, path, wait):
         yield False
         return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, path: Path, wait: bool) -> bool:
+    try:
+        lock.acquire()
+        return True
+    except Timeout:
+        if not wait:
+            return False
     except (OSError, NotImplementedError) as error:
-        if isinstance(error, PermissionError):
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         raise CacheError(
             f"{path.parent} is on a file system without locks",
             f"{error}",
             "add `--shard 1/1`, or `--shard I/N` in each of N processes: shards divide the parts without locks",
         ) from error
-    try:
-        yield True
-    finally:
-        lock.release()
+    print(f"waiting for another process that is at work on {path}", file=sys.stderr)
+    lock.acquire(timeout=-1)
+    return True
