@@ -226,10 +226,14 @@ def test_shards_divide_the_work_without_locks(
 def test_another_plan_is_refused_while_a_process_writes(command: list[str], tmp_path: Path) -> None:
     """A second start with other options does not spoil the first one's work, and says who has it."""
     first = start(command, tmp_path)
-    while not list(tmp_path.glob("*/*/part-*.h5.partial")):
+    writing: list[Path] = []
+    while not writing:  # stopped between two parts it would hold none
+        first.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
         assert first.poll() is None
-        time.sleep(0.001)
-    first.send_signal(signal.SIGSTOP)
+        first.send_signal(signal.SIGSTOP)
+        time.sleep(0.02)
+        writing = list(tmp_path.glob("*/*/part-*.h5.partial"))
     second = start([*command[:-1], "--batch-seconds", "9", "--out"], tmp_path)
     _, errors = second.communicate(timeout=120)
     first.send_signal(signal.SIGCONT)
