@@ -24,6 +24,7 @@ The rooms, each importing only from those above it (★: loads without torch):
     results          a fitted bank as files
     run_fit          one run of `probe fit`
     figures ★        records → figures
+    options ★        what the commands share
     cli ★            the command `probe`
 """
 

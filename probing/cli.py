@@ -6,137 +6,29 @@ Results and paths go to stdout, progress to stderr. Heavy modules are imported i
 
 from __future__ import annotations
 
-import errno
-import shlex
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from probing import __version__
 from probing.errors import ProbingError
-
-if TYPE_CHECKING:
-    from probing.corpus.model import Corpus
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-class _Mended(click.Group):
-    """Prints a user's mistakes as one message, without a traceback, with exit status 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ProbingError as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt as error:
-            raise click.ClickException(
-                "interrupted; an extraction goes on where it was when it is typed again"
-            ) from error
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-            remedy = "\n  What to do: name a folder that you may write to (--out, --runs)" if refused else ""
-            raise click.ClickException(f"{where}{error.strerror or error}{remedy}") from error
+from probing.options import (
+    CORPORA,
+    ENCODERS,
+    MendedGroup,
+    corpus_options,
+    dimensions,
+    encoder_options,
+    extract_command,
+    say_left_out,
+    usable,
+)
 
 
-def _corpus_options(command: _Command) -> _Command:
-    """CORPUS and what opens it."""
-    for option in (
-        click.option(
-            "--allow-missing",
-            type=click.IntRange(min=0),
-            default=0,
-            metavar="N",
-            help="Leave out up to N unusable utterances.",
-        ),
-        click.option("--fold", type=int, metavar="K", help="Session to test on: iemocap 1-5, msp-improv 1-6.  [last]"),
-        click.option("--scale", nargs=2, type=float, metavar="LOW HIGH", help="Range of a table's labels.  [0 1]"),
-        click.argument("corpus", default="demo"),
-    ):
-        command = option(command)
-    return command
-
-
-def _encoder_options(command: _Command) -> _Command:
-    """Which encoder, and where it computes."""
-    for option in (
-        click.option("--convolution", is_flag=True, help="Also keep the raw convolution output, as index C."),
-        click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [the GPU if there is one]"),
-        click.option("--revision", default=None, help="Branch, tag or commit of a hub repository."),
-        click.option("--encoder", default="demo-hubert", show_default=True, help="Name, hub id or folder; see below."),
-    ):
-        command = option(command)
-    return command
-
-
-def _usable(
-    spec: str,
-    scale: tuple[float, float] | None,
-    allow_missing: int,
-    audio: bool = False,
-    dims: tuple[str, ...] = (),
-    partitions: tuple[str, ...] = (),
-    fold: int | None = None,
-) -> tuple[Corpus, tuple[str, ...]]:
-    """Open a corpus and make sure that what the command reads is there; also what was left out."""
-    from probing.corpus import open_corpus
-    from probing.corpus.check import require
-
-    opened = open_corpus(spec, scale, fold=fold)
-    opened = opened.select(partitions) if partitions else opened
-    return require(opened, dims=_dimensions(opened, dims), audio=audio, allow_missing=allow_missing)
-
-
-def _dimensions(corpus: Corpus, dims: tuple[str, ...]) -> tuple[str, ...]:
-    """`all` stands for those of arousal, valence and dominance that the corpus rates."""
-    from probing.corpus.model import EMOTIONS
-
-    rated = tuple(d for d in EMOTIONS if d in corpus.dimensions) or corpus.dimensions
-    return tuple(dict.fromkeys(name for d in dims for name in (rated if d == "all" else (d,))))
-
-
-def _extract_command(
-    corpus: str,
-    scale: tuple[float, float] | None,
-    encoder: str,
-    layers: int | None,
-    convolution: bool,
-    revision: str | None,
-    dtype: str,
-    cache: Path,
-) -> str:
-    """The command that makes a cache, as the user would type it."""
-    words = ["probe", "extract", corpus]
-    words += ["--scale", *(f"{end:g}" for end in scale)] if scale else []
-    words += ["--encoder", encoder]
-    words += ["--layers", str(layers)] if layers else []
-    words += ["--convolution"] if convolution else []
-    words += ["--revision", revision] if revision else []
-    words += ["--dtype", dtype] if dtype != "float16" else []
-    words += ["--out", str(cache)] if cache != Path("cache") and cache.suffix != ".h5" else []
-    return shlex.join(words)
-
-
-def _say_left_out(ids: tuple[str, ...]) -> None:
-    from probing.errors import first_names
-
-    if ids:
-        click.echo(f"left out as --allow-missing permits: {first_names(ids)}", err=True)
-
-
-_ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, wavlm-base-plus, data2vec-audio-base,
-demo-hubert; any HuBERT, wav2vec2, WavLM, data2vec-audio or wav2vec2-conformer of the model hub (owner/name) or in a
-folder. `@random` after a name gives the same architecture with random weights."""
-_CORPORA = """CORPUS is `demo` (built in), a table (path/to/table.csv) or a release (msp-podcast:/path, iemocap:/path,
-msp-improv:/path)."""
-
-
-@click.group(cls=_Mended, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=MendedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="probe")
 def main() -> None:
     """Which layers of a speech model carry arousal, valence and dominance?
@@ -150,7 +42,7 @@ def main() -> None:
 
 
 @main.command()
-@_corpus_options
+@corpus_options
 def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allow_missing: int) -> None:
     """Audit a corpus before any work: partitions, hours, speakers, labels, and every problem.
 
@@ -170,9 +62,9 @@ def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allo
         raise SystemExit(1)
 
 
-@main.command(epilog=f"{_CORPORA} {_ENCODERS}")
-@_corpus_options
-@_encoder_options
+@main.command(epilog=f"{CORPORA} {ENCODERS}")
+@corpus_options
+@encoder_options
 @click.option("--layers", type=int, metavar="K", help="Keep only the encoder's first K transformer layers.")
 @click.option(
     "--store",
@@ -225,12 +117,12 @@ def extract(
     device = settle_device(device)
     own = parse_shard(shard) if shard else None
     options = ExtractOptions(store, dtype, batch_seconds, part_seconds, shard=own, root=out)
-    opened, left_out = _usable(corpus, scale, allow_missing, audio=True, partitions=partitions, fold=fold)
+    opened, left_out = usable(corpus, scale, allow_missing, audio=True, partitions=partitions, fold=fold)
     memory = out / slug(opened.name) / "audio.json"
     with nullcontext() if own or dry_run else claim(memory, wait=True):  # one process decodes, the others wait
         scan = scan_audio(opened.utterances, memory=memory, remember=not dry_run)
     opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
-    _say_left_out(left_out)
+    say_left_out(left_out)
     opened_encoder = open_encoder(encoder, layers, revision, device, convolution)
     click.echo(estimate(opened, scan.samples, opened_encoder, options), err=not dry_run)
     if not dry_run:
@@ -238,9 +130,9 @@ def extract(
         click.echo(path or "other processes are still writing parts; the last of them to end completes the cache")
 
 
-@main.command(epilog=f"{_CORPORA} {_ENCODERS}")
-@_corpus_options
-@_encoder_options
+@main.command(epilog=f"{CORPORA} {ENCODERS}")
+@corpus_options
+@encoder_options
 @click.option("--encoder-layers", type=int, metavar="K", help="The encoder was extracted with --layers K.")
 @click.option("--dim", "dims", multiple=True, default=("all",), show_default=True, help="A dimension; may be repeated.")
 @click.option("--layers", default="weighted", show_default=True, help="weighted sum, each single layer, or both.")
@@ -295,10 +187,10 @@ def fit(
 
     device = settle_device(device)
     ExtractOptions(store or "pooled", dtype)
-    opened, left_out = _usable(corpus, scale, allow_missing, dims=dims, fold=fold)
-    options = FitOptions(dims=_dimensions(opened, dims), **choices)
+    opened, left_out = usable(corpus, scale, allow_missing, dims=dims, fold=fold)
+    options = FitOptions(dims=dimensions(opened, dims), **choices)
     refuse_unfit(opened, options.dims)
-    again = _extract_command(corpus, scale, encoder, encoder_layers, convolution, revision, dtype, cache)
+    again = extract_command(corpus, scale, encoder, encoder_layers, convolution, revision, dtype, cache)
     if cache.suffix == ".h5":
         given = click.get_current_context().get_parameter_source
         for option in ("encoder", "encoder_layers", "store", "dtype", "revision"):
@@ -322,9 +214,9 @@ def fit(
     click.echo(run_fit.run(opened, found, options, device, again, left_out, runs))
 
 
-@main.command(epilog=f"{_CORPORA} {_ENCODERS}")
-@_corpus_options
-@_encoder_options
+@main.command(epilog=f"{CORPORA} {ENCODERS}")
+@corpus_options
+@encoder_options
 @click.option("--layers", type=int, metavar="K", help="The cache was extracted with --layers K.")
 @click.option("--store", default="frames", show_default=True, help="frames, pooled or latents.")
 @click.option("--dtype", default="float16", show_default=True, help="Number format of the cache.")
@@ -361,8 +253,8 @@ def verify(
     from probing.verify import verify as run
 
     ExtractOptions(store, dtype)
-    opened, _ = _usable(corpus, scale, allow_missing, audio=True, fold=fold)
-    again = _extract_command(corpus, scale, encoder, layers, convolution, revision, dtype, out)
+    opened, _ = usable(corpus, scale, allow_missing, audio=True, fold=fold)
+    again = extract_command(corpus, scale, encoder, layers, convolution, revision, dtype, out)
     opened_encoder = open_encoder(encoder, layers, revision, settle_device(device), convolution)
     cache = find_cache(layout_of(opened, opened_encoder, store, dtype).path(out), f"{again} --store {store}")
     found = run(opened, cache, opened_encoder, sample, seed)
