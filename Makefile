@@ -6,6 +6,7 @@ BIN      = $(VENV)/bin
 
 # What `make figure2` runs on; for example:
 #   make figure2 CORPUS=my/table.csv SCALE="1 7" ENCODER=hubert-base STORE=pooled
+# Beside ENCODER goes the same encoder with random weights, unless CONTROL=no.
 CORPUS  ?= demo
 SCALE   ?=
 ENCODER ?= demo-hubert
@@ -14,11 +15,19 @@ DIM     ?= all
 SEEDS   ?= 5
 DEVICE  ?=
 FITTING ?=
+CONTROL ?= yes
 JOBS    ?= 2
 
 _scale   = $(if $(SCALE),--scale $(SCALE))
 _device  = $(if $(DEVICE),--device $(DEVICE))
 _dims    = $(foreach dim,$(DIM),--dim $(dim))
+_control = $(if $(filter no,$(CONTROL))$(findstring @random,$(ENCODER)),,$(ENCODER)@random)
+
+define _probed
+$(BIN)/probe extract "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device)
+$(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device) \
+    $(_dims) --layers both --seeds $(SEEDS) $(FITTING)
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help install test lint figure2 bench clean
@@ -26,7 +35,7 @@ _dims    = $(foreach dim,$(DIM),--dim $(dim))
 help: ## print the targets
 	@echo "targets:"
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
-	@echo "settings of figure2: CORPUS SCALE ENCODER STORE DIM SEEDS DEVICE FITTING (options of probe fit)"
+	@echo "settings of figure2: CORPUS SCALE ENCODER STORE DIM SEEDS DEVICE FITTING (options of probe fit) CONTROL"
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -45,10 +54,9 @@ lint: $(VENV)/ready ## ruff and mypy
 	$(BIN)/mypy
 
 figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in corpus unless told otherwise
-	$(BIN)/probe extract "$(CORPUS)" $(_scale) --encoder "$(ENCODER)" --store $(STORE) $(_device)
-	$(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(ENCODER)" --store $(STORE) $(_device) \
-	    $(_dims) --layers both --seeds $(SEEDS) $(FITTING)
-	$(BIN)/probe figure 2
+	$(if $(_control),$(call _probed,$(_control)))
+	$(call _probed,$(ENCODER))
+	$(BIN)/probe figure 2 $(if $(filter no,$(CONTROL)),--no-control)
 
 bench: $(VENV)/ready ## speed and memory, as ratios measured in one run
 	$(BIN)/python -m pytest tests/benchmarks -m slow -s

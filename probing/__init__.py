@@ -18,11 +18,14 @@ The rooms, each importing only from those above it (★: loads without torch):
     estimate         what an extraction will take
     extract          corpus × encoder → cache
     verify           is a cache what it should be?
+    pretrain         how the built-in encoders were made
     probes           the bank: many probes as one batched module
     features         what a bank sees of a cache
     fit              train the bank
     results          a fitted bank as files
     run_fit          one run of `probe fit`
+    controls ★       which run is another's random-encoder control
+    drawn ★          what Figure 2 draws, as one table
     figures ★        records → figures
     options ★        what the commands share
     cli ★            the command `probe`

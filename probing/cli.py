@@ -6,9 +6,10 @@ Results and paths go to stdout, progress to stderr. Heavy modules are imported i
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -26,6 +27,9 @@ from probing.options import (
     say_left_out,
     usable,
 )
+
+if TYPE_CHECKING:
+    from probing.records import Record
 
 
 @click.group(cls=MendedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,7 +50,8 @@ def main() -> None:
 def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allow_missing: int) -> None:
     """Audit a corpus before any work: partitions, hours, speakers, labels, and every problem.
 
-    Exit status 1 if there is a problem.
+    Exit status 1 if there is a problem. Of the built-in corpus it also prints what is known to be true: the best
+    score that any listener could reach by prosody, by words, by both.
 
     \b
     Example: probe check my/table.csv --scale 1 7
@@ -54,10 +59,13 @@ def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allo
     from probing.corpus import open_corpus
     from probing.corpus.check import scan_audio
     from probing.corpus.report import report
+    from probing.demo import script, truth
 
     opened = open_corpus(corpus, scale, fold=fold)
     text, problems = report(opened, scan_audio(opened.utterances))
     click.echo(text)
+    if corpus == "demo":
+        click.echo(f"\n{truth.report(script.plan())}")
     if problems > allow_missing:
         raise SystemExit(1)
 
@@ -266,21 +274,49 @@ def verify(
 @main.command()
 @click.argument("which", type=click.Choice(["2"]))
 @click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--control", type=click.Path(path_type=Path), metavar="RUN", help="The same fit on random weights.  [the latest]"
+)
+@click.option("--no-control", is_flag=True, help="Leave the fit on random weights out.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("figures"), show_default=True)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Runs folder.")
-def figure(which: str, run: Path | None, out: Path, runs: Path) -> None:
+def figure(which: str, run: Path | None, control: Path | None, no_control: bool, out: Path, runs: Path) -> None:
     """Draw a figure of the paper from a RUN's folder, by default the latest.
 
-    2: layer importance, from a `probe fit` run.
+    2: layer importance, from a `probe fit` run. Beside it stands the latest run with the same corpus and options on
+    the same encoder with random weights (`@random`), where there is one.
 
     \b
     Example: probe figure 2
     """
-    from probing import figures, records
+    from probing import controls, figures, records
 
+    if control and no_control:
+        raise click.UsageError("--control and --no-control exclude each other")
     record = records.read_record(run) if run else records.latest("fit", runs)
-    for path in figures.figure2(record, out):
+    beside = None if no_control else controls.find_control(record, runs)
+    if control:
+        beside = controls.require_control(record, records.read_record(control))
+    paths = figures.figure2(record, out, beside)
+    if not (beside or no_control or controls.on_random_weights(record)):
+        click.echo(f"drawn without random weights beside it; to make them: {_control_commands(record)}", err=True)
+    for path in paths:
         click.echo(path)
+
+
+def _control_commands(record: Record) -> str:
+    """The two commands that make a run's control, from the one that made the run."""
+    words = shlex.split(record.content.get("typed", ""))
+    values: dict[str, Any] = fit.make_context("fit", words[2:]).params if words[:2] == ["probe", "fit"] else {}
+    if not values or values["cache"].suffix == ".h5":  # then the encoder is not in the command
+        return "`probe extract` and `probe fit` as for this run, with @random behind the encoder's name"
+    if "--encoder" in words:
+        place = words.index("--encoder")
+        del words[place : place + 2]
+    values["encoder"] += "@random"
+    parts = ("corpus", "scale", "encoder", "encoder_layers", "convolution", "revision", "dtype", "cache")
+    first = f"{extract_command(*(values[part] for part in parts))} --store {record['configuration']['store']}"
+    return f"`{first}` and `{shlex.join([*words, '--encoder', values['encoder']])}`"
 
 
 @main.command()
