@@ -25,22 +25,28 @@ from probing.demo import script, speak, write_demo
 from probing.demo.language import (
     FUNCTION,
     LEXICON,
+    LINKS,
     NEUTRAL,
     PATTERNS,
-    STRONG_NEGATIVE,
-    STRONG_POSITIVE,
+    STRONG_WORDS,
     Word,
     compose,
+    sentence_firmness,
     sentence_valence,
     transcript,
 )
 from probing.demo.phones import VOWELS
+from probing.demo.room import background, reverberate
 from probing.demo.timing import Segment, schedule
+from probing.demo.truth import bounds, expected_rating
 from probing.demo.voice import RANGES, Voice, synthesise
 from probing.errors import CorpusError
+from probing.metrics import ccc
 
 FEW = {"train": 4, "development": 2, "test1": 2, "test2": 4}
-SENTENCE = (FUNCTION[0], *STRONG_POSITIVE[:2], FUNCTION[1], *NEUTRAL[:2], FUNCTION[2], STRONG_NEGATIVE[0], NEUTRAL[3])
+POSITIVE, NEGATIVE = STRONG_WORDS[0][0]
+PARTICLES = tuple(word for pair in FUNCTION for word in pair)
+SENTENCE = (PARTICLES[0], *POSITIVE[:2], PARTICLES[1], NEUTRAL[0][0], PARTICLES[2], NEGATIVE[0], NEUTRAL[0][3])
 
 
 @pytest.fixture(scope="module")
@@ -98,72 +104,123 @@ def counts_of(units: list[list[str]]) -> NDArray[np.float64]:
 
 
 def test_a_negative_word_is_a_positive_one_with_its_syllables_in_another_order() -> None:
-    """Every valenced word has a twin of the opposite valence that is made of the same syllables."""
+    """Every valenced word has a twin of the opposite valence that is made of the same syllables, link in the middle."""
     valence = {word.syllables: word.valence for word in LEXICON}
     valenced = [word for word in LEXICON if word.valence]
-    assert len(valenced) == 24
+    assert len(valenced) == 72
     for word in valenced:
         assert valence[word.syllables[::-1]] == -word.valence
+        assert word.syllables[1] in LINKS
 
 
-def test_no_syllable_favours_a_valence_at_any_place_in_the_word() -> None:
-    """Per strength, each syllable begins and ends as many positive as negative words."""
-    for place in (0, 1):
-        balance: Counter[str] = Counter()
-        for word in LEXICON:
-            if word.valence:
-                balance[word.syllables[place]] += 1 if word.valence > 0 else -1
-        assert set(balance.values()) == {0}
+@pytest.mark.parametrize("rare", [False, True])
+def test_no_syllable_and_no_two_neighbours_favour_a_valence(rare: bool) -> None:
+    """Among everyday words, and among rare ones, each syllable and each pair of neighbours is as often positive."""
+    balance: Counter[tuple[int, tuple[str, ...]]] = Counter()
+    for word in LEXICON:
+        if word.valence and word.rare is rare:
+            for size in (1, 2):
+                for place in range(4 - size):
+                    balance[place, word.syllables[place : place + size]] += 1 if word.valence > 0 else -1
+    assert len(balance) > 20 and set(balance.values()) == {0}
 
 
 def test_words_can_be_told_apart_in_a_transcript() -> None:
     """No two words are spelt alike, and none contains a blank."""
     spellings = [str(word) for word in LEXICON]
-    assert len(set(spellings)) == len(spellings)
+    assert len(set(spellings)) == len(spellings) == 90
     assert not any(" " in spelling for spelling in spellings)
 
 
 def test_sentences_have_the_promised_length() -> None:
-    """Every sentence has 11 to 13 syllables and opens with a function word; every pattern makes such ones."""
-    assert {sum(1 + 2 * n for n in pattern) for pattern in PATTERNS} <= {11, 12, 13}
+    """Every sentence opens with a particle and has 10 to 18 syllables."""
     rng = np.random.default_rng(0)
-    for _ in range(200):
-        words = compose(rng.uniform(-1, 1), rng)
-        assert 11 <= sum(len(word.syllables) for word in words) <= 13
+    lengths = set()
+    for _ in range(500):
+        words = compose(rng, rare=True)
         assert words[0].opens_phrase
+        lengths.add(sum(len(word.syllables) for word in words))
+    assert lengths <= set(range(10, 19)) and len(lengths) > 5
+
+
+def test_a_sentence_has_a_topic_and_its_phrases_agree() -> None:
+    """All content words come from one topic's syllables; the words of a phrase share the link that its particle has."""
+    rng = np.random.default_rng(0)
+    syllables = [{s for word in topic for s in word.syllables} for topic in NEUTRAL]
+    for _ in range(300):
+        words = compose(rng, rare=True)
+        topics = [
+            topic
+            for topic in syllables
+            if all({w.syllables[0], w.syllables[-1]} <= topic for w in words if not w.opens_phrase)
+        ]
+        assert len(topics) == 1
+        for word in words:
+            if word.opens_phrase:
+                link = LINKS[[word in pair for pair in FUNCTION].index(True)]
+            elif word.valence:
+                assert word.syllables[1] == link
+
+
+def test_valence_holds_through_a_sentence() -> None:
+    """Given one valenced word, another of the sentence has the same sign in some three cases of four."""
+    rng = np.random.default_rng(0)
+    signs = [[np.sign(word.valence) for word in compose(rng) if word.valence] for _ in range(3000)]
+    pairs = [said[0] == said[-1] for said in signs if len(said) > 1]
+    assert 0.7 < np.mean(pairs) < 0.8  # leanings follow the arcsine law: 1/2 + E[leaning²]/2 = 3/4
+
+
+def test_rare_words_are_said_only_where_they_may_be() -> None:
+    """One valenced word in three is rare in test2, none in the other partitions."""
+    lines = script.plan({"train": 1000, "development": 100, "test1": 100, "test2": 1000})
+    for partition in script.COUNTS:
+        valenced = [w for line in lines if line.partition == partition for w in line.words if w.valence]
+        share = np.mean([word.rare for word in valenced])
+        assert share == pytest.approx(1 / 3, abs=0.04) if partition == "test2" else share == 0
 
 
 def test_sentence_valence_spans_zero_to_one() -> None:
     """Only strongly negative words say 0, only strongly positive ones 1, none of them 0.5."""
-    assert sentence_valence(STRONG_NEGATIVE) == 0.0
-    assert sentence_valence(STRONG_POSITIVE) == 1.0
-    assert sentence_valence(FUNCTION) == sentence_valence(()) == 0.5
+    assert sentence_valence(NEGATIVE) == 0.0
+    assert sentence_valence(POSITIVE) == 1.0
+    assert sentence_valence(PARTICLES) == sentence_valence(()) == 0.5
+    assert sentence_firmness(PARTICLES) == sentence_firmness(POSITIVE) == 0.0
 
 
-def test_valence_is_in_the_words_and_not_in_the_syllables() -> None:
-    """A ridge over word counts predicts rated valence in new sentences; over syllable counts it predicts nothing."""
-    lines = script.plan({"train": 4000})
+def test_valence_is_in_the_words_and_not_in_the_sounds() -> None:
+    """A ridge over word counts predicts rated valence in new sentences; over syllables or pairs of them nothing."""
+    lines = script.plan({"train": 6000})
     rated = np.array([line.ratings[1] for line in lines])
+    spoken = [[s for word in line.words for s in word.syllables] for line in lines]
     words = counts_of([transcript(line.words).split() for line in lines])
-    sounds = counts_of([[s for word in line.words for s in word.syllables] for line in lines])
     stressed = counts_of([[word.syllables[0] for word in line.words] for line in lines])
+    neighbours = counts_of([["".join(pair) for pair in pairwise(sounds)] for sounds in spoken])
     assert held_out_correlation(words, rated) > 0.9
-    assert abs(held_out_correlation(sounds, rated)) < 0.08
-    assert abs(held_out_correlation(stressed, rated)) < 0.08
+    for sounds in (counts_of(spoken), stressed, neighbours):
+        assert abs(held_out_correlation(sounds, rated)) < 0.08
 
 
 # --- script
 
 
 def test_partitions_have_the_counts_and_speakers_they_should() -> None:
-    """600 lines; test1 has the speakers of train, development and test2 have their own."""
+    """792 lines; test1 has the speakers of train, development and test2, with 40 unseen ones, have their own."""
     lines = script.plan()
-    assert Counter(line.partition for line in lines) == {"train": 330, "development": 90, "test1": 90, "test2": 90}
+    assert Counter(line.partition for line in lines) == {"train": 480, "development": 96, "test1": 96, "test2": 120}
     speakers = {p: {line.speaker.name for line in lines if line.partition == p} for p in script.COUNTS}
     assert speakers["test1"] == speakers["train"]
     assert not speakers["test2"] & (speakers["train"] | speakers["development"])
     assert not speakers["development"] & speakers["train"]
-    assert len(set.union(*speakers.values())) >= 24
+    assert len(speakers["test2"]) == 40
+
+
+def test_unseen_speakers_are_heard_in_other_rooms() -> None:
+    """The rooms of test2 ring longer and louder and are noisier than any other."""
+    speakers = {line.speaker.name: (line.speaker, line.partition) for line in script.plan()}
+    for name in ("room_seconds", "room_level", "floor"):
+        unseen = [getattr(speaker, name) for speaker, partition in speakers.values() if partition == "test2"]
+        others = [getattr(speaker, name) for speaker, partition in speakers.values() if partition != "test2"]
+        assert min(unseen) > max(others)
 
 
 def test_no_sentence_is_said_twice() -> None:
@@ -186,7 +243,7 @@ def test_valence_is_independent_of_arousal_and_dominance_which_go_together() -> 
     """Arousal and dominance correlate, valence with neither."""
     lines = script.plan({"train": 3000})
     arousal, valence, dominance = np.array([(line.arousal, line.valence, line.dominance) for line in lines]).T
-    assert 0.4 < np.corrcoef(arousal, dominance)[0, 1] < 0.85
+    assert 0.4 < np.corrcoef(arousal, dominance)[0, 1] < 0.7
     assert abs(np.corrcoef(arousal, valence)[0, 1]) < 0.06
     assert abs(np.corrcoef(dominance, valence)[0, 1]) < 0.06
 
@@ -205,6 +262,81 @@ def test_every_mood_of_every_speaker_gives_a_legal_voice() -> None:
                 script.delivery(speaker, arousal, dominance, np.random.default_rng(0))
 
 
+def test_dominance_is_in_the_voice_and_in_the_words() -> None:
+    """Each explains a part of the ratings that the other does not; nothing else does."""
+    lines = script.plan({"train": 3000})
+    rated = np.array([line.ratings[2] for line in lines])
+    voice = np.array([line.voice_dominance for line in lines])
+    firmness = np.array([sentence_firmness(line.words) for line in lines])
+    assert abs(np.corrcoef(voice, firmness)[0, 1]) < 0.05
+    assert 0.7 < np.corrcoef(voice, rated)[0, 1] < 0.85
+    assert 0.45 < np.corrcoef(firmness, rated)[0, 1] < 0.65
+    assert np.corrcoef(voice + script.DOMINANCE_WORDS * firmness, rated)[0, 1] > 0.95
+
+
+# --- truth
+
+
+def test_expected_ratings_are_what_many_raters_give() -> None:
+    """Mean and variance in closed form equal those of 20,000 drawn ratings, at the ends of the scale too."""
+    latent, rng = np.array([0.02, 0.3, 0.5, 0.77, 0.98]), np.random.default_rng(0)
+    drawn = np.array([[script.rate(value, rng) for value in latent] for _ in range(20_000)])
+    mean, variance = expected_rating(latent)
+    assert drawn.mean(0) == pytest.approx(mean, abs=0.01)
+    assert drawn.var(0) == pytest.approx(variance, rel=0.05)
+
+
+def test_no_prediction_from_what_a_listener_knows_beats_the_bound_and_the_best_one_meets_it() -> None:
+    """Bins of the latent values, fitted to the very ratings, reach the bound and no more."""
+    lines = script.plan({"train": 6000})
+    best = bounds(lines)
+    known = {
+        ("arousal", "prosody"): [line.arousal for line in lines],
+        ("valence", "words"): [line.valence for line in lines],
+        ("dominance", "prosody"): [line.voice_dominance for line in lines],
+        ("dominance", "words"): [sentence_firmness(line.words) for line in lines],
+        ("dominance", "both"): [line.dominance for line in lines],
+    }
+    for (dimension, by), values in known.items():
+        rated = np.array([line.ratings[("arousal", "valence", "dominance").index(dimension)] for line in lines])
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, 41)[1:-1]))
+        place = np.digitize(values, edges)
+        fitted = np.array([rated[place == bin_].mean() for bin_ in range(len(edges) + 1) if (place == bin_).any()])
+        fitted = fitted[np.unique(place, return_inverse=True)[1]]
+        stretched = rated.mean() + (fitted - rated.mean()) * rated.std() / fitted.std()
+        assert ccc(stretched, rated) == pytest.approx(best[dimension][by], abs=0.02)
+
+
+def test_what_a_listener_cannot_know_gives_nothing() -> None:
+    """Words say nothing of arousal, prosody nothing of valence; both together are at least as good as each."""
+    best = bounds(script.plan())
+    assert best["arousal"]["words"] == best["valence"]["prosody"] == 0
+    assert all(scores["both"] >= max(scores.values()) for scores in best.values())
+
+
+# --- room
+
+
+def test_reflections_have_the_energy_and_the_decay_asked_for() -> None:
+    """A click in a room: the direct sound stays 1, what follows has its energy and falls by 60 dB in the time."""
+    click = np.zeros(SAMPLE_RATE, dtype=np.float32)
+    click[0] = 1
+    heard = reverberate(click, 0.4, -10.0, np.random.default_rng(0))
+    tail = heard[1:]
+    assert heard[0] == pytest.approx(1)
+    assert 10 * np.log10(np.sum(tail**2)) == pytest.approx(-10, abs=0.1)
+    early, late = tail[400:1200], tail[400 + 3200 : 1200 + 3200]  # 0.2 s apart
+    assert 10 * np.log10(np.mean(early**2) / np.mean(late**2)) == pytest.approx(30, abs=2)
+
+
+def test_background_noise_has_its_level() -> None:
+    """RMS in dB below full scale, more of it in low frequencies."""
+    noise = background(SAMPLE_RATE, -50.0, np.random.default_rng(0))
+    assert 20 * np.log10(np.sqrt(np.mean(noise.astype(np.float64) ** 2))) == pytest.approx(-50, abs=0.01)
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    assert power[50:200].mean() > 50 * power[4000:].mean()
+
+
 # --- voice
 
 
@@ -218,7 +350,7 @@ def test_the_pitch_heard_is_the_pitch_asked_for(f0: float) -> None:
 def test_a_formant_lies_where_the_vowel_and_the_vocal_tract_put_it() -> None:
     """The strongest band of a drawn-out "a" or "i" is its first formant, scaled by the vocal tract."""
     for vowel, tract in (("a", 1.0), ("a", 1.15), ("i", 1.0)):
-        voice = Voice(f0=70.0, f0_range=0, fall=0, tract=tract, tilt=3.0, floor=-90)
+        voice = Voice(f0=70.0, f0_range=0, fall=0, tract=tract, tilt=3.0, floor=-90, room_level=-60)
         samples = synthesise([Segment(VOWELS[vowel], 0.0, 2.0, 0)], voice, np.random.default_rng(0))
         power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
         smooth = np.convolve(power, np.ones(140), "same")  # 70 Hz: one harmonic at a time
@@ -228,7 +360,7 @@ def test_a_formant_lies_where_the_vowel_and_the_vocal_tract_put_it() -> None:
 def test_level_is_met_and_never_clips() -> None:
     """A voice's RMS is the level asked for; the loudest stays within full scale."""
     for level in (-35.0, -25.0):
-        rms = np.sqrt(np.mean(say(Voice(level=level, floor=-80)).astype(np.float64) ** 2))
+        rms = np.sqrt(np.mean(say(Voice(level=level, floor=-80, room_level=-40)).astype(np.float64) ** 2))
         assert 20 * np.log10(rms) == pytest.approx(level, abs=0.3)
     assert np.abs(say(Voice(level=-14.0))).max() <= 0.951
 
@@ -244,12 +376,12 @@ def test_rate_is_met_exactly_and_segments_leave_no_gap() -> None:
 
 
 @pytest.mark.parametrize("rate", RANGES["rate"])
-def test_a_sentence_lasts_two_to_four_seconds_at_any_rate(rate: float) -> None:
-    """The shortest and the longest sentences keep within 2–4 s at both ends of the range."""
+def test_a_sentence_lasts_two_to_five_seconds_at_any_rate(rate: float) -> None:
+    """The shortest and the longest sentences keep within 1.5–5 s at both ends of the range."""
     for pattern in PATTERNS:
-        words = tuple(w for n in pattern for w in (FUNCTION[0], *NEUTRAL[:n]))
+        words = tuple(w for n in pattern for w in (PARTICLES[0], *POSITIVE[:n]))
         for seed in range(5):
-            assert 2.0 <= schedule(words, rate, np.random.default_rng(seed))[-1].end <= 4.0
+            assert 2.0 <= schedule(words, rate, np.random.default_rng(seed))[-1].end <= 5.0
 
 
 def test_arousal_is_heard_as_higher_faster_louder_and_brighter_speech() -> None:
@@ -280,7 +412,7 @@ def test_a_voice_out_of_range_is_refused() -> None:
 
 
 def test_the_table_is_complete_and_every_file_loads(written: Path) -> None:
-    """Columns, ratings, relative paths; each recording is 2–4 s of mono FLAC at 16 kHz with 16 bits."""
+    """Columns, ratings, relative paths; each recording is 1.5–5 s of mono FLAC at 16 kHz with 16 bits."""
     rows = rows_of(written)
     assert list(rows[0]) == ["id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text"]
     assert Counter(row["partition"] for row in rows) == FEW
@@ -291,7 +423,7 @@ def test_the_table_is_complete_and_every_file_loads(written: Path) -> None:
         assert set(row["text"].split()) <= lexicon
         info = soundfile.info(written.parent / row["path"])
         assert (info.format, info.subtype, info.channels, info.samplerate) == ("FLAC", "PCM_16", 1, SAMPLE_RATE)
-        assert 2 * SAMPLE_RATE <= len(load(written.parent / row["path"])) <= 4 * SAMPLE_RATE
+        assert 1.5 * SAMPLE_RATE <= len(load(written.parent / row["path"])) <= 5 * SAMPLE_RATE
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(written: Path, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
     language  syllables, words with a valence, sentences
     phones    the formants and noises of each sound
     timing    a sentence laid out in time
+    room      reverberation and noise
     voice     the synthesiser
     script    who says what in which mood, and the ratings
+    truth     the best score that any listener could reach
     (here)    the writer: an ordinary table corpus in a folder
 
 Its scores say whether the toolkit works, and nothing about human speech.
@@ -30,13 +32,13 @@ from tqdm import tqdm
 from probing.audio import SAMPLE_RATE
 from probing.demo.language import transcript
 from probing.demo.script import COUNTS, SCALE, Line, delivery, plan
-from probing.demo.timing import schedule
+from probing.demo.timing import Segment, schedule
 from probing.demo.voice import synthesise
 from probing.errors import CorpusError
 
-__all__ = ["COUNTS", "SCALE", "VERSION", "speak", "write_demo"]
+__all__ = ["COUNTS", "SCALE", "VERSION", "perform", "speak", "write_demo"]
 
-VERSION = 1  # of the recipe; raise it with every change that alters a sample, a rating or a word
+VERSION = 2  # of the recipe; raise it with every change that alters a sample, a rating or a word
 COLUMNS = ("id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text")
 ABANDONED = 3600  # s after which what a killed run left aside is cleared away
 
@@ -76,11 +78,21 @@ def speak(line: Line, seed: int = 0) -> NDArray[np.float32]:
     """Synthesise one line of a plan.
 
     Returns:
-        Waveform [S] at 16 kHz, 2–4 s; it depends on the line and the seed alone, not on what was spoken before.
+        Waveform [S] at 16 kHz, 2–5 s; it depends on the line and the seed alone, not on what was spoken before.
+    """
+    return perform(line, seed)[1]
+
+
+def perform(line: Line, seed: int = 0) -> tuple[list[Segment], NDArray[np.float32]]:
+    """Synthesise one line of a plan.
+
+    Returns:
+        The alignment (every phone in its place) and the waveform [S] of `speak`.
     """
     rng = np.random.default_rng([seed, 2, int(line.id.rpartition("-")[2])])
-    voice = delivery(line.speaker, line.arousal, line.dominance, rng)
-    return synthesise(schedule(line.words, voice.rate, rng), voice, rng)
+    voice = delivery(line.speaker, line.arousal, line.voice_dominance, rng)
+    segments = schedule(line.words, voice.rate, rng)
+    return segments, synthesise(segments, voice, rng)
 
 
 def _make(folder: Path, wanted: Mapping[str, Any], lines: Sequence[Line], progress: bool) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from probing.demo.language import Word
 from probing.demo.phones import PAUSE, Phone, phones_of
 
-REFERENCE_RATE = 4.9  # syllables a second at which consonants and pauses have their own durations
-STRESSED, UNSTRESSED, PARTICLE = 1.15, 0.95, 0.8  # relative length of a syllable: a word's first, the others, function
+REFERENCE_RATE = 5.3  # syllables a second at which consonants and pauses have their own durations
+STRESSED, UNSTRESSED, LINK, PARTICLE = 1.15, 1.0, 0.85, 0.85  # relative length of a syllable: a word's first, last, …
 FINAL_LENGTHENING = 1.25  # factor on the last syllable of a phrase
 LENGTH_SPREAD = 0.06  # standard deviation of the logarithm of a syllable's length
 PHRASE_PAUSE = 0.1  # s between two phrases at the reference rate
@@ -73,8 +73,9 @@ def _weights(words: Sequence[Word], index: int) -> Iterator[float]:
     word = words[index]
     ends_phrase = index + 1 == len(words) or words[index + 1].opens_phrase
     for place in range(len(word.syllables)):
-        weight = PARTICLE if word.opens_phrase else UNSTRESSED if place else STRESSED
-        yield weight * (FINAL_LENGTHENING if ends_phrase and place + 1 == len(word.syllables) else 1.0)
+        last = place + 1 == len(word.syllables)
+        weight = PARTICLE if word.opens_phrase else STRESSED if not place else UNSTRESSED if last else LINK
+        yield weight * (FINAL_LENGTHENING if ends_phrase and last else 1.0)
 
 
 def _fit(phones: Sequence[Phone], seconds: float, rate: float) -> list[tuple[Phone, float]]:

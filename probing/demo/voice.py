@@ -18,6 +18,7 @@ from scipy import fft, ndimage
 
 from probing.audio import SAMPLE_RATE
 from probing.demo.phones import OFF
+from probing.demo.room import background, reverberate
 from probing.demo.timing import Segment
 
 Floats = NDArray[np.float32]
@@ -38,19 +39,20 @@ SHIMMER = 0.05  # standard deviation of a pulse's amplitude, relative
 DECLINATION, ACCENT = 0.35, 0.9  # phrase slope (half) and accent height, as parts of the pitch range
 FALL_SECONDS = 0.35  # s; the last stretch of a sentence, over which the final fall happens
 PITCH_GLIDE = 0.03  # s; width of pitch movements
-ROOM_CORNER = 200.0  # Hz; the background noise falls by 6 dB an octave above it
 PEAK = 0.95  # highest amplitude in a recording; what would exceed it is scaled down
 
 RANGES = {
     "f0": (60.0, 400.0),
     "f0_range": (0.0, 12.0),
     "fall": (0.0, 10.0),
-    "rate": (3.9, 6.3),
+    "rate": (4.1, 7.0),
     "tilt": (0.0, 15.0),
     "level": (-40.0, -14.0),
     "tract": (0.8, 1.3),
     "jitter": (0.0, 0.05),
     "floor": (-90.0, -40.0),
+    "room_seconds": (0.05, 1.0),
+    "room_level": (-60.0, 0.0),
 }
 
 
@@ -62,23 +64,27 @@ class Voice:
         f0: Mean fundamental frequency (geometric) in Hz, 60–400.
         f0_range: Span of pitch movements in semitones, 0–12.
         fall: Fall of pitch at the end of the sentence in semitones, 0–10.
-        rate: Syllables a second without pauses, 3.9–6.3; sentences then last 2–4 s.
+        rate: Syllables a second without pauses, 4.1–7; sentences then last 2–5 s.
         tilt: Loss of the glottal source above 300 Hz in dB an octave, 0–15; a shout has little, a murmur much.
         level: RMS level of the speech in dB below full scale, -40 to -14.
         tract: Factor on the formants, 0.8–1.3; a short vocal tract has a high one.
         jitter: Standard deviation of a glottal period, relative, 0–0.05.
         floor: RMS level of the background noise in dB below full scale, -90 to -40.
+        room_seconds: Reverberation time of the room, 0.05–1 s.
+        room_level: Energy of the room's reflections relative to the direct sound in dB, -60 to 0.
     """
 
     f0: float = 140.0
     f0_range: float = 4.0
     fall: float = 3.0
-    rate: float = 4.9
+    rate: float = 5.3
     tilt: float = 6.0
     level: float = -26.0
     tract: float = 1.0
     jitter: float = 0.008
     floor: float = -62.0
+    room_seconds: float = 0.2
+    room_level: float = -15.0
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -107,7 +113,8 @@ def synthesise(segments: Sequence[Segment], voice: Voice, rng: np.random.Generat
     mouth = _blocks(white * noise) * _noise_filter(segments, voice, len(pulses))
     speech = _overlap_add(glottis + mouth, size)
     speech *= np.float32(_gain(voice.level) / np.sqrt(np.mean(np.square(speech), dtype=np.float64)))
-    speech += _background(size, voice.floor, rng)
+    speech = reverberate(speech, voice.room_seconds, voice.room_level, rng)
+    speech += background(size, voice.floor, rng)
     return speech * np.float32(min(1.0, PEAK / float(np.abs(speech).max())))
 
 
@@ -229,12 +236,3 @@ def _noise_filter(segments: Sequence[Segment], voice: Voice, size: int) -> NDArr
     response = np.square(_resonator(centre, width))  # four poles, for steep slopes
     peaks = np.abs(response[np.arange(blocks), np.rint(centre * FFT / SAMPLE_RATE).astype(np.int64)])
     return np.asarray(response / peaks[:, None])
-
-
-def _background(size: int, level: float, rng: np.random.Generator) -> Floats:
-    """A room's hum and hiss [S] at a level in dB, falling towards high frequencies."""
-    length = fft.next_fast_len(size, real=True)
-    spectrum = fft.rfft(rng.standard_normal(length, dtype=np.float32))
-    hertz = np.arange(len(spectrum)) * SAMPLE_RATE / length
-    noise = fft.irfft(spectrum / np.sqrt(1 + (hertz / ROOM_CORNER) ** 2).astype(np.float32), length)[:size]
-    return np.asarray(noise * np.float32(_gain(level) / np.sqrt(np.mean(np.square(noise)))), dtype=np.float32)

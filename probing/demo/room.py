@@ -1,0 +1,55 @@
+"""Where speech is recorded: a room that rings after it and noise behind it.
+
+Shape legend: S samples at 16 kHz.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, signal
+
+from probing.audio import SAMPLE_RATE
+
+Floats = NDArray[np.float32]
+
+NOISE_CORNER = 200.0  # Hz; background noise falls by 6 dB an octave above it
+DIRECT = 0.004  # s between the direct sound and the first reflections
+
+
+def background(size: int, level: float, rng: np.random.Generator) -> Floats:
+    """A room's hum and hiss, falling towards high frequencies.
+
+    Args:
+        size: Number of samples S.
+        level: RMS level in dB below full scale.
+        rng: Source of the noise.
+
+    Returns:
+        Noise [S].
+    """
+    length = fft.next_fast_len(size, real=True)
+    spectrum = fft.rfft(rng.standard_normal(length, dtype=np.float32))
+    hertz = np.arange(len(spectrum)) * SAMPLE_RATE / length
+    noise = fft.irfft(spectrum / np.sqrt(1 + (hertz / NOISE_CORNER) ** 2).astype(np.float32), length)[:size]
+    return np.asarray(noise * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(noise)))), dtype=np.float32)
+
+
+def reverberate(speech: Floats, seconds: float, level: float, rng: np.random.Generator) -> Floats:
+    """Speech as it sounds in a simple room: the direct sound, and noise that dies away exponentially.
+
+    Args:
+        speech: Samples [S].
+        seconds: Reverberation time, in which the reflections fall by 60 dB.
+        level: Energy of all reflections relative to the direct sound, in dB.
+        rng: Source of the reflections.
+
+    Returns:
+        Samples [S]; what rings on after the end is cut off.
+    """
+    at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = rng.standard_normal(len(at), dtype=np.float32) * (10 ** (-3 * at / seconds)).astype(np.float32)
+    tail[: round(DIRECT * SAMPLE_RATE)] = 0
+    tail *= np.float32(10 ** (level / 20) / np.sqrt(np.sum(np.square(tail), dtype=np.float64)))
+    tail[0] = 1
+    return np.asarray(signal.fftconvolve(speech, tail)[: len(speech)], dtype=np.float32)
