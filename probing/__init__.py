@@ -8,8 +8,11 @@ The rooms, each importing only from those above it (★: loads without torch):
     demo ★           the built-in corpus: language, voice, synthesiser
     corpus ★         utterances, partitions, labels; readers; the audit
     padding          keep padding out of every layer that looks across time
-    checkpoints      find and load a speech encoder's checkpoint
+    checkpoints      find and load an encoder's checkpoint
+    exact            float32 without shortcuts, and a digest of the weights
+    text             frozen text encoders
     encoders         frozen speech encoders with exact padded batches
+    inputs           what an encoder is fed of an utterance
     cache ★          the HDF5 format's only owner
     records ★        one record.json a run
     plan ★           which utterances go into which batch and part

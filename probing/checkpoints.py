@@ -1,4 +1,4 @@
-"""Find and load a speech encoder's checkpoint: by name, hub id or folder, or with seeded random weights."""
+"""Find and load an encoder's checkpoint: by name, hub id or folder, or with seeded random weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 import torch
 import transformers
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PretrainedConfig, Wav2Vec2FeatureExtractor
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoTokenizer,
+    BertTokenizer,
+    PretrainedConfig,
+    Wav2Vec2FeatureExtractor,
+)
 
 from probing.audio import SAMPLE_RATE
 from probing.errors import EncoderError
@@ -25,22 +33,25 @@ _transformers: Any = transformers.utils.logging  # untyped
 
 RANDOM = "@random"  # suffix: the same architecture with seeded random weights
 RANDOM_SEED = 0
-SUPPORTED = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
+BUILT_IN = Path(__file__).parent / "demo" / "encoders"  # folders of the encoders that come with the package
+SPEECH = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
+TEXT = ("bert", "roberta", "distilbert", "electra")
+_POOLED = ("bert", "roberta")  # have a pooler, which is left out
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A speech encoder known by name.
+    """An encoder known by name.
 
     Args:
-        hub: Repository on the model hub, or None where no weights are published (then they are always random).
+        source: Repository on the model hub, or folder of a built-in encoder.
         model_type: transformers' name of the architecture.
         config: Departures from transformers' default configuration, for `@random`.
         do_normalize: Whether the checkpoint wants zero mean and unit variance per utterance, for `@random`.
         layers: Transformer layers kept, or None for all.
     """
 
-    hub: str | None
+    source: str
     model_type: str
     config: dict[str, Any] = field(default_factory=dict)
     do_normalize: bool = True
@@ -71,18 +82,14 @@ PRESETS = {
     ),
     "wavlm-base-plus": Preset("microsoft/wavlm-base-plus", "wavlm", do_normalize=False),
     "data2vec-audio-base": Preset("facebook/data2vec-audio-base", "data2vec-audio"),
-    "demo-hubert": Preset(
-        None,
-        "hubert",
-        {
-            "hidden_size": 64,
-            "num_attention_heads": 4,
-            "intermediate_size": 256,
-            "conv_dim": (64,) * 7,
-            "num_conv_pos_embeddings": 16,
-            "num_conv_pos_embedding_groups": 4,
-        },
+    "tinybert": Preset(
+        "huawei-noah/TinyBERT_General_4L_312D",
+        "bert",
+        {"hidden_size": 312, "num_hidden_layers": 4, "intermediate_size": 1200},
     ),
+    "demo-hubert": Preset(str(BUILT_IN / "demo-hubert"), "hubert"),
+    "demo-distilhubert": Preset(str(BUILT_IN / "demo-distilhubert"), "hubert"),
+    "demo-tinybert": Preset(str(BUILT_IN / "demo-tinybert"), "bert"),
 }
 
 
@@ -92,34 +99,38 @@ class Checkpoint:
 
     Args:
         model: The transformers model, in float32 on the CPU.
-        preprocessor: How it wants its waveforms.
+        preprocessor: How it wants its waveforms, or its tokenizer.
         name: What the user typed (of a folder its own name), with `-layersK` where it was pruned.
         random: Whether its weights are random.
     """
 
     model: Any
-    preprocessor: Wav2Vec2FeatureExtractor
+    preprocessor: Any
     name: str
     random: bool
 
+    @property
+    def reads(self) -> bool:
+        """Whether it is a text encoder."""
+        return self.model.config.model_type in TEXT
+
 
 def load_checkpoint(name: str, layers: int | None = None, revision: str | None = None) -> Checkpoint:
-    """Load a speech encoder as `probing.encoders.open_encoder` describes.
+    """Load an encoder as `probing.encoders.open_encoder` describes.
 
     Raises:
         EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, or too many layers asked for.
     """
     stem, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
     preset = PRESETS.get(stem)
-    source = ""
-    if preset and (random or preset.hub is None):
-        random, config = True, AutoConfig.for_model(preset.model_type, **preset.config)
-        preprocessor = Wav2Vec2FeatureExtractor(do_normalize=preset.do_normalize)
+    source = preset.source if preset else _source(stem)
+    if preset and random and not Path(source).is_dir():
+        config = AutoConfig.for_model(preset.model_type, **preset.config)
+        preprocessor = _random_preprocessor(preset)
     else:
-        source = preset.hub if preset and preset.hub else _source(stem)
         config = _from_pretrained(AutoConfig, source, revision)
         _refuse_foreign(config, name)
-        preprocessor = _preprocessor(source, revision)
+        preprocessor = _preprocessor(source, revision, config)
     usual = preset.layers if preset and preset.layers else config.num_hidden_layers
     kept = usual if layers is None else layers
     if not 1 <= kept <= config.num_hidden_layers:
@@ -129,10 +140,11 @@ def load_checkpoint(name: str, layers: int | None = None, revision: str | None =
             f"ask for 1 to {config.num_hidden_layers}",
         )
     config.num_hidden_layers = kept
-    # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
-    config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
+    if config.model_type in SPEECH:
+        # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
+        config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
     model = _random_model(config) if random else _load(source, revision, config)
-    shown = Path(stem).name + RANDOM * name.endswith(RANDOM) if source and Path(stem).is_dir() else name
+    shown = Path(stem).name + RANDOM * random if not preset and Path(stem).is_dir() else name
     return Checkpoint(model, preprocessor, shown + f"-layers{kept}" * (kept != usual), random)
 
 
@@ -181,10 +193,12 @@ def _from_pretrained(kind: Any, source: str, revision: str | None, **options: An
 
 def _known(source: str) -> str:
     """The spelling that works offline: presets know their own configuration."""
-    return next((name for name, preset in PRESETS.items() if preset.hub == source), "hubert-base") + RANDOM
+    return next((name for name, preset in PRESETS.items() if preset.source == source), "hubert-base") + RANDOM
 
 
-def _preprocessor(source: str, revision: str | None) -> Wav2Vec2FeatureExtractor:
+def _preprocessor(source: str, revision: str | None, config: PretrainedConfig) -> Any:
+    if config.model_type in TEXT:
+        return _tokenizer(source, revision, config)
     preprocessor = _from_pretrained(AutoFeatureExtractor, source, revision)
     if not isinstance(preprocessor, Wav2Vec2FeatureExtractor) or preprocessor.sampling_rate != SAMPLE_RATE:
         raise EncoderError(
@@ -195,11 +209,32 @@ def _preprocessor(source: str, revision: str | None) -> Wav2Vec2FeatureExtractor
     return preprocessor
 
 
+def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> Any:
+    """The tokenizer; one without vocabulary, or with more tokens than the model has, is refused."""
+    tokenizer = _from_pretrained(AutoTokenizer, source, revision)
+    if not len(tokenizer.all_special_tokens) < len(tokenizer) <= config.vocab_size:
+        raise EncoderError(
+            f"encoder {source}",
+            f"its tokenizer has {len(tokenizer)} tokens, its model {config.vocab_size}",
+            "copy the tokenizer's files (tokenizer.json or vocab.txt) that belong to the model into its folder",
+        )
+    return tokenizer
+
+
+def _random_preprocessor(preset: Preset) -> Any:
+    """What a preset's random model is fed with; text falls into letters, since no vocabulary is at hand."""
+    if preset.model_type not in TEXT:
+        return Wav2Vec2FeatureExtractor(do_normalize=preset.do_normalize)
+    letters = [chr(code) for code in range(33, 127)]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    return BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, model_max_length=512)
+
+
 def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
-    if config.model_type not in SUPPORTED:
+    if config.model_type not in SPEECH + TEXT:
         raise EncoderError(
             f"encoder {name}",
-            f"it is a {config.model_type} model; only {', '.join(SUPPORTED)} are known to give exact batches here",
+            f"it is a {config.model_type} model; only {', '.join(SPEECH + TEXT)} are known to give exact batches here",
             f"use one of those architectures, for example {', '.join(PRESETS)}",
         )
 
@@ -207,13 +242,24 @@ def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
 def _random_model(config: PretrainedConfig) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
-        return AutoModel.from_config(config)
+        return AutoModel.from_config(config, **_without_pooler(config))
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
+    return {"add_pooling_layer": False} if config.model_type in _POOLED else {}
 
 
 def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
     """Weights from safetensors or, where there are none, from a .bin read with weights_only."""
     model, info = _from_pretrained(
-        AutoModel, source, revision, config=config, dtype=torch.float32, weights_only=True, output_loading_info=True
+        AutoModel,
+        source,
+        revision,
+        config=config,
+        dtype=torch.float32,
+        weights_only=True,
+        output_loading_info=True,
+        **_without_pooler(config),
     )
     missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed")
     if missing or info["mismatched_keys"]:

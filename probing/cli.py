@@ -82,7 +82,11 @@ def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allo
 )
 @click.option("--dtype", default="float16", show_default=True, help="Number format on disk: float16 or float32.")
 @click.option("--partition", "partitions", multiple=True, help="Only this partition; may be repeated.")
-@click.option("--batch-seconds", type=float, help="Audio in a batch, with padding.  [CPU: 1, GPU: 240]")
+@click.option(
+    "--batch-seconds",
+    type=float,
+    help="Audio in a batch, with padding; a token of text counts as 0.02 s.  [CPU: 1, GPU: 240; text: 20, 1200]",
+)
 @click.option("--part-seconds", type=float, help="Audio in a part file: what a kill can lose.  [600]")
 @click.option("--shard", metavar="I/N", help="Only every N-th part, from the I-th: for file systems without locks.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("cache"), show_default=True, help="Cache folder.")
@@ -116,22 +120,24 @@ def extract(
              torchrun --nproc-per-node 4 -m probing extract my/table.csv --scale 1 7 --encoder hubert-base
     """
     from probing.cache import slug
-    from probing.corpus.check import leave_out_damaged, scan_audio
+    from probing.corpus.check import leave_out_damaged
     from probing.encoders import open_encoder, settle_device
     from probing.estimate import ExtractOptions, estimate
     from probing.extract import extract as run
+    from probing.inputs import scan_inputs
     from probing.sharing import claim, parse_shard
 
     device = settle_device(device)
     own = parse_shard(shard) if shard else None
     options = ExtractOptions(store, dtype, batch_seconds, part_seconds, shard=own, root=out)
-    opened, left_out = usable(corpus, scale, allow_missing, audio=True, partitions=partitions, fold=fold)
+    opened_encoder = open_encoder(encoder, layers, revision, device, convolution)
+    text = opened_encoder.reads
+    opened, left_out = usable(corpus, scale, allow_missing, not text, text, partitions=partitions, fold=fold)
     memory = out / slug(opened.name) / "audio.json"
     with nullcontext() if own or dry_run else claim(memory, wait=True):  # one process decodes, the others wait
-        scan = scan_audio(opened.utterances, memory=memory, remember=not dry_run)
+        scan = scan_inputs(opened, opened_encoder, memory, remember=not dry_run)
     opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
     say_left_out(left_out)
-    opened_encoder = open_encoder(encoder, layers, revision, device, convolution)
     click.echo(estimate(opened, scan.samples, opened_encoder, options), err=not dry_run)
     if not dry_run:
         path = run(opened, scan, opened_encoder, options)
@@ -261,9 +267,10 @@ def verify(
     from probing.verify import verify as run
 
     ExtractOptions(store, dtype)
-    opened, _ = usable(corpus, scale, allow_missing, audio=True, fold=fold)
-    again = extract_command(corpus, scale, encoder, layers, convolution, revision, dtype, out)
     opened_encoder = open_encoder(encoder, layers, revision, settle_device(device), convolution)
+    text = opened_encoder.reads
+    opened, _ = usable(corpus, scale, allow_missing, not text, text, fold=fold)
+    again = extract_command(corpus, scale, encoder, layers, convolution, revision, dtype, out)
     cache = find_cache(layout_of(opened, opened_encoder, store, dtype).path(out), f"{again} --store {store}")
     found = run(opened, cache, opened_encoder, sample, seed)
     click.echo(found)

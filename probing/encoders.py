@@ -22,7 +22,6 @@ Shape legend: B utterances · S samples at 16 kHz · T frames (50 Hz) · L state
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections import deque
@@ -32,14 +31,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 from transformers import Wav2Vec2FeatureExtractor
 
 from probing.audio import SAMPLE_RATE
 from probing.checkpoints import RANDOM, load_checkpoint
 from probing.errors import EncoderError
+from probing.exact import ExactFloat32, weights_digest
 from probing.padding import count_frames, keep_padding_out
+from probing.text import TextEncoder
 
 SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
 
@@ -99,10 +100,17 @@ class SpeechEncoder:
         self._front_end_digest = weights_digest(model.feature_extractor)
         self._model.to(self.device)
 
+    reads = False  # whether it is fed transcripts, and not waveforms
+
     @property
     def title(self) -> str:
         """The name for a figure's title, which says so where the weights are random."""
         return f"{self.name} (random weights)" if self.random and RANDOM not in self.name else self.name
+
+    @property
+    def usual_batch_seconds(self) -> float:
+        """Audio in a batch that suits the device, in s."""
+        return 1.0 if self.device.type == "cpu" else 240.0
 
     def frames(self, samples: int) -> int:
         """Number of frames T that a waveform of `samples` samples gives."""
@@ -123,7 +131,7 @@ class SpeechEncoder:
         """
         batch = self._batch(waveforms)
         self._convolved.clear()
-        with _ExactFloat32(), warnings.catch_warnings():
+        with ExactFloat32(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
             output = self._model(
                 batch["input_values"], attention_mask=batch["attention_mask"], output_hidden_states=True
@@ -148,7 +156,7 @@ class SpeechEncoder:
             Latents [B, T, 1, C], as one layer, and each utterance's own number of frames.
         """
         batch = self._batch(waveforms)
-        with _ExactFloat32():
+        with ExactFloat32():
             latents_BCT = self._model.feature_extractor(batch["input_values"])
         return latents_BCT.transpose(1, 2)[:, :, None], [self.frames(len(waveform)) for waveform in waveforms]
 
@@ -199,12 +207,13 @@ def open_encoder(
     revision: str | None = None,
     device: str = "cpu",
     convolution: bool = False,
-) -> SpeechEncoder:
-    """Open a speech encoder by name, hub id or local folder.
+) -> SpeechEncoder | TextEncoder:
+    """Open a speech or a text encoder by name, hub id or local folder.
 
     Args:
         name: A name in `PRESETS`, a hub id (`facebook/hubert-base-ls960`) or a folder with config.json,
-            preprocessor_config.json and weights; `@random` behind it gives seeded random weights instead.
+            preprocessor_config.json (or a tokenizer's files) and weights; `@random` behind it gives seeded random
+            weights instead.
         layers: Keep only the first so many transformer layers.
         revision: Branch, tag or commit of the hub repository.
         device: PyTorch's name of a device.
@@ -212,10 +221,14 @@ def open_encoder(
 
     Raises:
         EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, too many layers asked for, or a
-            state C that is wider than the others.
+            state C that is wider than the others or of a text encoder.
     """
     found = load_checkpoint(name, layers, revision)
     config = found.model.config
+    if found.reads and convolution:
+        raise EncoderError("--convolution", f"{name} is a text encoder", "leave --convolution out")
+    if found.reads:
+        return TextEncoder(found.model, found.preprocessor, found.name, found.random, device)
     if convolution and config.conv_dim[-1] > config.hidden_size:
         raise EncoderError(
             "--convolution",
@@ -245,25 +258,3 @@ def settle_device(name: str | None) -> str:
             f"--device {name}", f"{error}".splitlines()[0], "leave --device out, or name cpu, cuda or cuda:N"
         ) from error
     return name
-
-
-def weights_digest(model: nn.Module) -> str:
-    """SHA-256 over the names, shapes and values of a model's weights."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        if key == "masked_spec_embed":  # used only to mask, never in a frozen forward pass
-            continue
-        digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-class _ExactFloat32:
-    """Switch TF32 off for a forward pass on an NVIDIA GPU, where convolutions use it by default."""
-
-    def __enter__(self) -> None:
-        self._before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-
-    def __exit__(self, *_: object) -> None:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = self._before

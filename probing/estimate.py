@@ -11,9 +11,10 @@ from pathlib import Path
 from probing.audio import SAMPLE_RATE
 from probing.cache import DTYPES, STORES, Layout, part_audio, parts_folder
 from probing.corpus.model import Corpus
-from probing.encoders import SpeechEncoder
 from probing.errors import CacheError
+from probing.inputs import Encoder
 from probing.sharing import Shard
+from probing.text import TextEncoder
 
 _OVERHEAD = 1.02  # of HDF5 over the numbers themselves
 
@@ -58,8 +59,8 @@ class Estimate:
     Args:
         path: The cache's virtual file.
         utterances: Number of utterances.
-        seconds: Seconds of audio.
-        frames: Frames of all utterances.
+        seconds: Seconds of audio; None of text.
+        frames: Frames, or tokens, of all utterances.
         n_bytes: Bytes that the whole cache takes on disk.
         n_bytes_left: Bytes of it that are still to be written.
         free: Free bytes on the disk.
@@ -68,7 +69,7 @@ class Estimate:
 
     path: Path
     utterances: int
-    seconds: float
+    seconds: float | None
     frames: int
     n_bytes: int
     n_bytes_left: int
@@ -76,40 +77,46 @@ class Estimate:
     pooled_bytes: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.utterances:,} utterances, {self.seconds / 3600:.2f} h, {self.frames:,} frames "
-            f"→ {size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
-        )
+        fed = f"{self.frames:,} tokens"
+        if self.seconds is not None:
+            fed = f"{self.seconds / 3600:.2f} h, {self.frames:,} frames"
+        return f"{self.utterances:,} utterances, {fed} → {size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
 
 
-def layout_of(corpus: Corpus, encoder: SpeechEncoder, store: str, dtype: str = "float16") -> Layout:
+def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float16") -> Layout:
     """What the cache of a corpus, an encoder and a store says of itself; its `path` is where the cache belongs."""
-    states = store != "latents"
     libraries = ", ".join(f"{name} {version(name)}" for name in ("probing", "torch", "transformers", "h5py"))
+    if store != "latents":
+        n_states, width, identity, names = encoder.n_states, encoder.width, encoder.identity, encoder.state_names
+    elif isinstance(encoder, TextEncoder):
+        raise CacheError(f"--store {store}", f"{encoder.name} is a text encoder", "use frames or pooled")
+    else:
+        n_states, width, identity, names = 1, encoder.latent_width, encoder.front_end_identity, ["C"]
     return Layout(
         store=store,
         dtype=dtype,
-        n_states=encoder.n_states if states else 1,
-        width=encoder.width if states else encoder.latent_width,
+        n_states=n_states,
+        width=width,
         corpus=corpus.name,
         encoder=encoder.name,
         title=encoder.title,
-        identity=encoder.identity if states else encoder.front_end_identity,
+        identity=identity,
         written_by=libraries,
-        state_names=tuple(encoder.state_names) if states else ("C",),
+        state_names=tuple(names),
     )
 
 
-def estimate(corpus: Corpus, samples: Mapping[str, int], encoder: SpeechEncoder, options: ExtractOptions) -> Estimate:
+def estimate(corpus: Corpus, samples: Mapping[str, int], encoder: Encoder, options: ExtractOptions) -> Estimate:
     """Hours, frames, bytes and free disk of an extraction.
 
     Args:
         corpus: What is to be extracted.
-        samples: Utterance id → length in samples at 16 kHz.
+        samples: Utterance id → length in samples at 16 kHz, as `scan_inputs` gives it.
         encoder: The encoder.
         options: Store and number format.
     """
     layout = layout_of(corpus, encoder, options.store, options.dtype)
+    text = isinstance(encoder, TextEncoder)
     pooled = layout_of(corpus, encoder, "pooled", options.dtype)
     frames = {utterance.id: encoder.frames(samples[utterance.id]) for utterance in corpus.utterances}
     path = layout.path(options.root)
@@ -124,7 +131,7 @@ def estimate(corpus: Corpus, samples: Mapping[str, int], encoder: SpeechEncoder,
     return Estimate(
         path=path,
         utterances=len(frames),
-        seconds=sum(samples[id_] for id_ in frames) / SAMPLE_RATE,
+        seconds=None if text else sum(samples[id_] for id_ in frames) / SAMPLE_RATE,
         frames=sum(frames.values()),
         n_bytes=n_bytes(frames),
         n_bytes_left=n_bytes(frames.keys() - held),

@@ -17,19 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from probing.audio import SAMPLE_RATE, load
+from probing.audio import SAMPLE_RATE
 from probing.cache import PARTIAL, Entry, Layout, PartWriter, part_audio, parts_folder, virtual_parts, write_virtual
 from probing.corpus.check import AudioScan
 from probing.corpus.model import Corpus
-from probing.encoders import SpeechEncoder
 from probing.entries import summarise
 from probing.errors import CacheError, first_names
 from probing.estimate import ExtractOptions, estimate, layout_of, size
+from probing.inputs import Encoder, encoding, feed
 from probing.plan import PLAN, Part, kept_plan, plan_changes, settle_plan
 from probing.sharing import LOCK, claim
 
@@ -38,12 +36,12 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def extract(corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, options: ExtractOptions) -> Path | None:
+def extract(corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractOptions) -> Path | None:
     """Extract what is not yet in the cache and write the file that users open.
 
     Args:
-        corpus: Utterances with audio.
-        scan: Their lengths and checksums, from `scan_audio`.
+        corpus: Utterances with audio or, for a text encoder, with transcripts.
+        scan: Their lengths and checksums, from `scan_inputs`.
         encoder: A frozen encoder.
         options: Store, number format, batches, place.
 
@@ -87,10 +85,10 @@ class _Job:
     """One process's share of an extraction: decoding ahead, the encoder here, writing behind."""
 
     def __init__(
-        self, folder: Path, layout: Layout, corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, decoders: int
+        self, folder: Path, layout: Layout, corpus: Corpus, scan: AudioScan, encoder: Encoder, decoders: int
     ) -> None:
         self._folder, self._layout, self._scan, self._encoder, self._decoders = folder, layout, scan, encoder, decoders
-        self._audio = {utterance.id: utterance.path for utterance in corpus.utterances}
+        self._feed = feed(corpus, encoder, scan)
 
     def seconds(self, parts: Iterable[Part]) -> float:
         """Seconds of audio in some parts."""
@@ -107,41 +105,35 @@ class _Job:
             PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
         ):
             written: Future[None] | None = None
-            for batch, waveforms in zip(part.batches, _ahead(decoders, self._decode, part.batches), strict=True):
-                entries = self._encode(batch, waveforms)
+            for batch, inputs in zip(part.batches, _ahead(decoders, self._decode, part.batches), strict=True):
+                entries = self._encode(batch, inputs)
                 if written:
                     written.result()
                 written = pen.submit(_write_batch, writer, batch, entries)
-                bar.update(sum(map(len, waveforms)) / SAMPLE_RATE)
+                bar.update(sum(self._scan.samples[id_] for id_ in batch) / SAMPLE_RATE)
             if written:
                 written.result()
             writer.finish()
 
-    def _decode(self, batch: Sequence[str]) -> list[NDArray[np.float32]]:
-        waveforms = [load(self._audio[id_] or "") for id_ in batch]
-        for id_, waveform in zip(batch, waveforms, strict=True):
-            if len(waveform) != self._scan.samples[id_]:
-                raise CacheError(
-                    f"{self._audio[id_]}", "its length changed while extracting", "run the same command again"
-                )
-        return waveforms
+    def _decode(self, batch: Sequence[str]) -> list[Any]:
+        return [self._feed(id_) for id_ in batch]
 
-    def _encode(self, batch: Sequence[str], waveforms: list[NDArray[np.float32]]) -> list[Entry]:
-        encode = self._encoder.latents if self._layout.store == "latents" else self._encoder.hidden_states
+    def _encode(self, batch: Sequence[str], inputs: list[Any]) -> list[Entry]:
+        lengths = [self._scan.samples[id_] for id_ in batch]
         try:
-            states_BTLD, frames_B = encode(waveforms)
-            return [
-                summarise(states_TLD[:count], self._layout.store, self._layout.dtype, f"utterance {id_}")
-                for id_, states_TLD, count in zip(batch, states_BTLD, frames_B, strict=True)
-            ]
+            states_BTLD, frames_B = encoding(self._encoder, self._layout.store)(inputs)
         except torch.OutOfMemoryError as error:
-            seconds = len(waveforms) * max(map(len, waveforms)) / SAMPLE_RATE
-            smaller = f"add `--batch-seconds {seconds / 2:.3g}`" if len(waveforms) > 1 else "add `--device cpu`"
+            seconds = len(batch) * max(lengths) / SAMPLE_RATE
+            smaller = f"add `--batch-seconds {seconds / 2:.3g}`" if len(batch) > 1 else "add `--device cpu`"
             raise CacheError(
                 f"a batch of {seconds:.3g} s of audio does not fit into the device's memory",
-                f"it holds {len(waveforms)} utterances",
+                f"it holds {len(batch)} utterances",
                 f"{smaller}; finished parts stay as they are",
             ) from error
+        return [
+            summarise(states_TLD[:count], self._layout.store, self._layout.dtype, f"utterance {id_}")
+            for id_, states_TLD, count in zip(batch, states_BTLD, frames_B, strict=True)
+        ]
 
 
 def _own(path: Path, wait: bool = False) -> AbstractContextManager[bool]:
@@ -159,11 +151,11 @@ def _missing(folder: Path, plan: Sequence[Part]) -> list[Part]:
 
 
 def _settle(
-    folder: Path, corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, options: ExtractOptions
+    folder: Path, corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractOptions
 ) -> tuple[Part, ...]:
     """The plan to follow; another one than a running process follows is refused."""
     lengths = {utterance.id: scan.samples[utterance.id] for utterance in corpus.utterances}
-    budget = options.batch_seconds or (1.0 if encoder.device.type == "cpu" else 240.0)
+    budget = options.batch_seconds or encoder.usual_batch_seconds
     settle = partial(settle_plan, folder, lengths, budget, options.part_seconds)
     if options.shard is None and plan_changes(folder, lengths, budget, options.part_seconds):
         for lock in folder.glob(f"part-*.h5{LOCK}"):
@@ -208,7 +200,7 @@ def _ahead(pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items
         yield waiting.popleft().result()
 
 
-def _refuse_too_large(corpus: Corpus, scan: AudioScan, encoder: SpeechEncoder, options: ExtractOptions) -> None:
+def _refuse_too_large(corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractOptions) -> None:
     if not corpus.utterances:
         raise CacheError(f"corpus {corpus.name} has no utterances to extract", "", "see `probe check`")
     expected = estimate(corpus, scan.samples, encoder, options)

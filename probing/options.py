@@ -73,6 +73,7 @@ def usable(
     scale: tuple[float, float] | None,
     allow_missing: int,
     audio: bool = False,
+    text: bool = False,
     dims: tuple[str, ...] = (),
     partitions: tuple[str, ...] = (),
     fold: int | None = None,
@@ -83,7 +84,7 @@ def usable(
 
     opened = open_corpus(spec, scale, fold=fold)
     opened = opened.select(partitions) if partitions else opened
-    return require(opened, dims=dimensions(opened, dims), audio=audio, allow_missing=allow_missing)
+    return require(opened, dims=dimensions(opened, dims), audio=audio, text=text, allow_missing=allow_missing)
 
 
 def dimensions(corpus: Corpus, dims: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,7 +126,8 @@ def say_left_out(ids: tuple[str, ...]) -> None:
 
 
 ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, wavlm-base-plus, data2vec-audio-base,
-demo-hubert; any HuBERT, wav2vec2, WavLM, data2vec-audio or wav2vec2-conformer of the model hub (owner/name) or in a
-folder. `@random` after a name gives the same architecture with random weights."""
+demo-hubert, demo-distilhubert; any HuBERT, wav2vec2, WavLM, data2vec-audio or wav2vec2-conformer of the model hub
+(owner/name) or in a folder. tinybert, demo-tinybert and any BERT, RoBERTa, DistilBERT or ELECTRA read the transcripts
+instead. `@random` after a name gives the same architecture with random weights."""
 CORPORA = """CORPUS is `demo` (built in), a table (path/to/table.csv) or a release (msp-podcast:/path, iemocap:/path,
 msp-improv:/path)."""

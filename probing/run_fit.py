@@ -11,17 +11,16 @@ from typing import Any
 import torch
 
 from probing.cache import Cache, fingerprint, open_cache, slug
-from probing.corpus.check import file_checksum
 from probing.corpus.model import Corpus
-from probing.encoders import SpeechEncoder
 from probing.errors import CacheError, first_names
 from probing.estimate import layout_of
 from probing.features import FIT_STORES, FrameFeatures, PooledFeatures, choose_cache, rows_of
 from probing.fit import FitOptions, fit, learning_rate
+from probing.inputs import Encoder, checksum
 from probing.records import new_run, write_record
 from probing.results import best_layers, interval_notes, printed, save, summary
 
-_LOOKED_AT = 8  # audio files compared with the cache before a fit
+_LOOKED_AT = 8  # utterances compared with the cache before a fit
 
 
 def open_file(path: Path) -> Cache:
@@ -40,7 +39,7 @@ def open_file(path: Path) -> Cache:
 
 def open_store(
     corpus: Corpus,
-    encoder: SpeechEncoder,
+    encoder: Encoder,
     options: FitOptions,
     store: str | None,
     dtype: str,
@@ -90,7 +89,7 @@ def run(
     began = time.time()
     layout = cache.layout
     rows = rows_of(cache, [utterance.id for utterance in corpus.utterances], command)
-    _refuse_other_audio(cache, corpus)
+    _refuse_other_inputs(cache, corpus)
     source: PooledFeatures | FrameFeatures
     if layout.store == "pooled":
         source = PooledFeatures(cache, rows, options.pooling, options.normalize)
@@ -166,14 +165,15 @@ def _exactness(store: str, options: FitOptions) -> list[str]:
     return []
 
 
-def _refuse_other_audio(cache: Cache, corpus: Corpus) -> None:
-    """Look at a few audio files, where they are at hand: a corpus of the same name may have made the cache."""
-    there = [u for u in corpus.utterances if u.path is not None and u.path.is_file() and cache.audio[cache.row[u.id]]]
-    step = max(1, len(there) // _LOOKED_AT)
-    other = [u.id for u in there[::step] if u.path and file_checksum(u.path) != cache.audio[cache.row[u.id]]]
+def _refuse_other_inputs(cache: Cache, corpus: Corpus) -> None:
+    """Look at a few utterances, where they are at hand: a corpus of the same name may have made the cache."""
+    step = max(1, len(corpus.utterances) // _LOOKED_AT)
+    looked_at = {u.id: checksum(u, cache.layout.identity) for u in corpus.utterances[::step]}
+    known = {id_: int(cache.audio[cache.row[id_]]) for id_ in looked_at}
+    other = [id_ for id_, now in looked_at.items() if now is not None and known[id_] not in (0, now)]
     if other:
         raise CacheError(
-            f"{cache.path} was made from other audio than that of corpus {corpus.name} ({first_names(other)})",
-            "the files have changed, or another corpus of the same name made it",
+            f"{cache.path} was made from other audio or text than that of corpus {corpus.name} ({first_names(other)})",
+            "it has changed, or another corpus of the same name made the cache",
             "run the same `probe extract` command again; it tells which part to delete",
         )

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from probing.audio import load
 from probing.cache import Cache
-from probing.corpus.check import file_checksum
-from probing.corpus.model import Corpus
-from probing.encoders import SpeechEncoder
+from probing.corpus.model import Corpus, Utterance
 from probing.entries import summarise
 from probing.errors import CacheError, first_names
+from probing.inputs import Encoder, checksum, encoding, feed
 
 # Largest relative error ‖cached − fresh‖/‖fresh‖ of a layer: rounding to the number format, and the batch's 1e-5.
 TOLERANCE = {"float32": 1e-5, "float16": 1e-3}
@@ -34,7 +31,7 @@ class Verification:
         damaged: Utterances whose bytes do not give their checksum, with the reason.
         sample: Utterances that were extracted again.
         errors: Array → relative error ‖cached − fresh‖/‖fresh‖ of each sampled utterance and layer, [sample, L].
-        changed: Utterances whose audio file is not the one that was extracted.
+        changed: Utterances whose audio file or transcript is not the one that was extracted.
         absent: Utterances of the corpus that the cache lacks.
     """
 
@@ -64,7 +61,10 @@ class Verification:
             f"checksums: {len(self.cache.ids) - len(self.damaged):,} right, {len(self.damaged):,} wrong",
             *(f"  {error}" for error in self.damaged.values()),
         ]
-        for what, ids in (("other audio than was extracted", self.changed), ("no place in the cache", self.absent)):
+        for what, ids in (
+            ("other audio or text than was extracted", self.changed),
+            ("no place in the cache", self.absent),
+        ):
             if ids:
                 lines.append(f"{len(ids):,} utterances have {what}: {first_names(ids)}")
         if self.errors:
@@ -80,13 +80,13 @@ class Verification:
         return "\n".join(lines)
 
 
-def verify(corpus: Corpus, cache: Cache, encoder: SpeechEncoder, sample: int = 10, seed: int = 0) -> Verification:
+def verify(corpus: Corpus, cache: Cache, encoder: Encoder, sample: int = 10, seed: int = 0) -> Verification:
     """Check every number's checksum, and extract a random sample again.
 
     Opening the cache has already checked that every part is there, of its size and with its ids.
 
     Args:
-        corpus: Where the sample's audio comes from.
+        corpus: Where the sample's audio or transcripts come from.
         cache: What to look at.
         encoder: The encoder that made it.
         sample: Utterances to extract again.
@@ -97,15 +97,16 @@ def verify(corpus: Corpus, cache: Cache, encoder: SpeechEncoder, sample: int = 1
             f"--sample {sample}", "at least one utterance must be extracted again", "for example --sample 10"
         )
     damaged = checksums(cache)
-    audio = {u.id: u.path for u in corpus.utterances if u.path is not None and u.id in cache.row}
-    changed = tuple(id_ for id_, path in audio.items() if path and _other_audio(cache, id_, path))
+    held = [u for u in corpus.utterances if u.id in cache.row]
+    changed = tuple(u.id for u in held if _changed(cache, u))
     absent = tuple(u.id for u in corpus.utterances if u.id not in cache.row)
-    sound = [id_ for id_ in audio if id_ not in damaged and id_ not in changed]
+    sound = [u.id for u in held if u.id not in damaged and u.id not in changed]
     chosen = tuple(np.random.default_rng(seed).permutation(np.array(sound, dtype=object))[:sample])
     errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in cache.layout.arrays}
+    encode = encoding(encoder, cache.layout.store)
+    fed = feed(corpus, encoder)
     for id_ in tqdm(chosen, desc="extract again", unit="utt", disable=None):
-        encode = encoder.latents if cache.layout.store == "latents" else encoder.hidden_states
-        states_BTLD, _ = encode([load(audio[id_] or "")])
+        states_BTLD, _ = encode([fed(id_)])
         fresh = summarise(states_BTLD[0], cache.layout.store, "float32", f"utterance {id_}").arrays
         for name, found in errors.items():
             found.append(relative_error(cache.read(cache.row[id_], name), fresh[name]))
@@ -113,10 +114,11 @@ def verify(corpus: Corpus, cache: Cache, encoder: SpeechEncoder, sample: int = 1
     return Verification(cache, damaged, chosen, compared, changed, absent)
 
 
-def _other_audio(cache: Cache, id_: str, path: Path) -> bool:
-    """Whether an audio file is not there any more or not the one that was extracted (where the cache knows it)."""
-    known = int(cache.audio[cache.row[id_]])
-    return not path.is_file() or (known != 0 and file_checksum(path) != known)
+def _changed(cache: Cache, utterance: Utterance) -> bool:
+    """Whether what was extracted is not there any more or is other (where the cache knows it)."""
+    known = int(cache.audio[cache.row[utterance.id]])
+    now = checksum(utterance, cache.layout.identity)
+    return now is None or (known != 0 and now != known)
 
 
 def checksums(cache: Cache) -> dict[str, CacheError]:

@@ -22,10 +22,12 @@ from transformers import (
     AutoModel,
     BertConfig,
     BertModel,
+    GPT2Config,
+    GPT2Model,
     Wav2Vec2FeatureExtractor,
 )
 
-from probing.checkpoints import PRESETS, RANDOM, SUPPORTED
+from probing.checkpoints import PRESETS, RANDOM, SPEECH
 from probing.cli import main
 from probing.encoders import SpeechEncoder, open_encoder
 from probing.errors import EncoderError
@@ -96,7 +98,7 @@ def test_hundreds_of_batches_are_exact(
 
 def test_every_architecture_is_tested() -> None:
     """What is said to give exact batches is what the tests above try."""
-    assert set(SUPPORTED) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
+    assert set(SPEECH) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
 
 
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
@@ -175,7 +177,7 @@ def test_state_c_is_another_encoder(save_checkpoint: SaveCheckpoint) -> None:
     plain, encoder = open_encoder(str(folder)), open_encoder(str(folder), layers=2, convolution=True)
     assert "convolution" not in plain.identity and encoder.identity["convolution"] is True
     assert encoder.name == "hubert-layers2-C" and encoder.state_names == ["C", "0", "1", "2"]
-    assert open_encoder("demo-hubert", convolution=True).title == "demo-hubert-C (random weights)"
+    assert open_encoder("demo-hubert", convolution=True).title == "demo-hubert-C"
     wide = save_checkpoint("hubert", conv_dim=(16,) * 6 + (40,))
     assert open_encoder(str(wide)).width == 32
     with pytest.raises(EncoderError, match="40 numbers a frame"):
@@ -305,11 +307,12 @@ def test_presets_have_the_published_sizes(name: str, parameters: int) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
-def test_the_built_in_encoder_says_that_it_is_random() -> None:
-    """demo-hubert has no trained weights yet; its title says so."""
-    encoder = open_encoder("demo-hubert")
-    assert encoder.random and encoder.title == "demo-hubert (random weights)"
-    assert open_encoder("demo-hubert@random").identity == encoder.identity
+def test_a_random_built_in_encoder_has_its_architecture_and_other_weights() -> None:
+    """demo-hubert is trained; with @random it says so, in name and title, and only its weights differ."""
+    trained, random = open_encoder("demo-hubert"), open_encoder("demo-hubert@random")
+    assert (trained.random, trained.title) == (False, "demo-hubert")
+    assert (random.random, random.title) == (True, "demo-hubert@random")
+    assert {key for key in trained.identity if trained.identity[key] != random.identity[key]} == {"weights"}
 
 
 def spoil_weights(folder: Path) -> None:
@@ -321,6 +324,11 @@ def drop_weights(folder: Path) -> None:
 
 
 def other_model(folder: Path) -> None:
+    config = GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9)
+    GPT2Model(config).save_pretrained(folder)
+
+
+def no_tokenizer(folder: Path) -> None:
     config = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
     BertModel(config).save_pretrained(folder)
 
@@ -348,7 +356,8 @@ def more_layers(folder: Path) -> None:
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "could not be opened"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
         (lambda folder: (folder / "config.json").write_text("{"), "could not be opened"),
-        (other_model, "bert model"),
+        (other_model, "gpt2 model"),
+        (no_tokenizer, "its tokenizer has"),
         (other_rate, "16 kHz"),
         (other_size, "encoder"),
         (more_layers, "lacks"),

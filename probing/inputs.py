@@ -1,0 +1,84 @@
+"""What an encoder is fed of an utterance: the waveform of its file, or its transcript."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from probing.audio import load
+from probing.corpus.check import AudioScan, file_checksum, scan_audio
+from probing.corpus.model import Corpus, Utterance
+from probing.encoders import SpeechEncoder
+from probing.errors import CacheError, CorpusError, first_names
+from probing.text import TOKEN, TextEncoder
+
+Encoder = SpeechEncoder | TextEncoder
+
+
+def scan_inputs(corpus: Corpus, encoder: Encoder, memory: Path | None = None, remember: bool = True) -> AudioScan:
+    """Length and checksum of everything that an encoder is to be fed.
+
+    Args:
+        corpus: Utterances with audio or, for a text encoder, with transcripts.
+        encoder: Who is fed.
+        memory: As in `scan_audio`; a text encoder needs none.
+        remember: Likewise.
+
+    Raises:
+        CorpusError: Transcripts are longer than the encoder can read.
+    """
+    if isinstance(encoder, SpeechEncoder):
+        return scan_audio(corpus.utterances, memory=memory, remember=remember)
+    texts = {utterance.id: utterance.text or "" for utterance in corpus.utterances}
+    tokens = {id_: encoder.tokens(text) for id_, text in texts.items()}
+    long = [id_ for id_, count in tokens.items() if count > encoder.limit]
+    if long:
+        raise CorpusError(
+            f"corpus {corpus.name}: {len(long):,} transcripts are too long ({first_names(long)})",
+            f"{encoder.name} reads {encoder.limit} tokens, the longest has {max(tokens.values()):,}",
+            "shorten them, or split the utterances",
+        )
+    return AudioScan(
+        samples={id_: count * TOKEN for id_, count in tokens.items()},
+        checksums={id_: zlib.crc32(text.encode()) for id_, text in texts.items()},
+    )
+
+
+def feed(corpus: Corpus, encoder: Encoder, scan: AudioScan | None = None) -> Callable[[str], Any]:
+    """A function from an utterance's id to what the encoder takes of it.
+
+    It raises an AudioError if a file cannot be decoded, and a CacheError if its length is not that of the scan.
+    """
+    if isinstance(encoder, TextEncoder):
+        texts = {utterance.id: utterance.text or "" for utterance in corpus.utterances}
+        return texts.__getitem__
+    paths = {utterance.id: utterance.path for utterance in corpus.utterances}
+
+    def hear(id_: str) -> NDArray[np.float32]:
+        waveform = load(paths[id_] or "")
+        if scan and len(waveform) != scan.samples[id_]:
+            raise CacheError(f"{paths[id_]}", "its length changed while extracting", "run the same command again")
+        return waveform
+
+    return hear
+
+
+def encoding(encoder: Encoder, store: str) -> Callable[[Sequence[Any]], tuple[Tensor, list[int]]]:
+    """The function from a batch of inputs to what a store keeps of them: hidden states or, speech only, latents."""
+    if store == "latents" and isinstance(encoder, SpeechEncoder):
+        return encoder.latents
+    return encoder.hidden_states
+
+
+def checksum(utterance: Utterance, identity: Mapping[str, Any]) -> int | None:
+    """CRC-32 of what an encoder with this identity is fed of an utterance; None where it is not at hand."""
+    if "tokenizer" in identity:
+        return None if utterance.text is None else zlib.crc32(utterance.text.encode())
+    there = utterance.path is not None and utterance.path.is_file()
+    return file_checksum(utterance.path) if there and utterance.path is not None else None
