@@ -242,7 +242,7 @@ def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
 def _random_model(config: PretrainedConfig) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
-        return AutoModel.from_config(config, **_without_pooler(config))
+        return AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
 
 
 def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:

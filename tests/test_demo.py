@@ -38,7 +38,7 @@ from probing.demo.language import (
 from probing.demo.phones import VOWELS
 from probing.demo.room import background, reverberate
 from probing.demo.timing import Segment, schedule
-from probing.demo.truth import bounds, expected_rating
+from probing.demo.truth import bounds, expected_rating, report
 from probing.demo.voice import RANGES, Voice, synthesise
 from probing.errors import CorpusError
 from probing.metrics import ccc
@@ -312,6 +312,17 @@ def test_what_a_listener_cannot_know_gives_nothing() -> None:
     best = bounds(script.plan())
     assert best["arousal"]["words"] == best["valence"]["prosody"] == 0
     assert all(scores["both"] >= max(scores.values()) for scores in best.values())
+
+
+def test_the_truth_is_printed_for_every_partition() -> None:
+    """The table that `probe check demo` prints has a row a partition, with nine numbers each."""
+    lines = script.plan()
+    rows = report(lines).splitlines()[3:]
+    assert [row.split()[0] for row in rows] == list(script.COUNTS)
+    known = bounds([line for line in lines if line.partition == "test2"])
+    assert [float(number) for number in rows[-1].split()[1:]] == pytest.approx(
+        [score for scores in known.values() for score in scores.values()], abs=6e-4
+    )
 
 
 # --- room

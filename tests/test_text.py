@@ -66,6 +66,10 @@ def opened(folder: Path) -> TextEncoder:
     return encoder
 
 
+def opened_random(folder: Path) -> np.ndarray:
+    return open_encoder(f"{folder}@random").states("a good day")
+
+
 def write_table(folder: Path, texts: list[str | None], name: str = "said") -> Path:
     """A corpus without audio; valence is high where "good" is said."""
     rng = np.random.default_rng(0)
@@ -136,6 +140,8 @@ def test_half_precision_weights_are_computed_in_float32(folders: dict[str, Path]
         shutil.copy(file, tmp_path / "half")
     half, full = (opened(f).states("a good day") for f in (tmp_path / "half", folders["bert"]))
     assert half.dtype == np.float32 and 0 < np.abs(half - full).max() < 0.05
+    random = [opened_random(f) for f in (tmp_path / "half", folders["bert"])]
+    assert random[0].dtype == np.float32 and np.array_equal(*random)
 
 
 def test_what_only_speech_has_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
