@@ -36,16 +36,18 @@ def bounds(lines: Sequence[Line]) -> dict[str, dict[str, float]]:
     arousal, valence, voice = (
         np.array([getattr(line, name) for line in lines]) for name in ("arousal", "valence", "voice_dominance")
     )
-    firmness = DOMINANCE_WORDS * np.array([sentence_firmness(line.words) for line in lines])
-    dominance = np.clip(voice[:, None] + firmness[None, :], *LATENT_RANGE)  # [voices, words]
-    expected, _ = expected_rating(dominance)
+    firmness = np.array([sentence_firmness(line.words) for line in lines])
+    kinds, kind, counts = np.unique(firmness, return_inverse=True, return_counts=True)
+    possible = np.clip(voice[:, None] + DOMINANCE_WORDS * kinds, *LATENT_RANGE)  # [voices, kinds of words]
+    expected, _ = expected_rating(possible)
+    dominance = possible[np.arange(len(lines)), kind]
     return {
         "arousal": {"prosody": _best(arousal), "words": 0.0, "both": _best(arousal)},
         "valence": {"prosody": 0.0, "words": _best(valence), "both": _best(valence)},
         "dominance": {
-            "prosody": _best(np.diag(dominance), expected.mean(1)),
-            "words": _best(np.diag(dominance), expected.mean(0)),
-            "both": _best(np.diag(dominance)),
+            "prosody": _best(dominance, expected @ (counts / len(lines))),
+            "words": _best(dominance, expected.mean(0)[kind]),
+            "both": _best(dominance),
         },
     }
 
