@@ -123,7 +123,7 @@ def load_checkpoint(name: str, layers: int | None = None, revision: str | None =
     """
     stem, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
     preset = PRESETS.get(stem)
-    source = preset.source if preset else _source(stem)
+    source = _source(stem)
     if preset and random and not Path(source).is_dir():
         config = AutoConfig.for_model(preset.model_type, **preset.config)
         preprocessor = _random_preprocessor(preset)
@@ -150,6 +150,15 @@ def load_checkpoint(name: str, layers: int | None = None, revision: str | None =
 
 def _source(stem: str) -> str:
     """Folder or hub id that a name stands for."""
+    if stem in PRESETS:
+        source = PRESETS[stem].source
+        if Path(source).parent == BUILT_IN and not (Path(source) / "config.json").is_file():
+            raise EncoderError(
+                f"encoder {stem} is not in this installation",
+                f"{source} holds no config.json",
+                f"install the package again, or make it with `python -m probing.pretrain {stem.removeprefix('demo-')}`",
+            )
+        return source
     if Path(stem).is_dir():
         if not (Path(stem) / "config.json").is_file():
             raise EncoderError(f"{stem}", "the folder holds no config.json", "name a folder made by save_pretrained")
@@ -222,7 +231,11 @@ def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> A
 
 
 def _random_preprocessor(preset: Preset) -> Any:
-    """What a preset's random model is fed with; text falls into letters, since no vocabulary is at hand."""
+    """What a preset's random model is fed with; text falls into letters, since no vocabulary is at hand.
+
+    Its tokens are the printable ASCII characters, in lower case and without accents, each at the start of a word and
+    within one (`##`). A word with any other character, or of over 100, is one `[UNK]`: every text has tokens.
+    """
     if preset.model_type not in TEXT:
         return Wav2Vec2FeatureExtractor(do_normalize=preset.do_normalize)
     letters = [chr(code) for code in range(33, 127)]

@@ -7,7 +7,7 @@ Results and paths go to stdout, progress to stderr. Heavy modules are imported i
 from __future__ import annotations
 
 import shlex
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allo
 @click.option("--part-seconds", type=float, help="Audio in a part file: what a kill can lose.  [600]")
 @click.option("--shard", metavar="I/N", help="Only every N-th part, from the I-th: for file systems without locks.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("cache"), show_default=True, help="Cache folder.")
-@click.option("--dry-run", is_flag=True, help="Only print hours, frames, bytes and free disk.")
+@click.option("--dry-run", is_flag=True, help="Only print hours, frames or tokens, bytes, free disk.")
 def extract(
     corpus: str,
     scale: tuple[float, float] | None,
@@ -134,7 +134,8 @@ def extract(
     text = opened_encoder.reads
     opened, left_out = usable(corpus, scale, allow_missing, not text, text, partitions=partitions, fold=fold)
     memory = out / slug(opened.name) / "audio.json"
-    with nullcontext() if own or dry_run else claim(memory, wait=True):  # one process decodes, the others wait
+    alone = own or dry_run or text
+    with nullcontext() if alone else claim(memory, wait=True):  # one process decodes, the others wait
         scan = scan_inputs(opened, opened_encoder, memory, remember=not dry_run)
     opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
     say_left_out(left_out)
@@ -314,7 +315,9 @@ def figure(which: str, run: Path | None, control: Path | None, no_control: bool,
 def _control_commands(record: Record) -> str:
     """The two commands that make a run's control, from the one that made the run."""
     words = shlex.split(record.content.get("typed", ""))
-    values: dict[str, Any] = fit.make_context("fit", words[2:]).params if words[:2] == ["probe", "fit"] else {}
+    values: dict[str, Any] = {}
+    with suppress(click.UsageError):  # typed to a version with other options
+        values = fit.make_context("fit", words[2:]).params if words[:2] == ["probe", "fit"] else {}
     if not values or values["cache"].suffix == ".h5":  # then the encoder is not in the command
         return "`probe extract` and `probe fit` as for this run, with @random behind the encoder's name"
     if "--encoder" in words:
@@ -323,6 +326,7 @@ def _control_commands(record: Record) -> str:
     values["encoder"] += "@random"
     parts = ("corpus", "scale", "encoder", "encoder_layers", "convolution", "revision", "dtype", "cache")
     first = f"{extract_command(*(values[part] for part in parts))} --store {record['configuration']['store']}"
+    first += f" --allow-missing {values['allow_missing']}" if values["allow_missing"] else ""
     return f"`{first}` and `{shlex.join([*words, '--encoder', values['encoder']])}`"
 
 

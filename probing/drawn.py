@@ -45,7 +45,8 @@ def _run_table(record: Record) -> pd.DataFrame:
     weights = weights.rename(columns={"weight": "value"}).assign(panel=WEIGHT, source="encoder")
     scores = scores.rename(columns={"ccc": "value"})
     scores = scores.assign(panel=CCC + scores.partition, source=scores.kind.map(_SOURCES))
-    parts = [_with_range(weights), _with_interval(scores, _resampled(record))]
+    parts = [_with_range(weights)]
+    parts += [_with_interval(own, _resampled(record, str(p))) for p, own in scores.groupby("partition", sort=False)]
     return pd.concat([part[_COLUMNS] for part in parts if len(part)], ignore_index=True).astype({"layer": "Int64"})
 
 
@@ -58,7 +59,7 @@ def _with_range(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_interval(scores: pd.DataFrame, resampled: str) -> pd.DataFrame:
-    """With the bootstrap interval of the mean over seeds as the band, or the range where a score has no interval."""
+    """One partition's scores with the interval of the mean over seeds as the band, or the range where one is absent."""
     ends = scores.reindex(columns=["mean_low", "mean_high"])
     if ends.isna().any(axis=None):
         return _with_range(scores)
@@ -66,10 +67,10 @@ def _with_interval(scores: pd.DataFrame, resampled: str) -> pd.DataFrame:
     return scores.assign(low=ends.mean_low, high=ends.mean_high, band=f"95 % {resampled} bootstrap{of_the_mean}")
 
 
-def _resampled(record: Record) -> str:
-    """What the run's intervals resample; its notes say where it is not speakers."""
-    by_utterance = any("intervals are by utterance" in note for note in record.content.get("notes", []))
-    return "utterance" if by_utterance else "speaker"
+def _resampled(record: Record, partition: str) -> str:
+    """What a partition's intervals resample; the run's notes say where it is not speakers."""
+    said = f"{partition}: intervals are by utterance"
+    return "utterance" if any(note.startswith(said) for note in record.content.get("notes", [])) else "speaker"
 
 
 def _read(record: Record, name: str) -> pd.DataFrame:

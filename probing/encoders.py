@@ -101,6 +101,7 @@ class SpeechEncoder:
         self._model.to(self.device)
 
     reads = False  # whether it is fed transcripts, and not waveforms
+    unit, unit_samples = "s of audio", SAMPLE_RATE  # what its inputs are counted in, and samples in one
 
     @property
     def title(self) -> str:

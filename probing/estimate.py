@@ -65,6 +65,7 @@ class Estimate:
         n_bytes_left: Bytes of it that are still to be written.
         free: Free bytes on the disk.
         pooled_bytes: Bytes that `--store pooled` would take.
+        empty: Utterances whose transcript is empty, of text.
     """
 
     path: Path
@@ -75,9 +76,10 @@ class Estimate:
     n_bytes_left: int
     free: int
     pooled_bytes: int
+    empty: int = 0
 
     def __str__(self) -> str:
-        fed = f"{self.frames:,} tokens"
+        fed = f"{self.frames:,} tokens" + (f" ({self.empty:,} transcripts are empty)" if self.empty else "")
         if self.seconds is not None:
             fed = f"{self.seconds / 3600:.2f} h, {self.frames:,} frames"
         return f"{self.utterances:,} utterances, {fed} → {size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
@@ -137,6 +139,7 @@ def estimate(corpus: Corpus, samples: Mapping[str, int], encoder: Encoder, optio
         n_bytes_left=n_bytes(frames.keys() - held),
         free=shutil.disk_usage(disk).free,
         pooled_bytes=int(len(frames) * pooled.bytes_per_frame * _OVERHEAD),
+        empty=sum(text and not utterance.text for utterance in corpus.utterances),
     )
 
 

@@ -65,7 +65,7 @@ def extract(corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractO
             path.unlink(missing_ok=True)  # it is there only while it stands for every part
     own = [part for part in _missing(folder, plan) if options.shard is None or part.number in options.shard]
     job = _Job(folder, layout, corpus, scan, encoder, options.decoders)
-    with tqdm(total=job.seconds(own), unit="s", unit_scale=True, desc="extract", disable=None) as bar:
+    with tqdm(total=job.amount(own), unit=f" {encoder.unit}", unit_scale=True, desc="extract", disable=None) as bar:
         for part in own:
             with holding(folder / part.name) as held:
                 if held and not (folder / part.name).is_file():  # else another process has it, or has finished it
@@ -90,9 +90,9 @@ class _Job:
         self._folder, self._layout, self._scan, self._encoder, self._decoders = folder, layout, scan, encoder, decoders
         self._feed = feed(corpus, encoder, scan)
 
-    def seconds(self, parts: Iterable[Part]) -> float:
-        """Seconds of audio in some parts."""
-        return sum(self._scan.samples[id_] for part in parts for id_ in part.ids) / SAMPLE_RATE
+    def amount(self, parts: Iterable[Part]) -> float:
+        """What is fed of some parts, in the encoder's unit."""
+        return sum(self._scan.samples[id_] for part in parts for id_ in part.ids) / self._encoder.unit_samples
 
     def write(self, part: Part, bar: tqdm[Any]) -> None:
         """Extract one part."""
@@ -110,7 +110,7 @@ class _Job:
                 if written:
                     written.result()
                 written = pen.submit(_write_batch, writer, batch, entries)
-                bar.update(sum(self._scan.samples[id_] for id_ in batch) / SAMPLE_RATE)
+                bar.update(sum(self._scan.samples[id_] for id_ in batch) / self._encoder.unit_samples)
             if written:
                 written.result()
             writer.finish()
@@ -123,10 +123,12 @@ class _Job:
         try:
             states_BTLD, frames_B = encoding(self._encoder, self._layout.store)(inputs)
         except torch.OutOfMemoryError as error:
-            seconds = len(batch) * max(lengths) / SAMPLE_RATE
-            smaller = f"add `--batch-seconds {seconds / 2:.3g}`" if len(batch) > 1 else "add `--device cpu`"
+            samples = len(batch) * max(lengths)
+            half = samples / SAMPLE_RATE / 2
+            smaller = f"add `--batch-seconds {half:.3g}`" if len(batch) > 1 else "add `--device cpu`"
             raise CacheError(
-                f"a batch of {seconds:.3g} s of audio does not fit into the device's memory",
+                f"a batch of {samples / self._encoder.unit_samples:.6g} {self._encoder.unit} does not fit into the "
+                "device's memory",
                 f"it holds {len(batch)} utterances",
                 f"{smaller}; finished parts stay as they are",
             ) from error
@@ -169,7 +171,7 @@ def _settle(
     plan = settle()
     for part in plan:
         if (folder / part.name).is_file():
-            _refuse_changed(folder / part.name, part, scan)
+            _refuse_changed(folder / part.name, part, scan, encoder)
     return plan
 
 
@@ -213,8 +215,8 @@ def _refuse_too_large(corpus: Corpus, scan: AudioScan, encoder: Encoder, options
         )
 
 
-def _refuse_changed(path: Path, part: Part, scan: AudioScan) -> None:
-    """A finished part must hold the plan's utterances, extracted from the audio that is there now."""
+def _refuse_changed(path: Path, part: Part, scan: AudioScan, encoder: Encoder) -> None:
+    """A finished part must hold the plan's utterances, extracted from the audio or text that is there now."""
     held = part_audio(path)
     if tuple(held) != part.ids:
         raise CacheError(
@@ -229,7 +231,8 @@ def _refuse_changed(path: Path, part: Part, scan: AudioScan) -> None:
     ]
     if changed:
         raise CacheError(
-            f"the audio of {len(changed)} utterances is not what was extracted before ({first_names(changed)})",
-            f"the files have changed, or another corpus of the same name made {path}",
+            f"the {'text' if encoder.reads else 'audio'} of {len(changed)} utterances is not what was extracted before "
+            f"({first_names(changed)})",
+            f"it has changed, or another corpus of the same name made {path}",
             "delete that part file and run the same command again, or keep the two apart with `--out`",
         )

@@ -77,9 +77,7 @@ def figure2(record: Record, out: Path = FIGURES, control: Record | None = None) 
             _curves(ax, shown, styles)
             _dress(ax, panel, shown)
             _levels(ax, shown, styles)
-        scored = [ax for ax, panel in zip(axes[0], panels, strict=True) if panel != WEIGHT]
-        for ax in scored[1:]:
-            ax.sharey(scored[0])
+        _share_y([ax for ax, panel in zip(axes[0], panels, strict=True) if panel != WEIGHT])
         rows = _legend(figure, axes[0, 0], drawn, columns=2 * len(panels) + 1)
         figure.suptitle(_title(record), fontsize=10)
         figure.tight_layout(rect=(0, 0.07 * rows, 1, 1), w_pad=2)
@@ -154,6 +152,13 @@ def _dress(ax: Axes, panel: str, shown: pd.DataFrame) -> None:
         ax.set_ylabel("CCC")
         ax.set_title(f"single-layer probes, {_PANEL_TITLES.get(partition, partition)}", fontsize=9, pad=14)
     sns.despine(ax=ax)
+
+
+def _share_y(axes: Sequence[Axes]) -> None:
+    """The same limits for all, wide enough for each."""
+    limits = [ax.get_ylim() for ax in axes]
+    for ax in axes:
+        ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 def _legend(figure: Figure, ax: Axes, drawn: pd.DataFrame, columns: int) -> int:

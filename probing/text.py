@@ -11,6 +11,7 @@ Shape legend: B utterances · N tokens · L states (layers + 1) · D hidden size
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +29,8 @@ SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old c
 TOKEN = 320  # samples that a token counts as
 
 _DEFINING = """
-    model_type hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act layer_norm_eps
-    vocab_size max_position_embeddings type_vocab_size embedding_size
+    model_type hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act activation layer_norm_eps
+    vocab_size max_position_embeddings type_vocab_size embedding_size pad_token_id is_decoder
 """.split()
 
 
@@ -67,6 +68,7 @@ class TextEncoder:
         self._model.to(self.device)
 
     reads = True  # whether it is fed transcripts, and not waveforms
+    unit, unit_samples = "tokens", TOKEN  # what its inputs are counted in, and what one counts as
 
     @property
     def title(self) -> str:
@@ -117,5 +119,10 @@ class TextEncoder:
 
 def _tokenizer_digest(tokenizer: Any) -> str:
     """SHA-256 over everything that settles how a text becomes tokens."""
-    rules = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else repr(sorted(tokenizer.get_vocab().items()))
-    return hashlib.sha256(rules.encode()).hexdigest()
+    if tokenizer.is_fast:
+        rules = json.loads(tokenizer.backend_tokenizer.to_str())
+        del rules["padding"], rules["truncation"]  # what the last batch asked for
+    else:
+        switches = {key: value for key, value in tokenizer.init_kwargs.items() if isinstance(value, bool)}
+        rules = [type(tokenizer).__name__, tokenizer.get_vocab(), switches]
+    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()

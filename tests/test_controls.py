@@ -143,7 +143,15 @@ def test_the_user_chooses_the_control(fitted: Callable[..., Record]) -> None:
                 "probe fit --encoder demo-hubert@random",
             ],
         ),
+        (
+            "probe fit my.csv --allow-missing 2 --encoder hubert",
+            [
+                "probe extract my.csv --encoder hubert@random --store pooled --allow-missing 2",
+                "probe fit my.csv --allow-missing 2 --encoder hubert@random",
+            ],
+        ),
         ("probe fit my.csv --cache some.h5", ["probe extract", "probe fit"]),
+        ("probe fit my.csv --option-of-another-version", ["probe extract", "probe fit"]),
         ("python my_script.py", ["probe extract", "probe fit"]),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +314,19 @@ def test_a_random_built_in_encoder_has_its_architecture_and_other_weights() -> N
     assert (trained.random, trained.title) == (False, "demo-hubert")
     assert (random.random, random.title) == (True, "demo-hubert@random")
     assert {key for key in trained.identity if trained.identity[key] != random.identity[key]} == {"weights"}
+
+
+@pytest.mark.parametrize("name", ["demo-distilhubert", "demo-distilhubert@random"])
+def test_a_built_in_encoder_that_is_not_there_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its random twin does not become another architecture."""
+    absent = replace(PRESETS["demo-distilhubert"], source=str(tmp_path / "demo-distilhubert"))
+    monkeypatch.setitem(PRESETS, "demo-distilhubert", absent)
+    monkeypatch.setattr("probing.checkpoints.BUILT_IN", tmp_path)
+    with pytest.raises(EncoderError, match="demo-distilhubert is not in this installation") as error:
+        open_encoder(name)
+    assert "python -m probing.pretrain distilhubert" in error.value.remedy
 
 
 def spoil_weights(folder: Path) -> None:

@@ -178,19 +178,11 @@ def test_weighted_sum_and_shuffled_labels_stand_at_the_right_edge(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("interval", "seeds", "notes", "weight_band", "ccc_band", "ends"),
+    ("interval", "seeds", "weight_band", "ccc_band", "ends"),
     [
-        (True, 3, [], "range over 3 seeds", "95 % speaker bootstrap of the mean over seeds", (0.17, 0.24)),
-        (True, 1, [], "none, one seed", "95 % speaker bootstrap", (0.17, 0.24)),
-        (False, 3, [], "range over 3 seeds", "range over 3 seeds", (0.19, 0.21)),
-        (
-            True,
-            3,
-            ["test1: intervals are by utterance where no speaker is named, so they are too narrow"],
-            "range over 3 seeds",
-            "95 % utterance bootstrap of the mean over seeds",
-            (0.17, 0.24),
-        ),
+        (True, 3, "range over 3 seeds", "95 % speaker bootstrap of the mean over seeds", (0.17, 0.24)),
+        (True, 1, "none, one seed", "95 % speaker bootstrap", (0.17, 0.24)),
+        (False, 3, "range over 3 seeds", "range over 3 seeds", (0.19, 0.21)),
     ],
 )
 def test_every_panel_says_what_its_band_is(
@@ -198,18 +190,46 @@ def test_every_panel_says_what_its_band_is(
     drawn: list[Figure],
     interval: bool,
     seeds: int,
-    notes: list[str],
     weight_band: str,
     ccc_band: str,
     ends: tuple[float, float],
 ) -> None:
     """Weights show the range over seeds; CCC the bootstrap interval of the mean, or the range where there is none."""
-    paths = figure2(run(tmp_path / "run", ["valence"], seeds=seeds, interval=interval, notes=notes), tmp_path)
+    paths = figure2(run(tmp_path / "run", ["valence"], seeds=seeds, interval=interval), tmp_path)
     assert [texts(ax) for ax in drawn[0].axes] == [[f"band: {band}"] for band in (weight_band, ccc_band, ccc_band)]
     corners = drawn[0].axes[1].collections[0].get_paths()[0].vertices
     np.testing.assert_allclose(sorted({y for x, y in corners.round(9) if x == 2}), ends)
     table = pd.read_csv(paths[-1]).query("panel == 'CCC test1' and source == 'encoder' and layer == 2")
     np.testing.assert_allclose(table[["low", "high"]], [ends] * seeds)
+
+
+def test_each_test_panel_has_the_band_of_its_own_partition(tmp_path: Path, drawn: list[Figure]) -> None:
+    """One speaker in test2 takes no interval from test1, and unnamed speakers of one partition are not another's."""
+    notes = ["test2: intervals are by utterance where no speaker is named, so they are too narrow"]
+    record = run(tmp_path / "run", ["valence"], notes=notes)
+    figure2(record, tmp_path)
+    bands = [f"band: 95 % {what} bootstrap of the mean over seeds" for what in ("speaker", "utterance")]
+    assert [texts(ax) for ax in drawn[0].axes[1:]] == [[band] for band in bands]
+    scores = pd.read_csv(tmp_path / "run/scores.csv")
+    scores.loc[scores.partition == "test2", ["mean_low", "mean_high"]] = np.nan
+    scores.to_csv(tmp_path / "run/scores.csv", index=False)
+    figure2(record, tmp_path)
+    assert [texts(ax) for ax in drawn[1].axes[1:]] == [[bands[0]], ["band: range over 3 seeds"]]
+
+
+@pytest.mark.parametrize(("partition", "shift"), [("test1", -0.9), ("test1", 0.9), ("test2", -0.9), ("test2", 0.9)])
+def test_test_panels_share_an_axis_that_holds_them_all(
+    tmp_path: Path, drawn: list[Figure], partition: str, shift: float
+) -> None:
+    """However far one test partition's scores lie from another's, all lie within the limits, which are the same."""
+    record = run(tmp_path / "run", ["valence"])
+    scores = pd.read_csv(tmp_path / "run/scores.csv")
+    scores.loc[scores.partition == partition, ["ccc", "mean_low", "mean_high"]] += shift
+    scores.to_csv(tmp_path / "run/scores.csv", index=False)
+    figure2(record, tmp_path)
+    limits = [ax.get_ylim() for ax in drawn[0].axes[1:]]
+    tests = scores[scores.partition.str.startswith("test")]
+    assert limits[0] == limits[1] and limits[0][0] < tests.mean_low.min() and tests.mean_high.max() < limits[0][1]
 
 
 def test_an_interval_that_misses_the_mean_is_drawn(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zlib
 from pathlib import Path
@@ -11,14 +12,22 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoConfig, AutoModel, BertTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    BertConfig,
+    BertForPreTraining,
+    BertTokenizer,
+    PreTrainedTokenizerFast,
+)
 
 from probing.cache import open_cache
 from probing.cli import main
 from probing.corpus import open_corpus
+from probing.corpus.check import require
 from probing.encoders import open_encoder
 from probing.errors import CacheError, CorpusError, EncoderError
-from probing.estimate import ExtractOptions
+from probing.estimate import ExtractOptions, estimate
 from probing.extract import extract
 from probing.inputs import scan_inputs
 from probing.text import TextEncoder
@@ -116,11 +125,52 @@ def test_what_settles_an_answer_is_in_the_identity(folders: dict[str, Path], tmp
     """Other weights, another vocabulary and pruning change it, a copy does not."""
     identity = opened(folders["bert"]).identity
     assert opened(Path(shutil.copytree(folders["bert"], tmp_path / "copy"))).identity == identity
+    used = opened(folders["bert"])
+    used.hidden_states(SENTENCES)
+    shutil.copytree(folders["bert"], tmp_path / "used")
+    used._tokenizer.save_pretrained(tmp_path / "used")  # with what the last batch asked for
+    assert opened(tmp_path / "used").identity == identity
     swapped = save_text_encoder(tmp_path / "swapped", words=(*WORDS[1:], WORDS[0]))
     shutil.copy(folders["bert"] / "model.safetensors", swapped / "model.safetensors")
     assert {key for key in identity if opened(swapped).identity[key] != identity[key]} == {"tokenizer"}
     assert opened(save_text_encoder(tmp_path / "other", seed=3)).identity["weights"] != identity["weights"]
     assert open_encoder(str(folders["bert"]), layers=2).n_states == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "value"), [("bert", "is_decoder", True), ("distilbert", "activation", "relu")]
+)
+def test_an_option_that_changes_states_changes_the_identity(
+    folders: dict[str, Path], tmp_path: Path, kind: str, option: str, value: object
+) -> None:
+    """Weights and tokenizer are the same, the states are not: neither is the identity."""
+    plain, copy = opened(folders[kind]), Path(shutil.copytree(folders[kind], tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {option: value}))
+    other = opened(copy)
+    assert np.abs(other.states("a good day") - plain.states("a good day")).max() > 1e-3
+    assert {key for key in plain.identity if plain.identity[key] != other.identity[key]} == {"architecture"}
+
+
+def test_a_folder_as_tinybert_s_authors_published_it_opens(tmp_path: Path) -> None:
+    """A .bin of a pre-training head with weights that no BERT has, and vocab.txt alone; text is lowered, cut to pieces.
+
+    With random weights the tokenizer is the folder's too.
+    """
+    pieces = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "day", "##s")
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    published = BertForPreTraining(BertConfig(vocab_size=len(pieces), **shape)).eval()
+    torch.save(published.state_dict() | {"fit_denses.0.weight": torch.zeros(3, 3)}, tmp_path / "pytorch_model.bin")
+    described = {"model_type": "bert", "cell": {}, "emb_size": 32, "structure": [], "vocab_size": len(pieces), **shape}
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces))
+    with torch.no_grad():
+        alone = published.bert(torch.tensor([[2, 5, 6, 7, 1, 3]]), output_hidden_states=True).hidden_states
+    states_NLD = opened(tmp_path).states("Good DAYS \N{SNOWMAN}")
+    assert states_NLD == pytest.approx(torch.stack(alone, dim=2)[0].numpy(), abs=1e-5)
+    random = open_encoder(f"{tmp_path}@random")
+    assert isinstance(random, TextEncoder) and random.tokens("Good DAYS") == 5
+    assert random.identity["tokenizer"] == opened(tmp_path).identity["tokenizer"]
 
 
 def test_tinybert_with_random_weights_reads_letters_offline() -> None:
@@ -129,6 +179,7 @@ def test_tinybert_with_random_weights_reads_letters_offline() -> None:
     assert isinstance(encoder, TextEncoder)
     assert (encoder.n_states, encoder.width, encoder.limit) == (5, 312, 512)
     assert encoder.tokens("Hello, you!") == 2 + len("hello,you!")
+    assert encoder.tokens("naïve ☃ 日本") == 2 + len("naive") + 3  # [UNK] stands for what is no letter
     assert sum(p.numel() for p in encoder._model.parameters()) == 14_350_248 - 312 * 313  # less the pooler
     assert np.array_equal(encoder.states("hello"), open_encoder("tinybert@random").states("hello"))
 
@@ -185,7 +236,7 @@ def test_a_changed_transcript_is_noticed(folders: dict[str, Path], tmp_path: Pat
     texts[7] = " ".join(["night"] * len((texts[7] or "").split()))
     table = write_table(tmp_path, texts)
     changed = open_corpus(str(table))
-    with pytest.raises(CacheError, match="t007"):
+    with pytest.raises(CacheError, match=r"the text of 1 utterances is not what was extracted before \(t007\)"):
         extract(changed, scan_inputs(changed, encoder), encoder, ExtractOptions("pooled", root=tmp_path / "cache"))
     options = ("--encoder", folders["bert"], "--store", "pooled", "--out", tmp_path / "cache")
     result = probe("verify", table, *options)
@@ -200,6 +251,7 @@ def test_a_table_without_audio_goes_from_text_to_fitted_probes(folders: dict[str
     assert dry.exit_code == 0 and "tokens" in dry.output and " h," not in dry.output, dry.output
     done = probe("extract", table, *there, "--store", "pooled", "--out", tmp_path / "cache")
     assert done.exit_code == 0, done.output
+    assert not list((tmp_path / "cache").rglob("audio.json*"))  # nor does it wait for who decodes audio
     verified = probe("verify", table, *there, "--store", "pooled", "--out", tmp_path / "cache")
     assert verified.exit_code == 0, verified.output
     fitted = probe(
@@ -215,14 +267,43 @@ def test_a_table_without_audio_goes_from_text_to_fitted_probes(folders: dict[str
 
 
 def test_a_missing_transcript_stops_before_any_work(folders: dict[str, Path], tmp_path: Path) -> None:
-    """A corpus without texts is named with count and first ids; an empty transcript is none that is missing."""
+    """A corpus without texts is named with count and first ids."""
     table = tmp_path / "mute.csv"
     table.write_text("id,partition,speaker,valence\nx1,train,s,0.5\nx2,development,t,0.4\n")
     result = probe("extract", table, "--encoder", folders["bert"], "--out", tmp_path / "cache")
     assert result.exit_code == 1 and "2 have no transcript: x1, x2" in result.output
     assert not (tmp_path / "cache").exists()
-    corpus = open_corpus(str(write_table(tmp_path, [*some_texts(99), ""])))
-    assert scan_inputs(corpus, opened(folders["bert"])).samples["t099"] == 2 * 320
+
+
+def test_an_empty_transcript_is_extracted_and_counted(folders: dict[str, Path], tmp_path: Path) -> None:
+    """It is none that is missing: it has the special tokens, and what is printed counts it."""
+    texts = some_texts()
+    transcripts = tmp_path / "heard.csv"
+    heard = [f"t{number:03d},{text if number % 50 else ''}" for number, text in enumerate(texts)]
+    transcripts.write_text("id,text\n" + "\n".join(heard) + "\n")
+    corpus, encoder = open_corpus(str(write_table(tmp_path, texts)), transcripts=transcripts), opened(folders["bert"])
+    require(corpus, text=True)
+    scan, options = scan_inputs(corpus, encoder), ExtractOptions("frames", "float32", root=tmp_path / "cache")
+    assert "tokens (2 transcripts are empty) → " in str(estimate(corpus, scan.samples, encoder, options))
+    path = extract(corpus, scan, encoder, options)
+    assert path is not None
+    assert open_cache(path)["t050"] == pytest.approx(encoder.states(""), abs=1e-5)
+    assert open_cache(path)["t050"].shape == (2, 4, 32)
+
+
+def test_a_batch_of_text_that_does_not_fit_is_told_in_tokens(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of memory: the batch in tokens, and half of it as the option takes it, 0.02 s a token."""
+
+    def full(self: TextEncoder, texts: list[str]) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(TextEncoder, "hidden_states", full)
+    corpus, encoder = open_corpus(str(write_table(tmp_path, ["good good"] * 100))), opened(folders["bert"])
+    options = ExtractOptions(batch_seconds=0.8, root=tmp_path / "cache")  # 40 tokens: ten texts of four
+    with pytest.raises(CacheError, match=r"a batch of 40 tokens does not fit.*\n.*`--batch-seconds 0.4`"):
+        extract(corpus, scan_inputs(corpus, encoder), encoder, options)
 
 
 def test_a_transcript_that_is_too_long_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
