@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from probing.pretrain.speech import Speech, open_speech
 
 NAMES = ("demo-hubert", "demo-distilhubert", "demo-tinybert")
 TESTS = ("test1", "test2")
+ROW = re.compile(r"^\| (known bound|`demo-\w+`) \|[^|]*\| ([-.0-9 |]+) \|$", re.MULTILINE)
 
 
 def figures(name: str) -> dict[str, Any]:
@@ -132,6 +135,16 @@ def test_no_probe_beats_the_known_bounds() -> None:
             known = bounds([line for line in plan() if line.partition == partition])
             for dimension, best in known.items():
                 assert profile(name, partition, dimension).max() <= best[by] + (0.02 if best[by] else 0.2)
+
+
+def test_the_readme_s_table_is_the_cards() -> None:
+    """Each row holds the best layer's CCC on test2, and the first row the known bounds."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    table = {name: [float(n) for n in row.split("|")] for name, row in ROW.findall(readme)}
+    known = bounds([line for line in plan() if line.partition == "test2"])
+    assert table["known bound"] == pytest.approx([best["both"] for best in known.values()], abs=6e-4)
+    for name in NAMES:
+        assert table[f"`{name}`"] == pytest.approx([profile(name, "test2", d).max() for d in known], abs=6e-3)
 
 
 def test_the_package_carries_them() -> None:

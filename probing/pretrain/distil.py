@@ -28,7 +28,7 @@ from probing.pretrain.training import Batch, Schedule, train
 LAYERS = 2  # of the student
 TARGETS = (4, 8, 12)  # the teacher's layers
 COSINE_WEIGHT = 1.0
-SCHEDULE = Schedule(1200, 1.5e-3, seed=4)  # of `demo-distilhubert`
+SCHEDULE = Schedule(800, 1.5e-3, seed=4)  # of `demo-distilhubert`
 
 
 class Distillation(nn.Module):
