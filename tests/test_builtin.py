@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from probing.checkpoints import BUILT_IN, load_checkpoint
@@ -21,6 +22,7 @@ from probing.pretrain.speech import Speech, open_speech
 
 NAMES = ("demo-hubert", "demo-distilhubert", "demo-tinybert")
 TESTS = ("test1", "test2")
+ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"^\| (known bound|`demo-\w+`) \|[^|]*\| ([-.0-9 |]+) \|$", re.MULTILINE)
 
 
@@ -137,9 +139,18 @@ def test_no_probe_beats_the_known_bounds() -> None:
                 assert profile(name, partition, dimension).max() <= best[by] + (0.02 if best[by] else 0.2)
 
 
+def test_the_learned_weights_of_the_figure_lie_deeper_for_valence() -> None:
+    """In each of five seeds valence's centre of mass is at least one layer deeper than arousal's."""
+    drawn = pd.read_csv(ROOT / "figures" / "figure2-demo-demo-hubert.csv")
+    weights = drawn[drawn.panel.eq("weight") & drawn.source.eq("encoder")]
+    depth = weights.assign(depth=weights.layer * weights.value).groupby(["dimension", "seed"]).depth.sum()
+    assert len(depth["valence"]) == 5
+    assert (depth["valence"] - depth["arousal"] >= 1).all()
+
+
 def test_the_readme_s_table_is_the_cards() -> None:
     """Each row holds the best layer's CCC on test2, and the first row the known bounds."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
     table = {name: [float(n) for n in row.split("|")] for name, row in ROW.findall(readme)}
     known = bounds([line for line in plan() if line.partition == "test2"])
     assert table["known bound"] == pytest.approx([best["both"] for best in known.values()], abs=6e-4)
