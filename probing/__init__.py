@@ -13,6 +13,7 @@ The rooms, each importing only from those above it (★: loads without torch):
     text             frozen text encoders
     encoders         frozen speech encoders with exact padded batches
     inputs           what an encoder is fed of an utterance
+    systems          audio, text and audio-textual regressors
     cache ★          the HDF5 format's only owner
     records ★        one record.json a run
     plan ★           which utterances go into which batch and part

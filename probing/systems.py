@@ -1,0 +1,497 @@
+"""Audio, text and audio-textual regressors: the systems of the paper's Table 1 (sections 2 and 3, Figure 1).
+
+A system is one or two encoders, pooling, early fusion and a head:
+
+    P_A    = average + maximum over the audio encoder's T valid frames      (d_A; with `concat` both behind one another)
+    P_T    = the same over the text encoder's N valid tokens, special ones included
+    P      = P_A, P_T or their concatenation P_A+T                          (section 2.3)
+    output = Linear(d_A → K)(dropout(tanh(Linear(P → d_A)(dropout(P)))))    (d_T where there is no audio)
+
+The encoder's last state is pooled, after the final layer norm where a model has one. Adding average and maximum, the
+head's width d_A and a text encoder without pooler are our reading of the paper: with them the parameter counts of its
+Table 1 come out to the million.
+
+A system's name is the name of an encoder, or of an audio and a text encoder joined by `+`, in any order. Each part is
+what `probing.checkpoints.load_checkpoint` takes, with a suffix of its own: in `hubert-base+tinybert@random` only the
+text encoder's weights are random, `hubert-base@random+tinybert@random` says it of both. A part with `+` in it can only
+stand alone, as a folder.
+
+Padding never changes an answer, in training neither (dropout aside, whose masks depend on the padded length): see
+`probing.padding`. The convolutional front end is frozen (section 3.3), so its output may be given instead of waveforms.
+
+Shape legend: B utterances · S samples at 16 kHz · T frames · C front end's channels · N tokens · D hidden size
+· K dimensions of emotion.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoTokenizer,
+    BatchFeature,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Wav2Vec2FeatureExtractor,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from probing.audio import SAMPLE_RATE
+from probing.checkpoints import RANDOM, Checkpoint, load_checkpoint
+from probing.corpus.model import EMOTIONS
+from probing.errors import EncoderError
+from probing.exact import ExactFloat32
+from probing.metrics import ccc_loss
+from probing.padding import count_frames, keep_padding_out, valid
+
+SYSTEMS = (  # the rows of Table 1
+    "wav2vec2-large-robust-12",
+    "hubert-base",
+    "distilhubert",
+    "wav2vec2-large-robust-12+tinybert",
+    "hubert-base+tinybert",
+    "distilhubert+tinybert",
+)
+FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # average [B, D] and maximum [B, D] → one vector
+    "sum": torch.add,
+    "concat": lambda average_BD, maximum_BD: torch.cat([average_BD, maximum_BD], dim=-1),
+}
+
+# Whatever the architectures call their dropouts.
+_DROPOUTS = """
+    hidden_dropout attention_dropout activation_dropout feat_proj_dropout final_dropout conformer_conv_dropout
+    hidden_dropout_prob attention_probs_dropout_prob dropout
+""".split()
+
+
+class SystemConfig(PretrainedConfig):
+    """What settles a system's architecture and the meaning of its output.
+
+    Args:
+        audio_config: The audio encoder's own configuration (or its dictionary), None for text alone.
+        text_config: The text encoder's, None for audio alone.
+        encoders: The name that the system was built from.
+        dimensions: Names of the K outputs, in their order.
+        scale: Lowest and highest rating of the corpus; output 0 and 1 stand for them.
+        fusion: How average and maximum become one vector, a name in `FUSIONS`.
+        dropout: Probability everywhere: on the feature projection, in attention, activations and hidden states, and
+            before both layers of the head (section 3.3: "throughout the model"). LayerDrop is always 0.
+        spec_augment: Mask spans of frames in training, as the encoder's own configuration says.
+        do_normalize: Whether the audio encoder wants zero mean and unit variance per utterance.
+        freeze: Encoders that do not learn, `audio` and `text`, besides the front end (FT⇒FRZ, section 4.3).
+    """
+
+    model_type = "emotion-system"
+
+    def __init__(
+        self,
+        audio_config: PretrainedConfig | dict[str, Any] | None = None,
+        text_config: PretrainedConfig | dict[str, Any] | None = None,
+        encoders: str = "",
+        dimensions: Sequence[str] = EMOTIONS,
+        scale: Sequence[float] = (0.0, 1.0),
+        fusion: str = "sum",
+        dropout: float = 0.1,
+        spec_augment: bool = False,
+        do_normalize: bool = True,
+        freeze: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.audio_config, self.text_config = _configuration(audio_config), _configuration(text_config)
+        self.encoders, self.dimensions, self.scale = encoders, list(dimensions), list(scale)
+        self.fusion, self.dropout, self.spec_augment = fusion, dropout, spec_augment
+        self.do_normalize, self.freeze = do_normalize, list(freeze)
+        super().__init__(**kwargs)
+
+
+def _configuration(given: PretrainedConfig | dict[str, Any] | None) -> PretrainedConfig | None:
+    """A configuration of the system's own, which it may change."""
+    return AutoConfig.for_model(**given) if isinstance(given, dict) else copy.deepcopy(given)
+
+
+class EmotionSystem(PreTrainedModel):
+    """A regressor over speech, text or both, in transformers' ways.
+
+    Args:
+        config: With an audio or a text encoder's configuration, or both.
+
+    Attributes:
+        audio: The audio encoder, or None.
+        text: The text encoder, or None.
+        head: Pooled vectors [B, P] → estimates [B, K].
+
+    Raises:
+        EncoderError: No encoder, an unknown fusion, something to freeze that is not there, or SpecAugment of an
+            encoder that masks nothing.
+    """
+
+    config_class = SystemConfig
+    base_model_prefix = ""
+    main_input_name = "input_values"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+
+    def __init__(self, config: SystemConfig) -> None:
+        super().__init__(config)
+        _refuse_impossible(config)
+        self.audio = _encoder(config.audio_config, config)
+        self.text = _encoder(config.text_config, config)
+        widths = [part.config.hidden_size for part in (self.audio, self.text) if part is not None]
+        pooled = sum(widths) * (2 if config.fusion == "concat" else 1)
+        self.head = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(pooled, widths[0]),
+            nn.Tanh(),
+            nn.Dropout(config.dropout),
+            nn.Linear(widths[0], len(config.dimensions)),
+        )
+        self.post_init()
+        if self.audio is not None:
+            self._padding = keep_padding_out(self.audio)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode; what is frozen stays frozen, also behind `from_pretrained`, which ends in `eval()`."""
+        super().train(mode)
+        frozen = [getattr(self, part) for part in self.config.freeze]
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm1d):  # a batch's own statistics would count its padding
+                layer.eval()
+        if self.audio is not None:
+            frozen.append(self.audio.feature_extractor)
+            if hasattr(self.audio, "masked_spec_embed") and not self.config.spec_augment:
+                self.audio.masked_spec_embed.requires_grad_(False)  # else DDP waits for its gradient
+            if self.audio.config.model_type == "wav2vec2-conformer":
+                frozen.append(self.audio.encoder.pos_conv_embed)  # it has weights, but never runs
+        for part in frozen:
+            part.eval().requires_grad_(False)
+        return self
+
+    def forward(
+        self,
+        input_values: Tensor | None = None,
+        lengths: Tensor | None = None,
+        latents: Tensor | None = None,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> SequenceClassifierOutput:
+        """Estimate the K dimensions of B utterances, whatever they were padded with.
+
+        Args:
+            input_values: Waveforms [B, S] as `Processor` gives them, padded at the end.
+            lengths: Samples [B] of each waveform without padding; needed with latents. None: nothing is padded.
+            latents: What `front_end` gives, [B, T, C], padded at the end; instead of waveforms.
+            input_ids: Tokens [B, N], padded at the end.
+            attention_mask: 1 where a token is one, 0 where it is padding, [B, N]. None: nothing is padded.
+            labels: Truth [B, K], the corpus's scale mapped to [0, 1].
+
+        Returns:
+            `logits`: estimates [B, K], where 0 and 1 are the ends of the corpus's scale, unbounded; `loss`: 1 − CCC
+            over the batch, averaged over dimensions, in float32 (equation 3), where labels are given.
+
+        Raises:
+            EncoderError: Something that an encoder of this system reads is not given.
+        """
+        logits_BK = self.head(self.pool(input_values, lengths, latents, input_ids, attention_mask))
+        loss = None if labels is None else ccc_loss(logits_BK.T, labels.T).mean()
+        return SequenceClassifierOutput(loss=loss, logits=logits_BK)
+
+    def pool(
+        self,
+        input_values: Tensor | None = None,
+        lengths: Tensor | None = None,
+        latents: Tensor | None = None,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """The pooled and fused vectors [B, P] that the head sees (sections 2.1 and 2.3); arguments as in `forward`."""
+        vectors = []
+        if self.audio is not None:
+            vectors.append(self._pooled(*self._hear(input_values, lengths, latents)))
+        if self.text is not None:
+            vectors.append(self._pooled(*self._read(input_ids, attention_mask)))
+        return torch.cat(vectors, dim=-1)
+
+    def front_end(self, input_values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Latents [B, T, C] of waveforms [B, S]: the output of the frozen convolutions, which can be computed once."""
+        samples = _samples(input_values, lengths)
+        self._padding.set(samples, input_values.device)
+        with torch.no_grad(), ExactFloat32():
+            return self.audio.feature_extractor(input_values[:, : max(samples)]).transpose(1, 2)
+
+    def ratings(self, logits: Tensor) -> Tensor:
+        """Estimates on the corpus's own scale, of any shape."""
+        low, high = self.config.scale
+        return low + (high - low) * logits
+
+    def _hear(
+        self, input_values: Tensor | None, lengths: Tensor | None, latents_BTC: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The audio encoder's last state [B, T, D], and which frames are valid [B, T]."""
+        given = latents_BTC if latents_BTC is not None else input_values
+        if given is None or (latents_BTC is not None and lengths is None):
+            raise EncoderError(
+                f"system {self.config.encoders} hears audio",
+                "neither waveforms nor latents with their lengths were given",
+                "pass input_values=, or latents= and lengths=",
+            )
+        samples = _samples(given, lengths)
+        if latents_BTC is None:
+            latents_BTC = self.front_end(given, lengths)
+        else:
+            self._padding.set(samples, given.device)
+        convolutions = list(zip(self.audio.config.conv_kernel, self.audio.config.conv_stride, strict=True))
+        frames = [count_frames(count, convolutions) for count in samples]
+        valid_BT = valid(torch.tensor(frames, device=given.device), max(frames))[:, 0]
+        projected = self.audio.feature_projection(latents_BTC[:, : max(frames)].to(self.dtype))
+        hidden_BTD = projected[0] if isinstance(projected, tuple) else projected  # HuBERT gives no more than this
+        hidden_BTD = self.audio._mask_hidden_states(hidden_BTD, attention_mask=valid_BT)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
+            return self.audio.encoder(hidden_BTD, attention_mask=valid_BT).last_hidden_state, valid_BT
+
+    def _read(self, input_ids: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The text encoder's last state [B, N, D], and which tokens are valid [B, N]."""
+        if input_ids is None:
+            raise EncoderError(
+                f"system {self.config.encoders} reads text",
+                "no tokens were given",
+                "pass input_ids= and attention_mask=, or take a system without a text encoder",
+            )
+        valid_BN = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return self.text(input_ids=input_ids, attention_mask=valid_BN).last_hidden_state, valid_BN.bool()
+
+    def _pooled(self, states_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+        """Average and maximum over what is valid, as one vector [B, D], or [B, 2 D] with `concat`."""
+        padding_BT1 = ~valid_BT[..., None]
+        average_BD = states_BTD.masked_fill(padding_BT1, 0.0).sum(1) / valid_BT.sum(1, keepdim=True)
+        maximum_BD = states_BTD.masked_fill(padding_BT1, -torch.inf).amax(1)
+        return FUSIONS[self.config.fusion](average_BD, maximum_BD)
+
+
+def _samples(given: Tensor, lengths: Tensor | None) -> list[int]:
+    """Samples of each utterance; without lengths all that is given."""
+    return [given.shape[1]] * len(given) if lengths is None else lengths.tolist()
+
+
+def _refuse_impossible(config: SystemConfig) -> None:
+    name = f"system {config.encoders}".strip()
+    if config.audio_config is None and config.text_config is None:
+        raise EncoderError(
+            name, "it has neither an audio nor a text encoder", "give audio_config=, text_config= or both"
+        )
+    if config.fusion not in FUSIONS:
+        raise EncoderError(name, f"it has no fusion {config.fusion!r}", f"choose one of {', '.join(FUSIONS)}")
+    absent = [part for part in config.freeze if getattr(config, f"{part}_config", None) is None]
+    if absent:
+        raise EncoderError(
+            name, f"it has no {absent[0]} encoder to freeze", "freeze audio, text or both, as it has them"
+        )
+    audio = config.audio_config
+    if config.spec_augment and not (audio and (audio.mask_time_prob or audio.mask_feature_prob)):
+        raise EncoderError(name, "SpecAugment would mask nothing in it", "leave SpecAugment off")
+
+
+def _encoder(part: PretrainedConfig | None, config: SystemConfig) -> Any:
+    """An encoder to be trained, without weights yet worth having; a text encoder has no pooler."""
+    if part is None:
+        return None
+    part.update({key: config.dropout for key in _DROPOUTS if hasattr(part, key)})
+    if part is config.audio_config:
+        part.update({"layerdrop": 0.0, "apply_spec_augment": config.spec_augment})
+    else:
+        part.update({"use_cache": False})  # what decoders do, and BERT warns of
+    model = AutoModel.from_config(part, dtype=torch.get_default_dtype())  # which from_pretrained's dtype= sets
+    model.config = part
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model
+
+
+AutoConfig.register(SystemConfig.model_type, SystemConfig)
+AutoModel.register(SystemConfig, EmotionSystem)
+
+
+class Processor:
+    """What a system is fed: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
+
+    Args:
+        audio: The audio encoder's feature extractor, or None.
+        text: The text encoder's tokenizer, whose `model_max_length` is what the encoder can read, or None.
+    """
+
+    def __init__(self, audio: Wav2Vec2FeatureExtractor | None, text: PreTrainedTokenizerBase | None) -> None:
+        self.audio, self.text = audio, text
+
+    def __call__(
+        self, waveforms: Sequence[NDArray[np.float32]] | None = None, texts: Sequence[str] | None = None
+    ) -> BatchFeature:
+        """Normalise waveforms each by itself where the encoder wants it, make tokens of texts, pad both.
+
+        What the system does not take is left out, what it takes and is not given too.
+
+        Args:
+            waveforms: B arrays [S] of different lengths, mono, 16 kHz, not normalised (what `probing.load` gives).
+            texts: B transcripts.
+
+        Returns:
+            `input_values` [B, S], `lengths` [B]; `input_ids` [B, N], `attention_mask` [B, N].
+
+        Raises:
+            EncoderError: A transcript is longer than the encoder can read.
+        """
+        batch: dict[str, Tensor] = {}
+        if self.audio is not None and waveforms is not None:
+            heard = self.audio(
+                list(waveforms),
+                sampling_rate=SAMPLE_RATE,
+                padding=True,
+                return_attention_mask=True,
+                return_tensors="pt",
+            )
+            batch["input_values"] = heard["input_values"]
+            batch["lengths"] = torch.tensor([len(waveform) for waveform in waveforms])
+        if self.text is not None and texts is not None:
+            read = self.text(list(texts), padding=True, verbose=False, return_tensors="pt", padding_side="right")
+            longest, limit = read["input_ids"].shape[1], self.text.model_max_length
+            if longest > limit:
+                raise EncoderError(
+                    f"a transcript has {longest} tokens", f"the text encoder reads {limit}", "shorten the transcript"
+                )
+            batch |= {"input_ids": read["input_ids"], "attention_mask": read["attention_mask"]}
+        return BatchFeature(batch)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write its files beside the system's."""
+        for part in (self.audio, self.text):
+            if part is not None:
+                part.save_pretrained(folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Read what `save_pretrained` wrote beside a system."""
+        config = SystemConfig.from_pretrained(folder)
+        return cls(
+            AutoFeatureExtractor.from_pretrained(folder) if config.audio_config else None,
+            AutoTokenizer.from_pretrained(folder) if config.text_config else None,
+        )
+
+
+def build_system(
+    name: str,
+    dimensions: Sequence[str] = EMOTIONS,
+    scale: Sequence[float] = (0.0, 1.0),
+    fusion: str = "sum",
+    dropout: float = 0.1,
+    spec_augment: bool = False,
+    freeze: Sequence[str] = (),
+    seed: int = 0,
+) -> tuple[EmotionSystem, Processor]:
+    """A system to be trained, from pre-trained encoders, and what feeds it.
+
+    Args:
+        name: `audio`, `text` or `audio+text`; each part a preset, a hub id or a folder, `@random` behind it.
+        dimensions: As in `SystemConfig`, like the other options.
+        scale: Lowest and highest rating of the corpus.
+        fusion: A name in `FUSIONS`.
+        dropout: Probability.
+        spec_augment: Whether to mask spans of frames in training.
+        freeze: Encoders that do not learn.
+        seed: Of the head's initialisation; `@random` encoders have a seed of their own.
+
+    Returns:
+        The system, in training mode on the CPU in float32, and its processor.
+
+    Raises:
+        EncoderError: Two encoders of one kind, more than two, or what `load_checkpoint` and `EmotionSystem` raise.
+    """
+    found = _open(_parts(name))
+    config = _system_config(
+        found,
+        dimensions=dimensions,
+        scale=scale,
+        fusion=fusion,
+        dropout=dropout,
+        spec_augment=spec_augment,
+        freeze=freeze,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        system = EmotionSystem(config)
+    for kind, checkpoint in found.items():
+        getattr(system, kind).load_state_dict(checkpoint.model.state_dict())
+    return system, _processor(found)
+
+
+def count_parameters(name: str) -> tuple[int, int]:
+    """Parameters of a system with K = 3, and how many of them learn; no weights are loaded or allocated.
+
+    Args:
+        name: As in `build_system`; of a hub id the configuration is read.
+
+    Returns:
+        All parameters (Table 1), and those without the frozen front end (of which the abstract says "~20 %").
+    """
+    with torch.device("meta"):
+        found = _open([part.removesuffix(RANDOM) + RANDOM for part in _parts(name)])
+        parameters = list(EmotionSystem(_system_config(found)).parameters())
+    return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
+
+
+def _parts(name: str) -> list[str]:
+    """The encoders that a system's name is made of."""
+    parts = [name] if Path(name.removesuffix(RANDOM)).is_dir() else name.split("+")
+    if len(parts) > 2 or not all(parts):
+        raise EncoderError(
+            f"system {name!r}",
+            "it is not one encoder, nor two joined by one +",
+            "name for example hubert-base, tinybert or hubert-base+tinybert",
+        )
+    return parts
+
+
+def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
+    """Checkpoints by what they are, `audio` before `text`."""
+    found: dict[str, Checkpoint] = {}
+    for part in parts:
+        checkpoint = load_checkpoint(part)
+        kind = "text" if checkpoint.reads else "audio"
+        if kind in found:
+            raise EncoderError(
+                f"system {'+'.join(parts)}",
+                f"{found[kind].name} and {part} are both {kind} encoders",
+                "join an audio and a text encoder, for example hubert-base+tinybert, or name only one",
+            )
+        found[kind] = checkpoint
+    return {kind: found[kind] for kind in ("audio", "text") if kind in found}
+
+
+def _system_config(found: dict[str, Checkpoint], **options: Any) -> SystemConfig:
+    return SystemConfig(
+        **{f"{kind}_config": checkpoint.model.config for kind, checkpoint in found.items()},
+        encoders="+".join(checkpoint.name for checkpoint in found.values()),
+        do_normalize="audio" in found and bool(found["audio"].preprocessor.do_normalize),
+        **options,
+    )
+
+
+def _processor(found: dict[str, Checkpoint]) -> Processor:
+    preprocessors = {kind: checkpoint.preprocessor for kind, checkpoint in found.items()}
+    if "text" in found:
+        config, tokenizer = found["text"].model.config, preprocessors["text"]
+        behind = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # its positions begin behind padding
+        tokenizer.model_max_length = min(config.max_position_embeddings - behind, tokenizer.model_max_length)
+    return Processor(preprocessors.get("audio"), preprocessors.get("text"))
