@@ -147,7 +147,8 @@ def title_of(corpus: Corpus) -> str:
 
 def labels_digest(corpus: Corpus, dims: Sequence[str]) -> str:
     """SHA-256 of ids, partitions and labels: what a fit learns from beside the cache."""
-    rows = [[u.id, u.partition, u.speaker, *(u.labels.get(dimension) for dimension in sorted(dims))] for u in corpus.utterances]
+    names = sorted(dims)
+    rows = [[u.id, u.partition, u.speaker, *(u.labels.get(name) for name in names)] for u in corpus.utterances]
     return fingerprint({"rows": rows})
 
 
