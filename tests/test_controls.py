@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -224,7 +225,8 @@ def test_make_figure2_fits_the_control_first(
     ready = tmp_path / "ready"
     ready.touch()
     command = ["make", "-n", "-o", str(ready), f"VENV={tmp_path}", "figure2", *settings]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    printed = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
     lines = [shlex.split(line)[1:] for line in printed.replace("\\\n", " ").splitlines()]
     made = [(words[0], words[words.index("--encoder") + 1]) for words in lines[:-1]]
     assert made == [(step, encoder) for encoder in encoders for step in ("extract", "fit")]
