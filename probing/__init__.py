@@ -12,9 +12,9 @@ The rooms, each importing only from those above it (★: loads without torch):
     exact            float32 without shortcuts, and a digest of the weights
     text             frozen text encoders
     encoders         frozen speech encoders with exact padded batches
-    inputs           what an encoder is fed of an utterance
     systems          audio, text and audio-textual regressors
     cache ★          the HDF5 format's only owner
+    inputs           what an encoder is fed of an utterance
     records ★        one record.json a run
     plan ★           which utterances go into which batch and part
     sharing ★        several processes, one cache: who writes which part
@@ -22,16 +22,25 @@ The rooms, each importing only from those above it (★: loads without torch):
     estimate         what an extraction will take
     extract          corpus × encoder → cache
     verify           is a cache what it should be?
+    progress         what is shown of a training
     pretrain         how the built-in encoders were made
     probes           the bank: many probes as one batched module
     features         what a bank sees of a cache
     fit              train the bank
     results          a fitted bank as files
     run_fit          one run of `probe fit`
+    batches          utterances as a system's batches
+    feeding          what a system is fed of a corpus
+    finetune         train one system
+    evaluate         estimates of a system, and their scores
+    outlook          what a training will take
+    run_finetune     one run of `probe finetune`
+    run_evaluate     one run of `probe evaluate`
     controls ★       which run is another's random-encoder control
     drawn ★          what Figure 2 draws, as one table
     figures ★        records → figures
     options ★        what the commands share
+    system_commands ★  the commands about full systems
     cli ★            the command `probe`
 """
 

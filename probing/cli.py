@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from probing import __version__
+from probing import __version__, system_commands
 from probing.errors import ProbingError
 from probing.options import (
     CORPORA,
@@ -345,3 +345,7 @@ def runs(root: Path) -> None:
         click.echo(f"no runs in {root} yet; `probe fit` makes one")
     for record in found:
         click.echo(records.line(record))
+
+
+for command in (system_commands.finetune, system_commands.evaluate):
+    main.add_command(command)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from probing.audio import load
+from probing.cache import Cache
 from probing.corpus.check import AudioScan, file_checksum, scan_audio
 from probing.corpus.model import Corpus, Utterance
 from probing.encoders import SpeechEncoder
@@ -19,6 +20,7 @@ from probing.errors import CacheError, CorpusError, first_names
 from probing.text import TOKEN, TextEncoder
 
 Encoder = SpeechEncoder | TextEncoder
+_LOOKED_AT = 8  # utterances compared with a cache before it is used
 
 
 def scan_inputs(corpus: Corpus, encoder: Encoder, memory: Path | None = None, remember: bool = True) -> AudioScan:
@@ -82,3 +84,17 @@ def checksum(utterance: Utterance, identity: Mapping[str, Any]) -> int | None:
         return None if utterance.text is None else zlib.crc32(utterance.text.encode())
     there = utterance.path is not None and utterance.path.is_file()
     return file_checksum(utterance.path) if there and utterance.path is not None else None
+
+
+def refuse_other_inputs(cache: Cache, corpus: Corpus) -> None:
+    """Look at a few utterances, where they are at hand: a corpus of the same name may have made the cache."""
+    step = max(1, len(corpus.utterances) // _LOOKED_AT)
+    looked_at = {u.id: checksum(u, cache.layout.identity) for u in corpus.utterances[::step]}
+    known = {id_: int(cache.audio[cache.row[id_]]) for id_ in looked_at}
+    other = [id_ for id_, now in looked_at.items() if now is not None and known[id_] not in (0, now)]
+    if other:
+        raise CacheError(
+            f"{cache.path} was made from other audio or text than that of corpus {corpus.name} ({first_names(other)})",
+            "it has changed, or another corpus of the same name made the cache",
+            "run the same `probe extract` command again; it tells which part to delete",
+        )

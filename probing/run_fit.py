@@ -12,15 +12,13 @@ import torch
 
 from probing.cache import Cache, fingerprint, open_cache, slug
 from probing.corpus.model import Corpus
-from probing.errors import CacheError, first_names
+from probing.errors import CacheError
 from probing.estimate import layout_of
 from probing.features import FIT_STORES, FrameFeatures, PooledFeatures, choose_cache, rows_of
 from probing.fit import FitOptions, fit, learning_rate
-from probing.inputs import Encoder, checksum
+from probing.inputs import Encoder, refuse_other_inputs
 from probing.records import new_run, write_record
 from probing.results import best_layers, interval_notes, printed, save, summary
-
-_LOOKED_AT = 8  # utterances compared with the cache before a fit
 
 
 def open_file(path: Path) -> Cache:
@@ -89,7 +87,7 @@ def run(
     began = time.time()
     layout = cache.layout
     rows = rows_of(cache, [utterance.id for utterance in corpus.utterances], command)
-    _refuse_other_inputs(cache, corpus)
+    refuse_other_inputs(cache, corpus)
     source: PooledFeatures | FrameFeatures
     if layout.store == "pooled":
         source = PooledFeatures(cache, rows, options.pooling, options.normalize)
@@ -164,17 +162,3 @@ def _exactness(store: str, options: FitOptions) -> list[str]:
             "the maximum of a weighted sum is approximated by the weighted sum of the layers' maxima (store pooled)"
         ]
     return []
-
-
-def _refuse_other_inputs(cache: Cache, corpus: Corpus) -> None:
-    """Look at a few utterances, where they are at hand: a corpus of the same name may have made the cache."""
-    step = max(1, len(corpus.utterances) // _LOOKED_AT)
-    looked_at = {u.id: checksum(u, cache.layout.identity) for u in corpus.utterances[::step]}
-    known = {id_: int(cache.audio[cache.row[id_]]) for id_ in looked_at}
-    other = [id_ for id_, now in looked_at.items() if now is not None and known[id_] not in (0, now)]
-    if other:
-        raise CacheError(
-            f"{cache.path} was made from other audio or text than that of corpus {corpus.name} ({first_names(other)})",
-            "it has changed, or another corpus of the same name made the cache",
-            "run the same `probe extract` command again; it tells which part to delete",
-        )

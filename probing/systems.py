@@ -186,6 +186,7 @@ class EmotionSystem(PreTrainedModel):
         latents: Tensor | None = None,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        vectors: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> SequenceClassifierOutput:
         """Estimate the K dimensions of B utterances, whatever they were padded with.
@@ -196,6 +197,7 @@ class EmotionSystem(PreTrainedModel):
             latents: What `front_end` gives, [B, T, C], padded at the end; instead of waveforms.
             input_ids: Tokens [B, N], padded at the end.
             attention_mask: 1 where a token is one, 0 where it is padding, [B, N]. None: nothing is padded.
+            vectors: What `pool` gives, [B, P], instead of all that: frozen encoders need to compute it only once.
             labels: Truth [B, K], the corpus's scale mapped to [0, 1].
 
         Returns:
@@ -205,7 +207,9 @@ class EmotionSystem(PreTrainedModel):
         Raises:
             EncoderError: Something that an encoder of this system reads is not given.
         """
-        logits_BK = self.head(self.pool(input_values, lengths, latents, input_ids, attention_mask))
+        if vectors is None:
+            vectors = self.pool(input_values, lengths, latents, input_ids, attention_mask)
+        logits_BK = self.head(vectors)
         loss = None if labels is None else ccc_loss(logits_BK.T, labels.T).mean()
         return SequenceClassifierOutput(loss=loss, logits=logits_BK)
 
@@ -331,10 +335,23 @@ class Processor:
     Args:
         audio: The audio encoder's feature extractor, or None.
         text: The text encoder's tokenizer, whose `model_max_length` is what the encoder can read, or None.
+        truncate: Whether the end of a transcript that is longer is cut off; else it is an error.
     """
 
-    def __init__(self, audio: Wav2Vec2FeatureExtractor | None, text: PreTrainedTokenizerBase | None) -> None:
-        self.audio, self.text = audio, text
+    def __init__(
+        self, audio: Wav2Vec2FeatureExtractor | None, text: PreTrainedTokenizerBase | None, truncate: bool = False
+    ) -> None:
+        self.audio, self.text, self.truncate = audio, text, truncate
+
+    @property
+    def limit(self) -> int:
+        """Most tokens that the text encoder reads; 0 where there is none."""
+        return self.text.model_max_length if self.text is not None else 0
+
+    def tokens(self, text: str) -> int:
+        """Number of tokens N of a transcript, special ones counted, before anything is cut off."""
+        assert self.text is not None  # only a system that reads has transcripts to count
+        return len(self.text(text, truncation=False, verbose=False)["input_ids"])
 
     def __call__(
         self, waveforms: Sequence[NDArray[np.float32]] | None = None, texts: Sequence[str] | None = None
@@ -365,7 +382,14 @@ class Processor:
             batch["input_values"] = heard["input_values"]
             batch["lengths"] = torch.tensor([len(waveform) for waveform in waveforms])
         if self.text is not None and texts is not None:
-            read = self.text(list(texts), padding=True, verbose=False, return_tensors="pt", padding_side="right")
+            read = self.text(
+                list(texts),
+                padding=True,
+                truncation=self.truncate,
+                verbose=False,
+                return_tensors="pt",
+                padding_side="right",
+            )
             longest, limit = read["input_ids"].shape[1], self.text.model_max_length
             if longest > limit:
                 raise EncoderError(
@@ -418,7 +442,7 @@ def build_system(
     Raises:
         EncoderError: Two encoders of one kind, more than two, or what `load_checkpoint` and `EmotionSystem` raise.
     """
-    found = _open(_parts(name))
+    found = _open(parts_of(name))
     config = _system_config(
         found,
         dimensions=dimensions,
@@ -446,12 +470,18 @@ def count_parameters(name: str) -> tuple[int, int]:
         All parameters (Table 1), and those without the frozen front end (of which the abstract says "~20 %").
     """
     with torch.device("meta"):
-        found = _open([part.removesuffix(RANDOM) + RANDOM for part in _parts(name)])
+        found = _open([part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)])
         parameters = list(EmotionSystem(_system_config(found)).parameters())
     return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
 
 
-def _parts(name: str) -> list[str]:
+def kinds_of(name: str) -> tuple[str, ...]:
+    """What a system reads, of `audio` and `text`; no weights are loaded."""
+    with torch.device("meta"):
+        return tuple(_open([part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)]))
+
+
+def parts_of(name: str) -> list[str]:
     """The encoders that a system's name is made of."""
     parts = [name] if Path(name.removesuffix(RANDOM)).is_dir() else name.split("+")
     if len(parts) > 2 or not all(parts):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from tqdm import tqdm
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
+
+from probing.progress import Progress
 
 Batch = dict[str, Tensor]
 
@@ -50,32 +49,6 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         return self._make(step)
-
-
-class Progress(TrainerCallback):
-    """A bar and the loss on stderr, and a look at the module every so many steps and at the last."""
-
-    def __init__(self, every: int, look: Callable[[int], None] | None) -> None:
-        self._every, self._look = every, look
-
-    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Show the bar, if stderr is a terminal."""
-        self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=None)
-
-    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Print the loss."""
-        if "loss" in logs:
-            tqdm.write(f"step {state.global_step:,}: loss {float(logs['loss']):.3f}", file=sys.stderr)
-
-    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Move the bar; look, if it is time."""
-        self._bar.update()
-        if self._look and (state.global_step % self._every == 0 or state.global_step == state.max_steps):
-            self._look(state.global_step)
-
-    def on_train_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Close the bar."""
-        self._bar.close()
 
 
 def train(

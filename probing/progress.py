@@ -1,0 +1,50 @@
+"""What transformers' Trainer shows of a training: a bar, the loss and scores, on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainingArguments
+
+
+class Progress(TrainerCallback):
+    """A bar and the loss on stderr, and a look at the module every so many steps and at the last.
+
+    Args:
+        every: Steps between two looks.
+        look: Called with the step's number.
+    """
+
+    def __init__(self, every: int = 1, look: Callable[[int], None] | None = None) -> None:
+        self._every, self._look = every, look
+
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Show the bar, if stderr is a terminal."""
+        hidden = None if state.is_world_process_zero else True
+        self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=hidden)
+
+    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Print the loss, or the scores on the development partition."""
+        if not state.is_world_process_zero:
+            return
+        if "loss" in logs:
+            tqdm.write(f"step {state.global_step:,}: loss {float(logs['loss']):.3f}", file=sys.stderr)
+        if "eval_ccc" in logs:
+            scores = {
+                key.removeprefix("eval_ccc_"): value for key, value in logs.items() if key.startswith("eval_ccc_")
+            }
+            shown = " ".join(f"{name} {value:.3f}" for name, value in scores.items())
+            tqdm.write(f"step {state.global_step:,}: development CCC {shown}", file=sys.stderr)
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Move the bar; look, if it is time."""
+        self._bar.update()
+        if self._look and (state.global_step % self._every == 0 or state.global_step == state.max_steps):
+            self._look(state.global_step)
+
+    def on_train_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Close the bar."""
+        self._bar.close()
