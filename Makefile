@@ -23,6 +23,7 @@ _device  = $(if $(DEVICE),--device $(DEVICE))
 _dims    = $(foreach dim,$(DIM),--dim $(dim))
 _control = $(if $(filter no,$(CONTROL))$(findstring @random,$(ENCODER)),,$(ENCODER)@random)
 
+, = ,
 define _probed
 $(BIN)/probe extract "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device)
 $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device) \
@@ -30,7 +31,7 @@ $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_devi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint figure2 bench clean
+.PHONY: help install test lint figure2 compare systems bench clean
 
 help: ## print the targets
 	@echo "targets:"
@@ -57,6 +58,35 @@ figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in cor
 	$(if $(_control),$(call _probed,$(_control)))
 	$(call _probed,$(ENCODER))
 	$(BIN)/probe figure 2 $(if $(filter no,$(CONTROL)),--no-control)
+
+# --- make compare: the full systems of the built-in world
+# 64 units wide, the demo encoders take a higher rate than the paper's; chosen on development.
+TRAINING ?= --lr 1e-3 --epochs 12 --seeds 3
+HEADS    ?= --epochs 100 --patience 15 --seeds 3
+COMPARED  = runs/compare
+_h = finetune-demo-demo-hubert
+_d = finetune-demo-demo-distilhubert
+_t = +demo-tinybert
+_tuned  = $(_h)$(_t) $(_h) $(_d)$(_t) $(_d)
+_frozen = $(_h)$(_t)-frozen-audio-text $(_d)$(_t)-frozen-audio-text
+_records = $(addprefix $(COMPARED)/,$(addsuffix /record.json,$(_tuned) $(_frozen)))
+
+compare: $(VENV)/ready ## fine-tune the built-in world's full systems and draw Table 1, Figure 3 and the comparison figure
+	$(BIN)/probe extract demo --encoder demo-hubert --store latents
+	$(BIN)/probe extract demo --encoder demo-distilhubert --store latents
+	$(BIN)/probe extract demo --encoder demo-hubert --store pooled
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j $(JOBS) systems
+	$(BIN)/probe fit demo --encoder demo-hubert --store pooled --layers both --seeds $(SEEDS) --runs $(COMPARED)
+	$(BIN)/probe compare $(addprefix $(COMPARED)/,$(_tuned) $(_frozen)) --runs $(COMPARED)
+
+systems: $(_records)
+
+$(_records): $(COMPARED)/finetune-demo-%/record.json: | $(VENV)/ready
+	$(BIN)/probe finetune demo --system $(subst -frozen-audio-text,,$*) --runs $(COMPARED) \
+	    $(if $(findstring frozen,$*),$(HEADS) --freeze audio$(,)text --init audio=$(COMPARED)/finetune-demo-$(firstword $(subst +, ,$*)),$(TRAINING))
+
+$(COMPARED)/$(_h)$(_t)-frozen-audio-text/record.json: $(COMPARED)/$(_h)/record.json
+$(COMPARED)/$(_d)$(_t)-frozen-audio-text/record.json: $(COMPARED)/$(_d)/record.json
 
 bench: $(VENV)/ready ## speed and memory, as ratios measured in one run
 	$(BIN)/python -m pytest tests/benchmarks -m slow -s

@@ -38,7 +38,13 @@ The rooms, each importing only from those above it (★: loads without torch):
     run_evaluate     one run of `probe evaluate`
     controls ★       which run is another's random-encoder control
     drawn ★          what Figure 2 draws, as one table
-    figures ★        records → figures
+    figures ★        Figure 2
+    published ★      the numbers printed in the paper's tables
+    paired ★         systems' scores set against each other
+    tables ★         Table 1
+    findings ★       the paper's findings, holding here or not
+    comparison ★     Figure 3, and layers beside full systems
+    run_compare ★    one run of `probe compare`
     options ★        what the commands share
     system_commands ★  the commands about full systems
     cli ★            the command `probe`

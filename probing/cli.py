@@ -347,5 +347,5 @@ def runs(root: Path) -> None:
         click.echo(records.line(record))
 
 
-for command in (system_commands.finetune, system_commands.evaluate):
+for command in (system_commands.finetune, system_commands.evaluate, system_commands.compare):
     main.add_command(command)

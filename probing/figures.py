@@ -81,9 +81,7 @@ def figure2(record: Record, out: Path = FIGURES, control: Record | None = None) 
         rows = _legend(figure, axes[0, 0], drawn, columns=2 * len(panels) + 1)
         figure.suptitle(_title(record), fontsize=10)
         figure.tight_layout(rect=(0, 0.07 * rows, 1, 1), w_pad=2)
-        paths = _save(figure, stem)
-    drawn.to_csv(stem.with_name(stem.name + ".csv"), index=False, float_format="%.6g")
-    return [*paths, stem.with_name(stem.name + ".csv")]
+        return saved(figure, stem, drawn)
 
 
 def colour(dimension: str, others: Sequence[str] = ()) -> str:
@@ -205,11 +203,22 @@ def _corpus(record: Record) -> str:
     return str(record["corpus"].get("title", record["corpus"]["name"]))
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
-    """All formats, without dates, so that equal data gives equal files."""
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS]
+def saved(figure: Figure, stem: Path, drawn: pd.DataFrame) -> list[Path]:
+    """Write a figure in all formats, without dates, so that equal data gives equal files; beside it what it shows.
+
+    Args:
+        figure: Closed afterwards.
+        stem: Folder and name without ending.
+        drawn: What was drawn, for the CSV.
+
+    Returns:
+        The files written.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in (*FORMATS, "csv")]
     undated = {"pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None}}
-    for path, kind in zip(paths, FORMATS, strict=True):
+    for path, kind in zip(paths, FORMATS, strict=False):
         figure.savefig(path, dpi=200, metadata=undated[kind])
     plt.close(figure)
+    drawn.to_csv(paths[-1], index=False, float_format="%.6g")
     return paths

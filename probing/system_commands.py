@@ -1,4 +1,4 @@
-"""The commands about full systems: `probe finetune`, `probe evaluate`."""
+"""The commands about full systems: `probe finetune`, `probe evaluate`, `probe compare`."""
 
 from __future__ import annotations
 
@@ -153,6 +153,30 @@ def evaluate(
     scale = scale or (None if corpus else run_evaluate.own_scale(record))
     opened, scan, left_out = _readable(spec, scale, fold, allow_missing, kinds, (), cache)
     click.echo(run_evaluate.run(record, opened, scan, wanted, settle_device(device), batch, left_out))
+
+
+@click.command()
+@click.argument("found", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option("--against", type=click.Path(path_type=Path), metavar="RUN", help="Differences to it.  [largest, audio]")
+@click.option(
+    "--fit", type=click.Path(path_type=Path), metavar="RUN", help="A fit run for the comparison figure.  [latest]"
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("figures"), show_default=True)
+@_RUNS
+def compare(found: tuple[Path, ...], against: Path | None, fit: Path | None, out: Path, runs: Path) -> None:
+    """Set finetune RUNs on one corpus against each other.
+
+    Writes Table 1 with intervals, paired differences and the fall from seen to unseen; which of the paper's findings
+    hold among these runs; Figure 3 (what text adds to valence); and, with a fit run on the same corpus and a 12-layer
+    encoder or any other, layer importance beside the systems.
+
+    \b
+    Example: probe compare runs/finetune-demo-*
+    """
+    from probing import records, run_compare
+
+    chosen = records.read_record(fit) if fit else run_compare.latest_fit(records.read_record(found[0]), runs)
+    click.echo(run_compare.run(found, out, against, chosen))
 
 
 def _readable(
