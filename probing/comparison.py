@@ -30,6 +30,7 @@ from probing.tables import corpus_title, model_name, systems, tests_of
 TEACHING = (4, 8, 12)  # HuBERT's layers that DistilHuBERT learned to predict (section 2.1)
 _TESTS = {"test1": "test1 (seen)", "test2": "test2 (unseen)"}
 _DEFINED = 0.025  # share of resamples with audio alone at or below 0 beyond which a relative gain has no interval
+_TINY = 1e-6  # stands for audio alone in the few resamples where it is not above 0
 _GREY = "0.35"
 _REGIMES: dict[str, dict[str, Any]] = {
     "FT": {"marker": "o", "markersize": 6},
@@ -57,21 +58,12 @@ def gains(records: Sequence[Record]) -> pd.DataFrame:
             for partition in tests_of(records):
                 pair = [runs[encoder], audio]
                 absolute = contrast(pair, np.subtract, "valence", partition)
-                alone, share = _audio_alone(audio, partition)
                 row = {"encoder": encoder, "regime": regime, "partition": partition, "seeds": absolute.seeds}
-                rows.append(
-                    row | {"measure": "absolute", "value": absolute.value, "low": absolute.low, "high": absolute.high}
-                )
-                relative = contrast(pair, _relative, "valence", partition)
-                ends = (relative.low, relative.high) if share <= _DEFINED else (np.nan, np.nan)
-                value = relative.value if alone > 0 else np.nan
-                said = "" if share <= _DEFINED else "no interval: audio alone reaches 0 within its own"
-                said = said if alone > 0 else "undefined: audio alone is at or below 0"
-                if alone <= 0:
-                    ends = (np.nan, np.nan)
-                rows.append(
-                    row | {"measure": "relative", "value": value, "low": ends[0], "high": ends[1], "said": said}
-                )
+                ends = {"value": absolute.value, "low": absolute.low, "high": absolute.high}
+                rows += [
+                    row | {"measure": "absolute"} | ends,
+                    row | {"measure": "relative"} | _relative(pair, partition),
+                ]
     return pd.DataFrame(rows).reindex(
         columns=["encoder", "regime", "partition", "measure", "value", "low", "high", "seeds", "said"]
     )
@@ -242,17 +234,17 @@ def _legend(figure: Figure, layers: pd.DataFrame) -> None:
     figure.legend(handles=handles, loc="lower center", ncol=len(handles), frameon=False, fontsize=8)
 
 
-def _audio_alone(record: Record, partition: str) -> tuple[float, float]:
-    """Valence CCC of audio alone, and the share of resamples in which it is at or below 0."""
-    table = predictions_of(record)
+def _relative(pair: Sequence[Record], partition: str) -> dict[str, Any]:
+    """Value, ends and what must be said of a relative gain, (audio+text − audio) / audio."""
+    table = predictions_of(pair[1])
     own = table[(table.dimension == "valence") & (table.partition == partition) & table.truth.notna()]
     own = own.sort_values("id").reset_index(drop=True)
-    return float(ccc(own.truth, estimates_of(own)).mean()), float(np.mean(mean_draws(own) <= 0))
-
-
-def _relative(with_text: Any, audio: Any) -> Any:
-    audio = np.where(np.asarray(audio) > 0, audio, np.nan)
-    return np.nan_to_num((with_text - audio) / audio, nan=np.inf)
+    if ccc(own.truth, estimates_of(own)).mean() <= 0:
+        return {"value": np.nan, "said": "undefined: audio alone is at or below 0"}
+    found = contrast(pair, lambda both, audio: (both - audio) / np.maximum(audio, _TINY), "valence", partition)
+    if np.mean(mean_draws(own) <= 0) > _DEFINED:
+        return {"value": found.value, "said": "no interval: audio alone reaches 0 within its own"}
+    return {"value": found.value, "low": found.low, "high": found.high, "said": ""}
 
 
 def _partition_colour(partition: str) -> str:

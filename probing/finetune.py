@@ -310,7 +310,7 @@ class _Trainer(Trainer):
         if not bool(torch.isfinite(outputs.loss)):
             batch = [self._ids[place] for place in places.tolist()]
             raise FitError(
-                f"the loss of a batch is {float(outputs.loss)} at step {self.state.global_step:,}",
+                f"the loss of a batch is {outputs.loss.item()} at step {self.state.global_step:,}",
                 f"its utterances are {first_names(batch, 16)}",
                 "look at their audio and labels, or lower --lr; the same command goes on from the last checkpoint",
             )

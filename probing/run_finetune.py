@@ -39,7 +39,7 @@ from probing.outlook import outlook
 from probing.records import read_record, write_record
 from probing.results import interval_notes
 from probing.run_fit import labels_digest, title_of
-from probing.systems import EmotionSystem, Processor, SystemConfig, build_system
+from probing.systems import EmotionSystem, Processor, SystemConfig, build_system, parts_of
 
 CONFIGURATION = "configuration.json"
 _FREE = ("seeds", "workers")  # options that may differ when a run goes on
@@ -360,7 +360,8 @@ def report(folder: Path, scores: pd.DataFrame, notes: Sequence[str]) -> str:
 
 def default_name(corpus: Corpus, name: str, options: FinetuneOptions) -> str:
     """A run's name: corpus, system, and what makes it another kind of run."""
-    parts = ["finetune", slug(title_of(corpus)), slug(name)]
+    short = "+".join(Path(part).name if Path(part).is_dir() else part for part in parts_of(name))
+    parts = ["finetune", slug(title_of(corpus)), slug(short)]
     parts += [f"frozen-{'-'.join(options.freeze)}"] if options.freeze else []
     parts += ["shuffled"] if options.shuffled else []
     return "-".join(parts)
