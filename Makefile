@@ -61,7 +61,7 @@ figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in cor
 
 # --- make compare: the full systems of the built-in world
 # 64 units wide, the demo encoders take a higher rate than the paper's; chosen on development.
-TRAINING ?= --lr 1e-3 --epochs 12 --seeds 3
+TRAINING ?= --lr 4e-4 --epochs 15 --seeds 3
 HEADS    ?= --epochs 100 --patience 15 --seeds 3
 COMPARED  = runs/compare
 _h = finetune-demo-demo-hubert

@@ -5,7 +5,7 @@ Drawn from records and their CSV files only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +156,10 @@ def comparison_figure(fit: Record, records: Sequence[Record], out: Path) -> list
             _layer_panel(figure.add_subplot(grid[number, 0]), layers[layers.panel == panel], panel)
         first = None
         for number, partition in enumerate(tests, 1):
-            ax = figure.add_subplot(grid[:, number], sharey=first)
+            ax = figure.add_subplot(grid[:, number], sharex=first, sharey=first)
             _system_panel(ax, scores[scores.partition == partition], partition, named=first is None)
             first = first or ax
-        _legend(figure, layers)
+        _legend(figure, layers, dict.fromkeys([*layers.dimension, *scores.dimension]))
         figure.suptitle(f"{fit['encoder']['title']}'s layers and the full systems, {corpus_title(ordered[0])}")
         figure.tight_layout(rect=(0, 0.06, 1, 0.99), w_pad=1.5)
         stem = out / f"comparison-{slug(ours)}-{slug(str(fit['encoder']['name']))}"
@@ -220,8 +220,8 @@ def _system_panel(ax: Axes, shown: pd.DataFrame, partition: str, named: bool) ->
     sns.despine(ax=ax)
 
 
-def _legend(figure: Figure, layers: pd.DataFrame) -> None:
-    names = list(dict.fromkeys(layers.dimension))
+def _legend(figure: Figure, layers: pd.DataFrame, names: Iterable[str]) -> None:
+    names = list(names)
     handles = [
         Line2D([], [], color=colour(name, names), marker=MARKERS.get(name, "D"), label=name, markersize=5)
         for name in names

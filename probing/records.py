@@ -191,7 +191,7 @@ def line(record: Record) -> str:
     scores = " ".join(
         f"{row['dimension']} {row['partition']} {row['ccc']:.3f}"
         for row in record.content.get("scores", [])
-        if row["probe"] == "weighted" and row["partition"].startswith("test")
+        if row.get("probe", "weighted") == "weighted" and row["partition"].startswith("test")
     )
     when = record["date"][:16].replace("T", " ")
     what = (
