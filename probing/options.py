@@ -29,7 +29,7 @@ class MendedGroup(click.Group):
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as error:
             raise click.ClickException(
-                "interrupted; an extraction goes on where it was when it is typed again"
+                "interrupted; an extraction or a training goes on where it was when it is typed again"
             ) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""

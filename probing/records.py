@@ -23,6 +23,7 @@ from typing import Any
 from probing.errors import ProbingError
 
 RECORD = "record.json"
+CONFIGURATION = "configuration.json"  # of a run that can go on: written first, where the record is written last
 RUNS = Path("runs")
 _LIBRARIES = ("probing", "torch", "transformers", "numpy", "h5py", "scipy", "soundfile")
 
@@ -156,7 +157,10 @@ def read_record(folder: Path) -> Record:
             raise ProbingError(f"{path}", f"it lacks {', '.join(absent)}", "make the run again")
         return record
     except FileNotFoundError as error:
-        raise ProbingError(f"{folder}", f"it holds no {RECORD}", "list the runs with `probe runs`") from error
+        begun = (folder / CONFIGURATION).is_file()
+        why = f"it holds no {RECORD}" + ": the run has begun but not ended" * begun
+        remedy = "type its command again: it goes on" if begun else "list the runs with `probe runs`"
+        raise ProbingError(f"{folder}", why, remedy) from error
     except ValueError as error:
         raise ProbingError(f"{path}", f"it is damaged ({error})", "make the run again") from error
 

@@ -36,12 +36,11 @@ from probing.exact import weights_digest
 from probing.feeding import Feed, feed, find_latents, seconds_saved
 from probing.finetune import FinetuneOptions, Material, learning_rate, only_head_learns, permuted, train, uses_bf16
 from probing.outlook import outlook
-from probing.records import read_record, write_record
+from probing.records import CONFIGURATION, read_record, write_record
 from probing.results import interval_notes
 from probing.run_fit import labels_digest, title_of
 from probing.systems import EmotionSystem, Processor, SystemConfig, build_system, parts_of
 
-CONFIGURATION = "configuration.json"
 _FREE = ("seeds", "workers")  # options that may differ when a run goes on
 
 

@@ -78,6 +78,9 @@ def test_what_cannot_be_scored_is_said(
     (tmp_path / "half/seed1/model.safetensors").unlink()
     result = typed(f"evaluate {tmp_path / 'half'}")
     assert result.exit_code == 1 and "cannot be opened as a trained system" in result.stderr
+    (tmp_path / "half/record.json").unlink()
+    result = typed(f"evaluate {tmp_path / 'half'}")
+    assert result.exit_code == 1 and "has begun but not ended" in result.stderr and "it goes on" in result.stderr
     result = typed(f"evaluate {checkpoints['hubert']}")
     assert result.exit_code == 1 and "holds no record.json" in result.stderr
 

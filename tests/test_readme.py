@@ -3,9 +3,11 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -37,11 +39,33 @@ def test_the_python_lines_of_the_readme_run(table: Path, tmp_path: Path, monkeyp
     (tmp_path / "my/table.csv").symlink_to(table)
     extracted = CliRunner().invoke(main, ["extract", "my/table.csv", "--dtype", "float32", "--scale", "0", "1"])
     assert extracted.exit_code == 0, extracted.output
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     names = {"path": extracted.stdout.splitlines()[-1]}
     exec(code.replace("scale=(1, 7)", "scale=(0, 1)"), names)
     np.testing.assert_allclose(names["same"], names["states"], atol=1e-4)
     assert names["states"].shape[1:] == (13, 64) and round(float(names["score"]), 3) == 0.936
+
+
+def test_a_trained_system_loads_as_the_readme_says(
+    table: Path, checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines about a trained system give ratings on the corpus's scale, those that the run predicted."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my/audio").mkdir(parents=True)
+    (tmp_path / "my/audio/u1.wav").symlink_to(table.parent / "01.wav")
+    words = f"finetune {table} --system {checkpoints['hubert']} --max-steps 2 --batch 4 --name it"
+    trained = CliRunner().invoke(main, words.split())
+    assert trained.exit_code == 0, trained.output
+    code, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names: dict[str, Any] = {"folder": "runs/it/seed0"}
+    exec(code, names)
+    predicted = pd.read_csv("runs/it/predictions.csv").query("id == 'u01'").seed0
+    np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
+
+
+def test_the_listed_systems_are_what_is_printed() -> None:
+    """The README's table of the six systems is that of `probe finetune --list`."""
+    assert CliRunner().invoke(main, ["finetune", "--list"]).stdout in README
 
 
 def test_every_command_is_in_the_readme_and_has_an_example() -> None:
@@ -63,6 +87,6 @@ def test_make_targets_in_the_readme_exist() -> None:
 
 def test_the_readme_shows_the_generated_figure() -> None:
     """The picture in the README is the file that `make figure2` writes, and it is in the repository."""
-    (picture,) = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
-    assert picture == "figures/figure2-demo-demo-hubert.png"
-    assert (ROOT / picture).is_file()
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert pictures[0] == "figures/figure2-demo-demo-hubert.png"
+    assert all((ROOT / picture).is_file() for picture in pictures)
