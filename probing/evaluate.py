@@ -34,6 +34,7 @@ def estimates(
     device: str = "cpu",
     batch: int = 16,
     what: str = "estimate",
+    workers: int = 0,
 ) -> Tensor:
     """Estimates of every utterance, in float32; a batch never changes an answer.
 
@@ -45,6 +46,7 @@ def estimates(
         device: PyTorch's name of a device.
         batch: Utterances in a batch.
         what: `estimate`, or `pool` for the vectors that the head sees.
+        workers: Processes that read ahead.
 
     Returns:
         Estimates [N, K], 0 and 1 being the ends of the corpus's scale; or vectors [N, P].
@@ -54,7 +56,7 @@ def estimates(
     module: Any = system  # whose `to` transformers wraps without types
     module.to(device).eval()
     with torch.inference_mode(), ExactFloat32():
-        for inputs in _batches(items, lengths, collate, batch, what):
+        for inputs in _batches(items, lengths, collate, batch, what, workers):
             places = inputs.pop("places").tolist()
             inputs = {name: tensor.to(device) for name, tensor in inputs.items() if name != "labels"}
             rows = system.pool(**inputs) if what == "pool" else system(**inputs).logits
@@ -64,10 +66,10 @@ def estimates(
 
 
 def _batches(
-    items: Dataset[Item], lengths: Sequence[int], collate: Collate, batch: int, what: str
+    items: Dataset[Item], lengths: Sequence[int], collate: Collate, batch: int, what: str, workers: int
 ) -> Iterator[dict[str, Tensor]]:
     order = by_length(lengths, range(len(lengths)))
-    loader = DataLoader(Subset(items, order), batch_size=batch, collate_fn=collate)
+    loader = DataLoader(Subset(items, order), batch_size=batch, collate_fn=collate, num_workers=workers)
     yield from tqdm(loader, desc=what, unit="batch", disable=None)
 
 

@@ -160,6 +160,7 @@ def train(
     learned, scored = material.members[TRAIN], by_length(material.lengths, material.members[DEVELOPMENT])
     buckets = Buckets([material.lengths[place] for place in learned], options.batch, seed)
     every = options.evaluate_every or max(1, len(buckets) // _global(options))
+    every = min(every, options.max_steps or every)  # what is never scored has no best state
     if options.gradient_checkpointing:
         system.gradient_checkpointing_enable()
     if options.spec_augment:
@@ -223,6 +224,11 @@ def uses_bf16(options: FinetuneOptions, device: str) -> bool:
     return possible if options.precision is None else options.precision == "bf16"
 
 
+def readers(options: FinetuneOptions, device: str) -> int:
+    """Processes that read ahead: a GPU would wait for a single one."""
+    return options.workers if options.workers is not None else 4 * device.startswith("cuda")
+
+
 def _encoders(system: EmotionSystem) -> list[tuple[str, Any]]:
     return [("audio", system.audio), ("text", system.text)]
 
@@ -236,7 +242,9 @@ def _arguments(
     options: FinetuneOptions, lr: float, every: int, seed: int, folder: Path, device: str
 ) -> TrainingArguments:
     gpu = device.startswith("cuda")
-    workers = options.workers if options.workers is not None else 4 * gpu
+    workers = readers(options, device)
+    if gpu and "LOCAL_RANK" not in os.environ:
+        torch.cuda.set_device(device)
     logged = importlib.util.find_spec("tensorboard") is not None
     arguments = TrainingArguments(
         output_dir=str(folder),

@@ -85,7 +85,10 @@ def run(
         system, processor = opened(place)
         processor.truncate = bool(record["configuration"]["options"].get("truncate_text"))
         source = feed(corpus, wanted, processor, scan)
-        found[place.name] = estimates(system, source.items, source.lengths, source.collate, device, batch).numpy()
+        workers = 4 * device.startswith("cuda")  # a GPU would wait for a single reader
+        found[place.name] = estimates(
+            system, source.items, source.lengths, source.collate, device, batch, workers=workers
+        ).numpy()
     predictions = predictions_table(corpus, wanted, found)
     predictions = predictions[predictions.dimension.isin(rated)]
     scores = scores_table(corpus, predictions)

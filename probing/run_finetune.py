@@ -34,7 +34,16 @@ from probing.errors import EncoderError, FitError, first_names
 from probing.evaluate import estimates, predictions_table, printed, scores_table, summary
 from probing.exact import weights_digest
 from probing.feeding import Feed, feed, find_latents, seconds_saved
-from probing.finetune import FinetuneOptions, Material, learning_rate, only_head_learns, permuted, train, uses_bf16
+from probing.finetune import (
+    FinetuneOptions,
+    Material,
+    learning_rate,
+    only_head_learns,
+    permuted,
+    readers,
+    train,
+    uses_bf16,
+)
 from probing.outlook import outlook
 from probing.records import CONFIGURATION, read_record, write_record
 from probing.results import interval_notes
@@ -78,7 +87,7 @@ def run(
     latents = None if cache is None or only_head_learns(first) else find_latents(corpus, name, cache, command)
     source = feed(corpus, options.dims, processor, scan, latents)
     configuration = configuration_of(corpus, scan, first, options, latents.layout.fingerprint if latents else None)
-    chief = PartialState().is_main_process
+    chief = PartialState(cpu=not device.startswith("cuda")).is_main_process
     if chief:
         _settle(folder, configuration)
         _say_latents(corpus, first, processor, scan, source, options, device, command)
@@ -93,7 +102,15 @@ def run(
     if not chief:
         return ""
     found = {
-        seed: estimates(system, source.items, source.lengths, source.collate, device, options.batch).numpy()
+        seed: estimates(
+            system,
+            source.items,
+            source.lengths,
+            source.collate,
+            device,
+            options.batch,
+            workers=readers(options, device),
+        ).numpy()
         for seed, system in trained.items()
     }
     predictions = predictions_table(corpus, options.dims, found)
@@ -242,7 +259,9 @@ def _train_one(
     items: Utterances | Vectors
     items, collate = source.items.with_labels(labels_NK), source.collate
     if only_head_learns(system):
-        vectors_NP = estimates(system, items, source.lengths, collate, device, options.batch, "pool")
+        vectors_NP = estimates(
+            system, items, source.lengths, collate, device, options.batch, "pool", readers(options, device)
+        )
         items, collate = Vectors(vectors_NP, labels_NK), Collate(processor)
     material = Material(items, [u.id for u in corpus.utterances], source.lengths, members, collate)
     if PartialState().is_main_process:

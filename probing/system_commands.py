@@ -109,10 +109,9 @@ def finetune(
         click.echo(run_finetune.look_ahead(opened, scan, system, options, device, runs))
         return
     folder = runs / (name or run_finetune.default_name(opened, system, options))
-    click.echo(
-        run_finetune.run(opened, scan, system, options, folder, device, cache if latents else None, left_out, again),
-        nl=True,
-    )
+    said = run_finetune.run(opened, scan, system, options, folder, device, cache if latents else None, left_out, again)
+    if said:  # by one of several processes
+        click.echo(said)
 
 
 @click.command(epilog=CORPORA)

@@ -182,6 +182,19 @@ def test_half_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path / "nothing") is None
 
 
+@pytest.mark.slow
+def test_several_processes_train_one_system(typed: Callable[[str], Result], places: Path) -> None:
+    """Under torchrun one of them writes and prints, and the record says over how many utterances a CCC is."""
+    words = "-m probing finetune table.csv --system hubert --batch 4 --max-steps 4 --evaluate-every 2 --name shared"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words.split()]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, cwd=places, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("runs/shared/record.json") == 1
+    (note,) = [note for note in read_record(places / "runs/shared")["notes"] if "processes" in note]
+    assert "2 processes: each step's CCC is over 4 utterances on each of them" in note
+
+
 # --- what is frozen is computed once
 
 
