@@ -148,7 +148,8 @@ def comparison_figure(fit: Record, records: Sequence[Record], out: Path) -> list
     tests = tests_of(ordered)
     heights = [1.0] * len(shown)
     with sns.axes_style("ticks"), plt.rc_context({"svg.hashsalt": "probing", "pdf.fonttype": 42, "font.size": 9}):
-        figure = plt.figure(figsize=(7.0 + 2.4 * len(tests), max(4.6, 1.9 + 0.42 * len(ordered))))
+        size = (5.6 + 2.6 * len(tests), max(4.6, 1.9 + 0.42 * len(ordered)))
+        figure = plt.figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(
             len(shown), 1 + len(tests), width_ratios=[1.5, *[1.0] * len(tests)], height_ratios=heights
         )
@@ -161,7 +162,6 @@ def comparison_figure(fit: Record, records: Sequence[Record], out: Path) -> list
             first = first or ax
         _legend(figure, layers, dict.fromkeys([*layers.dimension, *scores.dimension]))
         figure.suptitle(f"{fit['encoder']['title']}'s layers and the full systems, {corpus_title(ordered[0])}")
-        figure.tight_layout(rect=(0, 0.06, 1, 0.99), w_pad=1.5)
         stem = out / f"comparison-{slug(ours)}-{slug(str(fit['encoder']['name']))}"
         return saved(figure, stem, pd.concat([layers.assign(side="layers"), scores.assign(side="systems")]))
 
@@ -231,7 +231,7 @@ def _legend(figure: Figure, layers: pd.DataFrame, names: Iterable[str]) -> None:
     if int(layers.layer.max()) == TEACHING[-1]:
         said = "layers that DistilHuBERT learned to predict (4, 8, 12)"
         handles.append(Line2D([], [], color=_GREY, linestyle=":", label=said))
-    figure.legend(handles=handles, loc="lower center", ncol=len(handles), frameon=False, fontsize=8)
+    figure.legend(handles=handles, loc="outside lower center", ncol=len(handles), frameon=False, fontsize=8)
 
 
 def _relative(pair: Sequence[Record], partition: str) -> dict[str, Any]:

@@ -90,3 +90,15 @@ def test_the_readme_shows_the_generated_figure() -> None:
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
     assert pictures[0] == "figures/figure2-demo-demo-hubert.png"
     assert all((ROOT / picture).is_file() for picture in pictures)
+
+
+def test_the_readme_shows_the_full_systems_as_they_were_compared() -> None:
+    """Each score in its table and each finding that it lists is that of the files that `make compare` made."""
+    table = pd.read_csv(ROOT / "figures/table1-demo.csv")
+    for row in table.itertuples():
+        (line,) = [line for line in README.splitlines() if line.startswith(f"| {row.model} | {row.parameters_M:.3g} |")]
+        place = 2 + 3 * (row.partition == "test2") + ["arousal", "valence", "dominance"].index(row.dimension)
+        assert line.strip("| ").split(" | ")[place] == f"{row.ccc:.3f} ± {row.sd:.3f}"
+    said = (ROOT / "figures/findings-demo.md").read_text("utf-8").splitlines()
+    unseen = [line for line in said if line.startswith("- test2")]
+    assert len(unseen) == 7 and all(line in README for line in unseen)
