@@ -86,13 +86,13 @@ def texts(ax: Axes) -> list[str]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Figures as they are when they are saved."""
     kept: list[Figure] = []
-    save = figures._save
+    save = figures.saved
 
-    def keep(figure: Figure, stem: Path) -> list[Path]:
+    def keep(figure: Figure, stem: Path, table: pd.DataFrame) -> list[Path]:
         kept.append(figure)
-        return save(figure, stem)
+        return save(figure, stem, table)
 
-    monkeypatch.setattr(figures, "_save", keep)
+    monkeypatch.setattr(figures, "saved", keep)
     return kept
 
 
