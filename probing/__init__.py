@@ -13,6 +13,8 @@ The rooms, each importing only from those above it (★: loads without torch):
     text             frozen text encoders
     encoders         frozen speech encoders with exact padded batches
     systems          audio, text and audio-textual regressors
+    processor        what a system is fed
+    building         systems by name
     cache ★          the HDF5 format's only owner
     inputs           what an encoder is fed of an utterance
     records ★        one record.json a run
@@ -61,11 +63,15 @@ if TYPE_CHECKING:
     from probing.corpus import open_corpus
     from probing.encoders import open_encoder
     from probing.metrics import ccc
+    from probing.processor import Processor
+    from probing.systems import EmotionSystem
 
 __version__ = "0.1.0"
-__all__ = ["ccc", "load", "open_cache", "open_corpus", "open_encoder"]
+__all__ = ["EmotionSystem", "Processor", "ccc", "load", "open_cache", "open_corpus", "open_encoder"]
 
 _HOMES = {
+    "EmotionSystem": ("probing.systems", "EmotionSystem"),
+    "Processor": ("probing.processor", "Processor"),
     "ccc": ("probing.metrics", "ccc"),
     "load": ("probing.audio", "load"),
     "open_cache": ("probing.cache", "open_cache"),

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
 from probing.corpus.model import Corpus
-from probing.systems import Processor
+from probing.processor import Processor
 
 Hear = Callable[[str], NDArray[Any]]  # an utterance's id → its waveform [S] or latents [T, C]
 Item = dict[str, Any]

@@ -20,7 +20,7 @@ from probing.batches import Collate, Item, by_length
 from probing.corpus.model import Corpus
 from probing.exact import ExactFloat32
 from probing.metrics import bootstrap_ccc, ccc, interval
-from probing.results import clusters_of
+from probing.results import clusters_of, crossed
 from probing.systems import EmotionSystem
 
 SCORE_COLUMNS = ["dimension", "seed", "partition", "n", "ccc", "low", "high", "mean_low", "mean_high"]
@@ -149,14 +149,4 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
 
 def printed(scores: pd.DataFrame) -> str:
     """The summary as a text table: mean over seeds with the 95 % interval of that mean."""
-    table = summary(scores)
-    table["cell"] = [
-        f"{r.ccc:6.3f} [{r.low:6.3f}, {r.high:6.3f}]" if np.isfinite(r.low) else f"{r.ccc:6.3f} [no interval]"
-        for r in table.itertuples()
-    ]
-    partitions = list(dict.fromkeys(table.partition))
-    lines = [f"{'dimension':12s}" + "".join(f"{partition:26s}" for partition in partitions)]
-    for dimension in dict.fromkeys(table.dimension):
-        cells = {r.partition: r.cell for r in table[table.dimension == dimension].itertuples()}
-        lines.append(f"{dimension:12s}" + "".join(f"{cells.get(partition, '—'):26s}" for partition in partitions))
-    return "\n".join(line.rstrip() for line in lines)
+    return crossed(summary(scores), {"dimension": 12})

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from probing.audio import load
 from probing.batches import Collate, Utterances
+from probing.building import parts_of
 from probing.cache import Cache, find_cache
 from probing.corpus.check import AudioScan
 from probing.corpus.model import Corpus
@@ -23,7 +24,8 @@ from probing.errors import CorpusError, first_names
 from probing.estimate import layout_of
 from probing.features import rows_of
 from probing.inputs import refuse_other_inputs
-from probing.systems import EmotionSystem, Processor, parts_of
+from probing.processor import Processor
+from probing.systems import EmotionSystem
 
 _DTYPES = ("float32", "float16")  # of a latents cache, the exacter first
 _TIMED = 16  # utterances on which the front end's time is measured

@@ -6,6 +6,7 @@ Shape legend: P probes · N utterances · L layers.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -162,18 +163,28 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
 
 def printed(scores: pd.DataFrame) -> str:
     """The summary as a text table: CCC as mean over seeds with the 95 % interval of that mean by speaker."""
-    table = summary(scores)
-    table["cell"] = [
-        f"{r.ccc:6.3f} [{r.low:6.3f}, {r.high:6.3f}]" if np.isfinite(r.low) else f"{r.ccc:6.3f} [no interval]"
-        for r in table.itertuples()
-    ]
-    partitions = list(dict.fromkeys(table.partition))
-    lines = [f"{'dimension':12s}{'probe':18s}" + "".join(f"{p:26s}" for p in partitions)]
     order = {WEIGHTED: 0, SHUFFLED: 2}
-    for dimension in dict.fromkeys(table.dimension):
-        own = table[table.dimension == dimension]
-        for probe in sorted(dict.fromkeys(own.probe), key=lambda name: order.get(name, 1)):
-            cells = {r.partition: r.cell for r in own[own.probe == probe].itertuples()}
-            name = "shuffled labels" if probe == SHUFFLED else probe
-            lines.append(f"{dimension:12s}{name:18s}" + "".join(f"{cells.get(p, '—'):26s}" for p in partitions))
+    table = summary(scores).sort_values("probe", key=lambda names: names.map(order).fillna(1), kind="stable")
+    return crossed(table.replace({"probe": {SHUFFLED: "shuffled labels"}}), {"dimension": 12, "probe": 18})
+
+
+def crossed(table: pd.DataFrame, keys: Mapping[str, int]) -> str:
+    """Scores as text: one line for each value of the keys, one column a partition.
+
+    Args:
+        table: Columns dimension, partition, ccc, low, high (NaN for no interval) and the keys; dimensions and
+            partitions keep their order.
+        keys: Name of a column, `dimension` first → its width in letters.
+    """
+    partitions = list(dict.fromkeys(table.partition))
+    lines = ["".join(f"{key:{width}s}" for key, width in keys.items()) + "".join(f"{p:26s}" for p in partitions)]
+    for _, own in table.groupby("dimension", sort=False):
+        for names, row in own.groupby(list(keys), sort=False):
+            cells = {r.partition: _cell(r.ccc, r.low, r.high) for r in row.itertuples()}
+            head = "".join(f"{name:{width}s}" for name, width in zip(names, keys.values(), strict=True))
+            lines.append(head + "".join(f"{cells.get(p, '—'):26s}" for p in partitions))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(score: float, low: float, high: float) -> str:
+    return f"{score:6.3f} [{low:6.3f}, {high:6.3f}]" if np.isfinite(low) else f"{score:6.3f} [no interval]"

@@ -15,11 +15,12 @@ from probing.corpus.model import Corpus
 from probing.errors import FitError, ProbingError
 from probing.evaluate import estimates, predictions_table, printed, scores_table, summary
 from probing.feeding import feed
+from probing.processor import Processor
 from probing.records import Record, write_record
 from probing.results import interval_notes
 from probing.run_finetune import corpus_entry
 from probing.run_fit import title_of
-from probing.systems import EmotionSystem, Processor
+from probing.systems import EmotionSystem
 
 
 def needs(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -27,6 +27,7 @@ import transformers
 from accelerate import PartialState
 
 from probing.batches import Collate, Utterances, Vectors
+from probing.building import build_system, parts_of
 from probing.cache import fingerprint, slug
 from probing.corpus.check import AudioScan
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
@@ -45,10 +46,11 @@ from probing.finetune import (
     uses_bf16,
 )
 from probing.outlook import outlook
+from probing.processor import Processor
 from probing.records import CONFIGURATION, read_record, write_record
 from probing.results import interval_notes
 from probing.run_fit import labels_digest, title_of
-from probing.systems import EmotionSystem, Processor, SystemConfig, build_system, parts_of
+from probing.systems import EmotionSystem, SystemConfig
 
 _FREE = ("seeds", "workers")  # options that may differ when a run goes on
 

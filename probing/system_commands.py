@@ -91,9 +91,9 @@ def finetune(
         click.echo(_list())
         return
     from probing import run_finetune
+    from probing.building import kinds_of
     from probing.encoders import settle_device
     from probing.finetune import FinetuneOptions
-    from probing.systems import kinds_of
 
     device = settle_device(device)
     kinds = kinds_of(system)
@@ -214,8 +214,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _extract(corpus: str, scale: tuple[float, float] | None, system: str, cache: Path) -> str:
     """The command that makes the latents of a system's audio encoder."""
+    from probing.building import kinds_of, parts_of
     from probing.options import extract_command
-    from probing.systems import kinds_of, parts_of
 
     audio = next((part for part in parts_of(system) if kinds_of(part) == ("audio",)), None)
     return extract_command(corpus, scale, audio, None, False, None, "float16", cache) if audio else ""
@@ -223,7 +223,7 @@ def _extract(corpus: str, scale: tuple[float, float] | None, system: str, cache:
 
 def _list() -> str:
     """The six systems of Table 1: all parameters, those that learn, and their ratio to the largest."""
-    from probing.systems import SYSTEMS, count_parameters
+    from probing.building import SYSTEMS, count_parameters
 
     counts = {name: count_parameters(name) for name in SYSTEMS}
     largest = max(trainable for _, trainable in counts.values())

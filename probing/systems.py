@@ -11,11 +11,6 @@ The encoder's last state is pooled, after the final layer norm where a model has
 head's width d_A and a text encoder without pooler are our reading of the paper: with them the parameter counts of its
 Table 1 come out to the million.
 
-A system's name is the name of an encoder, or of an audio and a text encoder joined by `+`, in any order. Each part is
-what `probing.checkpoints.load_checkpoint` takes, with a suffix of its own: in `hubert-base+tinybert@random` only the
-text encoder's weights are random, `hubert-base@random+tinybert@random` says it of both. A part with `+` in it can only
-stand alone, as a folder.
-
 Padding never changes an answer, in training neither (dropout aside, whose masks depend on the padded length): see
 `probing.padding`. The convolutional front end is frozen (section 3.3), so its output may be given instead of waveforms.
 
@@ -28,42 +23,24 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
-    AutoFeatureExtractor,
     AutoModel,
-    AutoTokenizer,
-    BatchFeature,
     PretrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
-    Wav2Vec2FeatureExtractor,
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from probing.audio import SAMPLE_RATE
-from probing.checkpoints import RANDOM, Checkpoint, load_checkpoint
 from probing.corpus.model import EMOTIONS
 from probing.errors import EncoderError
 from probing.exact import ExactFloat32
 from probing.metrics import ccc_loss
 from probing.padding import count_frames, keep_padding_out, valid
 
-SYSTEMS = (  # the rows of Table 1
-    "wav2vec2-large-robust-12",
-    "hubert-base",
-    "distilhubert",
-    "wav2vec2-large-robust-12+tinybert",
-    "hubert-base+tinybert",
-    "distilhubert+tinybert",
-)
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # average [B, D] and maximum [B, D] → one vector
     "sum": torch.add,
     "concat": lambda average_BD, maximum_BD: torch.cat([average_BD, maximum_BD], dim=-1),
@@ -327,201 +304,3 @@ def _encoder(part: PretrainedConfig | None, config: SystemConfig) -> Any:
 
 AutoConfig.register(SystemConfig.model_type, SystemConfig)
 AutoModel.register(SystemConfig, EmotionSystem)
-
-
-class Processor:
-    """What a system is fed: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
-
-    Args:
-        audio: The audio encoder's feature extractor, or None.
-        text: The text encoder's tokenizer, whose `model_max_length` is what the encoder can read, or None.
-        truncate: Whether the end of a transcript that is longer is cut off; else it is an error.
-    """
-
-    def __init__(
-        self, audio: Wav2Vec2FeatureExtractor | None, text: PreTrainedTokenizerBase | None, truncate: bool = False
-    ) -> None:
-        self.audio, self.text, self.truncate = audio, text, truncate
-
-    @property
-    def limit(self) -> int:
-        """Most tokens that the text encoder reads; 0 where there is none."""
-        return self.text.model_max_length if self.text is not None else 0
-
-    def tokens(self, text: str) -> int:
-        """Number of tokens N of a transcript, special ones counted, before anything is cut off."""
-        assert self.text is not None  # only a system that reads has transcripts to count
-        return len(self.text(text, truncation=False, verbose=False)["input_ids"])
-
-    def __call__(
-        self, waveforms: Sequence[NDArray[np.float32]] | None = None, texts: Sequence[str] | None = None
-    ) -> BatchFeature:
-        """Normalise waveforms each by itself where the encoder wants it, make tokens of texts, pad both.
-
-        What the system does not take is left out, what it takes and is not given too.
-
-        Args:
-            waveforms: B arrays [S] of different lengths, mono, 16 kHz, not normalised (what `probing.load` gives).
-            texts: B transcripts.
-
-        Returns:
-            `input_values` [B, S], `lengths` [B]; `input_ids` [B, N], `attention_mask` [B, N].
-
-        Raises:
-            EncoderError: A transcript is longer than the encoder can read.
-        """
-        batch: dict[str, Tensor] = {}
-        if self.audio is not None and waveforms is not None:
-            heard = self.audio(
-                list(waveforms),
-                sampling_rate=SAMPLE_RATE,
-                padding=True,
-                return_attention_mask=True,
-                return_tensors="pt",
-            )
-            batch["input_values"] = heard["input_values"]
-            batch["lengths"] = torch.tensor([len(waveform) for waveform in waveforms])
-        if self.text is not None and texts is not None:
-            read = self.text(
-                list(texts),
-                padding=True,
-                truncation=self.truncate,
-                verbose=False,
-                return_tensors="pt",
-                padding_side="right",
-            )
-            longest, limit = read["input_ids"].shape[1], self.text.model_max_length
-            if longest > limit:
-                raise EncoderError(
-                    f"a transcript has {longest} tokens", f"the text encoder reads {limit}", "shorten the transcript"
-                )
-            batch |= {"input_ids": read["input_ids"], "attention_mask": read["attention_mask"]}
-        return BatchFeature(batch)
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write its files beside the system's."""
-        for part in (self.audio, self.text):
-            if part is not None:
-                part.save_pretrained(folder)
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read what `save_pretrained` wrote beside a system."""
-        config = SystemConfig.from_pretrained(folder)
-        return cls(
-            AutoFeatureExtractor.from_pretrained(folder) if config.audio_config else None,
-            AutoTokenizer.from_pretrained(folder) if config.text_config else None,
-        )
-
-
-def build_system(
-    name: str,
-    dimensions: Sequence[str] = EMOTIONS,
-    scale: Sequence[float] = (0.0, 1.0),
-    fusion: str = "sum",
-    dropout: float = 0.1,
-    spec_augment: bool = False,
-    freeze: Sequence[str] = (),
-    seed: int = 0,
-) -> tuple[EmotionSystem, Processor]:
-    """A system to be trained, from pre-trained encoders, and what feeds it.
-
-    Args:
-        name: `audio`, `text` or `audio+text`; each part a preset, a hub id or a folder, `@random` behind it.
-        dimensions: As in `SystemConfig`, like the other options.
-        scale: Lowest and highest rating of the corpus.
-        fusion: A name in `FUSIONS`.
-        dropout: Probability.
-        spec_augment: Whether to mask spans of frames in training.
-        freeze: Encoders that do not learn.
-        seed: Of the head's initialisation; `@random` encoders have a seed of their own.
-
-    Returns:
-        The system, in training mode on the CPU in float32, and its processor.
-
-    Raises:
-        EncoderError: Two encoders of one kind, more than two, or what `load_checkpoint` and `EmotionSystem` raise.
-    """
-    found = _open(parts_of(name))
-    config = _system_config(
-        found,
-        dimensions=dimensions,
-        scale=scale,
-        fusion=fusion,
-        dropout=dropout,
-        spec_augment=spec_augment,
-        freeze=freeze,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        system = EmotionSystem(config)
-    for kind, checkpoint in found.items():
-        getattr(system, kind).load_state_dict(checkpoint.model.state_dict())
-    return system, _processor(found)
-
-
-def count_parameters(name: str) -> tuple[int, int]:
-    """Parameters of a system with K = 3, and how many of them learn; no weights are loaded or allocated.
-
-    Args:
-        name: As in `build_system`; of a hub id the configuration is read.
-
-    Returns:
-        All parameters (Table 1), and those without the frozen front end (of which the abstract says "~20 %").
-    """
-    with torch.device("meta"):
-        found = _open([part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)])
-        parameters = list(EmotionSystem(_system_config(found)).parameters())
-    return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
-
-
-def kinds_of(name: str) -> tuple[str, ...]:
-    """What a system reads, of `audio` and `text`; no weights are loaded."""
-    with torch.device("meta"):
-        return tuple(_open([part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)]))
-
-
-def parts_of(name: str) -> list[str]:
-    """The encoders that a system's name is made of."""
-    parts = [name] if Path(name.removesuffix(RANDOM)).is_dir() else name.split("+")
-    if len(parts) > 2 or not all(parts):
-        raise EncoderError(
-            f"system {name!r}",
-            "it is not one encoder, nor two joined by one +",
-            "name for example hubert-base, tinybert or hubert-base+tinybert",
-        )
-    return parts
-
-
-def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
-    """Checkpoints by what they are, `audio` before `text`."""
-    found: dict[str, Checkpoint] = {}
-    for part in parts:
-        checkpoint = load_checkpoint(part)
-        kind = "text" if checkpoint.reads else "audio"
-        if kind in found:
-            raise EncoderError(
-                f"system {'+'.join(parts)}",
-                f"{found[kind].name} and {part} are both {kind} encoders",
-                "join an audio and a text encoder, for example hubert-base+tinybert, or name only one",
-            )
-        found[kind] = checkpoint
-    return {kind: found[kind] for kind in ("audio", "text") if kind in found}
-
-
-def _system_config(found: dict[str, Checkpoint], **options: Any) -> SystemConfig:
-    return SystemConfig(
-        **{f"{kind}_config": checkpoint.model.config for kind, checkpoint in found.items()},
-        encoders="+".join(checkpoint.name for checkpoint in found.values()),
-        do_normalize="audio" in found and bool(found["audio"].preprocessor.do_normalize),
-        **options,
-    )
-
-
-def _processor(found: dict[str, Checkpoint]) -> Processor:
-    preprocessors = {kind: checkpoint.preprocessor for kind, checkpoint in found.items()}
-    if "text" in found:
-        config, tokenizer = found["text"].model.config, preprocessors["text"]
-        behind = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # its positions begin behind padding
-        tokenizer.model_max_length = min(config.max_position_embeddings - behind, tokenizer.model_max_length)
-    return Processor(preprocessors.get("audio"), preprocessors.get("text"))

@@ -24,9 +24,10 @@ from probing.corpus import open_corpus
 from probing.errors import FitError
 from probing.finetune import FinetuneOptions, last_checkpoint, permuted
 from probing.metrics import ccc
+from probing.processor import Processor
 from probing.progress import Progress
 from probing.records import read_record
-from probing.systems import EmotionSystem, Processor
+from probing.systems import EmotionSystem
 
 QUICK = "--batch 4 --max-steps 7 --evaluate-every 2 --lr 1e-3 --dropout 0.2"  # 3 steps an epoch: saved within epochs
 

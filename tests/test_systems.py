@@ -15,10 +15,12 @@ from test_text import save_text_encoder
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoTokenizer
 
+from probing.building import SYSTEMS, build_system, count_parameters
 from probing.encoders import SpeechEncoder, open_encoder
 from probing.errors import EncoderError
 from probing.metrics import ccc
-from probing.systems import SYSTEMS, EmotionSystem, Processor, SystemConfig, build_system, count_parameters
+from probing.processor import Processor
+from probing.systems import EmotionSystem, SystemConfig
 
 TEXTS = ["the good day", "", "very very good night a bad day the night", "bad"]
 SECONDS = [0.6, 0.25, 0.9, 0.41]

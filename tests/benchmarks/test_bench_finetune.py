@@ -10,7 +10,7 @@ import pytest
 import torch
 from material import waveform
 
-from probing.systems import build_system
+from probing.building import build_system
 
 pytestmark = pytest.mark.slow
 
