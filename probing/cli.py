@@ -47,7 +47,15 @@ def main() -> None:
 
 @main.command()
 @corpus_options
-def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allow_missing: int) -> None:
+@click.option(
+    "--transcripts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A table id,text in place of the corpus's own words.",
+)
+def check(
+    corpus: str, scale: tuple[float, float] | None, fold: int | None, allow_missing: int, transcripts: Path | None
+) -> None:
     """Audit a corpus before any work: partitions, hours, speakers, labels, and every problem.
 
     Exit status 1 if there is a problem. Of the built-in corpus it also prints what is known to be true: the best
@@ -60,10 +68,14 @@ def check(corpus: str, scale: tuple[float, float] | None, fold: int | None, allo
     from probing.corpus.check import scan_audio
     from probing.corpus.report import report
     from probing.demo import script, truth
+    from probing.transcripts import notes_on, reworded
 
-    opened = open_corpus(corpus, scale, fold=fold)
+    opened = open_corpus(corpus, scale, transcripts, fold=fold)
     text, problems = report(opened, scan_audio(opened.utterances))
     click.echo(text)
+    if transcripts is not None:
+        _, words = reworded(opened, open_corpus(corpus, scale, fold=fold), transcripts, rate=None)
+        click.echo("\n".join(notes_on(words)))
     if corpus == "demo":
         click.echo(f"\n{truth.report(script.plan())}")
     if problems > allow_missing:

@@ -56,6 +56,27 @@ def corpus_options(command: _Command) -> _Command:
     return command
 
 
+def words_options(command: _Command) -> _Command:
+    """What a system reads in place of the corpus's own words."""
+    for option in (
+        click.option(
+            "--corrupt-words",
+            "corrupt",
+            type=float,
+            metavar="RATE",
+            help="Damage the transcripts on purpose: word errors per word, 0 to 1.",
+        ),
+        click.option(
+            "--transcripts",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A table id,text in place of the corpus's own words (probe transcribe).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def encoder_options(command: _Command) -> _Command:
     """Which encoder, and where it computes."""
     for option in (
@@ -77,12 +98,13 @@ def usable(
     dims: tuple[str, ...] = (),
     partitions: tuple[str, ...] = (),
     fold: int | None = None,
+    transcripts: Path | None = None,
 ) -> tuple[Corpus, tuple[str, ...]]:
     """Open a corpus and make sure that what the command reads is there; also what was left out."""
     from probing.corpus import open_corpus
     from probing.corpus.check import require
 
-    opened = open_corpus(spec, scale, fold=fold)
+    opened = open_corpus(spec, scale, transcripts, fold=fold)
     opened = opened.select(partitions) if partitions else opened
     return require(opened, dims=dimensions(opened, dims), audio=audio, text=text, allow_missing=allow_missing)
 

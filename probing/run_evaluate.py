@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import transformers
 
@@ -21,6 +22,7 @@ from probing.results import interval_notes
 from probing.run_finetune import corpus_entry
 from probing.run_fit import title_of
 from probing.systems import EmotionSystem
+from probing.transcripts import HUMAN, OWN, checksum, name_of, notes_on
 
 
 def needs(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -49,6 +51,34 @@ def own_scale(record: Record) -> tuple[float, float] | None:
     return (low, high) if spec.endswith(".csv") else None
 
 
+def own_words(record: Record, table: Path | None, rate: float | None) -> tuple[Path | None, float | None]:
+    """The transcripts to read on a run's own corpus: those asked for, or else those it was trained on.
+
+    Args:
+        record: A `finetune` run of a system that reads.
+        table: What --transcripts named; `own` for the corpus's own words.
+        rate: What --corrupt-words named.
+
+    Raises:
+        FitError: The table that it was trained on is not there any more, or holds something else.
+    """
+    trained = record.content.get("transcripts") or {"method": HUMAN}
+    if str(table) == OWN:
+        return None, rate
+    if table is not None or trained["method"] == HUMAN:
+        return table, rate
+    if trained["file"] is None:
+        return None, trained["rate"] if rate is None else rate
+    file = Path(trained["file"])
+    if not file.is_file() or checksum(file) != trained["sha256"]:
+        raise FitError(
+            f"{record.folder} was trained on the transcripts {file}",
+            "they have changed since" if file.is_file() else "there is no such file any more",
+            f"name the transcripts: --transcripts FILE, or --transcripts {OWN} for the corpus's own",
+        )
+    return file, trained["rate"] if rate is None else rate
+
+
 def run(
     record: Record,
     corpus: Corpus,
@@ -57,6 +87,7 @@ def run(
     device: str,
     batch: int,
     left_out: Sequence[str] = (),
+    words: Mapping[str, Any] | None = None,
 ) -> str:
     """Estimate, score, write, and return what to print.
 
@@ -68,6 +99,7 @@ def run(
         device: PyTorch's name of a device.
         batch: Utterances in a batch.
         left_out: Utterances left out as --allow-missing permits.
+        words: What `transcripts.reworded` says of the words.
 
     Raises:
         FitError: The run's folder is incomplete, or the corpus rates none of these dimensions.
@@ -93,25 +125,34 @@ def run(
     predictions = predictions_table(corpus, wanted, found)
     predictions = predictions[predictions.dimension.isin(rated)]
     scores = scores_table(corpus, predictions)
-    folder = record.folder / "evaluations" / slug(title_of(corpus))
+    words = words or {"method": HUMAN}
+    folder = record.folder / "evaluations" / slug("-".join([title_of(corpus), *_otherwise(record, words)]))
     folder.mkdir(parents=True, exist_ok=True)
     predictions.to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
     scores.to_csv(folder / "scores.csv", index=False, float_format="%.8g")
-    notes = [*corpus.notes, *interval_notes(corpus)]
+    notes = [*corpus.notes, *interval_notes(corpus), *notes_on(words)]
     if corpus.scale != tuple(record["corpus"]["scale"]):
         notes.append(f"estimates were mapped from scale {record['corpus']['scale']} through [0, 1] to {corpus.scale}")
     results = {
         "corpus": corpus_entry(corpus, left_out),
         "encoder": record["encoder"],
         "run": str(record.folder),
+        "transcripts": words,
         "device": device,
         "scores": json.loads(summary(scores).round(6).to_json(orient="records")),
         "notes": notes,
     }
-    write_record(folder, "evaluate", {"run": record["signature"], "corpus": corpus.spec}, results, began)
+    settled = {"run": record["signature"], "corpus": corpus.spec, "transcripts": words}
+    write_record(folder, "evaluate", settled, results, began)
     heading = f"CCC [95 % interval by speaker] · {record['encoder']['name']} ({record.folder}) on {title_of(corpus)}"
     files = [f"{folder}/{name}" for name in ("record.json", "scores.csv", "predictions.csv")]
     return "\n".join([heading, printed(scores), *(f"note: {note}" for note in notes), *files])
+
+
+def _otherwise(record: Record, words: Mapping[str, Any]) -> list[str]:
+    """What of an evaluation is not as in training, for its folder's name."""
+    trained = record.content.get("transcripts") or {"method": HUMAN}
+    return [] if name_of(words) == name_of(trained) else [name_of(words)]
 
 
 def opened(place: Path) -> tuple[EmotionSystem, Processor]:

@@ -51,6 +51,7 @@ from probing.records import CONFIGURATION, read_record, write_record
 from probing.results import interval_notes
 from probing.run_fit import labels_digest, title_of
 from probing.systems import EmotionSystem, SystemConfig
+from probing.transcripts import HUMAN, name_of, notes_on
 
 _FREE = ("seeds", "workers")  # options that may differ when a run goes on
 
@@ -65,6 +66,7 @@ def run(
     cache: Path | None = None,
     left_out: Sequence[str] = (),
     command: str = "",
+    words: Mapping[str, Any] | None = None,
 ) -> str:
     """Train a system with every seed that is not trained yet, score it, write the record, return what to print.
 
@@ -78,6 +80,7 @@ def run(
         cache: Folder of all caches, where the front end's latents may be; None: do not look.
         left_out: Utterances left out as --allow-missing permits.
         command: The `probe extract` command that makes the latents, for messages.
+        words: What `transcripts.reworded` says of the words.
 
     Raises:
         FitError: The folder holds a run with another configuration, or the loss is not finite.
@@ -119,7 +122,7 @@ def run(
     scores = scores_table(corpus, predictions)
     predictions.to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
     scores.to_csv(folder / "scores.csv", index=False, float_format="%.8g")
-    notes = _notes(corpus, source, options, device)
+    notes = _notes(corpus, source, options, device) + notes_on(words or {"method": HUMAN})
     results = {
         "corpus": corpus_entry(corpus, left_out),
         "encoder": {"name": first.config.encoders, "title": first.config.encoders},
@@ -129,6 +132,7 @@ def run(
         "device": device,
         "threads": torch.get_num_threads(),
         "used": {"lr": learning_rate(options, first), "bf16": uses_bf16(options, device)},
+        "transcripts": dict(words or {"method": HUMAN}) if first.text is not None else None,
         "truncated_transcripts": len(source.truncated),
         "trainings": [json.loads((folder / seed / "training.json").read_text("utf-8")) for seed in trained],
         "scores": json.loads(summary(scores).round(6).to_json(orient="records")),
@@ -378,10 +382,11 @@ def report(folder: Path, scores: pd.DataFrame, notes: Sequence[str]) -> str:
     return "\n".join([heading, printed(scores), *(f"note: {note}" for note in notes), *files])
 
 
-def default_name(corpus: Corpus, name: str, options: FinetuneOptions) -> str:
+def default_name(corpus: Corpus, name: str, options: FinetuneOptions, words: Mapping[str, Any] | None = None) -> str:
     """A run's name: corpus, system, and what makes it another kind of run."""
     short = "+".join(Path(part).name if Path(part).is_dir() else part for part in parts_of(name))
     parts = ["finetune", slug(title_of(corpus)), slug(short)]
     parts += [f"frozen-{'-'.join(options.freeze)}"] if options.freeze else []
+    parts += [slug(name_of(words))] if words and words["method"] != HUMAN else []
     parts += ["shuffled"] if options.shuffled else []
     return "-".join(parts)

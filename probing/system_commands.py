@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from probing.errors import FitError
-from probing.options import CORPORA, corpus_options, dimensions, say_left_out, usable
+from probing.options import CORPORA, corpus_options, dimensions, say_left_out, usable, words_options
 
 if TYPE_CHECKING:
     from probing.corpus.check import AudioScan
@@ -27,6 +27,7 @@ _DEVICE = click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [t
 
 @click.command(epilog=f"{_SYSTEMS} {CORPORA}")
 @corpus_options
+@words_options
 @click.option("--system", default="demo-hubert", show_default=True, help="What to train; see below.")
 @click.option("--dim", "dims", multiple=True, default=("all",), show_default=True, help="A dimension; may be repeated.")
 @click.option("--seeds", default=1, show_default=True, help="Trainings from other random states.")
@@ -64,6 +65,8 @@ def finetune(
     scale: tuple[float, float] | None,
     fold: int | None,
     allow_missing: int,
+    transcripts: Path | None,
+    corrupt: float | None,
     system: str,
     dims: tuple[str, ...],
     freeze: str,
@@ -97,7 +100,9 @@ def finetune(
 
     device = settle_device(device)
     kinds = kinds_of(system)
-    opened, scan, left_out = _readable(corpus, scale, fold, allow_missing, kinds, dims, cache)
+    opened, scan, left_out, words = _readable(
+        corpus, scale, fold, allow_missing, kinds, dims, cache, transcripts, corrupt
+    )
     options = FinetuneOptions(
         dims=dimensions(opened, dims),
         freeze=tuple(sorted(part.strip() for part in freeze.split(",") if part.strip())),
@@ -108,8 +113,9 @@ def finetune(
     if dry_run:
         click.echo(run_finetune.look_ahead(opened, scan, system, options, device, runs))
         return
-    folder = runs / (name or run_finetune.default_name(opened, system, options))
-    said = run_finetune.run(opened, scan, system, options, folder, device, cache if latents else None, left_out, again)
+    folder = runs / (name or run_finetune.default_name(opened, system, options, words))
+    used = cache if latents else None
+    said = run_finetune.run(opened, scan, system, options, folder, device, used, left_out, again, words)
     if said:  # by one of several processes
         click.echo(said)
 
@@ -120,6 +126,7 @@ def finetune(
 @click.option("--scale", nargs=2, type=float, metavar="LOW HIGH", help="Range of a table's labels.  [0 1]")
 @click.option("--fold", type=int, metavar="K", help="Session to test on: iemocap 1-5, msp-improv 1-6.  [last]")
 @click.option("--allow-missing", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out up to N.")
+@words_options
 @click.option("--batch", default=16, show_default=True, help="Utterances in a batch; it changes no estimate.")
 @_DEVICE
 @_CACHE
@@ -129,14 +136,17 @@ def evaluate(
     scale: tuple[float, float] | None,
     fold: int | None,
     allow_missing: int,
+    transcripts: Path | None,
+    corrupt: float | None,
     batch: int,
     device: str | None,
     cache: Path,
 ) -> None:
     """Score a fine-tuned RUN on every partition, with intervals by speaker.
 
-    On another corpus than its own, the estimates are mapped through [0, 1] to that corpus's scale. Estimates and
-    scores go to RUN/evaluations/.
+    On another corpus than its own, the estimates are mapped through [0, 1] to that corpus's scale. It reads the words
+    that it was trained on, unless --transcripts names others, or `own` for the corpus's own. Estimates and scores go
+    to RUN/evaluations/.
 
     \b
     Example: probe evaluate runs/finetune-demo-demo-hubert
@@ -150,8 +160,10 @@ def evaluate(
     kinds, wanted = run_evaluate.needs(record)
     spec, fold = (corpus, fold) if corpus else run_evaluate.own_corpus(record)
     scale = scale or (None if corpus else run_evaluate.own_scale(record))
-    opened, scan, left_out = _readable(spec, scale, fold, allow_missing, kinds, (), cache)
-    click.echo(run_evaluate.run(record, opened, scan, wanted, settle_device(device), batch, left_out))
+    if not corpus and "text" in kinds:
+        transcripts, corrupt = run_evaluate.own_words(record, transcripts, corrupt)
+    opened, scan, left_out, words = _readable(spec, scale, fold, allow_missing, kinds, (), cache, transcripts, corrupt)
+    click.echo(run_evaluate.run(record, opened, scan, wanted, settle_device(device), batch, left_out, words))
 
 
 @click.command()
@@ -186,13 +198,24 @@ def _readable(
     kinds: tuple[str, ...],
     dims: tuple[str, ...],
     cache: Path,
-) -> tuple[Corpus, AudioScan, tuple[str, ...]]:
-    """A corpus with all that a system reads, its audio decoded once."""
+    transcripts: Path | None = None,
+    corrupt: float | None = None,
+) -> tuple[Corpus, AudioScan, tuple[str, ...], dict[str, Any]]:
+    """A corpus with all that a system reads, its audio decoded once, and what a record says of its words."""
     from probing.cache import slug
+    from probing.corpus import open_corpus
     from probing.corpus.check import AudioScan, leave_out_damaged, scan_audio
     from probing.sharing import claim
+    from probing.transcripts import reworded
 
-    opened, left_out = usable(spec, scale, allow_missing, "audio" in kinds, "text" in kinds, dims, fold=fold)
+    if "text" not in kinds and (transcripts is not None or corrupt is not None):
+        option = "--transcripts" if transcripts is not None else "--corrupt-words"
+        raise FitError(f"{option} changes nothing", "this system reads no text", f"leave {option} out")
+    hears, reads = "audio" in kinds, "text" in kinds
+    opened, left_out = usable(spec, scale, allow_missing, hears, reads, dims, fold=fold, transcripts=transcripts)
+    replaced = transcripts is not None or corrupt is not None
+    own = open_corpus(spec, scale, fold=fold) if replaced else opened
+    opened, words = reworded(opened, own, transcripts, corrupt)
     scan = AudioScan()
     if "audio" in kinds:
         memory = cache / slug(opened.name) / "audio.json"
@@ -200,7 +223,7 @@ def _readable(
             scan = scan_audio(opened.utterances, memory=memory)
         opened, left_out = leave_out_damaged(opened, scan, allow_missing, left_out)
     say_left_out(left_out)
-    return opened, scan, left_out
+    return opened, scan, left_out, words
 
 
 def _pair(text: str) -> tuple[str, str]:
