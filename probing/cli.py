@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from probing import __version__, system_commands
+from probing import __version__, system_commands, word_commands
 from probing.errors import ProbingError
 from probing.options import (
     CORPORA,
@@ -359,5 +359,10 @@ def runs(root: Path) -> None:
         click.echo(records.line(record))
 
 
-for command in (system_commands.finetune, system_commands.evaluate, system_commands.compare):
+for command in (
+    system_commands.finetune,
+    system_commands.evaluate,
+    system_commands.compare,
+    word_commands.transcribe,
+):
     main.add_command(command)

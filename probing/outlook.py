@@ -77,7 +77,8 @@ def outlook(
     order = by_length(source.lengths, learned)
     middle = len(order) // 2
     if options.gradient_checkpointing:
-        system.gradient_checkpointing_enable()
+        # transformers renamed it within version 5
+        getattr(system, "activation_checkpointing_enable", system.gradient_checkpointing_enable)()
     module: Any = system
     module.to(device).train()
     optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad])
