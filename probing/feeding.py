@@ -24,6 +24,7 @@ from probing.errors import CorpusError, first_names
 from probing.estimate import layout_of
 from probing.features import rows_of
 from probing.inputs import refuse_other_inputs
+from probing.noise import degraded
 from probing.processor import Processor
 from probing.systems import EmotionSystem
 
@@ -56,6 +57,7 @@ def feed(
     processor: Processor,
     scan: AudioScan,
     latents: Cache | None = None,
+    snr: float | None = None,
 ) -> Feed:
     """Get a corpus ready for a system.
 
@@ -65,6 +67,7 @@ def feed(
         processor: The system's.
         scan: Lengths of the audio; empty for text alone.
         latents: A cache of the front end's output, from `find_latents`.
+        snr: Audio is put into a room and noise at this ratio, in dB (`probing.noise`); None: it is left as it is.
 
     Raises:
         CorpusError: Transcripts are longer than the text encoder reads and are not to be cut off.
@@ -82,7 +85,7 @@ def feed(
         return Feed(Utterances(corpus, dimensions), [counts[i] for i in ids], Collate(processor), None, long)
     lengths = [scan.samples[id_] for id_ in ids]
     samples = lengths if latents else None
-    heard = _from_cache(latents) if latents else _from_files(corpus)
+    heard = _from_cache(latents) if latents else _from_files(corpus, snr)
     return Feed(Utterances(corpus, dimensions, heard), lengths, Collate(processor, samples), latents, long)
 
 
@@ -145,9 +148,11 @@ def seconds_saved(corpus: Corpus, system: EmotionSystem, waveforms: Feed, latent
     return (timed(waveforms, compute) - timed(latents, lambda _: None)) / len(places)
 
 
-def _from_files(corpus: Corpus) -> Callable[[str], NDArray[np.float32]]:
+def _from_files(corpus: Corpus, snr: float | None) -> Callable[[str], NDArray[np.float32]]:
     paths = {utterance.id: utterance.path for utterance in corpus.utterances}
-    return lambda id_: load(paths[id_] or "")
+    if snr is None:
+        return lambda id_: load(paths[id_] or "")
+    return lambda id_: degraded(load(paths[id_] or ""), snr, id_)
 
 
 def _from_cache(cache: Cache) -> Callable[[str], NDArray[np.float32]]:

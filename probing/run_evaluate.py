@@ -88,6 +88,7 @@ def run(
     batch: int,
     left_out: Sequence[str] = (),
     words: Mapping[str, Any] | None = None,
+    snr: float | None = None,
 ) -> str:
     """Estimate, score, write, and return what to print.
 
@@ -100,6 +101,7 @@ def run(
         batch: Utterances in a batch.
         left_out: Utterances left out as --allow-missing permits.
         words: What `transcripts.reworded` says of the words.
+        snr: Audio is put into a room and noise at this ratio, in dB.
 
     Raises:
         FitError: The run's folder is incomplete, or the corpus rates none of these dimensions.
@@ -117,7 +119,7 @@ def run(
         place = record.folder / f"seed{seed}"
         system, processor = opened(place)
         processor.truncate = bool(record["configuration"]["options"].get("truncate_text"))
-        source = feed(corpus, wanted, processor, scan)
+        source = feed(corpus, wanted, processor, scan, snr=snr)
         workers = 4 * device.startswith("cuda")  # a GPU would wait for a single reader
         found[place.name] = estimates(
             system, source.items, source.lengths, source.collate, device, batch, workers=workers
@@ -126,11 +128,13 @@ def run(
     predictions = predictions[predictions.dimension.isin(rated)]
     scores = scores_table(corpus, predictions)
     words = words or {"method": HUMAN}
-    folder = record.folder / "evaluations" / slug("-".join([title_of(corpus), *_otherwise(record, words)]))
+    folder = record.folder / "evaluations" / slug("-".join([title_of(corpus), *_otherwise(record, words, snr)]))
     folder.mkdir(parents=True, exist_ok=True)
     predictions.to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
     scores.to_csv(folder / "scores.csv", index=False, float_format="%.8g")
     notes = [*corpus.notes, *interval_notes(corpus), *notes_on(words)]
+    if snr is not None:
+        notes.append(f"audio in a room and pink noise, {snr:g} dB")
     if corpus.scale != tuple(record["corpus"]["scale"]):
         notes.append(f"estimates were mapped from scale {record['corpus']['scale']} through [0, 1] to {corpus.scale}")
     results = {
@@ -138,21 +142,22 @@ def run(
         "encoder": record["encoder"],
         "run": str(record.folder),
         "transcripts": words,
+        "snr": snr,
         "device": device,
         "scores": json.loads(summary(scores).round(6).to_json(orient="records")),
         "notes": notes,
     }
-    settled = {"run": record["signature"], "corpus": corpus.spec, "transcripts": words}
+    settled = {"run": record["signature"], "corpus": corpus.spec, "transcripts": words, "snr": snr}
     write_record(folder, "evaluate", settled, results, began)
     heading = f"CCC [95 % interval by speaker] · {record['encoder']['name']} ({record.folder}) on {title_of(corpus)}"
     files = [f"{folder}/{name}" for name in ("record.json", "scores.csv", "predictions.csv")]
     return "\n".join([heading, printed(scores), *(f"note: {note}" for note in notes), *files])
 
 
-def _otherwise(record: Record, words: Mapping[str, Any]) -> list[str]:
+def _otherwise(record: Record, words: Mapping[str, Any], snr: float | None) -> list[str]:
     """What of an evaluation is not as in training, for its folder's name."""
     trained = record.content.get("transcripts") or {"method": HUMAN}
-    return [] if name_of(words) == name_of(trained) else [name_of(words)]
+    return [name_of(words)] * (name_of(words) != name_of(trained)) + ([] if snr is None else [f"snr{snr:g}"])
 
 
 def opened(place: Path) -> tuple[EmotionSystem, Processor]:

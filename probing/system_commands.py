@@ -127,6 +127,7 @@ def finetune(
 @click.option("--fold", type=int, metavar="K", help="Session to test on: iemocap 1-5, msp-improv 1-6.  [last]")
 @click.option("--allow-missing", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out up to N.")
 @words_options
+@click.option("--snr", type=float, metavar="DB", help="Put the audio into a room and pink noise at this ratio.")
 @click.option("--batch", default=16, show_default=True, help="Utterances in a batch; it changes no estimate.")
 @_DEVICE
 @_CACHE
@@ -138,6 +139,7 @@ def evaluate(
     allow_missing: int,
     transcripts: Path | None,
     corrupt: float | None,
+    snr: float | None,
     batch: int,
     device: str | None,
     cache: Path,
@@ -158,12 +160,14 @@ def evaluate(
 
     record = read_record(run)
     kinds, wanted = run_evaluate.needs(record)
+    if snr is not None and "audio" not in kinds:
+        raise FitError(f"--snr {snr:g} changes nothing", "this system hears no audio", "leave --snr out")
     spec, fold = (corpus, fold) if corpus else run_evaluate.own_corpus(record)
     scale = scale or (None if corpus else run_evaluate.own_scale(record))
     if not corpus and "text" in kinds:
         transcripts, corrupt = run_evaluate.own_words(record, transcripts, corrupt)
     opened, scan, left_out, words = _readable(spec, scale, fold, allow_missing, kinds, (), cache, transcripts, corrupt)
-    click.echo(run_evaluate.run(record, opened, scan, wanted, settle_device(device), batch, left_out, words))
+    click.echo(run_evaluate.run(record, opened, scan, wanted, settle_device(device), batch, left_out, words, snr))
 
 
 @click.command()
