@@ -1,12 +1,13 @@
-"""One run of `probe compare`: runs → Table 1, findings, Figure 3 and the comparison figure in one folder."""
+"""One run of `probe compare`: runs → Table 1, Table 2, findings, Figure 3 and the comparison figure in one folder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from probing import comparison, findings, tables
+from probing import comparison, findings, table2, tables
 from probing.cache import slug
+from probing.conditions import on_own_words
 from probing.controls import on_random_weights
 from probing.records import Record, all_records, read_record
 
@@ -23,7 +24,8 @@ def run(folders: Sequence[Path], out: Path, against: Path | None = None, fit: Re
     Raises:
         ProbingError: A folder is incomplete, no finetune run, or on another corpus.
     """
-    records = tables.systems([read_record(folder) for folder in dict.fromkeys(folders)])
+    everything = tables.systems([read_record(folder) for folder in dict.fromkeys(folders)])
+    records = on_own_words(everything) or everything  # other words have a table of their own
     reference = next((r for r in records if against and r.folder.resolve() == against.resolve()), None)
     reference = reference or (read_record(against) if against else None)
     corpus = tables.corpus_title(records[0])
@@ -40,10 +42,17 @@ def run(folders: Sequence[Path], out: Path, against: Path | None = None, fit: Re
     table.to_csv(out / f"table1-{stem}.csv", index=False, float_format="%.6g")
     found.to_csv(out / f"findings-{stem}.csv", index=False, float_format="%.6g")
     paths = [out / f"table1-{stem}.csv", out / f"findings-{stem}.csv", *(out / name for name in texts)]
+    words = table2.table2(everything)
+    if len(words):
+        texts[f"table2-{stem}.md"] = table2.markdown(words, corpus)
+        (out / f"table2-{stem}.md").write_text(texts[f"table2-{stem}.md"], "utf-8")
+        words.to_csv(out / f"table2-{stem}.csv", index=False, float_format="%.6g")
+        paths += [out / f"table2-{stem}.csv", out / f"table2-{stem}.md"]
     paths += comparison.figure3(records, out)
     if fit is not None:
         paths += comparison.comparison_figure(fit, records, out)
-    return "\n".join([texts[f"table1-{stem}.md"], texts[f"findings-{stem}.md"], *map(str, paths)])
+    shown = [text for name, text in texts.items() if name.endswith(".md")]
+    return "\n".join([*shown, *map(str, paths)])
 
 
 def latest_fit(system: Record, root: Path) -> Record | None:

@@ -141,6 +141,7 @@ def run(
         "corpus": corpus_entry(corpus, left_out),
         "encoder": record["encoder"],
         "run": str(record.folder),
+        "seeds": record["seeds"],
         "transcripts": words,
         "snr": snr,
         "device": device,

@@ -11,6 +11,7 @@ from probing.errors import ProbingError
 from probing.paired import contrast, fall
 from probing.published import SAID, published
 from probing.records import Record
+from probing.transcripts import HUMAN, said
 
 SEEN, UNSEEN = "test1", "test2"
 _TITLES = {SEEN: "seen", UNSEEN: "unseen"}
@@ -116,11 +117,18 @@ def table1(records: Sequence[Record], against: Record | None = None) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def model_name(record: Record) -> str:
-    """A system's name with what must be known of it: frozen encoders, permuted labels."""
+def model_name(record: Record, words: bool = True) -> str:
+    """A system's name with what must be known of it: frozen encoders, other words than human ones, permuted labels."""
     name = str(record["system"]["name"])
     name += f" ({record['system']['regime']})" * (record["system"]["regime"] != "FT")
+    read = record.content.get("transcripts") or {"method": HUMAN}
+    name += f" ({said(read)})" * (words and read["method"] != HUMAN)
     return name + " — control: permuted labels" * bool(record["shuffled"])
+
+
+def titled(partition: str) -> str:
+    """A test partition as the paper calls it."""
+    return _TITLES.get(partition, partition)
 
 
 def corpus_title(record: Record) -> str:
@@ -135,19 +143,17 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
     blocks = [
         f"## Table 1 on {corpus}",
         "CCC, mean over training seeds ± standard deviation over seeds [95 % interval: speakers and seeds resampled].",
-        _grid(table, lambda r: f"{r.ccc:.3f}{_sd(r.sd)} {_ends(r.low, r.high)}"),
+        _grid(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}"),
     ]
     if against:
         blocks += [
             f"### Paired differences to {against}",
-            _grid(
-                table[table.difference.notna()], lambda r: _signed(r.difference, r.difference_low, r.difference_high)
-            ),
+            _grid(table[table.difference.notna()], lambda r: signed(r.difference, r.difference_low, r.difference_high)),
         ]
     if "fall" in table and table.fall.notna().any():
         blocks += [
             "### From seen to unseen",
-            _grid(table[table.fall.notna()], lambda r: _signed(r.fall, r.fall_low, r.fall_high)),
+            _grid(table[table.fall.notna()], lambda r: signed(r.fall, r.fall_low, r.fall_high)),
         ]
     blocks += ["## Table 1 as published", SAID, _published_grid()]
     return "\n\n".join(blocks) + "\n"
@@ -155,7 +161,7 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
 
 def latex(table: pd.DataFrame, corpus: str) -> str:
     """Table 1 for a paper; it needs \\usepackage{booktabs}."""
-    columns, rows = _cells(table, lambda r: f"{r.ccc:.3f}{_sd(r.sd)}")
+    columns, rows = _cells(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)}")
     lines = [
         "% needs \\usepackage{booktabs}",
         f"% CCC on {corpus}: mean over training seeds ± standard deviation over seeds",
@@ -173,7 +179,7 @@ def latex(table: pd.DataFrame, corpus: str) -> str:
 def _cells(table: pd.DataFrame, cell: object) -> tuple[list[str], list[list[str]]]:
     """Column names, and one row of text a system."""
     pairs = list(dict.fromkeys(zip(table.partition, table.dimension, strict=True)))
-    columns = ["modality", "model", "#params (M)", *(f"{_TITLES.get(p, p)} {d}" for p, d in pairs)]
+    columns = ["modality", "model", "#params (M)", *(f"{titled(p)} {d}" for p, d in pairs)]
     rows = []
     for model in dict.fromkeys(table.model):
         own = table[table.model == model]
@@ -185,10 +191,11 @@ def _cells(table: pd.DataFrame, cell: object) -> tuple[list[str], list[list[str]
 
 def _grid(table: pd.DataFrame, cell: object) -> str:
     columns, rows = _cells(table, cell)
-    return _piped(columns, rows)
+    return piped(columns, rows)
 
 
-def _piped(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def piped(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -198,15 +205,18 @@ def _published_grid() -> str:
     return _grid(long, lambda r: f"{r.value:.3f}")
 
 
-def _sd(sd: float | None) -> str:
+def spread(sd: float | None) -> str:
+    """A standard deviation behind a mean, if there is one."""
     return f" ± {sd:.3f}" if sd is not None and np.isfinite(sd) else ""
 
 
-def _ends(low: float, high: float) -> str:
+def ends(low: float, high: float) -> str:
+    """An interval, if there is one."""
     return f"[{low:.3f}, {high:.3f}]" if np.isfinite(low) else "[no interval]"
 
 
-def _signed(value: float, low: float, high: float) -> str:
+def signed(value: float, low: float, high: float) -> str:
+    """A difference with its interval."""
     return f"{value:+.3f} " + (f"[{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else "[no interval]")
 
 
