@@ -292,24 +292,49 @@ def verify(
 
 
 @main.command()
-@click.argument("which", type=click.Choice(["2"]))
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("which", type=click.Choice(["2", "wer", "snr"]))
+@click.argument("found", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
 @click.option(
     "--control", type=click.Path(path_type=Path), metavar="RUN", help="The same fit on random weights.  [the latest]"
 )
 @click.option("--no-control", is_flag=True, help="Leave the fit on random weights out.")
+@click.option("--dim", "dimension", default="valence", show_default=True, help="Of wer and snr: what is scored.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("figures"), show_default=True)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Runs folder.")
-def figure(which: str, run: Path | None, control: Path | None, no_control: bool, out: Path, runs: Path) -> None:
+def figure(
+    which: str,
+    found: tuple[Path, ...],
+    control: Path | None,
+    no_control: bool,
+    dimension: str,
+    out: Path,
+    runs: Path,
+) -> None:
     """Draw a figure of the paper from a RUN's folder, by default the latest.
 
     2: layer importance, from a `probe fit` run. Beside it stands the latest run with the same corpus and options on
     the same encoder with random weights (`@random`), where there is one.
 
+    wer: valence over the word error rate, from `probe finetune` RUNs trained on other words, and from evaluations of
+    each (probe evaluate RUN --corrupt-words RATE, --transcripts FILE). snr: valence over the noise in the audio, from
+    evaluations (--snr DB).
+
     \b
     Example: probe figure 2
+             probe figure wer runs/finetune-demo-demo-distilhubert+demo-tinybert*
     """
     from probing import controls, figures, records
+
+    if which != "2":
+        from probing import curves
+
+        chosen = [records.read_record(folder) for folder in found] or [records.latest("finetune", runs)]
+        for path in curves.curve(chosen, which, out, dimension):
+            click.echo(path)
+        return
+    if len(found) > 1:
+        raise click.UsageError("figure 2 is drawn from one RUN")
+    run = found[0] if found else None
 
     if control and no_control:
         raise click.UsageError("--control and --no-control exclude each other")
