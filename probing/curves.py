@@ -22,6 +22,7 @@ from probing.tables import corpus_title, model_name, systems, tests_of, titled
 
 WER, SNR = "wer", "snr"
 SAME, HUMAN_ONLY, AS_TRAINED = "trained and tested on the same words", "trained on human words", "audio degraded"
+AUDIO = "audio alone"
 CLEAN = "clean"
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
 _LOOKS = {SAME: ("o", "-"), HUMAN_ONLY: ("s", "--"), AS_TRAINED: ("o", "-")}
@@ -38,7 +39,8 @@ def points(records: Sequence[Record], over: str, dimension: str = "valence") -> 
 
     Returns:
         model, series (how it was trained and tested), partition, x (word error rate as a share, or dB; infinite for
-        clean audio), tested_on (words), value, low, high (95 %, speakers and seeds resampled), n, seeds.
+        clean audio), value, low, high (95 %, speakers and seeds resampled), n, seeds. Systems without text are points
+        at 0 among word errors, which cannot reach them.
     """
     ordered = [record for record in systems(records) if not record["shuffled"]]
     rows = []
@@ -57,7 +59,13 @@ def points(records: Sequence[Record], over: str, dimension: str = "valence") -> 
     columns = ["model", "series", "partition", "x", "value", "low", "high", "n", "seeds"]
     table = pd.DataFrame(rows, columns=columns)
     several = table.groupby(["model", "series", "partition"]).x.transform("nunique") > 1
-    return table[several].sort_values(["model", "series", "partition", "x"]).reset_index(drop=True)
+    if not several.any():
+        return table[several]
+    return (
+        table[several | (table.series == AUDIO)]
+        .sort_values(["model", "series", "partition", "x"])
+        .reset_index(drop=True)
+    )
 
 
 def _series(condition: Condition, over: str) -> tuple[str, ...] | None:
@@ -65,8 +73,10 @@ def _series(condition: Condition, over: str) -> tuple[str, ...] | None:
     human_trained = condition.trained_on["method"] == "human"
     if over == SNR:
         return (AS_TRAINED,) if condition.matched and human_trained else None
-    if condition.snr is not None or "text" not in condition.run["system"]["modality"]:
+    if condition.snr is not None:
         return None
+    if "text" not in condition.run["system"]["modality"]:
+        return (AUDIO,)
     return (SAME,) * condition.matched + (HUMAN_ONLY,) * human_trained or None
 
 
@@ -76,7 +86,7 @@ def curve(records: Sequence[Record], over: str, out: Path, dimension: str = "val
     Args:
         records: `finetune` runs on one corpus.
         over: `wer` or `snr`.
-        out: Folder for `<over>-<corpus>`.
+        out: Folder for `<over>-<corpus>-<dimension>`.
         dimension: Name of a dimension.
 
     Returns:
@@ -106,23 +116,25 @@ def curve(records: Sequence[Record], over: str, out: Path, dimension: str = "val
             ax.set_title(f"{partition} ({titled(partition)})" if titled(partition) != partition else partition)
         axes[0, 0].set_ylabel(f"{dimension} CCC")
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        rows = -(-len(handles) // 2)
         seeds = int(drawn.seeds.min())
-        counted = f"{seeds} seeds" if seeds > 1 else "one seed"
-        what = "word errors" if over == WER else "noise and room"
-        figure.suptitle(f"{what.capitalize()} and {dimension}, {corpus_title(records[0])}\nmean over {counted}, 95 %")
-        figure.tight_layout(rect=(0, 0.02 + 0.055 * rows, 1, 1))
-        figure.legend(handles, labels, loc="lower center", ncol=2, frameon=False, fontsize=8)
-        return saved(figure, out / f"{over}-{slug(str(records[0]['corpus']['title']))}", drawn)
+        counted = f"mean over {seeds} seeds" if seeds > 1 else "one seed"
+        what = "Word errors" if over == WER else "Noise and room"
+        figure.suptitle(f"{what} and {dimension}, {corpus_title(records[0])}\n{counted}; bands: 95 % interval")
+        figure.tight_layout(rect=(0, 0.02 + 0.05 * len(handles), 1, 1))
+        figure.legend(handles, labels, loc="lower center", frameon=False, fontsize=8)
+        return saved(figure, out / f"{over}-{slug(str(records[0]['corpus']['title']))}-{slug(dimension)}", drawn)
 
 
 def _panel(ax: Axes, shown: pd.DataFrame, models: Sequence[str], over: str) -> None:
     ratios = sorted(x for x in set(shown.x) if np.isfinite(x))
     clean = (ratios[-1] + 10) if ratios else 0.0  # where clean audio stands on an axis of decibels
     for (model, series), rows in shown.groupby(["model", "series"], sort=False):
-        marker, line = _LOOKS[str(series)]
         x = 100 * rows.x if over == WER else rows.x.replace(np.inf, clean)
         hue = _PALETTE[models.index(str(model)) % len(_PALETTE)]
+        if series == AUDIO:
+            ax.axhline(float(rows.value.iloc[0]), color=hue, linestyle=":", linewidth=1.4, label=f"{model}, {AUDIO}")
+            continue
+        marker, line = _LOOKS[str(series)]
         label = f"{model}, {series}" if over == WER else str(model)
         ax.plot(x, rows.value, color=hue, marker=marker, linestyle=line, markersize=4.5, label=label)
         ax.fill_between(x, rows.low, rows.high, color=hue, alpha=0.13, linewidth=0)
