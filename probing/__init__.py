@@ -5,13 +5,17 @@ The rooms, each importing only from those above it (★: loads without torch):
     errors ★         what happened, why, and what to type next
     metrics ★        concordance correlation: score, loss, intervals by speaker
     audio ★          any file → mono float32 at 16 kHz
+    noise ★          noisy, reverberant audio on purpose
     demo ★           the built-in corpus: language, voice, synthesiser
     corpus ★         utterances, partitions, labels; readers; the audit
+    words ★          word errors: counted, and made on purpose
+    transcripts ★    the words that are read in place of a corpus's own
     padding          keep padding out of every layer that looks across time
     checkpoints      find and load an encoder's checkpoint
     exact            float32 without shortcuts, and a digest of the weights
     text             frozen text encoders
     encoders         frozen speech encoders with exact padded batches
+    recognise        speech recognition by Whisper
     systems          audio, text and audio-textual regressors
     processor        what a system is fed
     building         systems by name
@@ -38,16 +42,21 @@ The rooms, each importing only from those above it (★: loads without torch):
     outlook          what a training will take
     run_finetune     one run of `probe finetune`
     run_evaluate     one run of `probe evaluate`
+    run_transcribe   one run of `probe transcribe`
     controls ★       which run is another's random-encoder control
     drawn ★          what Figure 2 draws, as one table
     figures ★        Figure 2
     published ★      the numbers printed in the paper's tables
     paired ★         systems' scores set against each other
     tables ★         Table 1
+    conditions ★     what systems were trained on and tested under
+    table2 ★         Table 2
+    curves ★         scores over word errors, over noise
     findings ★       the paper's findings, holding here or not
     comparison ★     Figure 3, and layers beside full systems
     run_compare ★    one run of `probe compare`
     options ★        what the commands share
+    word_commands ★  the command about words
     system_commands ★  the commands about full systems
     cli ★            the command `probe`
 """

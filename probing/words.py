@@ -12,7 +12,6 @@ import jiwer
 import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
-from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
 from probing.corpus.model import Corpus
 from probing.errors import CorpusError
@@ -66,6 +65,8 @@ def normaliser(language: str = "en", spelling: Mapping[str, str] | None = None) 
             punctuation.
         spelling: British → American spelling, which a Whisper tokenizer brings along.
     """
+    from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
+
     return EnglishTextNormalizer(dict(spelling or {})) if language == "en" else BasicTextNormalizer()
 
 
