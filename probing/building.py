@@ -116,9 +116,10 @@ def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
         checkpoint = load_checkpoint(part)
         kind = "text" if checkpoint.reads else "audio"
         if kind in found:
+            first, second = found[kind].name.removesuffix(RANDOM), part.removesuffix(RANDOM)
             raise EncoderError(
-                f"system {'+'.join(parts)}",
-                f"{found[kind].name} and {part} are both {kind} encoders",
+                f"system {first}+{second}",
+                f"{first} and {second} are both {kind} encoders",
                 "join an audio and a text encoder, for example hubert-base+tinybert, or name only one",
             )
         found[kind] = checkpoint

@@ -162,7 +162,7 @@ def train(
     every = options.evaluate_every or max(1, len(buckets) // _global(options))
     every = min(every, options.max_steps or every)  # what is never scored has no best state
     if options.gradient_checkpointing:
-        system.gradient_checkpointing_enable()
+        hold_fewer_activations(system)
     if options.spec_augment:
         np.random.seed(seed)  # transformers draws its spans from NumPy's global state
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
@@ -201,6 +201,11 @@ def last_checkpoint(folder: Path) -> str | None:
             if int(os.environ.get("RANK", "0")) == 0:
                 shutil.rmtree(checkpoint)
     return str(whole[max(whole)]) if whole else None
+
+
+def hold_fewer_activations(system: EmotionSystem) -> None:
+    """Turn gradient checkpointing on, whose switch transformers renamed within its version 5."""
+    getattr(system, "activation_checkpointing_enable", system.gradient_checkpointing_enable)()
 
 
 def learning_rate(options: FinetuneOptions, system: EmotionSystem) -> float:

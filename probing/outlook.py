@@ -15,7 +15,7 @@ import torch
 from probing.batches import by_length
 from probing.estimate import size
 from probing.feeding import Feed
-from probing.finetune import FinetuneOptions, uses_bf16
+from probing.finetune import FinetuneOptions, hold_fewer_activations, uses_bf16
 from probing.systems import EmotionSystem
 
 _STEPS = 2  # of the middle length, after one of the longest utterances
@@ -77,8 +77,7 @@ def outlook(
     order = by_length(source.lengths, learned)
     middle = len(order) // 2
     if options.gradient_checkpointing:
-        # transformers renamed it within version 5
-        getattr(system, "activation_checkpointing_enable", system.gradient_checkpointing_enable)()
+        hold_fewer_activations(system)
     module: Any = system
     module.to(device).train()
     optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad])

@@ -271,6 +271,61 @@ def test_a_small_system_overfits_32_utterances(typed: Callable[[str], Result], p
     assert scores.n.iloc[0] == 32 and scores.ccc.min() > 0.95, scores
 
 
+@pytest.mark.parametrize("system", ["hubert+bert", "w2v2"])
+def test_activations_computed_twice_change_no_weight(typed: Callable[[str], Result], places: Path, system: str) -> None:
+    """With dropout, --gradient-checkpointing trains the same system, to rounding errors; and a dry run takes it."""
+    words = f"finetune table.csv --system {system} {QUICK}"
+    done(typed(f"{words} --name once-{system}"))
+    done(typed(f"{words} --gradient-checkpointing --name twice-{system}"))
+    once, twice = (weights(places / f"runs/{name}-{system}/seed0") for name in ("once", "twice"))
+    for name, tensor in once.items():
+        torch.testing.assert_close(tensor, twice[name], atol=1e-4, rtol=1e-3)
+    assert "of memory" in done(typed(f"{words} --gradient-checkpointing --dry-run"))
+
+
+def test_words_in_place_of_a_corpus_s_own_are_learned_and_remembered(
+    typed: Callable[[str], Result], places: Path
+) -> None:
+    """A run on damaged words is another run, is tested on them again, and on the corpus's own if told so."""
+    done(typed(f"finetune table.csv --system bert {QUICK} --corrupt-words 1"))
+    (run,) = (places / "runs").glob("finetune-table-bert-corrupted-1")
+    record = read_record(run)
+    assert record["transcripts"]["rate"] == 1 and 0.5 < record["transcripts"]["wer"]["test1"]["wer"] <= 1
+    again, own = done(typed(f"evaluate {run}")), done(typed(f"evaluate {run} --transcripts own"))
+    assert "transcripts: corrupted at 100 %" in again and "corrupted" not in own.split("note:")[-1].split("\n")[0]
+    first, second = (pd.read_csv(run / f"evaluations/{name}/predictions.csv") for name in ("table", "table-own"))
+    np.testing.assert_allclose(first.seed0, pd.read_csv(run / "predictions.csv").seed0, atol=1e-5)
+    assert not np.allclose(first.seed0, second.seed0)
+    refused = typed("finetune table.csv --system hubert --corrupt-words 0.5")
+    assert refused.exit_code == 1 and "this system reads no text" in refused.output
+
+
+def test_a_run_whose_transcripts_have_changed_asks_for_them(
+    typed: Callable[[str], Result], places: Path, table: Path
+) -> None:
+    ids = pd.read_csv(table).id
+    file = places / "heard.csv"
+    pd.DataFrame({"id": ids, "text": "words some"}).to_csv(file, index=False)
+    done(typed(f"finetune table.csv --system bert {QUICK} --transcripts heard.csv"))
+    assert read_record(places / "runs/finetune-table-bert-heard")["transcripts"]["asr"] == "heard"
+    pd.DataFrame({"id": ids, "text": "some"}).to_csv(file, index=False)
+    refused = typed("evaluate runs/finetune-table-bert-heard")
+    assert refused.exit_code == 1 and "they have changed since" in refused.output
+    done(typed("evaluate runs/finetune-table-bert-heard --transcripts heard.csv"))
+
+
+def test_noise_changes_estimates_of_what_is_heard(typed: Callable[[str], Result], places: Path) -> None:
+    done(typed(f"finetune table.csv --system hubert {QUICK} --name noisy"))
+    said = done(typed("evaluate runs/noisy --snr 5"))
+    assert "audio in a room and pink noise, 5 dB" in said
+    clean, noisy = (
+        places / "runs/noisy" / name for name in ("predictions.csv", "evaluations/table-snr5/predictions.csv")
+    )
+    assert not np.allclose(pd.read_csv(clean).seed0, pd.read_csv(noisy).seed0)
+    done(typed(f"finetune table.csv --system bert {QUICK} --name reads"))
+    assert "hears no audio" in typed("evaluate runs/reads --snr 5").output
+
+
 def test_permuted_labels_stay_within_their_partition() -> None:
     """The control's labels are the same rows in another order, in train and in development apart."""
     labels = np.arange(20.0).reshape(10, 2)
