@@ -42,10 +42,13 @@ The rooms, each importing only from those above it (★: loads without torch):
     outlook          what a training will take
     run_finetune     one run of `probe finetune`
     run_evaluate     one run of `probe evaluate`
+    windows ★        long recordings in windows
+    predict          a trained system on any recording
     run_transcribe   one run of `probe transcribe`
     controls ★       which run is another's random-encoder control
     drawn ★          what Figure 2 draws, as one table
     figures ★        Figure 2
+    run_predict      one run of `probe predict`
     published ★      the numbers printed in the paper's tables
     paired ★         systems' scores set against each other
     tables ★         Table 1
@@ -56,7 +59,7 @@ The rooms, each importing only from those above it (★: loads without torch):
     comparison ★     Figure 3, and layers beside full systems
     run_compare ★    one run of `probe compare`
     options ★        what the commands share
-    word_commands ★  the command about words
+    word_commands ★  the commands about words and one's own recordings
     system_commands ★  the commands about full systems
     cli ★            the command `probe`
 """
@@ -72,11 +75,12 @@ if TYPE_CHECKING:
     from probing.corpus import open_corpus
     from probing.encoders import open_encoder
     from probing.metrics import ccc
+    from probing.predict import open_run
     from probing.processor import Processor
     from probing.systems import EmotionSystem
 
 __version__ = "0.1.0"
-__all__ = ["EmotionSystem", "Processor", "ccc", "load", "open_cache", "open_corpus", "open_encoder"]
+__all__ = ["EmotionSystem", "Processor", "ccc", "load", "open_cache", "open_corpus", "open_encoder", "open_run"]
 
 _HOMES = {
     "EmotionSystem": ("probing.systems", "EmotionSystem"),
@@ -86,6 +90,7 @@ _HOMES = {
     "open_cache": ("probing.cache", "open_cache"),
     "open_corpus": ("probing.corpus", "open_corpus"),
     "open_encoder": ("probing.encoders", "open_encoder"),
+    "open_run": ("probing.predict", "open_run"),
 }
 
 

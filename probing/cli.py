@@ -389,5 +389,6 @@ for command in (
     system_commands.evaluate,
     system_commands.compare,
     word_commands.transcribe,
+    word_commands.predict,
 ):
     main.add_command(command)

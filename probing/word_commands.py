@@ -1,4 +1,4 @@
-"""The command about words: `probe transcribe`."""
+"""The commands about words and one's own recordings: `probe transcribe`, `probe predict`."""
 
 from __future__ import annotations
 
@@ -49,3 +49,64 @@ def transcribe(
     say_left_out(left_out)
     table = out or run_transcribe.default_table(opened, recogniser)
     click.echo(run_transcribe.run(opened, scan, recogniser, table, batch))
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--text", help="What is said, for a system that reads.")
+@click.option("--asr", help="Write down what is said on the way, with this Whisper.")
+@click.option("--language", default="en", show_default=True, help="What is spoken, for --asr; two letters.")
+@click.option("--window", type=float, metavar="SECONDS", help="Cut recordings into windows.  [the whole]")
+@click.option("--hop", type=float, metavar="SECONDS", help="From one window to the next.  [a window]")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="PATH", help="Draw the estimates over time.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="Write the table here, not to stdout.")
+@click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [the GPU if there is one]")
+def predict(
+    run: Path,
+    files: tuple[str, ...],
+    text: str | None,
+    asr: str | None,
+    language: str,
+    window: float | None,
+    hop: float | None,
+    plot: Path | None,
+    out: Path | None,
+    device: str | None,
+) -> None:
+    """Estimate any recordings with a fine-tuned RUN, on the scale of the corpus that it was trained on.
+
+    FILE is an audio file, a folder or a pattern. The table is CSV: file, start, end (s), the dimensions, and the text
+    where it reads. A file that cannot be decoded is named on stderr, the others are done, the exit status is 1.
+
+    \b
+    Example: probe predict runs/finetune-demo-demo-hubert interview.flac --window 5 --hop 2.5 --plot interview.png
+    """
+    from probing import run_predict
+    from probing.encoders import settle_device
+    from probing.errors import ProbingError
+    from probing.predict import open_run
+    from probing.recognise import Recogniser
+    from probing.windows import windows
+
+    if text is not None and asr:
+        raise ProbingError("--text and --asr", "both say what is said", "give one of them")
+    windows(1, window, hop)  # what cannot be cut is refused before any work
+    if plot:
+        run_predict.refuse_plot(plot)
+    device = settle_device(device)
+    predictor = open_run(run, device)
+    recogniser = Recogniser(asr, language, device) if asr else None
+    named = run_predict.found_files(files)
+    listen = recogniser.transcribe if recogniser else None
+    table, refused = run_predict.run(predictor, named, text, window, hop, listen)
+    written = table.to_csv(out, index=False, float_format="%.6g")
+    click.echo(out if out else written, nl=bool(out))
+    for error in refused:
+        click.echo(f"left out: {error}", err=True)
+    if plot and len(table):
+        run_predict.draw(table, predictor, plot)
+        click.echo(plot, err=not out)
+    if refused:
+        click.echo(f"{len(refused):,} of {len(named):,} files could not be used", err=True)
+        raise SystemExit(1)

@@ -39,7 +39,7 @@ def test_the_python_lines_of_the_readme_run(table: Path, tmp_path: Path, monkeyp
     (tmp_path / "my/table.csv").symlink_to(table)
     extracted = CliRunner().invoke(main, ["extract", "my/table.csv", "--dtype", "float32", "--scale", "0", "1"])
     assert extracted.exit_code == 0, extracted.output
-    _, code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    *_, code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     names = {"path": extracted.stdout.splitlines()[-1]}
     exec(code.replace("scale=(1, 7)", "scale=(0, 1)"), names)
     np.testing.assert_allclose(names["same"], names["states"], atol=1e-4)
@@ -56,11 +56,14 @@ def test_a_trained_system_loads_as_the_readme_says(
     words = f"finetune {table} --system {checkpoints['hubert']} --max-steps 2 --batch 4 --name it"
     trained = CliRunner().invoke(main, words.split())
     assert trained.exit_code == 0, trained.output
-    code, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    code, short, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     names: dict[str, Any] = {"folder": "runs/it/seed0"}
     exec(code, names)
     predicted = pd.read_csv("runs/it/predictions.csv").query("id == 'u01'").seed0
     np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
+    names = {"folder": "runs/it"}
+    exec(short, names)
+    np.testing.assert_allclose(names["ratings"].iloc[0, 2:].astype(float), predicted, atol=1e-5)  # shorter than 5 s
 
 
 def test_the_listed_systems_are_what_is_printed() -> None:
