@@ -40,6 +40,10 @@ The rooms, each importing only from those above it (★: loads without torch):
     finetune         train one system
     evaluate         estimates of a system, and their scores
     outlook          what a training will take
+    published ★      the numbers printed in the paper's tables
+    paired ★         systems' scores set against each other
+    tables ★         Table 1
+    card ★           a run's model card
     run_finetune     one run of `probe finetune`
     run_evaluate     one run of `probe evaluate`
     windows ★        long recordings in windows
@@ -49,9 +53,6 @@ The rooms, each importing only from those above it (★: loads without torch):
     drawn ★          what Figure 2 draws, as one table
     figures ★        Figure 2
     run_predict      one run of `probe predict`
-    published ★      the numbers printed in the paper's tables
-    paired ★         systems' scores set against each other
-    tables ★         Table 1
     conditions ★     what systems were trained on and tested under
     table2 ★         Table 2
     curves ★         scores over word errors, over noise

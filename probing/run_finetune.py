@@ -5,7 +5,8 @@
     runs/<name>/.seed0/              checkpoints while it is trained
     runs/<name>/predictions.csv      estimates on the corpus's own scale
     runs/<name>/scores.csv           CCC of each seed on each partition with intervals
-    runs/<name>/record.json          written last
+    runs/<name>/record.json          written after them
+    runs/<name>/README.md            the model card, of the record; in each seed's folder too
 
 A run's name comes from corpus and system, so the same command goes on where it was.
 """
@@ -29,6 +30,7 @@ from accelerate import PartialState
 from probing.batches import Collate, Utterances, Vectors
 from probing.building import build_system, parts_of
 from probing.cache import fingerprint, slug
+from probing.card import card
 from probing.corpus.check import AudioScan
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.errors import EncoderError, FitError, first_names
@@ -67,6 +69,7 @@ def run(
     left_out: Sequence[str] = (),
     command: str = "",
     words: Mapping[str, Any] | None = None,
+    licence: str | None = None,
 ) -> str:
     """Train a system with every seed that is not trained yet, score it, write the record, return what to print.
 
@@ -81,6 +84,7 @@ def run(
         left_out: Utterances left out as --allow-missing permits.
         command: The `probe extract` command that makes the latents, for messages.
         words: What `transcripts.reworded` says of the words.
+        licence: Of the data, as the user states it, for the model card.
 
     Raises:
         FitError: The folder holds a run with another configuration, or the loss is not finite.
@@ -129,6 +133,7 @@ def run(
         "system": system_entry(first, options),
         "seeds": list(range(options.seeds)),
         "shuffled": options.shuffled,
+        "data_licence": licence,
         "device": device,
         "threads": torch.get_num_threads(),
         "used": {"lr": learning_rate(options, first), "bf16": uses_bf16(options, device)},
@@ -139,7 +144,16 @@ def run(
         "notes": notes,
     }
     write_record(folder, "finetune", configuration, results, began)
+    _write_cards(folder, list(trained))
     return report(folder, scores, notes)
+
+
+def _write_cards(folder: Path, seeds: Sequence[str]) -> None:
+    """A README.md in the run's folder, and in each folder that may go to a model hub."""
+    record = read_record(folder)
+    (folder / "README.md").write_text(card(record, str(folder / seeds[0])), "utf-8")
+    for seed in seeds:
+        (folder / seed / "README.md").write_text(card(record, "."), "utf-8")
 
 
 def look_ahead(corpus: Corpus, scan: AudioScan, name: str, options: FinetuneOptions, device: str, root: Path) -> str:

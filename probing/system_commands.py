@@ -56,6 +56,7 @@ _DEVICE = click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [t
 @_DEVICE
 @click.option("--latents/--no-latents", default=True, show_default=True, help="Read the front end's output if cached.")
 @_CACHE
+@click.option("--data-licence", help="Licence of the corpus, as you know it, for the model card.")
 @click.option("--name", help="The run's folder in the runs folder.  [from corpus and system]")
 @_RUNS
 @click.option("--list", "listing", is_flag=True, help="Only print the six systems of Table 1 with their parameters.")
@@ -74,6 +75,7 @@ def finetune(
     device: str | None,
     latents: bool,
     cache: Path,
+    data_licence: str | None,
     name: str | None,
     runs: Path,
     listing: bool,
@@ -115,7 +117,7 @@ def finetune(
         return
     folder = runs / (name or run_finetune.default_name(opened, system, options, words))
     used = cache if latents else None
-    said = run_finetune.run(opened, scan, system, options, folder, device, used, left_out, again, words)
+    said = run_finetune.run(opened, scan, system, options, folder, device, used, left_out, again, words, data_licence)
     if said:  # by one of several processes
         click.echo(said)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,3 +108,29 @@ def test_runs_lists_a_finetune_run(typed: Callable[[str], Result]) -> None:
     result = typed("runs")
     assert result.exit_code == 0 and "finetune" in result.stdout and "distilhubert" in result.stdout
     assert "valence test2" in result.stdout
+
+
+def test_a_run_brings_a_model_card_that_is_true(typed: Callable[[str], Result], run: Path) -> None:
+    """Its scores are those of the record, its licence what the user said, and its code runs."""
+    record = json.loads((run / "record.json").read_text("utf-8"))
+    text = (run / "README.md").read_text("utf-8")
+    assert "Licence of the data | not stated" in text and "license:" not in text
+    (row,) = [r for r in record["scores"] if r["dimension"] == "valence" and r["partition"] == "test2"]
+    (line,) = [line for line in text.splitlines() if line.startswith("| valence |")]
+    assert f"{row['ccc']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in line.split(" | ")[-1]
+    assert text.startswith("---\nlibrary_name: transformers\n")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace("recording.wav", str(open_corpus(record["corpus"]["spec"]).utterances[0].path)), names)
+    predicted = pd.read_csv(run / "predictions.csv").query("id == 'u00'").seed0
+    np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
+    assert "folder = '.'" in (run / "seed1/README.md").read_text("utf-8")
+
+
+def test_the_card_states_the_licence_that_the_user_states(
+    typed: Callable[[str], Result], run: Path, table: Path, checkpoints: dict[str, Path]
+) -> None:
+    words = f"finetune {table} --system {checkpoints['distilhubert']} --max-steps 3 --batch 4 --seeds 2 --name it"
+    assert typed(f"{words} --data-licence CC-BY-NC-4.0").exit_code == 0
+    text = (run / "seed1/README.md").read_text("utf-8")
+    assert "license_name: 'CC-BY-NC-4.0'" in text and "| Licence of the data | CC-BY-NC-4.0 |" in text
