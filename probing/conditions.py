@@ -63,11 +63,11 @@ def conditions(records: Sequence[Record]) -> list[Condition]:
             other = read_record(path.parent)
             if other["corpus"]["title"] != record["corpus"]["title"]:
                 continue
-            if other["configuration"]["run"] != record["signature"] or other["seeds"] != record["seeds"]:
+            if other["configuration"]["run"] != record["signature"] or other.content.get("seeds") != record["seeds"]:
                 again = f"type `{other['typed']}` again"
                 print(f"passed over {path.parent}: the run was trained anew since; {again}", file=sys.stderr)
                 continue
-            condition = Condition(record, other, words, other["transcripts"] or _HUMAN, other["snr"])
+            condition = Condition(record, other, words, trained_words(other), other.content.get("snr"))
             if not condition.matched or condition.snr is not None:
                 found.append(condition)
     return found
