@@ -47,7 +47,8 @@ The rooms, each importing only from those above it (★: loads without torch):
     run_finetune     one run of `probe finetune`
     run_evaluate     one run of `probe evaluate`
     windows ★        long recordings in windows
-    predict          a trained system on any recording
+    trained          a finished run, ready to estimate
+    predict          a finished run on any recording
     run_transcribe   one run of `probe transcribe`
     controls ★       which run is another's random-encoder control
     drawn ★          what Figure 2 draws, as one table

@@ -227,8 +227,10 @@ def fit(
                     "a cache file settles what was extracted and how",
                     "name the file alone, or the cache folder with the options",
                 )
-        found = run_fit.open_file(cache)
+        found, reopened = run_fit.open_file(cache), None
     else:
+        named = str(Path(encoder).resolve()) if Path(encoder).is_dir() else encoder
+        reopened = {"name": named, "revision": revision}
         found = run_fit.open_store(
             opened,
             open_encoder(encoder, encoder_layers, revision, convolution=convolution),
@@ -238,7 +240,7 @@ def fit(
             cache,
             again,
         )
-    click.echo(run_fit.run(opened, found, options, device, again, left_out, runs))
+    click.echo(run_fit.run(opened, found, options, device, again, left_out, runs, reopened))
 
 
 @main.command(epilog=f"{CORPORA} {ENCODERS}")

@@ -67,8 +67,8 @@ class FrameFeatures:
     """
 
     def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str, workers: int = 0) -> None:
-        self._frames = _Frames(cache, rows, normalize == "layer")
-        self._statistics, self._workers = pooling.split("+"), workers
+        self._frames = _Frames(cache, rows)
+        self._pooling, self._normalize, self._workers = pooling, normalize, workers
 
     def batches(self, batches: Sequence[Rows]) -> Iterator[Features]:
         """Features of each batch; a batch names utterances by their place 0…N−1."""
@@ -81,24 +81,38 @@ class FrameFeatures:
         yield from loader
 
     def _collate(self, frames: list[Tensor]) -> Features:
-        mean = torch.stack([x_TLD.mean(0) for x_TLD in frames]) if "mean" in self._statistics else None
-        if "max" not in self._statistics:
-            return Features(mean, None)
-        return Features(mean, torch.stack([x_TLD.amax(0) for x_TLD in frames]), frames)
+        return features_of(frames, self._pooling, self._normalize)
+
+
+def features_of(frames: Sequence[Tensor], pooling: str, normalize: str, whole: bool = True) -> Features:
+    """Features of a batch of utterances with all their frames.
+
+    Args:
+        frames: B tensors [T, L, D], float32.
+        pooling: `mean`, `max` or `mean+max`.
+        normalize: `none` or `layer`.
+        whole: Keep the frames for exact maxima of weighted sums; without, maxima are as from the store `pooled`.
+    """
+    if normalize == "layer":
+        frames = [layer_norm(x_TLD, x_TLD.shape[-1:]) for x_TLD in frames]
+    statistics = pooling.split("+")
+    mean = torch.stack([x_TLD.mean(0) for x_TLD in frames]) if "mean" in statistics else None
+    if "max" not in statistics:
+        return Features(mean, None)
+    return Features(mean, torch.stack([x_TLD.amax(0) for x_TLD in frames]), frames if whole else None)
 
 
 class _Frames(Dataset[Tensor]):
     """Utterances of a cache, [T, L, D] float32 each."""
 
-    def __init__(self, cache: Cache, rows: Rows, normed: bool) -> None:
-        self._cache, self._rows, self._normed = cache, rows, normed
+    def __init__(self, cache: Cache, rows: Rows) -> None:
+        self._cache, self._rows = cache, rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, place: int) -> Tensor:
-        x_TLD = torch.from_numpy(self._cache.read(int(self._rows[place]), "states")).float()
-        return layer_norm(x_TLD, x_TLD.shape[-1:]) if self._normed else x_TLD
+        return torch.from_numpy(self._cache.read(int(self._rows[place]), "states")).float()
 
 
 def choose_cache(paths: dict[str, Path], store: str | None, pooling: str, learns: bool, command: str) -> Cache:

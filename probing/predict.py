@@ -1,57 +1,44 @@
 """Arousal, valence and dominance of any recording, from a trained system.
 
-Shape legend: S samples at 16 kHz · B windows of a batch · K dimensions of emotion.
+Shape legend: S samples at 16 kHz.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from probing.audio import SAMPLE_RATE, load
 from probing.errors import EncoderError, ProbingError
-from probing.exact import ExactFloat32
-from probing.records import read_record
-from probing.run_evaluate import needs, opened
+from probing.records import Record, read_record
+from probing.trained import Trained, open_trained
 from probing.windows import windows
 
 Hear = Callable[[Sequence[NDArray[np.float32]]], list[str]]  # waveforms → transcripts
 
 
 class Predictor:
-    """A fine-tuned run, ready for recordings.
+    """A finished run, ready for recordings.
 
     Args:
-        run: The run's folder.
-        device: PyTorch's name of a device.
+        trained: The run made ready.
+        record: Its record.
 
     Attributes:
         dimensions: What it estimates.
         scale: Lowest and highest rating of the corpus that it was trained on.
         reads: Whether it needs the words.
-        hears: Whether it needs the sound.
         title: Its name.
-
-    Raises:
-        ProbingError: The folder holds no finished `finetune` run.
     """
 
-    def __init__(self, run: str | Path, device: str = "cpu") -> None:
-        record = read_record(Path(run))
-        kinds, self.dimensions = needs(record)
-        self.reads, self.hears = "text" in kinds, "audio" in kinds
+    def __init__(self, trained: Trained, record: Record) -> None:
+        self._trained, self._folder = trained, record.folder
+        self.dimensions, self.reads, self.title = trained.dimensions, trained.reads, trained.title
         self.scale: tuple[float, float] = tuple(record["corpus"]["scale"])
-        self.title, self._folder, self._device = str(record["encoder"]["name"]), record.folder, device
-        self._seeds: list[tuple[Any, Any]] = [opened(record.folder / f"seed{seed}") for seed in record["seeds"]]
-        for system, processor in self._seeds:
-            system.to(device).eval()
-            processor.truncate = bool(record["configuration"]["options"].get("truncate_text"))
 
     def predict(
         self,
@@ -73,7 +60,7 @@ class Predictor:
             batch: Windows in a batch; it changes no estimate.
 
         Returns:
-            start, end (s), the dimensions on the corpus's own scale (mean over the run's training seeds), and text
+            start, end (s), the dimensions on the corpus's own scale (mean over the run's seeds), and text
             where the system reads; a row for each window.
 
         Raises:
@@ -87,7 +74,7 @@ class Predictor:
         texts = (asr(pieces) if asr else [text or ""] * len(pieces)) if self.reads else None
         estimates_NK = np.concatenate(
             [
-                self._estimate(pieces[at : at + batch], texts[at : at + batch] if texts else None)
+                self._trained.estimate(pieces[at : at + batch], texts[at : at + batch] if texts else None)
                 for at in range(0, len(pieces), batch)
             ]
         )
@@ -104,28 +91,20 @@ class Predictor:
                 "add --text '…' or --asr openai/whisper-base, or take a run that hears only",
             )
 
-    @torch.inference_mode()
-    def _estimate(self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None) -> NDArray[np.float64]:
-        """Estimates [B, K], mean over training seeds."""
-        found = []
-        for system, processor in self._seeds:
-            inputs = processor(pieces if self.hears else None, texts)
-            with ExactFloat32():
-                logits = system(**{name: tensor.to(self._device) for name, tensor in inputs.items()}).logits
-            found.append(system.ratings(logits).double().cpu().numpy())
-        return np.asarray(np.mean(found, axis=0))
 
-
-def open_run(run: str | Path, device: str = "cpu") -> Predictor:
-    """Open a fine-tuned run, to estimate recordings with it.
+def open_run(run: str | Path, device: str = "cpu", encoder: str | None = None) -> Predictor:
+    """Open a fine-tuned run, or the probes of a fit, to estimate recordings with it.
 
     Args:
-        run: The run's folder, `runs/finetune-…`.
+        run: The run's folder, `runs/finetune-…` or `runs/fit-…`.
         device: PyTorch's name of a device.
+        encoder: Of a fit: the encoder that its probes were fitted on, where the run does not say how it is opened.
 
     Raises:
-        ProbingError: The folder holds no finished `finetune` run.
+        ProbingError: The folder holds no such run, or its encoder cannot be opened or has other weights.
     """
-    if not Path(run).is_dir():
+    folder = Path(run)
+    if not folder.is_dir():
         raise EncoderError(f"{run}", "there is no such folder", "name a run's folder (see `probe runs`)")
-    return Predictor(run, device)
+    record = read_record(folder)
+    return Predictor(open_trained(record, device, encoder), record)

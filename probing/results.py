@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from probing.corpus.model import DEVELOPMENT, Corpus
+from probing.errors import FitError
 from probing.fit import Fit, FitOptions, places, targets
 from probing.metrics import FEW_SPEAKERS, bootstrap_ccc, ccc, interval
-from probing.probes import SHUFFLED, SINGLE, WEIGHTED
+from probing.probes import SHUFFLED, SINGLE, WEIGHTED, Probe, ProbeBank
 
+PROBES = "probes.safetensors"
 SCORE_COLUMNS = ("dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high", "mean_low", "mean_high")
 
 
@@ -127,7 +130,7 @@ def save(folder: Path, fit: Fit, corpus: Corpus, options: FitOptions, first_laye
     probes = [[probe.dimension, probe.kind, probe.seed, probe.layer] for probe in fit.bank.probes]
     save_file(
         {name: tensor.detach().cpu().contiguous() for name, tensor in fit.bank.state_dict().items()},
-        folder / "probes.safetensors",
+        folder / PROBES,
         metadata={
             "probes": json.dumps(probes),
             "pooling": options.pooling,
@@ -136,6 +139,33 @@ def save(folder: Path, fit: Fit, corpus: Corpus, options: FitOptions, first_laye
         },
     )
     return scores
+
+
+def load_bank(folder: Path) -> tuple[ProbeBank, str]:
+    """Read the bank that `save` wrote.
+
+    Args:
+        folder: A `fit` run's folder.
+
+    Returns:
+        The bank, and how states are normalized for it: `none` or `layer`.
+
+    Raises:
+        FitError: The file is not there, or damaged.
+    """
+    path = folder / PROBES
+    try:
+        with safe_open(path, "pt") as held:
+            parameters = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 - it is no mapping
+            said = held.metadata()
+    except (OSError, SafetensorError) as error:
+        why = "there is no such file" if not path.is_file() else f"it is damaged ({error})"
+        raise FitError(f"{path}", why, "fit again: type the command in record.json") from error
+    probes = [Probe(*what) for what in json.loads(said["probes"])]
+    _, width, hidden = parameters["inner_PDH"].shape
+    bank = ProbeBank(probes, parameters["logits_WL"].shape[1], width, hidden, said["pooling"])
+    bank.load_state_dict(parameters)
+    return bank, said["normalize"]
 
 
 def best_layers(scores: pd.DataFrame) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ def run(
     command: str,
     left_out: tuple[str, ...],
     root: Path,
+    opened: Mapping[str, str | None] | None = None,
 ) -> str:
     """Fit, write the run's folder, and return what to print.
 
@@ -83,6 +84,7 @@ def run(
         command: The `probe extract` command that makes the cache, for messages.
         left_out: Utterances left out as --allow-missing permits.
         root: Folder of all runs.
+        opened: `name` and `revision` that open the encoder again; None where only its cache is known.
     """
     began = time.time()
     layout = cache.layout
@@ -106,7 +108,7 @@ def run(
                 "utterances": {partition: len(members) for partition, members in corpus.partitions.items()},
                 "left_out": left_out,
             },
-            "encoder": {"name": layout.encoder, "title": layout.title, "identity": layout.identity},
+            "encoder": {"name": layout.encoder, "title": layout.title, "identity": layout.identity, "opened": opened},
             "cache": {"path": cache.path, "store": layout.store, "fingerprint": layout.fingerprint},
             "device": device,
             "threads": torch.get_num_threads(),

@@ -1,4 +1,4 @@
-"""One run of `probe predict`: a trained system × any recordings → a table, and a picture over time."""
+"""One run of `probe predict`: a finished run × any recordings → a table, and a picture over time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(
     """Estimate every file that can be decoded.
 
     Args:
-        predictor: A fine-tuned run.
+        predictor: A finished run.
         files: Recordings.
         text: What is said in the only one.
         window: Seconds in a window.

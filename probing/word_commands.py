@@ -54,6 +54,7 @@ def transcribe(
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--encoder", help="Of a fit: its encoder, where the run does not say how it is opened, or it has moved.")
 @click.option("--text", help="What is said, for a system that reads.")
 @click.option("--asr", help="Write down what is said on the way, with this Whisper.")
 @click.option("--language", default="en", show_default=True, help="What is spoken, for --asr; two letters.")
@@ -65,6 +66,7 @@ def transcribe(
 def predict(
     run: Path,
     files: tuple[str, ...],
+    encoder: str | None,
     text: str | None,
     asr: str | None,
     language: str,
@@ -74,10 +76,12 @@ def predict(
     out: Path | None,
     device: str | None,
 ) -> None:
-    """Estimate any recordings with a fine-tuned RUN, on the scale of the corpus that it was trained on.
+    """Estimate any recordings with a fine-tuned RUN or fitted probes, on the scale of the corpus they were trained on.
 
     FILE is an audio file, a folder or a pattern. The table is CSV: file, start, end (s), the dimensions, and the text
-    where it reads. A file that cannot be decoded is named on stderr, the others are done, the exit status is 1.
+    where it reads. Of a fit the probes with learned layer weights are read, or, where it has none, those of the layer
+    that is best on development. A file that cannot be decoded is named on stderr, the others are done, and the exit
+    status is 1.
 
     \b
     Example: probe predict runs/finetune-demo-demo-hubert interview.flac --window 5 --hop 2.5 --plot interview.png
@@ -95,7 +99,7 @@ def predict(
     if plot:
         run_predict.refuse_plot(plot)
     device = settle_device(device)
-    predictor = open_run(run, device)
+    predictor = open_run(run, device, encoder)
     recogniser = Recogniser(asr, language, device) if asr else None
     named = run_predict.found_files(files)
     listen = recogniser.transcribe if recogniser else None

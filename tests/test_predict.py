@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -156,3 +157,89 @@ def test_what_is_no_run_is_refused(table: Path, hears: Path) -> None:
     assert "it holds no record.json" in typed("predict", table.parent, table.parent / "00.wav").output
     with pytest.raises(ProbingError):
         open_run(hears / "seed0")
+
+
+@pytest.fixture(scope="module")
+def fitted(checkpoints: dict[str, Path], table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with caches of all frames and of statistics, float32, and a place for runs."""
+    root = tmp_path_factory.mktemp("fitted")
+    for store in ("frames", "pooled"):
+        words = ("--encoder", checkpoints["hubert"], "--store", store, "--dtype", "float32", "--out", root / "cache")
+        assert typed("extract", table, "--scale", 0, 1, *words).exit_code == 0
+    return root
+
+
+def fit(root: Path, table: Path, encoder: Path, *words: object) -> Path:
+    """Fit probes, and the run's folder."""
+    places = ("--cache", root / "cache", "--runs", root / "runs", "--dtype", "float32", "--encoder", encoder)
+    few = ("--dim", "all", "--seeds", 2, "--epochs", 3)
+    result = typed("fit", table, "--scale", 0, 1, *places, *few, *words)
+    assert result.exit_code == 0, result.output
+    return Path(result.stdout.split()[-1]).parent
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ((), "weighted"),
+        (("--normalize", "layer"), "weighted"),
+        (("--store", "pooled", "--pooling", "max"), "weighted"),
+        (("--store", "frames", "--pooling", "mean+max", "--normalize", "layer"), "weighted"),
+        (("--layers", "each"), "best"),
+    ],
+)
+def test_fitted_probes_give_what_their_run_says(
+    fitted: Path, checkpoints: dict[str, Path], table: Path, words: tuple[object, ...], kind: str
+) -> None:
+    """From the audio, through the encoder again: the estimates that were made from the cache."""
+    folder = fit(fitted, table, checkpoints["hubert"], *words)
+    found = read(typed("predict", folder, table.parent / "30.wav", table.parent / "07.wav"))
+    own = pd.read_csv(folder / "predictions.csv")
+    best = json.loads((folder / "record.json").read_text())["best_layers"]
+    for row, id_ in zip(found.itertuples(), ("u30", "u07"), strict=True):
+        for dimension in ("arousal", "valence", "dominance"):
+            names = [f"{kind if kind == 'weighted' else f'layer{best[dimension]}'}-seed{seed}" for seed in (0, 1)]
+            said = own[(own.id == id_) & (own.dimension == dimension)][names].mean(axis=1).item()
+            assert getattr(row, dimension) == pytest.approx(said, abs=1e-4)
+
+
+def test_probes_of_a_convolution_and_of_words(checkpoints: dict[str, Path], table: Path, tmp_path: Path) -> None:
+    """State C in front of the layers; and probes on a text encoder, which read what is said."""
+    bert = save_text_encoder(tmp_path / "bert", words=("some", "words", "low", "high"))
+    for encoder, words in ((checkpoints["hubert"], ("--convolution",)), (bert, ())):
+        options = ("--encoder", encoder, "--dtype", "float32", *words)
+        assert typed("extract", table, "--scale", 0, 1, *options, "--out", tmp_path / "cache").exit_code == 0
+        folder = fit(tmp_path, table, encoder, "--layers", "each", *words)
+        text = pd.read_csv(table).set_index("id").text["u07"]
+        spoken = ("--text", text) if encoder == bert else ()
+        found = read(typed("predict", folder, table.parent / "07.wav", *spoken))
+        own = pd.read_csv(folder / "predictions.csv")
+        best = json.loads((folder / "record.json").read_text())["best_layers"]["valence"]
+        names = [f"layer{best}-seed{seed}" for seed in (0, 1)]
+        said = own[(own.id == "u07") & (own.dimension == "valence")][names].mean(axis=1).item()
+        assert found.valence.item() == pytest.approx(said, abs=1e-4)
+    assert "no words were given" in typed("predict", folder, table.parent / "07.wav").output
+
+
+def test_probes_want_the_encoder_that_they_were_fitted_on(
+    fitted: Path, checkpoints: dict[str, Path], table: Path, tmp_path: Path
+) -> None:
+    """A fit from a cache file knows no encoder; another one's weights are refused; so is a damaged run."""
+    file = next((fitted / "cache").rglob("*pooled*.h5"))
+    words = ("--cache", file, "--runs", tmp_path, "--epochs", 1, "--seeds", 1)
+    result = typed("fit", table, "--scale", 0, 1, *words)
+    assert result.exit_code == 0, result.output
+    folder, sound = Path(result.stdout.split()[-1]).parent, table.parent / "07.wav"
+    assert "does not say how its encoder is opened" in typed("predict", folder, sound).output
+    assert typed("predict", folder, sound, "--encoder", checkpoints["hubert"]).exit_code == 0
+    other = typed("predict", folder, sound, "--encoder", f"{checkpoints['hubert']}@random")
+    assert other.exit_code == 1 and "its weights or its preprocessing are others" in other.output
+    (folder / "probes.safetensors").write_bytes(b"short")
+    assert "it is damaged" in typed("predict", folder, sound, "--encoder", checkpoints["hubert"]).output
+    (folder / "probes.safetensors").unlink()
+    assert "there is no such file" in typed("predict", folder, sound, "--encoder", checkpoints["hubert"]).output
+
+
+def test_a_fine_tuned_run_takes_no_encoder(hears: Path, table: Path) -> None:
+    result = typed("predict", hears, table.parent / "07.wav", "--encoder", "hubert-base")
+    assert result.exit_code == 1 and "leave --encoder out" in result.output
