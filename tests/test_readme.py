@@ -102,6 +102,21 @@ def test_the_readme_shows_the_full_systems_as_they_were_compared() -> None:
         (line,) = [line for line in README.splitlines() if line.startswith(f"| {row.model} | {row.parameters_M:.3g} |")]
         place = 2 + 3 * (row.partition == "test2") + ["arousal", "valence", "dominance"].index(row.dimension)
         assert line.strip("| ").split(" | ")[place] == f"{row.ccc:.3f} ± {row.sd:.3f}"
+    assert len(table) == 6 * 6
     said = (ROOT / "figures/findings-demo.md").read_text("utf-8").splitlines()
     unseen = [line for line in said if line.startswith("- test2")]
     assert len(unseen) == 7 and all(line in README for line in unseen)
+
+
+def test_the_readme_shows_table_2_as_it_was_measured() -> None:
+    """Each score and each word error rate in its miniature is that of the file that `make words` made."""
+    table = pd.read_csv(ROOT / "figures/table2-demo.csv")
+    assert {"corrupted at 22.2 %", "corrupted at 24.1 %"} <= set(table.trained_on)
+    for (trained, tested), own in table.groupby(["trained_on", "tested_on"]):
+        (line,) = [line for line in README.splitlines() if line.startswith(f"| {trained} | {tested} |")]
+        cells = line.strip("| ").split(" | ")
+        unseen = own[own.partition == "test2"]
+        assert cells[2] == ("–" if tested == "human" else f"{unseen.wer.iloc[0]:.1%}")
+        for row in own.itertuples():
+            place = 3 + 3 * (row.partition == "test2") + ["arousal", "valence", "dominance"].index(row.dimension)
+            assert cells[place] == f"{row.ccc:.3f} ± {row.sd:.3f}"
