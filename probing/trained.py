@@ -144,7 +144,7 @@ def _encoder_of(record: Record, device: str, name: str | None) -> Any:
     if name is None and not known:
         raise ProbingError(
             f"{record.folder} does not say how its encoder is opened",
-            "it was fitted from a cache file",
+            "it was fitted from a cache file, or before that was recorded",
             f"name the encoder: --encoder {record['encoder']['name']}",
         )
     identity = record["encoder"]["identity"]
