@@ -59,17 +59,17 @@ def load(path: str | Path) -> NDArray[np.float32]:
         raise AudioError(
             f"{path}",
             f"it is too short: {len(mono)} samples at 16 kHz; an encoder's first frame needs {MIN_SAMPLES} (25 ms)",
-            "leave it out of the corpus",
+            "leave it out",
         )
     if np.ptp(mono) < SILENCE:
-        raise AudioError(f"{path}", "it is silent (no sample differs from the others)", "leave it out of the corpus")
+        raise AudioError(f"{path}", "it is silent (no sample differs from the others)", "leave it out")
     return mono
 
 
 def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """The file's own samples [S, channels] and rate in Hz; raises AudioError where they are not all there."""
     if not path.is_file():
-        raise AudioError(f"{path}", "there is no such audio file", "correct the path in the table, or copy the file")
+        raise AudioError(f"{path}", "there is no such audio file", "correct the path, or copy the file there")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again")
     try:
@@ -93,7 +93,7 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
             f"{path}", f"damaged: its header promises {promised} samples, {len(raw)} could be decoded", damaged
         )
     if len(raw) == 0:
-        raise AudioError(f"{path}", "it holds no samples", "leave it out of the corpus")
+        raise AudioError(f"{path}", "it holds no samples", "leave it out")
     return raw, rate
 
 

@@ -65,7 +65,7 @@ class Predictor:
 
         Raises:
             AudioError: The file cannot be used.
-            ProbingError: The system reads and no words are given, or a window is too short.
+            ProbingError: The run reads and no words are given, or only hears and some are; or a window is too short.
         """
         self.demand_words(text is not None or asr is not None)
         waveform = load(audio) if isinstance(audio, str | Path) else np.asarray(audio, np.float32)
@@ -83,7 +83,9 @@ class Predictor:
         return table.assign(text=texts) if texts else table
 
     def demand_words(self, given: bool) -> None:
-        """Raise a ProbingError where the system reads and no words are given."""
+        """Raise a ProbingError where the run reads and no words are given, or where they would change nothing."""
+        if given and not self.reads:
+            raise ProbingError(f"{self._folder} only hears", "words change nothing", "leave --text and --asr out")
         if self.reads and not given:
             raise ProbingError(
                 f"{self._folder} reads what is said",

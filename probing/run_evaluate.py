@@ -33,7 +33,7 @@ def needs(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     if record["command"] != "finetune":
         raise ProbingError(
-            f"{record.folder}", f"it is a {record['command']} run", "name a finetune run (see `probe runs`)"
+            f"{record.folder}", f"it is a run of `probe {record['command']}`", "name a finetune run (see `probe runs`)"
         )
     return tuple(record["system"]["modality"].split("+")), tuple(record["system"]["dimensions"])
 

@@ -133,3 +133,12 @@ def refuse_plot(path: Path) -> None:
     if path.suffix.lower().lstrip(".") not in FORMATS:
         endings = ", ".join(f".{kind}" for kind in FORMATS)
         raise ProbingError(f"--plot {path}", "its ending is no picture's", f"end it in {endings}")
+
+
+def refuse_place(path: Path) -> None:
+    """Raise an OSError where no file can be written there: a long work must not end without a place for its result."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = path.exists()
+    path.open("ab").close()
+    if not there:
+        path.unlink()

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from probing.encoders import open_encoder
-from probing.errors import ProbingError
+from probing.errors import EncoderError, ProbingError
 from probing.exact import ExactFloat32
 from probing.features import features_of
 from probing.probes import SINGLE, WEIGHTED
@@ -131,7 +131,7 @@ def open_trained(record: Record, device: str, encoder: str | None = None) -> Tra
     if record["command"] == "fit":
         return Probed(record, device, encoder)
     if record["command"] != "finetune":
-        why = f"it is a {record['command']} run"
+        why = f"it is a run of `probe {record['command']}`"
         raise ProbingError(f"{record.folder}", why, "name a finetune or a fit run (see `probe runs`)")
     if encoder is not None:
         raise ProbingError(f"--encoder {encoder}", "a finetune run has its own encoders", "leave --encoder out")
@@ -151,7 +151,14 @@ def _encoder_of(record: Record, device: str, name: str | None) -> Any:
     layers = identity["architecture"]["num_hidden_layers"]
     revision = None if name else known["revision"]
     convolution = bool(identity.get("convolution"))
-    encoder = open_encoder(name or known["name"], layers, revision, device, convolution)
+    try:
+        encoder = open_encoder(name or known["name"], layers, revision, device, convolution)
+    except EncoderError as error:
+        raise ProbingError(
+            f"{name or known['name']} cannot be opened as the encoder that {record.folder} was fitted on",
+            f"{error.what}: {error.why}",
+            f"name the very same one, which was called {record['encoder']['name']}" if name else error.remedy,
+        ) from error
     if json.dumps(encoder.identity, sort_keys=True) != json.dumps(identity, sort_keys=True):
         raise ProbingError(
             f"{name or known['name']} is not the encoder that {record.folder} was fitted on",

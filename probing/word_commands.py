@@ -98,8 +98,12 @@ def predict(
     windows(1, window, hop)  # what cannot be cut is refused before any work
     if plot:
         run_predict.refuse_plot(plot)
+    for path in (out, plot):
+        if path:
+            run_predict.refuse_place(path)
     device = settle_device(device)
     predictor = open_run(run, device, encoder)
+    predictor.demand_words(text is not None or asr is not None)
     recogniser = Recogniser(asr, language, device) if asr else None
     named = run_predict.found_files(files)
     listen = recogniser.transcribe if recogniser else None

@@ -137,6 +137,10 @@ def test_a_picture_is_drawn_of_what_is_in_the_table(hears: Path, tmp_path: Path)
         (("--hop", 1), "add --window"),
         (("--plot", "p.txt"), "end it in"),
         (("--text", "a", "--asr", "b"), "give one of them"),
+        (("--text", "a"), "words change nothing"),
+        (("--asr", "nowhere"), "words change nothing"),
+        (("--out", "."), "."),
+        (("--plot", "/dev/null/p.png"), "/dev/null"),
         (("--window", "nan"), "0 samples"),
     ],
 )
@@ -234,6 +238,8 @@ def test_probes_want_the_encoder_that_they_were_fitted_on(
     assert typed("predict", folder, sound, "--encoder", checkpoints["hubert"]).exit_code == 0
     other = typed("predict", folder, sound, "--encoder", f"{checkpoints['hubert']}@random")
     assert other.exit_code == 1 and "its weights or its preprocessing are others" in other.output
+    smaller = typed("predict", folder, sound, "--encoder", "demo-distilhubert")
+    assert smaller.exit_code == 1 and "name the very same one, which was called" in smaller.output
     (folder / "probes.safetensors").write_bytes(b"short")
     assert "it is damaged" in typed("predict", folder, sound, "--encoder", checkpoints["hubert"]).output
     (folder / "probes.safetensors").unlink()
