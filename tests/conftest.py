@@ -12,7 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: small models ar
 import numpy as np
 import pytest
 import soundfile
-from material import CHECKPOINTS, RATE, SMALL, small_model, waveform
+from builders import CHECKPOINTS, RATE, SMALL, small_model, waveform
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
 
-from probing.audio import SAMPLE_RATE
+from probing.audio.decode import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 

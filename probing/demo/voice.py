@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from probing.audio import SAMPLE_RATE
+from probing.audio.decode import SAMPLE_RATE
 from probing.demo.phones import OFF
 from probing.demo.room import background, reverberate
 from probing.demo.timing import Segment
@@ -96,7 +96,7 @@ def synthesise(segments: Sequence[Segment], voice: Voice, rng: np.random.Generat
     """Speak a schedule.
 
     Args:
-        segments: Phones in their places, without gaps (`probing.demo.timing.schedule`).
+        segments: Phones in their places, without gaps (`probing.demo.corpus.timing.schedule`).
         voice: Pitch, tilt, level and so on; its rate is not used here, the schedule has it.
         rng: Source of the noises and irregularities.
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, l1_loss, logsigmoid
 from transformers import HubertModel
 
-from probing.audio import SAMPLE_RATE
+from probing.audio.decode import SAMPLE_RATE
 from probing.pretrain.card import HEADS, load_heads
 from probing.pretrain.hubert import PREPROCESSOR, crop
 from probing.pretrain.speech import Speech, batches

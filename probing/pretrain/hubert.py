@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
-from probing.audio import SAMPLE_RATE
+from probing.audio.decode import SAMPLE_RATE
 from probing.demo.script import COUNTS
-from probing.encoders import SpeechEncoder
+from probing.encoders.speech import SpeechEncoder
 from probing.pretrain.card import HEADS, load_heads
 from probing.pretrain.masked import MaskedPrediction
 from probing.pretrain.profile import depth_profile

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, HubertModel
 
-from probing.checkpoints import load_checkpoint
 from probing.demo.script import COUNTS
-from probing.encoders import open_encoder
+from probing.encoders.checkpoints import load_checkpoint
+from probing.encoders.speech import open_encoder
 from probing.pretrain import bert, distil
 from probing.pretrain import hubert as masked_units
 from probing.pretrain.card import load_heads, made_on, ship, write_card

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.demo import speak
+from probing.demo.corpus import speak
 from probing.demo.language import transcript
 from probing.demo.script import COUNTS, Line, plan
-from probing.inputs import Encoder
-from probing.metrics import ccc
+from probing.extraction.inputs import Encoder
+from probing.statistics.concordance import ccc
 
 Floats = NDArray[np.float64]
 Profile = dict[str, dict[str, list[float]]]  # partition → dimension → CCC of each state

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from probing.audio import SAMPLE_RATE
-from probing.demo import VERSION, perform
+from probing.audio.decode import SAMPLE_RATE
+from probing.demo.corpus import VERSION, perform
 from probing.demo.language import LEXICON
 from probing.demo.phones import VOWELS
 from probing.demo.script import HALLS, STUDIOS, Line, draw_line, draw_speaker

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from probing.progress import Progress
+from probing.training.progress import Progress
 
 Batch = dict[str, Tensor]
 

@@ -11,7 +11,7 @@ from scipy import fft, signal
 from scipy.cluster.vq import kmeans2, vq
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
-from probing.audio import SAMPLE_RATE
+from probing.audio.decode import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from material import RATE, waveform
+from builders import RATE, waveform
 
-from probing.audio import load
-from probing.corpus import open_corpus
-from probing.corpus.check import scan_audio
-from probing.encoders import open_encoder
-from probing.entries import summarise
-from probing.estimate import ExtractOptions
-from probing.extract import extract
+from probing.audio.decode import load
+from probing.corpus.audit import scan_audio
+from probing.corpus.opening import open_corpus
+from probing.encoders.speech import open_encoder
+from probing.extraction.cost import ExtractOptions
+from probing.extraction.extract import extract
+from probing.extraction.pooling import summarise
 
 pytestmark = pytest.mark.slow
 SECONDS = 3.0
@@ -29,7 +29,7 @@ SECONDS = 3.0
 PEAK = """
 import json, resource, sys
 from click.testing import CliRunner
-from probing.cli import main
+from probing.cli.main import main
 result = CliRunner().invoke(main, json.loads(sys.argv[1]))
 assert result.exit_code == 0, result.output
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from material import waveform
+from builders import waveform
 
-from probing.building import build_system
+from probing.systems.build import build_system
 
 pytestmark = pytest.mark.slow
 

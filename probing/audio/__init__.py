@@ -1,0 +1,6 @@
+"""Audio files, and what is done to waveforms.
+
+decode     any file that libsndfile reads → mono float32 at 16 kHz
+noise      reverberation and pink noise at a stated ratio
+windows    long recordings in windows
+"""

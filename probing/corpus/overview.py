@@ -1,0 +1,113 @@
+"""What `probe check CORPUS` prints: partitions, hours, speakers, label histograms, and every problem."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probing.audio.decode import SAMPLE_RATE
+from probing.corpus.audit import AudioScan, gaps, shared_speakers, unlabelled
+from probing.corpus.model import DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
+from probing.errors import first_names
+
+_BINS = 7  # of a label histogram: the answers of a 7-point scale
+_BARS = "▁▂▃▄▅▆▇█"
+_WRAP = textwrap.TextWrapper(
+    96, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+)
+_NAMED = 20  # utterances named for each problem; the commands' errors name five
+
+
+def report(corpus: Corpus, scan: AudioScan) -> tuple[str, int]:
+    """What `probe check CORPUS` prints, and the number of problems in it.
+
+    Args:
+        corpus: The whole corpus.
+        scan: What scan_audio found in it.
+
+    Returns:
+        Text of at most some 100 columns, and how many things there are to mend: unusable files, utterances that
+        lack what others of the corpus have, unlabelled train or development, speakers of test2 heard in training.
+    """
+    low, high = corpus.scale
+    problems, count = _problems(corpus, scan)
+    shared = shared_speakers(corpus, TEST1, seen=(TRAIN,))
+    seen = [f"{len(shared):,} speakers stand in both train and test1 (seen): {first_names(shared)}"] if shared else []
+    without = [
+        f"no {name} partition: probes cannot be fitted"
+        for name in (TRAIN, DEVELOPMENT)
+        if name not in corpus.partitions
+    ]
+    notes = [*corpus.notes, *seen, *without]
+    lines = [f"{corpus.name}: {len(corpus):,} utterances, labels on {low:g} to {high:g}", ""]
+    lines += _partition_lines(corpus, scan)
+    if corpus.dimensions:
+        lines += ["", f"labels: a bar for each seventh of the scale, {low:g} left to {high:g} right"]
+        lines += _label_lines(corpus)
+    lines += ["", *_items("notes", notes)] if notes else []
+    lines += ["", *_items(f"problems: {count:,}", problems)] if problems else ["", "problems: none"]
+    return "\n".join(lines), count
+
+
+def _partition_lines(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
+    """Size, length, speakers and texts of each partition, and of all."""
+    yield f"  {'':<14}{'utterances':>10}{'hours':>9}{'seconds (min, mean, max)':>28}{'speakers':>10}{'texts':>9}"
+    for name, group in [*corpus.partitions.items(), ("all", corpus.utterances)]:
+        seconds = np.array([scan.samples[u.id] for u in group if u.id in scan.samples]) / SAMPLE_RATE
+        hours, span = "–", "–"
+        if len(seconds):
+            hours = f"{seconds.sum() / 3600:.2f}"
+            span = f"{seconds.min():.2f} {seconds.mean():.2f} {seconds.max():.2f}"
+        speakers = len({u.speaker for u in group if u.speaker is not None})
+        texts = sum(u.text is not None for u in group)
+        yield f"  {name:<14}{len(group):>10,}{hours:>9}{span:>28}{speakers:>10,}{texts:>9,}"
+
+
+def _label_lines(corpus: Corpus) -> Iterator[str]:
+    """A histogram, mean and standard deviation for each dimension and partition."""
+    for dimension in corpus.dimensions:
+        for name, group in corpus.partitions.items():
+            values = np.array([u.labels[dimension] for u in group if dimension in u.labels])
+            if len(values):
+                spread = f"mean {values.mean():6.2f}   sd {values.std():5.2f}"
+                yield f"  {dimension:<14}{name:<14}{len(values):>9,}   {_bars(values, corpus.scale)}   {spread}"
+            else:
+                yield f"  {dimension:<14}{name:<14}{'–':>9}"
+
+
+def _bars(values: NDArray[np.float64], scale: tuple[float, float]) -> str:
+    """A histogram of seven bins across the scale as characters; the fullest bin is the highest, an empty one a dot.
+
+    >>> _bars(np.array([0.0, 1.0, 1.0]), (0.0, 1.0))
+    '▄·····█'
+    """
+    counts, _ = np.histogram(values.clip(*scale), bins=_BINS, range=scale)
+    levels = np.ceil(counts / counts.max() * len(_BARS)).astype(int)
+    # ceil: half of the fullest bin is the fourth bar, a single label among thousands still the first
+    return "".join(("·" + _BARS)[level] for level in levels)
+
+
+def _problems(corpus: Corpus, scan: AudioScan) -> tuple[list[str], int]:
+    """Every problem as a line, and how many things there are to mend."""
+    blank = [pair for pair in unlabelled(corpus, corpus.dimensions) if pair[0] in (TRAIN, DEVELOPMENT)]
+    lines = [f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank]
+    has_audio = any(u.path is not None for u in corpus.utterances)
+    rated = [dimension for dimension in corpus.dimensions if dimension in EMOTIONS]  # others are read only if asked for
+    lacking = gaps(corpus, rated, False, has_audio)
+    lines += [f"{len(ids):,} utterances have {what}: {first_names(ids, _NAMED)}" for what, ids in lacking.items()]
+    shared = shared_speakers(corpus, TEST2)
+    if shared:
+        names = first_names(shared, _NAMED)
+        lines.append(f"{len(shared):,} speakers of test2 (unseen) are also in train or development: {names}")
+    lines += [f"{id_}: {error.what}: {error.why}" for id_, error in scan.damaged.items()]
+    return lines, len(blank) + sum(map(len, lacking.values())) + len(shared) + len(scan.damaged)
+
+
+def _items(title: str, items: Sequence[str]) -> Iterator[str]:
+    """A title, and its items wrapped to the report's width."""
+    yield title
+    for item in items:
+        yield from _WRAP.wrap(item)

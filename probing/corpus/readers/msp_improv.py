@@ -1,0 +1,187 @@
+"""Read MSP-Improv as it is unpacked (Busso et al. 2017): six sessions of two actors each, 8,438 turns.
+
+The release, itself up to two folders below the one that is named, holds (in any case of letters):
+
+* `Evalution.txt` (so spelled; `Evaluation.txt` in some copies): a line for each turn,
+  `UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000 ; N:3.600000;` (emotion, activation, valence,
+  dominance, naturalness), followed by a line for each of its raters, which is not read, and a blank one. A rating may
+  be NaN: there is none,
+* `session1/S01A/S/MSP-IMPROV-S01A-F01-S-FM01.wav` (44.1 kHz), beside the labels or below a folder `Audio`,
+* in some copies transcripts `MSP-IMPROV-S01A-F01-S-FM01.txt`, in a folder of any name.
+
+In `S01A-F01-S-FM01`, S01 is the target sentence, A the emotion of the scenario, F01 the woman of session 1, S the kind
+of recording (P between the takes, R read, S improvised, T the target sentence in it), 01 the turn. That F01 is the one
+who speaks, and FM only the roles in the scene, is how all public readers that we found take it; the release's own
+description was not at hand [unsure]. The split does not depend on it, since both actors are of the same session.
+
+Activation is rated from 1 (active) to 5 (calm), against all other corpora: arousal is 6 − A. We know it from a public
+reader that says so, and from published rows of the labels (a sad turn 4.2, neutral ones 4.4 to 4.8, happy ones 2.4 to
+2.6), not from the release's own description [unsure].
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from probing.corpus.model import Corpus, Utterance
+from probing.corpus.readers.folds import settle_fold
+from probing.corpus.readers.release import (
+    by_stem,
+    descend,
+    files_in,
+    locate,
+    pair_audio,
+    read_lines,
+    read_transcripts,
+    stem,
+    walk,
+)
+from probing.corpus.readers.table import demand_unique
+from probing.errors import CorpusError, first_names
+
+SCALE = (1.0, 5.0)
+SESSIONS = 6
+_LABEL_FILES = ("evalution.txt", "evaluation.txt")
+_DIMENSIONS = {"A": "arousal", "V": "valence", "D": "dominance"}
+_TURN = re.compile(r"S\d\d[A-Z]-(?P<speaker>[FM]0(?P<session>[1-6]))-[A-Z]-[FM]{2}\d+")
+_LABELS = re.compile(r"(?:UTD|MSP)-IMPROV-(?P<turn>[^.;\s]*)\.\w+\s*;[^;]*;(?P<ratings>.*)")
+_STARTS = ("UTD-IMPROV-", "MSP-IMPROV-")
+
+
+def read(folder: Path, spec: str, fold: int | None = None, with_text: bool = True) -> Corpus:
+    """Read the release.
+
+    Args:
+        folder: The release, or a folder up to two levels above it.
+        spec: What the user typed, without the fold.
+        fold: The session that is test2, 1 to 6; None: 6. The session before it is development.
+        with_text: Read the transcripts, where there are any.
+
+    Returns:
+        The corpus in the order of its labels; ids are the names of the audio files without their ending. Name and
+        utterances are the same in every fold, so that all folds share one cache.
+
+    Raises:
+        CorpusError: There is no such fold, no release or more than one, a session is missing, a line of labels cannot
+            be read or lies off the scale, or a turn stands twice.
+    """
+    split = settle_fold(fold, SESSIONS)
+    source = _labels_file(folder)
+    rated = _labels(source)
+    turns = {f"MSP-IMPROV-{turn[0]}": turn for turn, _ in rated}
+    ids = [f"MSP-IMPROV-{turn[0]}" for turn, _ in rated]
+    demand_unique(ids, source)
+    split.demand_all({int(turn["session"]) for turn in turns.values()}, source, "turns")
+    release = _root(source, folder)
+    files = sorted(walk(release), key=lambda file: file[1], reverse=True)  # by_stem keeps the last of a name
+    paths, notes = _audio(release, turns, by_stem(files, ".wav"))
+    notes += _repeated(files, turns, ".wav")
+    texts: dict[str, str] = {}
+    if with_text:
+        texts, remarks = _transcripts(release, ids, by_stem(files, ".txt"))
+        notes += [*remarks, *_repeated(files, turns, ".txt")]
+    utterances = tuple(
+        Utterance(id_, path, split.partition(int(turn["session"])), turn["speaker"], labels, texts.get(id_))
+        for id_, (turn, labels), path in zip(ids, rated, paths, strict=True)
+    )
+    about = [split.note(), "arousal is 6 - A: the release rates activation from 1 (active) to 5 (calm)"]
+    return Corpus("msp-improv", split.spec(spec), SCALE, utterances, (*about, *_unrated(utterances), *notes))
+
+
+def _labels_file(folder: Path) -> Path:
+    return locate(
+        folder,
+        "MSP-Improv",
+        lambda place: files_in(place, lambda name: name in _LABEL_FILES),
+        what="labels files",
+        looked_for="Evalution.txt (or Evaluation.txt)",
+        contents="Evalution.txt and the folders session1 to session6, or Audio",
+    )
+
+
+def _labels(source: Path) -> list[tuple[re.Match[str], dict[str, float]]]:
+    """Turns and their ratings; the other lines are blank, or what a single rater said."""
+    found = []
+    for number, line in enumerate(read_lines(source), start=1):
+        if not line.startswith(_STARTS):
+            continue
+        labels = _LABELS.fullmatch(line)
+        turn = _TURN.fullmatch(labels["turn"]) if labels else None
+        ratings = _ratings(labels["ratings"]) if labels else None
+        if turn is None or ratings is None:
+            raise CorpusError(
+                f"{source}, line {number}",
+                f"{line!r} is not UTD-IMPROV-<turn>.avi; emotion; A:…; V:…; D:…; with ratings from 1 to 5 or NaN",
+                "copy this file from the release again",
+            )
+        found.append((turn, ratings))
+    return found
+
+
+def _ratings(written: str) -> dict[str, float] | None:
+    """Ratings by dimension, without those that are NaN; None where they cannot be read or lie off the scale."""
+    cells = dict(cell.strip().partition(":")[::2] for cell in written.split(";"))
+    try:
+        values = {dimension: float(cells[letter]) for letter, dimension in _DIMENSIONS.items()}
+    except (KeyError, ValueError):
+        return None
+    rated = {dimension: value for dimension, value in values.items() if not math.isnan(value)}
+    low, high = SCALE
+    if not all(low <= value <= high for value in rated.values()):
+        return None
+    return {name: low + high - value if name == "arousal" else value for name, value in rated.items()}
+
+
+def _unrated(utterances: tuple[Utterance, ...]) -> list[str]:
+    """A note on every dimension on which some turns have no rating."""
+    notes = []
+    for dimension in _DIMENSIONS.values():
+        lacking = [utterance.id for utterance in utterances if dimension not in utterance.labels]
+        if lacking:
+            notes.append(f"{len(lacking):,} utterances have no rating of {dimension} (NaN): {first_names(lacking)}")
+    return notes
+
+
+def _root(source: Path, folder: Path) -> Path:
+    """The release: the folder of the labels, or the one above where only that holds audio."""
+    holder = source.parent
+    if holder == folder or any(name.lower().endswith(".wav") for name, _ in walk(holder)):
+        return holder
+    return holder.parent
+
+
+def _audio(
+    release: Path, turns: Mapping[str, re.Match[str]], found: Mapping[str, str]
+) -> tuple[list[Path | None], list[str]]:
+    """The audio file of each turn, and notes."""
+    if not found:
+        return [None] * len(turns), [f"there is no WAV file in {release}: no audio"]
+    top = descend(release, "Audio") or release
+
+    def expected(id_: str) -> Path:
+        sentence, _, kind, _ = turns[id_][0].split("-")
+        return top / f"session{turns[id_]['session']}" / sentence / kind / f"{id_}.wav"
+
+    return pair_audio(list(turns), found, expected, release.name)
+
+
+def _transcripts(release: Path, ids: list[str], found: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Text by turn, and notes."""
+    if found.keys().isdisjoint(ids):
+        return {}, [f"there are no transcripts in {release}"]
+    return read_transcripts(ids, found)
+
+
+def _repeated(files: list[tuple[str, str]], ids: Collection[str], ending: str) -> list[str]:
+    """A note on turns that have more than one file of a kind."""
+    counts = Counter(stem(name) for name, _ in files if name.lower().endswith(ending))
+    repeated = [id_ for id_ in ids if counts[id_] > 1]
+    if not repeated:
+        return []
+    kind = ending[1:].upper()
+    what = f"{len(repeated):,} utterances have more than one {kind} file, of which the first by path is used"
+    return [f"{what}: {first_names(repeated)}"]

@@ -1,0 +1,142 @@
+"""Read a release of MSP-Podcast as it is unpacked (Lotfian & Busso 2019), in any of the spellings that occur.
+
+A release, itself up to two folders below the one that is named, holds (in any case of letters):
+
+* `Audios/MSP-PODCAST_0001_0008.wav`, or `Audio/`,
+* `Labels/labels_consensus.csv`, or `labels_concensus.csv`,
+* `Transcripts/MSP-PODCAST_0001_0008.txt`, not for every utterance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+
+from probing.corpus.model import Corpus, Utterance, partition_name
+from probing.corpus.readers.release import by_stem, files_in, folders, locate, pair_audio, read_transcripts, stem, walk
+from probing.corpus.readers.table import demand_unique, ratings, read_cells, rows_of
+from probing.errors import CorpusError, first_names
+
+SCALE = (1.0, 7.0)
+_LABEL_FILES = ("labels_consensus.csv", "labels_concensus.csv")
+_AUDIO_FOLDERS = ("audios", "audio")
+_TRANSCRIPT_FOLDER = "transcripts"
+_DIMENSIONS = {"EmoAct": "arousal", "EmoVal": "valence", "EmoDom": "dominance"}
+_COLUMNS = ("FileName", "Split_Set", *_DIMENSIONS)
+# Folders that hold a file an utterance: never searched for a release.
+_LEAVES = (*_AUDIO_FOLDERS, _TRANSCRIPT_FOLDER, "labels", "time_labels", "forcealigned")
+_TURN = re.compile(r"MSP-PODCAST_(\d+)_\d+(?:_\d+)?", re.IGNORECASE)  # podcast, turn, part of the turn
+
+
+def read(folder: Path, spec: str, with_text: bool = True) -> Corpus:
+    """Read a release.
+
+    Args:
+        folder: The release, or a folder up to two levels above it.
+        spec: What the user typed.
+        with_text: Read the transcripts (one small file an utterance).
+
+    Returns:
+        The corpus in the order of its labels file; ids are file names without their ending. An utterance of an
+        unknown speaker gets the speaker `podcast:<number>`, so that its podcast is a cluster of its own.
+
+    Raises:
+        CorpusError: There is no labels file or more than one, or it cannot be read as it stands.
+    """
+    source = _labels_file(folder)
+    release = source.parent.parent if source.parent.name.lower() == "labels" else source.parent
+    cells = read_cells(source, known=(*_COLUMNS, "SpkrID"), needed=_COLUMNS)
+    names = cells["FileName"].tolist()
+    ids = [stem(name) for name in names]
+    demand_unique(ids, source)
+    labels = {name: ratings(cells, column, source, SCALE, "FileName") for column, name in _DIMENSIONS.items()}
+    partitions = _partitions(cells, source)
+    paths, notes = _audio(release, names, ids)
+    speakers, unknown = _speakers(ids, cells["SpkrID"].tolist() if "SpkrID" in cells else [""] * len(cells))
+    texts: dict[str, str] = {}
+    if with_text:
+        texts, remarks = _transcripts(release, ids)
+        notes += remarks
+    rated = rows_of(labels, len(cells))
+    utterances = tuple(
+        Utterance(id_, path, partition, speaker, labels_, texts.get(id_))
+        for id_, path, partition, speaker, labels_ in zip(ids, paths, partitions, speakers, rated, strict=True)
+    )
+    if unknown:
+        notes.insert(0, f"{unknown:,} utterances of unknown speakers: each of their podcasts counts as a cluster")
+    return Corpus("msp-podcast", spec, SCALE, utterances, (*_unlabelled(utterances), *notes))
+
+
+def _labels_file(folder: Path) -> Path:
+    return locate(
+        folder,
+        "MSP-Podcast",
+        _label_files_in,
+        what="labels files",
+        looked_for=f"Labels/{_LABEL_FILES[0]} (or {_LABEL_FILES[1]})",
+        contents="Audios, Labels and Transcripts",
+        leaves=_LEAVES,
+    )
+
+
+def _label_files_in(release: Path) -> list[Path]:
+    places = [release, *(child for child in folders(release) if child.name.lower() == "labels")]
+    return [file for place in places for file in files_in(place, lambda name: name in _LABEL_FILES)]
+
+
+def _partitions(cells: pd.DataFrame, source: Path) -> list[str]:
+    blank = cells["FileName"][(cells["Split_Set"] == "") | (cells["FileName"] == "")].tolist()
+    if blank:
+        raise CorpusError(
+            f"{source}: {len(blank):,} rows lack a FileName or a Split_Set",
+            first_names(blank),
+            "fill them in, or remove these rows",
+        )
+    return [partition_name(cell) for cell in cells["Split_Set"]]
+
+
+def _files(release: Path, folder_names: Sequence[str], ending: str = "") -> dict[str, str]:
+    """Path by stem of every file in the release's folders of these names."""
+    chosen = [folder for folder in folders(release) if folder.name.lower() in folder_names]
+    return by_stem(chain.from_iterable(map(walk, chosen)), ending)
+
+
+def _audio(release: Path, names: Sequence[str], ids: Sequence[str]) -> tuple[list[Path | None], list[str]]:
+    """The audio file of each utterance, and notes."""
+    places = [folder for folder in folders(release) if folder.name.lower() in _AUDIO_FOLDERS]
+    if not places:
+        return [None] * len(ids), [f"there is no folder Audios in {release}: no audio"]
+    name_of = dict(zip(ids, names, strict=True))
+    return pair_audio(ids, _files(release, _AUDIO_FOLDERS), lambda id_: places[0] / name_of[id_], places[0].name)
+
+
+def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None], int]:
+    """Speaker of each utterance, or its podcast where the speaker is unknown, and how many are unknown."""
+    speakers: list[str | None] = []
+    unknown = 0
+    for id_, speaker in zip(ids, given, strict=True):
+        if speaker and speaker.lower() != "unknown":
+            speakers.append(speaker)
+            continue
+        unknown += 1
+        turn = _TURN.fullmatch(id_)
+        speakers.append(f"podcast:{turn[1]}" if turn else None)
+    return speakers, unknown
+
+
+def _transcripts(release: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Text by utterance, and notes."""
+    files = _files(release, [_TRANSCRIPT_FOLDER], ".txt")
+    return read_transcripts(ids, files) if files else ({}, [f"there are no transcripts in {release}"])
+
+
+def _unlabelled(utterances: Sequence[Utterance]) -> list[str]:
+    """A note on every partition of which no utterance has a label."""
+    sizes = Counter(utterance.partition for utterance in utterances)
+    labelled = {utterance.partition for utterance in utterances if utterance.labels}
+    return [f"partition {name} is unlabelled ({sizes[name]:,} utterances)" for name in sizes if name not in labelled]

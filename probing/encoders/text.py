@@ -1,0 +1,128 @@
+"""Frozen text encoders: transcripts in, all hidden states out.
+
+State 0 is the transformer's input (the embeddings after their norm), state l the output of layer l. The states of all
+tokens that the model sees are kept, the special ones at the ends too, so an empty transcript has states as well.
+
+In plans and caches a length is in samples, and a frame of speech takes 320 of them; a token counts as one frame.
+
+Shape legend: B utterances · N tokens · L states (layers + 1) · D hidden size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from probing.encoders.checkpoints import RANDOM
+from probing.encoders.numerics import ExactFloat32, weights_digest
+from probing.errors import EncoderError
+
+SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
+TOKEN = 320  # samples that a token counts as
+
+_DEFINING = """
+    model_type hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act activation layer_norm_eps
+    vocab_size max_position_embeddings type_vocab_size embedding_size pad_token_id is_decoder
+""".split()
+
+
+class TextEncoder:
+    """A frozen text encoder: transcripts in, all hidden states out, in float32.
+
+    Attributes:
+        name: What the user typed, with `-layersK` where it was pruned; safe in a title.
+        random: Whether its weights are random.
+        state_names: `0`, `1`, …
+        n_states: L, transformer layers + 1.
+        width: D, hidden size.
+        limit: Tokens that it can read at once, special ones counted.
+        identity: Everything that settles its answers, JSON-ready.
+        device: Where it computes.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, name: str, random: bool = False, device: str = "cpu"
+    ) -> None:
+        config = model.config
+        self.name, self.random, self.device = name, random, torch.device(device)
+        self.state_names = [str(index) for index in range(config.num_hidden_layers + 1)]
+        self.n_states, self.width = len(self.state_names), config.hidden_size
+        padding = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # its positions begin behind it
+        self.limit = min(config.max_position_embeddings - padding, tokenizer.model_max_length)
+        self._model, self._tokenizer = model, tokenizer
+        self._model.eval().requires_grad_(False)
+        self.identity: dict[str, Any] = {
+            "architecture": {key: getattr(config, key, None) for key in _DEFINING},
+            "weights": weights_digest(model),
+            "tokenizer": _tokenizer_digest(tokenizer),
+            "semantics": SEMANTICS,
+        }
+        self._model.to(self.device)
+
+    reads = True  # whether it is fed transcripts, and not waveforms
+    unit, unit_samples = "tokens", TOKEN  # what its inputs are counted in, and what one counts as
+
+    @property
+    def title(self) -> str:
+        """The name for a figure's title, which says so where the weights are random."""
+        return f"{self.name} (random weights)" if self.random and RANDOM not in self.name else self.name
+
+    @property
+    def usual_batch_seconds(self) -> float:
+        """Length of a batch that suits the device, a token counting as 0.02 s: 1,000 or 60,000 tokens."""
+        return 20.0 if self.device.type == "cpu" else 1200.0
+
+    def tokens(self, text: str) -> int:
+        """Number of tokens N of a transcript, special ones counted."""
+        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+    def frames(self, samples: int) -> int:
+        """Number of states that a transcript of that length, in samples, has: its tokens."""
+        return samples // TOKEN
+
+    @torch.inference_mode()
+    def hidden_states(self, texts: Sequence[str]) -> tuple[Tensor, list[int]]:
+        """Every hidden state of a batch of transcripts, each as if it were alone, to a relative 1e-5.
+
+        Args:
+            texts: B transcripts; an empty one has the special tokens.
+
+        Returns:
+            States [B, N, L, D] in float32 on the encoder's device, padded at the end of N with values that mean
+            nothing, and each transcript's own number of tokens.
+
+        Raises:
+            EncoderError: A transcript is longer than the model can read.
+        """
+        batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", padding_side="right").to(self.device)
+        counts = batch["attention_mask"].sum(1).tolist()
+        if max(counts) > self.limit:
+            raise EncoderError(
+                f"a transcript has {max(counts)} tokens", f"{self.name} reads {self.limit}", "shorten the transcript"
+            )
+        with ExactFloat32():
+            output = self._model(**batch, output_hidden_states=True)
+        return torch.stack(output.hidden_states, dim=2), counts
+
+    def states(self, text: str) -> NDArray[np.float32]:
+        """Every hidden state [N, L, D] of one transcript."""
+        return self.hidden_states([text])[0][0].cpu().numpy()
+
+
+def _tokenizer_digest(tokenizer: Any) -> str:
+    """SHA-256 over everything that settles how a text becomes tokens."""
+    if tokenizer.is_fast:
+        rules = json.loads(tokenizer.backend_tokenizer.to_str())
+        del rules["padding"], rules["truncation"]  # what the last batch asked for
+    else:
+        switches = {key: value for key, value in tokenizer.init_kwargs.items() if isinstance(value, bool)}
+        rules = [type(tokenizer).__name__, tokenizer.get_vocab(), switches]
+    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()

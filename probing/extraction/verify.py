@@ -1,0 +1,140 @@
+"""Is a cache what it should be? Checksums of everything, and a random sample extracted again, one by one.
+
+Shape legend: T frames · L states · D hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from probing.cache.reader import Cache
+from probing.corpus.model import Corpus, Utterance
+from probing.errors import CacheError, first_names
+from probing.extraction.inputs import Encoder, checksum, encoding, feed
+from probing.extraction.pooling import summarise
+
+# Largest relative error ‖cached − fresh‖/‖fresh‖ of a layer: rounding to the number format, and the batch's 1e-5.
+TOLERANCE = {"float32": 1e-5, "float16": 1e-3}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Args:
+        cache: What was looked at.
+        damaged: Utterances whose bytes do not give their checksum, with the reason.
+        sample: Utterances that were extracted again.
+        errors: Array → relative error ‖cached − fresh‖/‖fresh‖ of each sampled utterance and layer, [sample, L].
+        changed: Utterances whose audio file or transcript is not the one that was extracted.
+        absent: Utterances of the corpus that the cache lacks.
+    """
+
+    cache: Cache
+    damaged: dict[str, CacheError] = field(default_factory=dict)
+    sample: tuple[str, ...] = ()
+    errors: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    @property
+    def tolerance(self) -> float:
+        """Largest relative error that the number format explains."""
+        return TOLERANCE[self.cache.layout.dtype]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every checksum, audio file and sampled layer is as it should be, and nothing is absent."""
+        wrong = self.damaged or self.changed or self.absent or not self.errors
+        return not wrong and all(bool((found <= self.tolerance).all()) for found in self.errors.values())
+
+    def __str__(self) -> str:
+        layout = self.cache.layout
+        lines = [
+            f"{self.cache.path}: {len(self.cache.parts)} parts, {len(self.cache.ids):,} utterances, "
+            f"store {layout.store}, {layout.dtype}",
+            f"checksums: {len(self.cache.ids) - len(self.damaged):,} right, {len(self.damaged):,} wrong",
+            *(f"  {error}" for error in self.damaged.values()),
+        ]
+        for what, ids in (
+            ("other audio or text than was extracted", self.changed),
+            ("no place in the cache", self.absent),
+        ):
+            if ids:
+                lines.append(f"{len(ids):,} utterances have {what}: {first_names(ids)}")
+        if self.errors:
+            lines.append(
+                f"{len(self.sample)} utterances extracted again in float32, one by one: largest relative error "
+                f"‖cached − fresh‖/‖fresh‖ (at most {self.tolerance:g} is expected of {layout.dtype})"
+            )
+            lines.append("  layer" + "".join(f"{name:>14}" for name in self.errors))
+            for layer in range(layout.n_states):
+                cells = (found[:, layer].max() for found in self.errors.values())
+                lines.append(f"  {layer:5d}" + "".join(f"{cell:14.1e}" for cell in cells))
+        lines.append("verified" if self.passed else "NOT verified: extract again what is wrong")
+        return "\n".join(lines)
+
+
+def verify(corpus: Corpus, cache: Cache, encoder: Encoder, sample: int = 10, seed: int = 0) -> Verification:
+    """Check every number's checksum, and extract a random sample again.
+
+    Opening the cache has already checked that every part is there, of its size and with its ids.
+
+    Args:
+        corpus: Where the sample's audio or transcripts come from.
+        cache: What to look at.
+        encoder: The encoder that made it.
+        sample: Utterances to extract again.
+        seed: Of the sample.
+    """
+    if sample < 1:
+        raise CacheError(
+            f"--sample {sample}", "at least one utterance must be extracted again", "for example --sample 10"
+        )
+    damaged = checksums(cache)
+    held = [u for u in corpus.utterances if u.id in cache.row]
+    changed = tuple(u.id for u in held if _changed(cache, u))
+    absent = tuple(u.id for u in corpus.utterances if u.id not in cache.row)
+    sound = [u.id for u in held if u.id not in damaged and u.id not in changed]
+    chosen = tuple(np.random.default_rng(seed).permutation(np.array(sound, dtype=object))[:sample])
+    errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in cache.layout.arrays}
+    encode = encoding(encoder, cache.layout.store)
+    fed = feed(corpus, encoder)
+    for id_ in tqdm(chosen, desc="extract again", unit="utt", disable=None):
+        states_BTLD, _ = encode([fed(id_)])
+        fresh = summarise(states_BTLD[0], cache.layout.store, "float32", f"utterance {id_}").arrays
+        for name, found in errors.items():
+            found.append(relative_error(cache.read(cache.row[id_], name), fresh[name]))
+    compared = {name: np.stack(found) for name, found in errors.items() if found}
+    return Verification(cache, damaged, chosen, compared, changed, absent)
+
+
+def _changed(cache: Cache, utterance: Utterance) -> bool:
+    """Whether what was extracted is not there any more or is other (where the cache knows it)."""
+    known = int(cache.audio[cache.row[utterance.id]])
+    now = checksum(utterance, cache.layout.identity)
+    return now is None or (known != 0 and now != known)
+
+
+def checksums(cache: Cache) -> dict[str, CacheError]:
+    """Utterances whose bytes do not give their checksum, with the reason."""
+    damaged = {}
+    for row, id_ in enumerate(tqdm(cache.ids, desc="checksums", unit="utt", disable=None)):
+        for name in cache.layout.arrays:
+            try:
+                cache.read(row, name)
+            except CacheError as error:
+                damaged[id_] = CacheError(error.what, error.why, error.remedy)
+    return damaged
+
+
+def relative_error(cached: NDArray[np.floating], fresh: NDArray[np.floating]) -> NDArray[np.float64]:
+    """‖cached − fresh‖/‖fresh‖ of each layer, [L]; arrays are [T, L, D] or [L, D]."""
+    over: Sequence[int] = (0, 2) if cached.ndim == 3 else (1,)
+    difference = cached.astype(np.float64) - fresh
+    return np.sqrt(np.square(difference).sum(tuple(over)) / np.square(fresh.astype(np.float64)).sum(tuple(over)))

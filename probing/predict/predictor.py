@@ -1,0 +1,112 @@
+"""Arousal, valence and dominance of any recording, from a trained system.
+
+Shape legend: S samples at 16 kHz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probing.audio.decode import SAMPLE_RATE, load
+from probing.audio.windows import windows
+from probing.errors import EncoderError, ProbingError
+from probing.predict.estimators import Trained, open_trained
+from probing.runs.records import Record, read_record
+
+Hear = Callable[[Sequence[NDArray[np.float32]]], list[str]]  # waveforms → transcripts
+
+
+class Predictor:
+    """A finished run, ready for recordings.
+
+    Args:
+        trained: The run made ready.
+        record: Its record.
+
+    Attributes:
+        dimensions: What it estimates.
+        scale: Lowest and highest rating of the corpus that it was trained on.
+        reads: Whether it needs the words.
+        title: Its name.
+    """
+
+    def __init__(self, trained: Trained, record: Record) -> None:
+        self._trained, self._folder = trained, record.folder
+        self.dimensions, self.reads, self.title = trained.dimensions, trained.reads, trained.title
+        self.scale: tuple[float, float] = tuple(record["corpus"]["scale"])
+
+    def predict(
+        self,
+        audio: str | Path | NDArray[np.float32],
+        text: str | None = None,
+        window: float | None = None,
+        hop: float | None = None,
+        asr: Hear | None = None,
+        batch: int = 16,
+    ) -> pd.DataFrame:
+        """Estimate a recording, whole or in windows.
+
+        Args:
+            audio: A file, or a waveform [S], mono, 16 kHz.
+            text: What is said; of every window where there are several.
+            window: Seconds in a window.
+            hop: Seconds from one window to the next.
+            asr: Recognises what is said in each window, in place of `text`: `Recogniser.transcribe`.
+            batch: Windows in a batch; it changes no estimate.
+
+        Returns:
+            start, end (s), the dimensions on the corpus's own scale (mean over the run's seeds), and text
+            where the system reads; a row for each window.
+
+        Raises:
+            AudioError: The file cannot be used.
+            ProbingError: The run reads and no words are given, or only hears and some are; or a window is too short.
+        """
+        self.demand_words(text is not None or asr is not None)
+        waveform = load(audio) if isinstance(audio, str | Path) else np.asarray(audio, np.float32)
+        spans = windows(len(waveform), window, hop)
+        pieces = [waveform[start:end] for start, end in spans]
+        texts = (asr(pieces) if asr else [text or ""] * len(pieces)) if self.reads else None
+        estimates_NK = np.concatenate(
+            [
+                self._trained.estimate(pieces[at : at + batch], texts[at : at + batch] if texts else None)
+                for at in range(0, len(pieces), batch)
+            ]
+        )
+        table = pd.DataFrame(np.array(spans) / SAMPLE_RATE, columns=["start", "end"])
+        table[list(self.dimensions)] = estimates_NK
+        return table.assign(text=texts) if texts else table
+
+    def demand_words(self, given: bool) -> None:
+        """Raise a ProbingError where the run reads and no words are given, or where they would change nothing."""
+        if given and not self.reads:
+            raise ProbingError(f"{self._folder} only hears", "words change nothing", "leave --text and --asr out")
+        if self.reads and not given:
+            raise ProbingError(
+                f"{self._folder} reads what is said",
+                "no words were given",
+                "add --text '…' or --asr openai/whisper-base, or take a run that hears only",
+            )
+
+
+def open_run(run: str | Path, device: str = "cpu", encoder: str | None = None) -> Predictor:
+    """Open a fine-tuned run, or the probes of a fit, to estimate recordings with it.
+
+    Args:
+        run: The run's folder, `runs/finetune-…` or `runs/fit-…`.
+        device: PyTorch's name of a device.
+        encoder: Of a fit: the encoder that its probes were fitted on, where the run does not say how it is opened.
+
+    Raises:
+        ProbingError: The folder holds no such run, or its encoder cannot be opened or has other weights.
+    """
+    folder = Path(run)
+    if not folder.is_dir():
+        raise EncoderError(f"{run}", "there is no such folder", "name a run's folder (see `probe runs`)")
+    record = read_record(folder)
+    return Predictor(open_trained(record, device, encoder), record)

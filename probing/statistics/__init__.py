@@ -1,0 +1,1 @@
+"""Concordance correlation, intervals and paired differences."""

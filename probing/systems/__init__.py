@@ -1,0 +1,1 @@
+"""Full systems: audio, text or both → emotion dimensions (sections 2 and 3)."""

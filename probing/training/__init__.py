@@ -1,0 +1,1 @@
+"""Fine-tune and score full systems (section 3.2)."""

@@ -1,0 +1,264 @@
+"""What the tests are made of: small configurations, sounds, text encoders, and runs with planted scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+
+from probing.runs.records import Record, read_record
+from probing.statistics.concordance import ccc
+from probing.statistics.paired import predictions_of
+
+RATE = 16_000
+SMALL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 4,
+}
+# Name → transformers' model type, configuration, do_normalize: the front ends and norms that differ.
+CHECKPOINTS = {
+    "hubert": ("hubert", {}, True),
+    "distilhubert": ("hubert", {"num_hidden_layers": 2, "feat_proj_layer_norm": False}, False),
+    "wav2vec2-group": ("wav2vec2", {}, True),
+    "wav2vec2-layer": (
+        "wav2vec2",
+        {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True},
+        True,
+    ),
+    "hubert-large": (
+        "hubert",
+        {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True},
+        True,
+    ),
+    "hubert-batch-norm": ("hubert", {"conv_pos_batch_norm": True}, True),
+    "wavlm-base": ("wavlm", {"num_buckets": 32, "max_bucket_distance": 40}, False),
+    "wavlm-large": (
+        "wavlm",
+        {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "num_buckets": 32, "max_bucket_distance": 40},
+        True,
+    ),
+    # Here `num_conv_pos_embeddings` is how many positional convolutions follow one another.
+    "data2vec-audio": ("data2vec-audio", {"num_conv_pos_embeddings": 5, "conv_pos_kernel_size": 19}, True),
+    "conformer-relative": ("wav2vec2-conformer", {"conv_depthwise_kernel_size": 15}, True),
+    "conformer-rotary": (
+        "wav2vec2-conformer",
+        {
+            "position_embeddings_type": "rotary",
+            "conv_depthwise_kernel_size": 15,
+            "feat_extract_norm": "layer",
+            "conv_bias": True,
+        },
+        True,
+    ),
+}
+
+
+LENGTHS = st.lists(st.integers(400, 12_000), min_size=1, max_size=5)  # samples of the utterances in a batch
+FRONT_ENDS = [  # kernels and strides
+    ((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)),
+    ((8, 4, 3, 2), (5, 4, 4, 4)),
+    ((9, 4, 1, 3), (3, 2, 1, 2)),
+]
+
+
+@st.composite
+def configurations(draw: st.DrawFn, narrow: bool = False) -> tuple[str, dict[str, Any]]:
+    """A model type and a small configuration; every switch that changes what crosses time is drawn.
+
+    A layer norm over a few numbers (`narrow`) multiplies rounding errors by hundreds; then only float64 shows whether
+    padding leaks.
+    """
+    model_type = draw(st.sampled_from(sorted({model_type for model_type, _, _ in CHECKPOINTS.values()})))
+    (kernels, strides), heads = draw(st.sampled_from(FRONT_ENDS)), draw(st.sampled_from([1, 2, 4]))
+    config: dict[str, Any] = {
+        "hidden_size": heads * draw(st.sampled_from([4, 6, 10])) if narrow else draw(st.sampled_from([24, 32, 40])),
+        "num_hidden_layers": draw(st.integers(1, 3)),
+        "num_attention_heads": heads,
+        "intermediate_size": draw(st.integers(4, 64)),
+        "conv_dim": tuple(draw(st.integers(2, 12) if narrow else st.integers(16, 24)) for _ in kernels),
+        "conv_kernel": kernels,
+        "conv_stride": strides,
+        "conv_bias": draw(st.booleans()),
+        "num_conv_pos_embedding_groups": draw(st.sampled_from([1, 2, heads])),
+    }
+    if model_type == "data2vec-audio":
+        config |= {
+            "num_conv_pos_embeddings": draw(st.integers(1, 6)),
+            "conv_pos_kernel_size": draw(st.integers(1, 20)),
+        }
+        return model_type, config
+    config["num_conv_pos_embeddings"] = draw(st.integers(1, 24))
+    config["feat_extract_norm"] = draw(st.sampled_from(["group", "layer"]))
+    if model_type == "wav2vec2-conformer":
+        config |= {
+            "position_embeddings_type": draw(st.sampled_from(["relative", "rotary", None])),
+            "conv_depthwise_kernel_size": draw(st.sampled_from([1, 3, 7, 31])),
+            "max_source_positions": draw(st.sampled_from([2, 5000])),
+        }
+        return model_type, config
+    config["do_stable_layer_norm"] = draw(st.booleans())
+    if model_type == "hubert":
+        config |= {"feat_proj_layer_norm": draw(st.booleans()), "conv_pos_batch_norm": draw(st.booleans())}
+    if model_type == "wavlm":
+        config |= {"num_buckets": draw(st.sampled_from([4, 32, 320])), "max_bucket_distance": 800}
+    return model_type, config
+
+
+def small_model(model_type: str, config: dict[str, Any], seed: int = 1) -> Any:
+    """A transformers model with random weights, biases and norms that do something, unlike fresh ones."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(AutoConfig.for_model(model_type, **config)).eval()
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        for name, buffer in model.named_buffers():  # of a batch norm
+            if name.endswith(("running_mean", "running_var")):
+                buffer.copy_(torch.rand_like(buffer) + 0.5)
+    return model
+
+
+def waveform(seconds: float, seed: int, pitch: float = 150.0) -> np.ndarray:
+    """A noisy harmonic tone, [S] float32."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    tone = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6))
+    return (0.1 * tone + 0.02 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+WORDS = ("good", "bad", "day", "night", "a", "the", "very")
+KINDS = {
+    "bert": {},
+    "roberta": {"pad_token_id": 1, "max_position_embeddings": 66},
+    "distilbert": {"dim": 32, "n_layers": 3, "n_heads": 4, "hidden_dim": 64},
+    "electra": {"embedding_size": 16},
+}
+
+
+def save_text_encoder(folder: Path, kind: str = "bert", seed: int = 0, words: tuple[str, ...] = WORDS) -> Path:
+    """A small random text model with a whole-word vocabulary."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import AutoConfig, AutoModel, BertTokenizer, PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    if kind == "roberta":
+        special[:2] = ["[UNK]", "[PAD]"]  # RoBERTa's positions begin behind the padding's number, 1
+    vocabulary = {word: place for place, word in enumerate((*special, *words))}
+    shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+    config = {"max_position_embeddings": 64, **({} if kind == "distilbert" else shape), **KINDS[kind]}
+    torch.manual_seed(seed)
+    model = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=len(vocabulary) + 2, **config))
+    model.save_pretrained(folder)
+    if kind in ("bert", "electra", "distilbert"):
+        BertTokenizer(vocab=vocabulary, model_max_length=64).save_pretrained(folder)
+    else:
+        rules = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+        rules.pre_tokenizer = pre_tokenizers.Whitespace()
+        rules.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+        names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+        PreTrainedTokenizerFast(tokenizer_object=rules, **names, model_max_length=64).save_pretrained(folder)
+    return folder
+
+
+DIMENSIONS = ("arousal", "valence", "dominance")
+SIZES = {"large": 90e6, "small": 20e6}
+
+
+def write_run(
+    root: Path,
+    audio: str | None,
+    text: str | None = None,
+    regime: str = "FT",
+    noise: dict[str, float] | float = 0.3,
+    seeds: int = 3,
+    speakers: int = 24,
+    corpus: str = "made-up",
+    partitions: Sequence[str] = ("development", "test1", "test2"),
+    n: int = 240,
+    shuffled: bool = False,
+    shift: float = 0.0,
+) -> Record:
+    """A finetune run's folder whose estimates are the truth and noise: the more noise, the lower the CCC."""
+    rng = np.random.default_rng(sum(map(ord, f"{audio}{text}{regime}")))
+    truths = np.random.default_rng(0)
+    blocks, scores = [], []
+    for partition in partitions:
+        for dimension in DIMENSIONS:
+            own = noise if isinstance(noise, float) else noise[dimension]
+            truth = truths.uniform(1, 7, n)
+            frame = {"id": [f"{partition}-{i}" for i in range(n)], "partition": partition}
+            frame |= {
+                "speaker": [f"{partition}-{i % speakers}" for i in range(n)],
+                "dimension": dimension,
+                "truth": truth,
+            }
+            found = {f"seed{s}": truth + shift + 6 * own * rng.standard_normal(n) for s in range(seeds)}
+            blocks.append(pd.DataFrame(frame | found))
+            values = [float(ccc(truth, estimate)) for estimate in found.values()]
+            sd = float(np.std(values, ddof=1)) if seeds > 1 else None
+            scores.append({"dimension": dimension, "partition": partition, "ccc": np.mean(values), "sd": sd, "n": n})
+    name = "+".join(part for part in (audio, text) if part)
+    folder = root / f"finetune-{corpus}-{name}-{regime.replace('⇒', '-')}{'-shuffled' * shuffled}"
+    folder.mkdir(parents=True)
+    pd.concat(blocks).to_csv(folder / "predictions.csv", index=False)
+    parameters = int(SIZES.get(audio or "", 0) + 14e6 * bool(text))
+    record: dict[str, Any] = {
+        "command": "finetune",
+        "date": "2026-01-01T00:00:00",
+        "corpus": {"name": corpus, "title": corpus, "spec": f"{corpus}.csv", "scale": [1, 7]},
+        "encoder": {"name": name, "title": name},
+        "system": {
+            "name": name,
+            "audio": audio,
+            "text": text,
+            "modality": "+".join(kind for kind, part in (("audio", audio), ("text", text)) if part),
+            "parameters": parameters,
+            "trainable": parameters - 4_000_000,
+            "frozen": [] if regime == "FT" else ["audio", "text"],
+            "regime": regime,
+            "dimensions": list(DIMENSIONS),
+            "random": False,
+        },
+        "configuration": {},
+        "seeds": list(range(seeds)),
+        "shuffled": shuffled,
+        "scores": scores,
+        "notes": [],
+    }
+    (folder / "record.json").write_text(json.dumps(record))
+    return read_record(folder)
+
+
+def rows(record: Record, dimension: str, partition: str) -> pd.DataFrame:
+    table = predictions_of(record)
+    return table[(table.dimension == dimension) & (table.partition == partition)].reset_index(drop=True)
+
+
+def planted(root: Path, small: float, small_text: float, large_text: float = 0.2, frozen: float = 0.4) -> list[Record]:
+    """A world with given noise on valence: the full system's is .25 without text."""
+
+    def run(audio: str, text: str | None, valence: float, regime: str = "FT") -> Record:
+        noise = {"arousal": 0.2, "valence": valence, "dominance": 0.3}
+        return write_run(root, audio, text, regime, noise=noise, n=480)
+
+    return [
+        run("large", None, 0.25),
+        run("small", None, small),
+        run("large", "words", large_text),
+        run("small", "words", small_text),
+        run("large", "words", frozen, "FT⇒FRZ"),
+        run("small", "words", frozen, "FT⇒FRZ"),
+    ]

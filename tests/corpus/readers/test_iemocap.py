@@ -1,0 +1,337 @@
+"""What the reader makes of an IEMOCAP release: turns, speakers, folds, audio, transcripts, and what it refuses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from probing.cli.main import main
+from probing.corpus.audit import require
+from probing.corpus.model import EMOTIONS, Corpus
+from probing.corpus.opening import open_corpus
+from probing.errors import CorpusError
+
+HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]"
+DIALOGS = ("F_impro01", "M_impro01", "F_script01_1")  # who wears the markers, scenario
+TURNS = ("F000", "M000", "M001")  # who speaks, number
+RATERS = (
+    "C-E2:\tNeutral;\t()",
+    "C-F1:\tNeutral;\t(curious)",
+    "A-E3:\tval  3; act  2; dom  2;\t()",
+    "A-F1:\tval 3;\t()",
+)
+
+
+def write(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    """A text file of these lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return path
+
+
+def labelled(turn: str, ratings: str = "2.5000, 4.0000, 1.5000") -> str:
+    """A turn's line in EmoEvaluation."""
+    return f"[6.2901 - 8.2357]\t{turn}\tneu\t[{ratings}]"
+
+
+def labels_file(root: Path, dialog: str = "Ses01F_impro01") -> Path:
+    return root / f"Session{dialog[4]}" / "dialog" / "EmoEvaluation" / f"{dialog}.txt"
+
+
+def release(root: Path, sessions: tuple[int, ...] = (1, 2, 3, 4, 5)) -> Path:
+    """A release laid out like the real one: three dialogs of three turns a session; audio files are empty."""
+    for session, dialog in itertools.product(sessions, DIALOGS):
+        name = f"Ses0{session}{dialog}"
+        turns = [f"{name}_{turn}" for turn in TURNS]
+        evaluation = labels_file(root, name)
+        blocks = [line for turn in turns for line in (labelled(turn), *RATERS, "")]
+        write(evaluation, HEADER, "", *blocks)
+        for kind in ("Attribute", "Categorical", "Self-evaluation"):  # the single raters' files, which are not labels
+            write(evaluation.parent / kind / f"{name}_e2_{kind[:3].lower()}.txt", labelled(turns[0]), f"{turns[0]} :x")
+        write(evaluation.parent / f"._{name}.txt", "\x00\x05\x16\x07[")
+        said = [f"{turn} [006.2901-008.2357]: Turn {number} it is." for number, turn in enumerate(turns)]
+        odd = ("M: [LAUGHTER]", f"{name}_MXX0 [010.1000-011.0000]: [BREATHING]", "")
+        write(root / f"Session{session}" / "dialog" / "transcriptions" / f"{name}.txt", *said, *odd)
+        write(root / f"Session{session}" / "dialog" / "transcriptions" / f"._{name}.txt", "\x00")
+        write(root / f"Session{session}" / "dialog" / "wav" / f"{name}.wav")  # the whole dialog, not a turn
+        for turn in turns:
+            write(root / f"Session{session}" / "sentences" / "wav" / name / f"{turn}.wav")
+            write(root / f"Session{session}" / "sentences" / "wav" / name / f"._{turn}.wav")
+            write(root / f"Session{session}" / "sentences" / "ForcedAlignment" / name / f"{turn}.wdseg")
+    write(root / "Documentation" / "timeinfo.txt")
+    write(root / "README.txt")
+    return root
+
+
+def opened(root: Path, **options: object) -> Corpus:
+    return open_corpus(f"iemocap:{root}", **options)
+
+
+def refusal(root: Path, **options: object) -> str:
+    """The whole message with which a release is refused; it always names a remedy."""
+    with pytest.raises(CorpusError) as caught:
+        opened(root, **options)
+    assert caught.value.remedy
+    return str(caught.value)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return release(tmp_path / "IEMOCAP_full_release")
+
+
+def test_a_release_is_read_as_it_is_unpacked(root):
+    """Each turn once, with its ratings by name: the release's order is valence, activation, dominance."""
+    corpus = opened(root)
+    first = corpus.utterances[0]
+    assert (corpus.name, corpus.scale, corpus.dimensions) == ("iemocap", (1.0, 5.0), EMOTIONS)
+    assert len(corpus) == 5 * len(DIALOGS) * len(TURNS)
+    assert first.id == "Ses01F_impro01_F000"
+    assert dict(first.labels) == {"valence": 2.5, "arousal": 4.0, "dominance": 1.5}
+    assert first.text == "Turn 0 it is."
+    assert first.path == root / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
+    assert all(u.path.is_file() and u.path.stem == u.id and u.text for u in corpus.utterances)
+    assert corpus.notes == ("fold 5: Session 5 is test2, Session 4 development",)
+
+
+@pytest.mark.parametrize(
+    ("turn", "speaker"),
+    [
+        ("Ses01F_impro01_F000", "Ses01F"),
+        ("Ses01F_impro01_M001", "Ses01M"),
+        ("Ses03M_impro01_F000", "Ses03F"),
+        ("Ses05F_script01_1_M000", "Ses05M"),
+    ],
+)
+def test_the_speaker_is_who_speaks_not_who_wears_the_markers(root, turn, speaker):
+    """In Ses01F_impro01_M001 the woman wears the markers and the man speaks."""
+    assert {u.id: u.speaker for u in opened(root).utterances}[turn] == speaker
+
+
+def test_the_ten_speakers_of_five_sessions_are_told_apart(root):
+    """Two a session; no partition shares one with another, so the unseen session is unseen."""
+    corpus = opened(root)
+    heard = {name: {u.speaker for u in group} for name, group in corpus.partitions.items()}
+    assert heard["test2"] == {"Ses05F", "Ses05M"} and heard["development"] == {"Ses04F", "Ses04M"}
+    assert sum(map(len, heard.values())) == len(set().union(*heard.values())) == 10
+    assert require(corpus, dims=EMOTIONS, text=True, audio=True) == (corpus, ())
+
+
+@pytest.mark.parametrize(("fold", "development"), [(1, 5), (2, 1), (3, 2), (4, 3), (5, 4)])
+def test_fold_k_tests_on_session_k_and_stops_on_the_one_before(root, fold, development):
+    """Before the first comes the last; spec and notes tell the fold, the name that the cache goes by does not."""
+    corpus = opened(root, fold=fold)
+    expected = dict.fromkeys(range(1, 6), "train") | {fold: "test2", development: "development"}
+    assert {int(u.id[4]): u.partition for u in corpus.utterances} == expected
+    assert corpus.name == "iemocap"
+    assert corpus.spec == f"iemocap:{root} --fold {fold}"
+    assert f"fold {fold}: Session {fold} is test2, Session {development} development" in corpus.notes
+
+
+def test_folds_differ_in_their_partitions_only(root):
+    """So one cache serves them all; no fold named is the fold 5."""
+    sides = [[(u.id, u.path) for u in opened(root, fold=fold).utterances] for fold in range(1, 6)]
+    assert all(side == sides[0] for side in sides)
+    assert opened(root) == opened(root, fold=5)
+
+
+@pytest.mark.parametrize("fold", [0, 6, -1])
+def test_a_fold_that_there_is_not_is_refused(root, fold):
+    """The message says which there are."""
+    message = refusal(root, fold=fold)
+    assert f"--fold {fold}" in message and "from 1 to 5" in message
+
+
+@pytest.mark.parametrize("below", ["", "IEMOCAP_full_release", "corpora/IEMOCAP_full_release"])
+def test_a_release_is_found_up_to_two_folders_further_down(tmp_path, below):
+    """The archive unpacks into a folder of its own."""
+    root = release(tmp_path / below)
+    corpus = opened(tmp_path)
+    assert len(corpus) == 45
+    assert all(root in u.path.parents for u in corpus.utterances)
+
+
+def test_folders_in_lower_case_are_the_same(root):
+    """Copies of the release differ in the case of their letters."""
+    for session in range(1, 6):
+        folder = root / f"Session{session}"
+        (folder / "dialog" / "EmoEvaluation").rename(folder / "dialog" / "emoevaluation")
+        folder.rename(root / f"session{session}")
+    assert len(opened(root)) == 45
+
+
+def test_ratings_off_the_scale_are_kept_and_counted(root):
+    """The release has a few above 5; they are reported, and no error."""
+    file = labels_file(root)
+    turns = [f"Ses01F_impro01_{turn}" for turn in TURNS]
+    ratings = ("2.5000, 5.5000, 2.0000", "5.0000, 1.0000, 0.5000", "3.0000, 3.0000, 3.0000")
+    write(file, HEADER, *map(labelled, turns, ratings))
+    corpus = opened(root)
+    assert corpus.utterances[0].labels["arousal"] == 5.5 and corpus.utterances[1].labels["dominance"] == 0.5
+    (note,) = [note for note in corpus.notes if "off the scale" in note]
+    assert note.startswith("2 ratings lie off the scale 1 to 5 and are kept as they are")
+    assert f"{turns[0]} (arousal 5.5), {turns[1]} (dominance 0.5)" in note
+    assert math.isclose(corpus.to_unit(5.5), 1.125)
+
+
+@pytest.mark.parametrize("absent", [(5,), (1, 3)])
+def test_a_release_without_all_its_sessions_names_those_missing(tmp_path, absent):
+    """Also where the folder is there without a label file in it."""
+    root = release(tmp_path, tuple({1, 2, 3, 4, 5} - set(absent)))
+    (root / f"Session{absent[0]}" / "dialog" / "EmoEvaluation").mkdir(parents=True)
+    message = refusal(root)
+    assert f"{root} lacks {', '.join(f'Session {session}' for session in absent)}: " in message
+    assert "EmoEvaluation/*.txt" in message
+
+
+def test_folders_that_are_no_release_are_told(tmp_path):
+    """A missing folder, one without sessions, and one above two releases."""
+    (tmp_path / "empty").mkdir()
+    assert "no such folder" in refusal(tmp_path / "absent")
+    assert "no IEMOCAP release" in refusal(tmp_path / "empty") and "Session1" in refusal(tmp_path / "empty")
+    for name in "ab":
+        release(tmp_path / name, (1,))
+    assert "2 folders with sessions" in refusal(tmp_path)
+
+
+def test_sessions_without_label_files_are_no_release(root):
+    """All five are named."""
+    for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):
+        file.unlink()
+    assert "lacks Session 1, Session 2, Session 3, Session 4, Session 5" in refusal(root)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("[6.2901 - 8.2357]\tSes01F_impro01_F000\tneu", id="no ratings"),
+        pytest.param(labelled("Ses01F_impro01_F000", "2.5, 2.5"), id="two ratings"),
+        pytest.param(labelled("Ses01F_impro01_F000", "2.5, high, 2.5"), id="a word"),
+        pytest.param(labelled("Ses01F_impro01_F000", "2.5, nan, 2.5"), id="not a number"),
+        pytest.param(labelled("Ses01F_impro01_X000"), id="nobody speaks"),
+        pytest.param(labelled("Ses02F_impro01_F000"), id="a turn of another session"),
+        pytest.param("[6.2901 - 8.23", id="cut"),
+    ],
+)
+def test_a_malformed_line_is_told_with_file_and_line(root, line):
+    """Nothing is guessed."""
+    file = write(labels_file(root), HEADER, "", labelled("Ses01F_impro01_M000"), "", line)
+    message = refusal(root)
+    assert f"{file}, line 5" in message
+    assert "Ses02F_impro01_F000 lies in Session1" in message or repr(line) in message
+
+
+def test_a_turn_that_stands_twice_is_an_error(root):
+    """In one file or in two."""
+    write(labels_file(root, "Ses01F_impro02"), labelled("Ses01F_impro01_F000"), labelled("Ses01F_impro02_F000"))
+    message = refusal(root)
+    assert "repeats 1 ids" in message and "Ses01F_impro01_F000" in message
+
+
+def test_what_lacks_a_transcript_is_counted(root):
+    """Lines of other kinds are passed over; an empty text is a transcript; sounds in brackets stay."""
+    write(
+        root / "Session1/dialog/transcriptions/Ses01F_impro01.txt",
+        "\ufeffSes01F_impro01_F000 [006.2901-008.2357]:   Excuse   me. [LAUGHTER]  ",
+        "Ses01F_impro01_M000 [008.2901-009.2357]:",
+        "F: Do you have your forms?",
+        "Ses01F_impro01_M001",
+    )
+    corpus = opened(root)
+    assert [u.text for u in corpus.utterances[:3]] == ["Excuse me. [LAUGHTER]", "", None]
+    assert "1 utterances have no transcript: Ses01F_impro01_M001" in corpus.notes
+    assert "1 transcripts are empty: Ses01F_impro01_M000" in corpus.notes
+
+
+@pytest.mark.parametrize("times", [" [006.2901-008.2357]:", ":", " [006.2901-008.2357]"])
+def test_a_transcript_without_times_or_colon_is_one(root, times):
+    """The lines are not all of one kind."""
+    write(
+        root / "Session1/dialog/transcriptions/Ses01F_impro01.txt",
+        f"Ses01F_impro01_F000{times} Half past [PAUSE]: two.",
+    )
+    assert opened(root).utterances[0].text == "Half past [PAUSE]: two."
+
+
+def test_a_transcription_of_windows_is_read(root):
+    """One apostrophe in another encoding does not cost a dialog its text."""
+    write(
+        root / "Session1/dialog/transcriptions/Ses01F_impro01.txt",
+        "Ses01F_impro01_F000 [006.2901-008.2357]: It’s me.",
+        encoding="cp1252",
+    )
+    assert opened(root).utterances[0].text == "It’s me."
+
+
+def test_a_table_of_transcripts_takes_the_place_of_the_release_s_own(root, tmp_path):
+    """And nothing is said of the release's own."""
+    (root / "Session1/dialog/transcriptions/Ses01F_impro01.txt").unlink()
+    ids = [u.id for u in opened(root).utterances]
+    table = write(tmp_path / "asr.csv", "id,text", *(f"{id_},heard {n}" for n, id_ in enumerate(ids)))
+    corpus = opened(root, transcripts=table)
+    assert [u.text for u in corpus.utterances] == [f"heard {n}" for n in range(45)]
+    assert not any("transcript" in note for note in corpus.notes)
+
+
+def test_audio_that_is_missing_keeps_its_place_and_audio_without_labels_is_counted(root):
+    """So that the check of the audio can name it."""
+    gone = root / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
+    gone.rename(gone.with_name("Ses01F_impro01_F099.wav"))
+    corpus = opened(root)
+    assert corpus.utterances[0].path == gone
+    assert "1 utterances have no file in sentences/wav: Ses01F_impro01_F000" in corpus.notes
+    assert "1 files in sentences/wav are not in the labels file and are not used" in corpus.notes
+
+
+def test_a_release_of_labels_alone_opens(root):
+    """Labels are enough to fit from a cache."""
+    for name in ("sentences/wav", "dialog/transcriptions"):
+        for session in range(1, 6):
+            (root / f"Session{session}" / name).rename(root / f"Session{session}" / name.replace("/", "-"))
+    corpus = opened(root)
+    assert all(u.path is None and u.text is None for u in corpus.utterances)
+    assert [note.split(": ")[1] for note in corpus.notes[1:]] == ["no audio", "no transcripts"]
+
+
+def record_noise(root: Path) -> None:
+    """Audio for every turn."""
+    rng = np.random.default_rng(0)
+    for file in root.glob("Session*/sentences/wav/*/Ses*.wav"):
+        soundfile.write(file, rng.uniform(-0.5, 0.5, 800), 16_000)
+
+
+def test_the_command_line_takes_a_fold(root):
+    """`probe check iemocap:PATH --fold 2` reports the fold and its partitions, and finds no problem."""
+    record_noise(root)
+    result = CliRunner().invoke(main, ["check", f"iemocap:{root}", "--fold", "2"])
+    assert result.exit_code == 0, result.output
+    assert "iemocap: 45 utterances, labels on 1 to 5" in result.stdout
+    assert "fold 2: Session 2 is test2, Session 1 development" in result.stdout
+    rows = {line.split()[0]: line.split()[1] for line in result.stdout.splitlines() if line.startswith("  ")}
+    assert (rows["train"], rows["development"], rows["test2"]) == ("27", "9", "9")
+    assert "problems: none" in result.stdout
+
+
+def test_one_cache_serves_every_fold_and_a_record_tells_its_fold(root, tmp_path, monkeypatch, checkpoints):
+    """Extracted under one fold, fitted on another: the audio does not depend on it, the run does."""
+    record_noise(root)
+    for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):  # ratings that differ, so that there is a CCC
+        file.write_text(file.read_text().replace("M000\tneu\t[2.5", "M000\tneu\t[4.5"))
+    monkeypatch.chdir(tmp_path)
+    words = [f"iemocap:{root}", "--encoder", str(checkpoints["hubert"])]
+    extracted = CliRunner().invoke(main, ["extract", *words, "--store", "pooled", "--fold", "2"])
+    assert extracted.exit_code == 0, extracted.output
+    options = ("--fold", "3", "--dim", "valence", "--epochs", "2", "--hidden", "4")
+    fitted = CliRunner().invoke(main, ["fit", *words, *options])
+    assert fitted.exit_code == 0, fitted.output
+    (record,) = Path("runs").glob("*/record.json")
+    told = json.loads(record.read_text())
+    assert told["corpus"]["spec"] == f"iemocap:{root} --fold 3"
+    assert any(note.startswith("fold 3: Session 3 is test2") for note in told["notes"])

@@ -1,0 +1,567 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import soundfile
+import torch
+from builders import CHECKPOINTS, RATE, waveform
+from click.testing import CliRunner
+
+from probing.cache.format import STORES, parts_folder
+from probing.cache.reader import Cache
+from probing.cli.main import main
+from probing.corpus.audit import AudioScan, scan_audio
+from probing.corpus.model import Corpus
+from probing.corpus.opening import open_corpus
+from probing.encoders.speech import SpeechEncoder, open_encoder
+from probing.errors import AudioError, CacheError
+from probing.extraction import extract as module
+from probing.extraction.cost import ExtractOptions, estimate, layout_of, size
+from probing.extraction.extract import extract
+from probing.extraction.pooling import summarise
+
+SaveCheckpoint = Callable[..., Path]
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small encoders gain nothing from threads, and lose much where the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def encoders(checkpoints: dict[str, Path]) -> dict[str, SpeechEncoder]:
+    """Each small checkpoint, open."""
+    return {name: open_encoder(str(folder)) for name, folder in checkpoints.items()}
+
+
+@pytest.fixture
+def encoder(encoders: dict[str, SpeechEncoder]) -> SpeechEncoder:
+    """One of them, where its kind does not matter."""
+    return encoders["distilhubert"]
+
+
+@pytest.fixture(scope="module")
+def corpus(table: Path) -> Corpus:
+    """The small table corpus."""
+    return open_corpus(str(table))
+
+
+def lengths(corpus: Corpus) -> dict[str, int]:
+    """Utterance → samples of its file."""
+    return {utterance.id: soundfile.info(utterance.path).frames for utterance in corpus.utterances}
+
+
+def run(corpus: Corpus, encoder: SpeechEncoder, root: Path, **options: Any) -> Cache:
+    """Extract and open."""
+    return Cache(extract(corpus, AudioScan(lengths(corpus)), encoder, ExtractOptions(root=root, **options)))
+
+
+def contents(cache: Cache) -> dict[str, dict[str, np.ndarray]]:
+    """Utterance → its arrays, checked, and its rms."""
+    found = {
+        id_: {"rms": cache.rms[row], **{name: cache.read(row, name) for name in cache.layout.arrays}}
+        for row, id_ in enumerate(cache.ids)
+    }
+    cache.close()
+    return found
+
+
+def assert_same(found: dict[str, dict[str, np.ndarray]], expected: dict[str, dict[str, np.ndarray]]) -> None:
+    """Bit-equal."""
+    assert sorted(found) == sorted(expected)
+    for id_, arrays in expected.items():
+        for name, numbers in arrays.items():
+            np.testing.assert_array_equal(found[id_][name], numbers, err_msg=f"{id_} {name}")
+
+
+def assert_close(found: np.ndarray, expected: np.ndarray, rtol: float = 1e-5) -> None:
+    """‖a−b‖/‖b‖ per layer; the layer is the last axis but one."""
+    a, b = (np.moveaxis(x.astype(np.float64), -2, 0).reshape(x.shape[-2], -1) for x in (found, expected))
+    assert a.shape == b.shape
+    assert (np.linalg.norm(a - b, axis=1) <= rtol * np.linalg.norm(b, axis=1)).all()
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below a folder with its time of change and its bytes."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".lock" and path.name != "audio.json"
+    }
+
+
+def parts_of(cache: Cache) -> list[Path]:
+    """The cache's part files."""
+    return [parts_folder(cache.path) / part for part in cache.parts]
+
+
+@pytest.mark.parametrize("batch_seconds", [1, 60])
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_frames_are_what_each_utterance_gives_alone(
+    corpus: Corpus, encoders: dict[str, SpeechEncoder], tmp_path: Path, name: str, batch_seconds: float
+) -> None:
+    """Every frame of every layer is the encoder's own for that utterance alone, whatever the batches were."""
+    encoder = encoders[name]
+    cache = run(corpus, encoder, tmp_path, dtype="float32", batch_seconds=batch_seconds, part_seconds=8)
+    assert len(cache.parts) > 2
+    assert sorted(cache.ids) == sorted(utterance.id for utterance in corpus.utterances)
+    for utterance in corpus.utterances:
+        row = cache.row[utterance.id]
+        samples, _ = soundfile.read(utterance.path, dtype="float32")
+        alone = encoder.hidden_states([samples])[0][0].numpy()
+        states = cache.read(row, "states")
+        assert states.dtype == np.float32
+        assert_close(states, alone)
+        assert cache.n_samples[row] == len(samples)
+        assert cache.n_frames[row] == len(alone)
+        rms = np.sqrt(np.mean(np.square(alone.astype(np.float64)), axis=(0, 2)))
+        np.testing.assert_allclose(cache.rms[row], rms, rtol=1e-5)
+    cache.close()
+
+
+def test_pooled_statistics_are_those_of_the_frames(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """Mean and max, raw and layer-normed, equal what NumPy computes in float64 from the store of all frames."""
+    frames = contents(run(corpus, encoder, tmp_path, dtype="float32"))
+    pooled = contents(run(corpus, encoder, tmp_path, store="pooled", dtype="float32"))
+    assert sorted(pooled) == sorted(frames)
+    for id_, found in pooled.items():
+        x = frames[id_]["states"].astype(np.float64)
+        normed = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        assert_close(found["mean"], x.mean(0))
+        assert_close(found["max"], x.max(0))
+        assert_close(found["normed_mean"], normed.mean(0))
+        assert_close(found["normed_max"], normed.max(0))
+        np.testing.assert_allclose(found["rms"], frames[id_]["rms"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_float16_is_float32_rounded_once(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, store: str) -> None:
+    """The default number format holds each number's nearest float16: statistics are taken before rounding."""
+    exact = contents(run(corpus, encoder, tmp_path, store=store, dtype="float32"))
+    rounded = contents(run(corpus, encoder, tmp_path, store=store))
+    expected = {
+        id_: {name: x if name == "rms" else x.astype(np.float16) for name, x in arrays.items()}
+        for id_, arrays in exact.items()
+    }
+    assert_same(rounded, expected)
+
+
+def test_running_again_changes_nothing(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished extraction is left as it is: no file is written, nothing is computed, whatever the batch options."""
+    path = run(corpus, encoder, tmp_path, part_seconds=8).path
+    before = snapshot(tmp_path)
+    monkeypatch.setattr(SpeechEncoder, "hidden_states", None)  # would fail if called
+    for options in ({"part_seconds": 8}, {"batch_seconds": 60}):
+        assert run(corpus, encoder, tmp_path, **options).path == path
+        assert snapshot(tmp_path) == before
+
+
+def test_a_partition_first_then_the_whole(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """When the corpus grows, old parts are untouched, the file opened stands for all, and the content is the same."""
+    first = run(corpus.select(["test2"]), encoder, tmp_path, part_seconds=4, dtype="float32")
+    assert len(first.ids) == 6
+    old = {path: snapshot(path.parent)[path.name] for path in parts_of(first)}
+    first.close()
+    whole = run(corpus, encoder, tmp_path, part_seconds=4, dtype="float32")
+    assert whole.path == first.path
+    assert len(whole.parts) > len(old)
+    assert {path: snapshot(path.parent)[path.name] for path in old} == old
+    at_once = contents(run(corpus, encoder, tmp_path / "at once", dtype="float32"))
+    for id_, arrays in contents(whole).items():
+        assert_close(arrays["states"], at_once[id_]["states"])
+
+
+def test_a_part_of_the_corpus_leaves_the_whole(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """Extracting a partition of what is already there changes nothing and drops nothing."""
+    run(corpus, encoder, tmp_path)
+    before = snapshot(tmp_path)
+    assert len(run(corpus.select(["test2"]), encoder, tmp_path).ids) == len(corpus)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_deleted_part_alone_is_made_anew(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """After a damaged part was deleted, as the error says, only that part is written, with the same content."""
+    cache = run(corpus, encoder, tmp_path, part_seconds=6)
+    before, expected = snapshot(tmp_path), contents(cache)
+    gone = parts_of(cache)[1]
+    gone.unlink()
+    assert_same(contents(run(corpus, encoder, tmp_path, part_seconds=6)), expected)
+    after = snapshot(tmp_path)
+    changed = {name for name in before if after[name][0] != before[name][0]}
+    assert changed == {str(path.relative_to(tmp_path)) for path in (gone, cache.path)}
+
+
+def test_other_batches_agree(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """An extraction that was stopped and goes on with another batch size gives the same content to 1e-5."""
+    cache = run(corpus, encoder, tmp_path, part_seconds=6, batch_seconds=1, dtype="float32")
+    expected = contents(cache)
+    kept, *rest = parts_of(cache)
+    for path in (*rest, cache.path):
+        path.unlink()
+    before = snapshot(tmp_path)[str(kept.relative_to(tmp_path))]
+    again = run(corpus, encoder, tmp_path, batch_seconds=60, dtype="float32")
+    assert snapshot(tmp_path)[str(kept.relative_to(tmp_path))] == before
+    found = contents(again)
+    assert sorted(found) == sorted(expected)
+    for id_, arrays in expected.items():
+        assert_close(found[id_]["states"], arrays["states"])
+
+
+def test_audio_that_changed_is_refused(corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """A recording with another length than its cached states is an error that names it; nothing is overwritten."""
+    folder = shutil.copytree(table.parent, tmp_path / "copy")
+    copy = open_corpus(str(folder / table.name))
+    out = tmp_path / "out"
+    run(copy, encoder, out)
+    before = snapshot(out)
+    soundfile.write(folder / "07.wav", waveform(0.9, 7), RATE)
+    with pytest.raises(CacheError, match=r"is not what was extracted before \(u07\)") as error:
+        run(copy, encoder, out)
+    assert "delete that part file" in error.value.remedy
+    assert snapshot(out) == before
+
+
+def test_audio_that_changes_while_extracting_is_refused(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """A recording whose length is no longer what the scan found ends the run and leaves no half part."""
+    samples = lengths(corpus)
+    samples["u05"] += 1
+    with pytest.raises(CacheError, match=r"05\.wav: its length changed"):
+        extract(corpus, AudioScan(samples), encoder, ExtractOptions(root=tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == ["plan.json"]
+
+
+def test_audio_that_vanishes_while_extracting_is_named(
+    corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path
+) -> None:
+    """An error of a decoding thread reaches the user as it is; finished parts stay and no partial file."""
+    folder = shutil.copytree(table.parent, tmp_path / "copy")
+    copy = open_corpus(str(folder / table.name))
+    samples = lengths(copy)
+    last = min(samples, key=lambda id_: samples[id_])
+    (folder / f"{last[1:]}.wav").unlink()
+    with pytest.raises(AudioError, match="there is no such audio file"):
+        extract(copy, AudioScan(samples), encoder, ExtractOptions(root=tmp_path / "out", part_seconds=6))
+    left = [path.name for path in (tmp_path / "out").rglob("part-*[!k]")]
+    assert len(left) > 1
+    assert all(name.startswith("part-") and name.endswith(".h5") for name in left)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupt_loses_only_the_part_in_flight(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Ctrl-C between batches leaves finished parts and no partial file; the next run ends with the same bits."""
+    expected = contents(run(corpus, encoder, tmp_path / "whole", part_seconds=6))
+    real, calls = SpeechEncoder.hidden_states, []
+
+    def interrupted(self: SpeechEncoder, waveforms: Sequence[np.ndarray]) -> Any:
+        calls.append(len(waveforms))
+        if len(calls) == 12:
+            raise error
+        return real(self, waveforms)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpeechEncoder, "hidden_states", interrupted)
+        with pytest.raises(error):
+            run(corpus, encoder, tmp_path / "cut", part_seconds=6)
+    left = sorted(path.name for path in (tmp_path / "cut").rglob("part-*[!k]"))
+    assert left
+    assert left == [f"part-{number:05d}.h5" for number in range(len(left))]
+    kept = snapshot(tmp_path / "cut")
+    assert_same(contents(run(corpus, encoder, tmp_path / "cut", part_seconds=6)), expected)
+    assert kept.items() <= snapshot(tmp_path / "cut").items()
+
+
+def test_a_stale_partial_file_of_another_plan_is_removed(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path
+) -> None:
+    """What a killed run left under a plan that was then given up does not stay on the disk for ever."""
+    samples = lengths(corpus)
+    folder = parts_folder(layout_of(corpus, encoder, "frames").path(tmp_path))
+    module.settle_plan(folder, samples, 1.0, 6)  # a run that was killed in its first part …
+    (folder / "part-00000.h5.partial").write_bytes(b"half")
+    run(corpus, encoder, tmp_path, batch_seconds=60)  # … and goes on with other options
+    assert list(tmp_path.rglob("*.partial")) == []
+
+
+@pytest.mark.parametrize("damage", ["lost", "damaged"])
+def test_finished_parts_tell_a_lost_plan_again(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, damage: str
+) -> None:
+    """Without plan.json, and with other options, finished parts stay as they are and only what is missing is made."""
+    cache = run(corpus, encoder, tmp_path, part_seconds=6)
+    expected, folder = contents(cache), parts_folder(cache.path)
+    plan = folder / "plan.json"
+    plan.unlink() if damage == "lost" else plan.write_text("{")
+    missing = folder / cache.parts[1]
+    missing.unlink()
+    kept = {name: found for name, found in snapshot(folder).items() if name.startswith("part-")}
+    again = run(corpus, encoder, tmp_path, part_seconds=9)
+    assert kept.items() <= snapshot(folder).items()
+    assert not missing.exists() or missing.name not in kept
+    assert_same(contents(again), expected)
+
+
+def test_a_stale_virtual_file_is_written_anew(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """A virtual file that stands for fewer parts than there are (put back, or left by a slower process) is replaced."""
+    few = corpus.select(["train"])
+    path = run(few, encoder, tmp_path, part_seconds=6).path
+    stale = path.read_bytes()
+    whole = run(corpus, encoder, tmp_path, part_seconds=6).ids
+    path.write_bytes(stale)
+    assert run(corpus, encoder, tmp_path, part_seconds=6).ids == whole
+
+
+def test_two_corpora_of_one_name_are_told_apart(
+    corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path
+) -> None:
+    """Other audio of equal length under equal ids and an equal name is not taken for what was extracted."""
+    scan = scan_audio(corpus.utterances)
+    options = ExtractOptions(root=tmp_path / "out", store="pooled")
+    extract(corpus, scan, encoder, options)
+    other = Path(shutil.copytree(table.parent, tmp_path / "other"))
+    samples, rate = soundfile.read(other / "03.wav", dtype="float32")
+    soundfile.write(other / "03.wav", samples[::-1], rate)
+    changed = open_corpus(str(other / table.name))
+    with pytest.raises(CacheError, match=r"the audio of 1 utterances is not what was extracted before \(u03\)"):
+        extract(changed, scan_audio(changed.utterances), encoder, options)
+
+
+class Scaled:
+    """An encoder with the value of one layer of the shortest utterances replaced."""
+
+    def __init__(self, encoder: SpeechEncoder, value: float, layer: int = 2, below: float = 0.5) -> None:
+        self._encoder, self._value, self._layer, self._below = encoder, value, layer, below
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def hidden_states(self, waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, list[int]]:
+        states_BTLD, frames_B = self._encoder.hidden_states(waveforms)
+        states_BTLD = states_BTLD.clone()  # what inference mode made cannot be changed
+        for row, samples in enumerate(waveforms):
+            if len(samples) < self._below * RATE:
+                states_BTLD[row, 3, self._layer, 7] = self._value
+        return states_BTLD, frames_B
+
+
+@pytest.mark.parametrize("store", ["frames", "pooled"])
+@pytest.mark.parametrize("value", [70_000.0, -123_456.0])
+def test_a_value_beyond_float16_is_refused(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, store: str, value: float
+) -> None:
+    """It is an error that names utterance, layer, value and option; finished parts stay, and float32 holds it."""
+    huge = Scaled(encoder, value * (1 if store == "frames" else 1000))
+    with pytest.raises(CacheError) as error:
+        run(corpus, huge, tmp_path, store=store, part_seconds=6)
+    message = str(error.value)
+    assert "layer 2 reaches" in message
+    assert "float16 cannot hold" in message
+    assert "--dtype float32" in message
+    assert "utterance u" in message
+    if store == "frames":
+        assert f"reaches {abs(value):.0f}" in message
+    left = [path.name for path in tmp_path.rglob("part-*[!k]")]
+    assert "part-00000.h5" in left
+    assert all(name.endswith(".h5") and name.startswith("part-") for name in left)
+    cache = run(corpus, huge, tmp_path, store=store, part_seconds=6, dtype="float32")
+    assert all(np.isfinite(x).all() for arrays in contents(cache).values() for x in arrays.values())
+
+
+def test_a_value_beyond_float16_comes_out_of_real_weights(
+    corpus: Corpus, save_checkpoint: SaveCheckpoint, tmp_path: Path
+) -> None:
+    """An encoder whose weights give huge states is refused through the command, before a part is written."""
+    from safetensors.torch import load_file, save_file
+
+    folder = save_checkpoint("wav2vec2-layer")
+    weights = load_file(folder / "model.safetensors")
+    weights["encoder.layers.1.feed_forward.output_dense.bias"] += 1e6
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    result = CliRunner().invoke(main, ["extract", corpus.spec, "--encoder", str(folder), "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "layer 2 reaches 1000" in result.output  # some 1,000,000
+    assert "add `--dtype float32`" in result.output
+    assert not list(tmp_path.rglob("part-*[!k]"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_what_is_not_a_number_is_refused(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, value: float, dtype: str
+) -> None:
+    """NaN and inf are errors in every number format, never written, and no advice of a wider format is given."""
+    with pytest.raises(CacheError, match="layer 1 is not finite") as error:
+        run(corpus, Scaled(encoder, value, layer=1, below=9), tmp_path, dtype=dtype)
+    assert "--dtype" not in str(error.value)
+
+
+def test_padding_never_counts() -> None:
+    """Statistics see only what they are given: one frame gives mean = max, and constants a normed state of zeros."""
+    frame = torch.arange(12.0).reshape(1, 3, 4)
+    entry = summarise(frame, "pooled", "float32", "u")
+    np.testing.assert_array_equal(entry.arrays["mean"], frame[0].numpy())
+    np.testing.assert_array_equal(entry.arrays["max"], frame[0].numpy())
+    np.testing.assert_array_equal(entry.arrays["normed_mean"], entry.arrays["normed_max"])
+    constant = summarise(torch.full((5, 3, 4), 2.0), "pooled", "float32", "u")
+    np.testing.assert_array_equal(constant.arrays["normed_max"], np.zeros((3, 4)))
+    np.testing.assert_array_equal(constant.rms, np.full(3, 2.0, np.float32))
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_the_estimate_is_what_is_written(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, store: str, dtype: str
+) -> None:
+    """Frames are exact, and bytes are those of the numbers and at most a few per cent more."""
+    options = ExtractOptions(store, dtype, root=tmp_path)
+    before = estimate(corpus, lengths(corpus), encoder, options)
+    cache = run(corpus, encoder, tmp_path, store=store, dtype=dtype)
+    assert before.path == cache.path
+    assert before.utterances == len(cache.ids) == 32
+    assert before.frames == cache.n_frames.sum()
+    assert before.seconds == pytest.approx(cache.n_samples.sum() / RATE)
+    held = sum(x.nbytes for arrays in contents(cache).values() for name, x in arrays.items() if name != "rms")
+    assert held <= before.n_bytes <= 1.05 * held
+    assert before.n_bytes_left == before.n_bytes
+    assert estimate(corpus, lengths(corpus), encoder, options).n_bytes_left == 0
+
+
+def test_bytes_of_other_utterances_do_not_count(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """What is still to be written is that of the utterances not yet there, however much else the cache holds."""
+    run(corpus.select(["train"]), encoder, tmp_path)
+    small = corpus.select(["test1"])
+    expected = estimate(small, lengths(small), encoder, ExtractOptions(root=tmp_path))
+    assert expected.n_bytes_left == expected.n_bytes > 0
+    whole = estimate(corpus, lengths(corpus), encoder, ExtractOptions(root=tmp_path))
+    assert 0 < expected.n_bytes_left < whole.n_bytes_left < whole.n_bytes
+
+
+def test_a_disk_that_is_too_small_is_refused(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot fit is refused before anything is written; the smaller store is named with its size."""
+    needed = estimate(corpus, lengths(corpus), encoder, ExtractOptions(root=tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, needed.n_bytes_left - 1))
+    out = tmp_path / "new"
+    with pytest.raises(CacheError, match="do not fit on the disk") as error:
+        run(corpus, encoder, out)
+    assert f"--store pooled` ({size(needed.pooled_bytes)})" in error.value.remedy
+    assert not out.exists()
+    pooled = run(corpus, encoder, out, store="pooled")
+    written = sum(path.stat().st_size for path in parts_of(pooled))
+    assert needed.pooled_bytes < written < needed.pooled_bytes + 100_000  # and what HDF5 and the ids take
+
+
+def test_what_is_already_there_need_not_fit_again(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that is full by now, a finished cache is not refused."""
+    run(corpus, encoder, tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
+    assert len(run(corpus, encoder, tmp_path).ids) == 32
+
+
+def test_dry_run_writes_nothing(corpus: Corpus, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """`--dry-run` prints hours, frames, bytes and free disk, and leaves the disk as it was."""
+    out = tmp_path / "not yet" / "there"
+    command = ["extract", corpus.spec, "--encoder", str(checkpoints["hubert"]), "--out", str(out), "--dry-run"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert list(tmp_path.iterdir()) == []
+    hours = sum(lengths(corpus).values()) / RATE / 3600
+    for word in ("32 utterances", f"{hours:.2f} h", "frames", "free", str(out)):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"store": "all"}, "--store all"),
+        ({"dtype": "int8"}, "--dtype int8"),
+        ({"batch_seconds": 0}, "--batch-seconds 0"),
+        ({"part_seconds": -1}, "--part-seconds -1"),
+        ({"batch_seconds": float("nan")}, "--batch-seconds nan"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], word: str) -> None:
+    """Each is an error that names the option and what to give."""
+    with pytest.raises(CacheError) as error:
+        ExtractOptions(**options)
+    assert word in error.value.what
+    assert error.value.remedy
+
+
+def test_a_batch_that_does_not_fit_into_memory_names_the_option(
+    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of memory: half the batch is proposed; where it is one utterance, another device."""
+
+    def full(self: SpeechEncoder, waveforms: Sequence[np.ndarray]) -> Any:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(SpeechEncoder, "hidden_states", full)
+    with pytest.raises(CacheError, match="does not fit into the device's memory") as error:
+        run(corpus, encoder, tmp_path, batch_seconds=10)
+    assert 4 < float(error.value.remedy.split("`")[1].split()[1]) <= 5
+    with pytest.raises(CacheError, match="--device cpu"):
+        run(corpus, encoder, tmp_path, batch_seconds=0.1)
+
+
+def test_paths_with_blanks_and_unicode(
+    table: Path, checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders, files and encoders may be named as people name them; paths relative to the working directory too."""
+    folder = shutil.copytree(table.parent, tmp_path / "mein Körper % 日本")
+    (folder / table.name).rename(folder / "über all.csv")
+    encoder = shutil.copytree(checkpoints["hubert"], tmp_path / "ein %b Encoder")
+    monkeypatch.chdir(tmp_path)
+    command = ["extract", f"{folder.name}/über all.csv", "--encoder", encoder.name, "--out", "aus gabe %d"]
+    result = CliRunner().invoke(main, [*command, "--batch-seconds", "60"])
+    assert result.exit_code == 0, result.output
+    path = Path(result.stdout.splitlines()[-1])
+    assert path.parent == Path("aus gabe %d/über_all")
+    with h5py.File(path, "r") as file:
+        assert np.isfinite(file["states"][:]).all()
+    assert len(Cache(path).ids) == 32
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+from probing.cli.main import main
+main(sys.argv[2:])
+"""
+
+
+def test_a_disk_that_fills_up_is_one_clear_error(corpus: Corpus, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """Where writing fails, the command says so, without a traceback or a crash; with more room it goes through."""
+    options = ["--encoder", str(checkpoints["hubert"]), "--out", str(tmp_path), "--part-seconds", "29"]
+    command = ["extract", corpus.spec, *options, "--batch-seconds", "60", "--dtype", "float32"]
+    process = subprocess.run([sys.executable, "-c", FULL_DISK, "300000", *command], capture_output=True, text=True)
+    assert process.returncode == 1, process.stderr
+    assert "Traceback" not in process.stderr
+    assert "Exception ignored" not in process.stderr
+    assert "part-00000.h5.partial could not be written: File too large" in process.stderr
+    assert "free some space on that disk and run the same command again" in process.stderr
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".h5"] == []
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert len(Cache(Path(result.stdout.splitlines()[-1])).ids) == 32

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import pearsonr
+
+from probing.statistics.concordance import bootstrap_ccc, ccc, ccc_loss, interval
+
+
+def by_the_formula(y: np.ndarray, p: np.ndarray) -> float:
+    """Equation 3 of the paper with Pearson's coefficient from SciPy."""
+    rho = pearsonr(y, p).statistic
+    return 2 * rho * y.std() * p.std() / (y.std() ** 2 + p.std() ** 2 + (y.mean() - p.mean()) ** 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ccc_is_equation_3(seed: int) -> None:
+    """The score is the paper's formula."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(3, 1, 50)
+    p = 0.5 * y + rng.normal(0, 1, 50)
+    assert float(ccc(y, p)) == pytest.approx(by_the_formula(y, p), abs=1e-12)
+
+
+def test_moments_are_of_the_population() -> None:
+    """A vector agrees with itself exactly, which mixed biased and unbiased moments miss by (n − 1)/n."""
+    assert float(ccc([1, 2, 4], [1, 2, 4])) == 1.0
+    assert float(ccc([1, 2, 4], [-1, -2, -4])) < 0
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "score"),
+    [([2.0], [2.0], 0), ([2.0], [3.0], 0), ([1, 1, 1], [1, 1, 1], 0), ([1, 2, 3], [2, 2, 2], 0), ([0, 1], [1, 0], -1)],
+)
+def test_degenerate_inputs_are_defined(truth: list[float], prediction: list[float], score: float) -> None:
+    """Constants and single values score 0, not NaN."""
+    assert float(ccc(truth, prediction)) == score
+
+
+def test_no_utterances_have_no_score() -> None:
+    """An empty partition is an error."""
+    with pytest.raises(ValueError, match="no utterances"):
+        ccc([], [])
+
+
+@given(st.integers(2, 40), st.integers(0, 2**31))
+def test_ccc_is_symmetric_bounded_and_blind_to_a_common_scale(n: int, seed: int) -> None:
+    """Swapping the arguments or mapping both to another scale changes nothing; the score stays within ±1."""
+    rng = np.random.default_rng(seed)
+    y, p = rng.normal(size=(2, n))
+    score = float(ccc(y, p))
+    assert -1 - 1e-12 <= score <= 1 + 1e-12
+    assert float(ccc(p, y)) == pytest.approx(score, abs=1e-9)
+    assert float(ccc(1 + 6 * y, 1 + 6 * p)) == pytest.approx(score, abs=1e-9)
+
+
+def test_the_loss_is_one_minus_the_score() -> None:
+    """Loss and score agree, for many probes at once."""
+    rng = np.random.default_rng(0)
+    y, p = rng.normal(size=20), rng.normal(size=(3, 20))
+    loss = ccc_loss(torch.from_numpy(p), torch.from_numpy(y))
+    np.testing.assert_allclose(1 - ccc(y, p), loss, atol=1e-6)
+
+
+@pytest.mark.parametrize("constant", ["prediction", "truth", "both"])
+def test_the_losss_gradient_is_finite_for_constants(constant: str) -> None:
+    """A batch of equal labels or equal estimates does not break training."""
+    prediction = torch.full((4,), 0.5) if constant != "truth" else torch.rand(4)
+    prediction.requires_grad_()
+    truth = torch.full((4,), 0.5) if constant != "prediction" else torch.rand(4)
+    ccc_loss(prediction, truth).backward()
+    assert torch.isfinite(prediction.grad).all()
+
+
+def test_the_bootstrap_resamples_whole_speakers() -> None:
+    """Draws equal a plain resampling loop over speakers with the same random counts."""
+    rng = np.random.default_rng(0)
+    y, p = rng.normal(size=30), rng.normal(size=(2, 30))
+    speakers = np.repeat(list("abcde"), 6)
+    draws = bootstrap_ccc(y, p, list(speakers), draws=20, seed=7)
+    times = np.random.default_rng(7).multinomial(5, np.full(5, 0.2), size=20)
+    for draw, counts in enumerate(times):
+        rows = np.concatenate([np.tile(np.flatnonzero(speakers == s), k) for s, k in zip("abcde", counts, strict=True)])
+        np.testing.assert_allclose(draws[:, draw], ccc(y[rows], p[:, rows]), atol=1e-10)
+
+
+def test_an_interval_by_speaker_covers_the_truth() -> None:
+    """With 40 speakers whose voices shift the estimates, about 95 % of intervals hold the population's CCC.
+
+    Intervals by utterance, which take speakers' utterances for independent, hold it far less often.
+    """
+    rng = np.random.default_rng(1)
+
+    def sample(speakers: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        names = np.repeat(np.arange(speakers), 10)
+        y = rng.normal(size=len(names))
+        p = 0.5 * y + rng.normal(0, 1, speakers)[names] + rng.normal(0, 0.2, len(names))
+        return y, p, [str(name) for name in names]
+
+    truth = float(ccc(*sample(200_000)[:2]))
+    held = {"speaker": 0, "utterance": 0}
+    for _ in range(200):
+        y, p, names = sample(40)
+        for unit, clusters in (("speaker", names), ("utterance", [str(i) for i in range(len(y))])):
+            low, high = interval(bootstrap_ccc(y, p, clusters, draws=300))
+            held[unit] += low <= truth <= high
+    assert 0.89 <= held["speaker"] / 200 <= 0.99
+    assert held["utterance"] < held["speaker"] - 20
