@@ -6,41 +6,67 @@ from collections.abc import Sequence
 
 
 class ProbingError(Exception):
-    """A mistake or a damage that the user can mend; printed without a traceback.
+    """A mistake or damage that the user can mend; printed without a traceback.
 
     Args:
         what: What happened, naming the file, column or option.
         why: The reason, where it is known.
         remedy: What to type or change next.
+        code: A stable short name of the error, for programs and tests; the class's own where none is given.
     """
 
-    def __init__(self, what: str, why: str = "", remedy: str = "") -> None:
+    code = "error"
+
+    def __init__(self, what: str, why: str = "", remedy: str = "", code: str = "") -> None:
         self.what, self.why, self.remedy = what, why, remedy
-        super().__init__(what, why, remedy)
+        self.code = code or type(self).code
+        super().__init__(what, why, remedy, self.code)
 
     def __str__(self) -> str:
         text = f"{self.what}: {self.why}" if self.why else self.what
         return f"{text}\n  What to do: {self.remedy}" if self.remedy else text
 
 
+class OptionError(ProbingError):
+    """An option whose value cannot be meant, or options that exclude each other."""
+
+    code = "option"
+
+
 class AudioError(ProbingError):
     """An audio file that is missing, damaged, undecodable, empty, silent or too short."""
+
+    code = "audio"
 
 
 class CorpusError(ProbingError):
     """A corpus or a table that cannot be read as it stands."""
 
+    code = "corpus"
+
 
 class EncoderError(ProbingError):
     """An encoder that cannot be found, loaded or used."""
+
+    code = "encoder"
 
 
 class CacheError(ProbingError):
     """A cache that is missing, incomplete, damaged or made under another fingerprint."""
 
+    code = "cache"
+
+
+class RunError(ProbingError):
+    """A run that is missing, incomplete, damaged, of another kind or in use."""
+
+    code = "run"
+
 
 class FitError(ProbingError):
-    """A probe fit that cannot be made as asked."""
+    """A fit or a training that cannot be made as asked."""
+
+    code = "fit"
 
 
 def first_names(names: Sequence[str], limit: int = 5) -> str:

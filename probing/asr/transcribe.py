@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from probing.asr.recogniser import DECODING, Recogniser
 from probing.audio.decode import load
-from probing.cache.format import slug
-from probing.corpus.audit import AudioScan
 from probing.corpus.model import Corpus, Utterance
+from probing.corpus.scan import AudioScan
 from probing.corpus.transcripts import checksum, counted, made_by
 from probing.errors import ProbingError
+from probing.files import slug
 from probing.runs.records import signature, versions
 
 

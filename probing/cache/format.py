@@ -6,9 +6,7 @@ D hidden size.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probing.errors import CacheError
+from probing.files import digest, slug
 
 FORMAT, VERSION = "probing-hidden-states", 1
 # Store → its arrays. `frames` keeps every frame; `pooled` keeps, per layer, statistics over an utterance's frames;
 # `latents` keeps every frame of the convolutional front end's output, as one layer.
 STORES = {"frames": ("states",), "pooled": ("mean", "max", "normed_mean", "normed_max"), "latents": ("latents",)}
 DTYPES = ("float16", "float32")
-PARTIAL = ".partial"
 TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an utterance, in every file
 
 # What h5py raises over bytes that make no sense to it.
@@ -71,7 +69,7 @@ class Layout:
     @property
     def fingerprint(self) -> str:
         """Hash of everything that settles the numbers: encoder, store and number format."""
-        return fingerprint({"encoder": self.identity, "store": self.store, "dtype": self.dtype})
+        return digest({"encoder": self.identity, "store": self.store, "dtype": self.dtype})
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -128,20 +126,6 @@ class Entry:
 
     arrays: Mapping[str, NDArray[Any]]
     rms: NDArray[np.float32]
-
-
-def fingerprint(identity: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON-ready mapping, hex; its first eight digits stand in file names."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def slug(name: str) -> str:
-    """A name as part of a file name.
-
-    >>> slug("facebook/hubert-base-ls960"), slug("hubert-base@random"), slug("Mein Körper")
-    ('facebook--hubert-base-ls960', 'hubert-base@random', 'Mein_Körper')
-    """
-    return re.sub(r"[^\w@.+-]", "_", name.strip("/").replace("/", "--")) or "unnamed"
 
 
 def parts_folder(path: Path) -> Path:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from probing.cache.format import (
     NONSENSE,
-    PARTIAL,
     TABLES,
     Entry,
     Layout,
@@ -27,6 +26,7 @@ from probing.cache.format import (
     reading,
 )
 from probing.errors import CacheError, first_names
+from probing.files import PARTIAL
 
 _CHUNK_BYTES = 1 << 17  # one chunk is about this much of one layer: whole utterances and single layers both read well
 _CHUNK_CACHE = 1 << 26  # bytes of chunk cache while writing, so that a chunk on an utterance's edge is written once

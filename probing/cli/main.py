@@ -65,9 +65,9 @@ def check(
     \b
     Example: probe check my/table.csv --scale 1 7
     """
-    from probing.corpus.audit import scan_audio
     from probing.corpus.opening import open_corpus
     from probing.corpus.overview import report
+    from probing.corpus.scan import scan_audio
     from probing.corpus.transcripts import notes_on, reworded
     from probing.demo import script, truth
 
@@ -132,13 +132,13 @@ def extract(
     Example: probe extract my/table.csv --scale 1 7 --encoder hubert-base --store pooled
              torchrun --nproc-per-node 4 -m probing extract my/table.csv --scale 1 7 --encoder hubert-base
     """
-    from probing.cache.format import slug
     from probing.corpus.audit import leave_out_damaged
     from probing.encoders.speech import open_encoder, settle_device
     from probing.extraction.cost import ExtractOptions, estimate
     from probing.extraction.extract import extract as run
     from probing.extraction.inputs import scan_inputs
-    from probing.extraction.sharing import claim, parse_shard
+    from probing.extraction.sharing import parse_shard
+    from probing.files import claim, slug
 
     device = settle_device(device)
     own = parse_shard(shard) if shard else None

@@ -11,8 +11,8 @@ from probing.cli.options import CORPORA, corpus_options, dimensions, say_left_ou
 from probing.errors import FitError
 
 if TYPE_CHECKING:
-    from probing.corpus.audit import AudioScan
     from probing.corpus.model import Corpus
+    from probing.corpus.scan import AudioScan
 
 _SYSTEMS = """A system is an encoder, or an audio and a text encoder joined by +: distilhubert, hubert-base+tinybert,
 path/to/a+path/to/b. `@random` behind a part gives it random weights."""
@@ -209,11 +209,11 @@ def _readable(
     corrupt: float | None = None,
 ) -> tuple[Corpus, AudioScan, tuple[str, ...], dict[str, Any]]:
     """A corpus with all that a system reads, its audio decoded once, and what a record says of its words."""
-    from probing.cache.format import slug
-    from probing.corpus.audit import AudioScan, leave_out_damaged, scan_audio
+    from probing.corpus.audit import leave_out_damaged
     from probing.corpus.opening import open_corpus
+    from probing.corpus.scan import AudioScan, scan_audio
     from probing.corpus.transcripts import reworded
-    from probing.extraction.sharing import claim
+    from probing.files import claim, slug
 
     if "text" not in kinds and (transcripts is not None or corrupt is not None):
         option = "--transcripts" if transcripts is not None else "--corrupt-words"

@@ -39,7 +39,8 @@ def transcribe(
     """
     from probing.asr import transcribe as run_transcribe
     from probing.asr.recogniser import Recogniser
-    from probing.corpus.audit import leave_out_damaged, scan_audio
+    from probing.corpus.audit import leave_out_damaged
+    from probing.corpus.scan import scan_audio
     from probing.encoders.speech import settle_device
 
     opened, left_out = usable(corpus, scale, allow_missing, audio=True, fold=fold)

@@ -49,17 +49,22 @@ class Corpus:
 
     Args:
         name: Short name, used in file names and titles.
-        spec: What opens it: as the user typed it, and `--fold K` where the corpus has folds.
         scale: Lowest and highest possible rating.
         utterances: All utterances; ids are unique.
         notes: What a user should know but need not mend (unlabelled partitions, unknown speakers …).
+        fold: The session that is test2, of a corpus that is split by session.
     """
 
     name: str
-    spec: str
     scale: tuple[float, float]
     utterances: tuple[Utterance, ...]
     notes: tuple[str, ...] = ()
+    fold: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, with its fold where it has folds: each fold is a result of its own."""
+        return self.name if self.fold is None else f"{self.name} fold {self.fold}"
 
     def __len__(self) -> int:
         return len(self.utterances)

@@ -1,4 +1,4 @@
-"""Open a corpus by a short spec.
+"""Open a corpus by its spec.
 
 demo                      the built-in corpus, written on first use
 path/to/table.csv, .tsv   a table id,path,partition,speaker,arousal,valence,dominance[,text]
@@ -11,86 +11,100 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from probing.corpus.model import Corpus
 from probing.corpus.readers import iemocap, msp_improv, msp_podcast, table
+from probing.corpus.spec import DEMO, RELEASES, SPLIT_BY_SESSION, CorpusSpec
 from probing.errors import CorpusError
 
-_SPLIT_BY_SESSION = {"iemocap": iemocap, "msp-improv": msp_improv}
-_RELEASES = {"msp-podcast": msp_podcast, **_SPLIT_BY_SESSION}  # each knows its scale
+_Reader = Callable[[Path, "int | None", bool], Corpus]  # folder, fold, whether the words are read
+_READERS: dict[str, _Reader] = {
+    "msp-podcast": lambda folder, _, with_text: msp_podcast.read(folder, with_text),
+    "iemocap": iemocap.read,
+    "msp-improv": msp_improv.read,
+}
+_SCALES = {  # each release knows its own
+    "msp-podcast": msp_podcast.SCALE,
+    "iemocap": iemocap.SCALE,
+    "msp-improv": msp_improv.SCALE,
+    DEMO: (1.0, 7.0),
+}
 _SPECS = (
     "corpora are: demo, path/to/table.csv (or .tsv), msp-podcast:/path/to/release, iemocap:/path/to/release, "
     "msp-improv:/path/to/release"
 )
-_DEMO_SCALE = (1.0, 7.0)
 
 
 def open_corpus(
-    spec: str,
+    spec: CorpusSpec | str,
     scale: tuple[float, float] | None = None,
-    transcripts: Path | None = None,
-    demo_folder: Path = Path("cache/demo"),
     fold: int | None = None,
+    demo_folder: Path = Path("cache/demo"),
 ) -> Corpus:
     """Open the corpus that a spec names.
 
     Args:
         spec: `demo`, `path/to/table.csv` (or `.tsv`), or a release: `msp-podcast:/path`, `iemocap:/path`,
-            `msp-improv:/path`.
+            `msp-improv:/path`; or a `CorpusSpec`, whose transcripts then replace the corpus's own words.
         scale: Lowest and highest rating that annotators could give; a table without it is taken to lie in [0, 1].
-        transcripts: Table `id,text` whose texts replace the corpus's own.
-        demo_folder: Where the built-in corpus is written when it is not there yet.
         fold: The session that is test2, of a corpus that is split by session; None: its last.
+        demo_folder: Where the built-in corpus is written when it is not there yet.
 
     Returns:
         The corpus; nothing of its audio has been opened.
 
     Raises:
-        CorpusError: The spec is unknown, scale or fold do not fit it, or the corpus cannot be read as it stands.
+        CorpusError: The spec is unknown (code `corpus-unknown`), scale or fold do not fit it (`scale`, `fold`), or the
+            corpus cannot be read as it stands.
     """
-    if scale is not None and not (all(map(math.isfinite, scale)) and scale[0] < scale[1]):
-        raise CorpusError(f"--scale {scale[0]:g} {scale[1]:g}", "LOW must lie below HIGH", "for example --scale 1 7")
-    prefix, _, rest = spec.partition(":")
-    if fold is not None and prefix not in _SPLIT_BY_SESSION:
-        names = " and ".join(_SPLIT_BY_SESSION)
-        raise CorpusError(f"--fold {fold} does not fit {spec}", f"only {names} have folds", "leave --fold out")
-    if prefix in _RELEASES:
-        _demand_own_scale(spec, scale, _RELEASES[prefix].SCALE)
-        release, with_text = Path(rest).expanduser(), transcripts is None
-        if prefix in _SPLIT_BY_SESSION:
-            corpus = _SPLIT_BY_SESSION[prefix].read(release, spec, fold, with_text)
-        else:
-            corpus = msp_podcast.read(release, spec, with_text)
-    elif spec == "demo":
-        _demand_own_scale(spec, scale, _DEMO_SCALE)
+    if isinstance(spec, str):
+        spec = CorpusSpec.resolve(spec, scale, fold)
+    _refuse_unfit(spec)
+    if spec.prefix in RELEASES and spec.path:
+        corpus = _READERS[spec.prefix](spec.path, spec.fold, spec.transcripts is None)
+    elif spec.prefix == DEMO:
         from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
 
-        corpus = table.read(write_demo(demo_folder), spec, _DEMO_SCALE, name="demo")
-    elif Path(spec).suffix.lower() in table.SEPARATORS:
-        corpus = table.read(Path(spec).expanduser(), spec, scale)
+        corpus = table.read(write_demo(demo_folder), _SCALES[DEMO], name=DEMO)
+    elif spec.path and spec.path.suffix.lower() in table.SEPARATORS:
+        corpus = table.read(spec.path, spec.scale)
     else:
-        raise CorpusError(f"there is no corpus {spec!r}", _SPECS, _nearest(spec))
-    return corpus if transcripts is None else table.with_transcripts(corpus, transcripts)
+        raise CorpusError(f"there is no corpus {spec.source!r}", _SPECS, _nearest(spec.source), code="corpus-unknown")
+    return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
 
 
-def _demand_own_scale(spec: str, scale: tuple[float, float] | None, own: tuple[float, float]) -> None:
-    if scale is not None and tuple(scale) != own:
+def _refuse_unfit(spec: CorpusSpec) -> None:
+    """Scale and fold must be meant, and fit the corpus."""
+    shown = spec.words()[0]
+    if spec.fold is not None and spec.prefix not in SPLIT_BY_SESSION:
+        why = f"only {' and '.join(SPLIT_BY_SESSION)} have folds"
+        raise CorpusError(f"--fold {spec.fold} does not fit {shown}", why, "leave --fold out", code="fold")
+    if spec.scale is None:
+        return
+    low, high = spec.scale
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        what = f"--scale {low:g} {high:g}"
+        raise CorpusError(what, "LOW must lie below HIGH", "for example --scale 1 7", code="scale")
+    own = _SCALES.get(spec.prefix)
+    if own is not None and spec.scale != own:
         raise CorpusError(
-            f"--scale {scale[0]:g} {scale[1]:g} does not fit {spec}",
+            f"--scale {low:g} {high:g} does not fit {shown}",
             f"its ratings lie on {own[0]:g} to {own[1]:g}",
             "leave --scale out",
+            code="scale",
         )
 
 
-def _nearest(spec: str) -> str:
+def _nearest(source: str) -> str:
     """What the user may have meant by an unknown spec."""
-    if Path(spec).is_dir():
-        named = " or ".join(f"{prefix}:{spec}" for prefix in _RELEASES)
+    if Path(source).is_dir():
+        named = " or ".join(f"{prefix}:{source}" for prefix in RELEASES)
         return f"give the table in that folder, or {named} where it is a release of that corpus"
-    prefix, colon, rest = spec.partition(":")
-    near = difflib.get_close_matches(prefix.lower(), ["demo", *_RELEASES], n=1)
+    prefix, colon, rest = source.partition(":")
+    near = difflib.get_close_matches(prefix.lower(), [DEMO, *RELEASES], n=1)
     if not near:
         return "type one of those"
-    path = f":{rest if colon else '/path/to/release'}" if near[0] in _RELEASES else ""
+    path = f":{rest if colon else '/path/to/release'}" if near[0] in RELEASES else ""
     return f"did you mean {near[0]}{path}?"

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.corpus.audit import AudioScan, gaps, shared_speakers, unlabelled
+from probing.corpus.audit import gaps, shared_speakers, unlabelled
 from probing.corpus.model import DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
+from probing.corpus.scan import AudioScan
 from probing.errors import first_names
 
 _BINS = 7  # of a label histogram: the answers of a 7-point scale

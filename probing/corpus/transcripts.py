@@ -6,117 +6,145 @@ errors it made; `--transcripts FILE` reads both.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from probing.corpus.model import Corpus
-from probing.corpus.wer import (
-    COUNTED,
-    Normaliser,
-    WordErrors,
-    corrupted,
-    errors_by_partition,
-    normaliser,
-    normaliser_name,
-)
+from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
+from probing.files import file_digest, read_json
 
 OWN = "own"  # the corpus's own words, where a run's were others
 HUMAN, RECOGNISED, CORRUPTED = "human", "recognised", "corrupted"
 
 
-def reworded(corpus: Corpus, own: Corpus, table: Path | None, rate: float | None) -> tuple[Corpus, dict[str, Any]]:
-    """Put other words in the place of a corpus's own.
+@dataclass(frozen=True)
+class Words:
+    """What is known of the words that were read.
 
     Args:
-        corpus: The utterances in question, with the words of `table` where one is given.
-        own: The same corpus with its own words, if it has any: what errors are counted against.
-        table: The table `id,text` that replaced them.
-        rate: Errors to be made on purpose, per word.
+        method: `human` (the corpus's own), `recognised` (a table) or `corrupted` (damaged on purpose).
+        file: Absolute path of the table.
+        sha256: Its digest.
+        asr: The recogniser, or the table's name where that is not known.
+        parameters: The recogniser's.
+        rate: Word errors made on purpose, per word.
+        wer: Partition → wer (errors per word), words, substitutions, deletions, insertions.
+        counted: How errors were counted.
+        empty: Number of empty transcripts.
+    """
 
-    Returns:
-        The corpus, and what a record says of its words: `method` (`human`, `recognised`, `corrupted`), `file`, `asr`
-        and `parameters` (of the recogniser), `rate`, `wer` (partition → `describe`), `counted`, `empty`.
+    method: str = HUMAN
+    file: str | None = None
+    sha256: str | None = None
+    asr: str | None = None
+    parameters: int | None = None
+    rate: float | None = None
+    wer: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    counted: str = ""
+    empty: int = 0
+
+    @property
+    def human(self) -> bool:
+        """Whether they are the corpus's own."""
+        return self.method == HUMAN
+
+    @property
+    def title(self) -> str:
+        """Their origin in words, for a table or a legend.
+
+        >>> Words(CORRUPTED, rate=0.222).title, Words(RECOGNISED, asr="whisper-tiny").title, Words().title
+        ('corrupted at 22.2 %', 'whisper-tiny', 'human')
+        """
+        damage = "" if self.rate is None else f"corrupted at {100 * self.rate:.3g} %"
+        return "human" if self.human else " ".join(part for part in (self.asr, damage) if part)
+
+    @property
+    def name(self) -> str:
+        """Their origin as part of a file's name; two tables of one name differ by their digests.
+
+        >>> Words(CORRUPTED, rate=0.222).name, Words().name, Words(RECOGNISED, "/a/t.csv", "0123456789").name
+        ('corrupted-0.222', 'own', 't-01234567')
+        """
+        table = [f"{Path(self.file).stem}-{(self.sha256 or '')[:8]}"] if self.file else []
+        return OWN if self.human else "-".join(table + [f"corrupted-{self.rate:g}"] * (self.rate is not None))
+
+    def same(self, other: Words) -> bool:
+        """Whether both are of one origin: the same table, damaged at the same rate."""
+        return (self.method, self.sha256, self.rate) == (other.method, other.sha256, other.rate)
+
+    def notes(self) -> list[str]:
+        """What to know of them, a line each."""
+        if self.human:
+            return []
+        rates = ", ".join(f"{partition} {row['wer']:.1%}" for partition, row in self.wer.items())
+        lines = [f"transcripts: {self.title}" + (f"; WER {rates} ({self.counted})" if rates else "")]
+        return lines + ([f"{self.empty:,} transcripts are empty"] if self.empty else [])
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any] | None) -> Self:
+        """What `to_json` gave, also of version 0.1.0; None stands for the corpus's own words."""
+        known = {key: value for key, value in (content or {}).items() if key in cls.__dataclass_fields__}
+        words = cls(**known)
+        if words.method not in (HUMAN, RECOGNISED, CORRUPTED) or not isinstance(words.wer, Mapping):
+            raise CorpusError("what a record says of transcripts", "it is damaged", code="damaged")
+        return words
+
+
+def reworded(corpus: Corpus, own: Corpus, spec: CorpusSpec) -> tuple[Corpus, Words]:
+    """Put other words in the place of a corpus's own, and say what they are.
+
+    Args:
+        corpus: The utterances in question, with the words of the spec's table where it names one.
+        own: The same corpus with its own words, if it has any: what errors are counted against.
+        spec: Names the table and the rate of errors made on purpose.
 
     Raises:
         CorpusError: The rate is no share, or there is nothing to damage.
     """
-    entry: dict[str, Any] = {"method": HUMAN, "file": None, "asr": None, "parameters": None, "rate": None, "wer": {}}
+    table, rate = (Path(spec.transcripts) if spec.transcripts else None), spec.corrupt_words
+    if table is None and rate is None:
+        return corpus, Words()
     made = made_by(table) if table else {}
-    reference = own if any(u.text for u in own.utterances) else corpus
-    language = made.get("language") or "en"
+    known: dict[str, Any] = {"method": RECOGNISED}
     if table is not None:
-        entry |= {"method": RECOGNISED, "file": str(table), "asr": made.get("asr") or table.stem}
-        entry |= {"parameters": made.get("parameters"), "sha256": checksum(table)}
+        known |= {"file": str(table), "sha256": file_digest(table), "asr": made.get("asr") or table.stem}
+        known["parameters"] = made.get("parameters")
+    reference = own if any(u.text for u in own.utterances) else corpus
     if rate is not None:
+        from probing.corpus.corrupt import corrupted
+
         corpus = corrupted(corpus, rate)
-        entry |= {"method": CORRUPTED, "rate": rate}
+        known |= {"method": CORRUPTED, "rate": rate}
     elif made:
-        entry |= {"wer": made["wer"], "counted": made["counted"]}
-    if table is not None or rate is not None:
-        entry["empty"] = sum(not u.text for u in corpus.utterances)
-        if not entry["wer"] and reference is not corpus:
-            entry |= counted(reference, corpus, language)
-    return corpus, entry
+        known |= {"wer": made["wer"], "counted": made["counted"]}
+    if not known.get("wer") and reference is not corpus:
+        known |= counted(reference, corpus, made.get("language") or "en")
+    return corpus, Words(**known, empty=sum(not u.text for u in corpus.utterances))
 
 
 def counted(
     reference: Corpus, other: Corpus, language: str, spelling: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Errors of each partition and how they were counted, as a record says it.
+    """Errors of each partition and how they were counted, as `Words` keeps them: `wer` and `counted`.
 
     Args:
         reference: The corpus with its own words.
         other: The same utterances with others.
         language: Of both.
-        spelling: As `words.normaliser` takes it.
+        spelling: As `wer.normaliser` takes it.
     """
-    rules: Normaliser = normaliser(language, spelling)
-    found = errors_by_partition(reference, other, rules)
-    rates = {partition: describe(errors) for partition, errors in found.items() if errors.words}
-    return {"wer": rates, "counted": f"{COUNTED} after {normaliser_name(language)}"}
+    from probing.corpus import wer  # only here: it loads jiwer
 
-
-def describe(errors: WordErrors) -> dict[str, float]:
-    """A count of errors, JSON-ready: wer, words, substitutions, deletions, insertions."""
-    return {"wer": errors.rate, **asdict(errors)}
-
-
-def said(entry: Mapping[str, Any]) -> str:
-    """A method in words, for a table or a legend.
-
-    >>> said({"method": "corrupted", "rate": 0.222, "asr": None}), said({"method": "recognised", "asr": "whisper-tiny"})
-    ('corrupted at 22.2 %', 'whisper-tiny')
-    """
-    if entry["method"] == HUMAN:
-        return "human"
-    damage = "" if entry.get("rate") is None else f"corrupted at {100 * entry['rate']:.3g} %"
-    return " ".join(part for part in (entry.get("asr"), damage) if part)
-
-
-def name_of(entry: Mapping[str, Any]) -> str:
-    """A method as part of a file's name.
-
-    >>> name_of({"method": "corrupted", "file": None, "rate": 0.222}), name_of({"method": "human"})
-    ('corrupted-0.222', 'own')
-    """
-    if entry["method"] == HUMAN:
-        return OWN
-    table = [Path(entry["file"]).stem] if entry["file"] else []
-    return "-".join(table + ([] if entry.get("rate") is None else [f"corrupted-{entry['rate']:g}"]))
-
-
-def notes_on(entry: Mapping[str, Any]) -> list[str]:
-    """What to know of the words, a line each."""
-    if entry["method"] == HUMAN:
-        return []
-    rates = ", ".join(f"{partition} {row['wer']:.1%}" for partition, row in entry["wer"].items())
-    lines = [f"transcripts: {said(entry)}" + (f"; WER {rates} ({entry['counted']})" if rates else "")]
-    return lines + ([f"{entry['empty']:,} transcripts are empty"] if entry.get("empty") else [])
+    found = wer.errors_by_partition(reference, other, wer.normaliser(language, spelling))
+    rates = {name: {"wer": errors.rate, **asdict(errors)} for name, errors in found.items() if errors.words}
+    return {"wer": rates, "counted": f"jiwer after {wer.normaliser_name(language)}"}
 
 
 def made_by(table: Path) -> dict[str, Any]:
@@ -124,13 +152,5 @@ def made_by(table: Path) -> dict[str, Any]:
     beside = table.with_suffix(".json")
     if not beside.is_file():
         return {}
-    try:
-        made = json.loads(beside.read_text("utf-8"))
-    except ValueError as error:
-        raise CorpusError(f"{beside}", f"it is damaged ({error})", "delete it, or transcribe again") from error
-    return made if isinstance(made, dict) and made.get("sha256") == checksum(table) else {}
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    made = read_json(beside, "delete it, or transcribe again")
+    return made if made.get("sha256") == file_digest(table) else {}

@@ -21,16 +21,16 @@ import torch
 from tqdm import tqdm
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.cache.format import PARTIAL, Entry, Layout, parts_folder
+from probing.cache.format import Entry, Layout, parts_folder
 from probing.cache.writer import PartWriter, part_audio, virtual_parts, write_virtual
-from probing.corpus.audit import AudioScan
 from probing.corpus.model import Corpus
+from probing.corpus.scan import AudioScan
 from probing.errors import CacheError, first_names
 from probing.extraction.cost import ExtractOptions, estimate, layout_of, size
 from probing.extraction.inputs import Encoder, encoding, feed
 from probing.extraction.plan import PLAN, Part, kept_plan, plan_changes, settle_plan
 from probing.extraction.pooling import summarise
-from probing.extraction.sharing import LOCK, claim
+from probing.files import LOCK, PARTIAL, claim
 
 _AHEAD = 3  # batches decoded ahead of the device
 _Item = TypeVar("_Item")

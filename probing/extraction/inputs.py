@@ -13,8 +13,8 @@ from torch import Tensor
 
 from probing.audio.decode import load
 from probing.cache.reader import Cache
-from probing.corpus.audit import AudioScan, file_checksum, scan_audio
 from probing.corpus.model import Corpus, Utterance
+from probing.corpus.scan import AudioScan, file_checksum, scan_audio
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TOKEN, TextEncoder
 from probing.errors import CacheError, CorpusError, first_names

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from probing.cache.format import fingerprint, slug
 from probing.cache.reader import Cache, open_cache
 from probing.corpus.model import Corpus
 from probing.errors import CacheError
 from probing.extraction.cost import layout_of
 from probing.extraction.inputs import Encoder, refuse_other_inputs
+from probing.files import digest, slug
 from probing.probes.features import FIT_STORES, FrameFeatures, PooledFeatures, choose_cache, rows_of
 from probing.probes.results import best_layers, interval_notes, printed, save, summary
 from probing.probes.train import FitOptions, fit, learning_rate
@@ -150,7 +150,7 @@ def labels_digest(corpus: Corpus, dims: Sequence[str]) -> str:
     """SHA-256 of ids, partitions and labels: what a fit learns from beside the cache."""
     names = sorted(dims)
     rows = [[u.id, u.partition, u.speaker, *(u.labels.get(name) for name in names)] for u in corpus.utterances]
-    return fingerprint({"rows": rows})
+    return digest({"rows": rows})
 
 
 def _without_nan(rows: list[dict[Any, Any]]) -> list[dict[str, Any]]:

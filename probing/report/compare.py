@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from probing.cache.format import slug
+from probing.files import slug
 from probing.report import figure3 as comparison
 from probing.report import findings, table2
 from probing.report import table1 as tables

@@ -11,8 +11,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from probing.cache.format import slug
 from probing.errors import ProbingError
+from probing.files import slug
 from probing.report.conditions import Condition, conditions
 from probing.report.figure2 import saved
 from probing.report.published import CORPUS, published

@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from probing.cache.format import slug
 from probing.errors import ProbingError
+from probing.files import slug
 from probing.report.importance import CCC, WEIGHT, drawn_of
 from probing.runs.records import Record
 

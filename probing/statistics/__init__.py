@@ -1,1 +1,7 @@
-"""Concordance correlation, intervals and paired differences."""
+"""Concordance correlation, and what its differences mean.
+
+concordance    CCC and its loss
+bootstrap      intervals by speaker
+paired         systems set against each other
+permutation    labels permuted within groups
+"""

@@ -1,22 +1,55 @@
 """Scores of several systems set against each other: the same resampled speakers and training seeds for all.
 
-Shape legend: S training seeds · R resamples.
+Shape legend: S training seeds · N utterances · R resamples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from probing.errors import ProbingError
-from probing.runs.records import Record
-from probing.statistics.concordance import bootstrap_ccc, ccc, interval
+from probing.statistics.bootstrap import bootstrap_ccc, interval
+from probing.statistics.concordance import ccc
 
 Combine = Callable[..., NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A system's estimates of one dimension on one partition; its resamples are drawn once.
+
+    Args:
+        ids: The N utterances, sorted.
+        truth_N: Their ratings.
+        estimates_SN: Estimates of each training seed.
+        seeds: The S training seeds.
+        clusters: What is resampled: each utterance's speaker, or the utterance itself.
+    """
+
+    ids: tuple[str, ...]
+    truth_N: NDArray[np.float64]
+    estimates_SN: NDArray[np.float64]
+    seeds: tuple[int, ...]
+    clusters: tuple[str, ...]
+
+    @cached_property
+    def score(self) -> float:
+        """CCC, the mean over training seeds."""
+        return float(ccc(self.truth_N, self.estimates_SN).mean())
+
+    @cached_property
+    def draws(self) -> NDArray[np.float64]:
+        """Resampled scores [R]; two samples of the same utterances and seeds draw the same ones, and so are paired."""
+        return _mean_draws(self, seed=0)
+
+    @cached_property
+    def independent_draws(self) -> NDArray[np.float64]:
+        """Resampled scores [R] with other speakers than `draws`, for a difference to another partition."""
+        return _mean_draws(self, seed=1)
 
 
 @dataclass(frozen=True)
@@ -37,99 +70,37 @@ class Contrast:
     seeds: int
     n: int
 
-    def __str__(self) -> str:
-        interval_ = f"[{self.low:.3f}, {self.high:.3f}]" if np.isfinite(self.low) else "[no interval]"
-        return f"{self.value:.3f} {interval_}"
 
-
-def predictions_of(record: Record) -> pd.DataFrame:
-    """A run's estimates.
-
-    Raises:
-        ProbingError: The run's folder is incomplete.
-    """
-    path = record.folder / "predictions.csv"
-    if not path.is_file():
-        raise ProbingError(f"{path}", "the run's folder is incomplete", "type its command again (see its record.json)")
-    return pd.read_csv(path, dtype={"id": str, "speaker": str}, keep_default_na=True)
-
-
-def contrast(records: Sequence[Record], combine: Combine, dimension: str, partition: str) -> Contrast:
-    """Combine systems' scores on one partition; in each resample speakers and training seeds are drawn for all alike.
+def contrast(samples: Sequence[Sample], combine: Combine) -> Contrast:
+    """Combine systems' scores; in each resample speakers and training seeds are drawn for all alike.
 
     Args:
-        records: Runs that estimated the same utterances.
-        combine: From a CCC for each run to one number, elementwise: `lambda a, b: a - b`.
-        dimension: Name of a dimension.
-        partition: Name of a partition.
-
-    Raises:
-        ProbingError: The runs estimated other utterances, or lack the dimension or the partition.
+        samples: Estimates of the same utterances.
+        combine: From a CCC for each system to one number, elementwise: `np.subtract`.
     """
-    tables = [_rows(record, dimension, partition) for record in records]
-    for record, table in zip(records[1:], tables[1:], strict=True):
-        if list(table.id) != list(tables[0].id) or not np.allclose(table.truth, tables[0].truth):
-            raise ProbingError(
-                f"{records[0].folder} and {record.folder} estimated other utterances of {partition}",
-                "their corpus, its labels or what was left out differ",
-                "compare runs on the same corpus",
-            )
-    scores = [ccc(table.truth, estimates_of(table)).mean() for table in tables]
-    draws = [mean_draws(table) for table in tables]
-    low, high = interval(combine(*draws))
-    seeds = min(estimates_of(table).shape[0] for table in tables)
-    return Contrast(float(combine(*scores)), float(low), float(high), seeds, len(tables[0]))
+    low, high = interval(combine(*(sample.draws for sample in samples)))
+    value = float(combine(*(sample.score for sample in samples)))
+    seeds = min(len(sample.seeds) for sample in samples)
+    return Contrast(value, float(low), float(high), seeds, len(samples[0].ids))
 
 
-def fall(record: Record, dimension: str, seen: str, unseen: str) -> Contrast:
+def fall(seen: Sample, unseen: Sample) -> Contrast:
     """How much higher a system's CCC is on unseen than on seen material (below 0: it falls).
 
     The two partitions' speakers are drawn independently, the training seeds alike.
     """
-    first, second = (_rows(record, dimension, partition) for partition in (seen, unseen))
-    values = [ccc(table.truth, estimates_of(table)).mean() for table in (first, second)]
-    low, high = interval(mean_draws(second) - mean_draws(first, seed=1))
-    return Contrast(
-        float(values[1] - values[0]), float(low), float(high), estimates_of(first).shape[0], len(first) + len(second)
-    )
+    low, high = interval(unseen.draws - seen.independent_draws)
+    value = unseen.score - seen.score
+    return Contrast(value, float(low), float(high), len(seen.seeds), len(seen.ids) + len(unseen.ids))
 
 
-def mean_draws(table: pd.DataFrame, seed: int = 0) -> NDArray[np.float64]:
+def _mean_draws(sample: Sample, seed: int) -> NDArray[np.float64]:
     """Resampled mean CCC over training seeds [R]: in each draw speakers and training seeds are drawn again.
 
-    Runs with the same training seeds draw the same ones, so that they are paired; one training seed alone stays.
+    One training seed alone stays; one speaker alone gives NaN, since drawn again and again it tells nothing.
     """
-    clusters = clusters_of(table)
-    draws_SR = bootstrap_ccc(table.truth, estimates_of(table), clusters, seed=seed)
-    if len(set(clusters)) < 2:
+    draws_SR = bootstrap_ccc(sample.truth_N, sample.estimates_SN, sample.clusters, seed=seed)
+    if len(set(sample.clusters)) < 2:
         return np.full(draws_SR.shape[1], np.nan)
-    numbers = [int(name.removeprefix("seed")) for name in seed_columns(table)]
-    chosen_SR = np.random.default_rng([1, *numbers]).integers(len(numbers), size=draws_SR.shape)
-    return np.take_along_axis(draws_SR, chosen_SR, axis=0).mean(0)
-
-
-def estimates_of(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Estimates [S, N] of a table of predictions."""
-    return table[seed_columns(table)].to_numpy(np.float64).T
-
-
-def seed_columns(table: pd.DataFrame) -> list[str]:
-    """The columns of the training seeds."""
-    return [name for name in table.columns if name.startswith("seed")]
-
-
-def clusters_of(table: pd.DataFrame) -> list[str]:
-    """What is resampled: speakers, or utterances where no speaker is named."""
-    return list(table.speaker.where(table.speaker.notna(), "utterance:" + table.id))
-
-
-def _rows(record: Record, dimension: str, partition: str) -> pd.DataFrame:
-    table = predictions_of(record)
-    own = table[(table.dimension == dimension) & (table.partition == partition) & table.truth.notna()]
-    if own.empty:
-        raise ProbingError(
-            f"{record.folder} has no estimates of {dimension} on {partition}",
-            "the run did not estimate them, or nothing there is rated",
-            "compare runs with the same --dim on the same corpus",
-        )
-    return own.sort_values("id").reset_index(drop=True)
+    chosen_SR = np.random.default_rng([1, *sample.seeds]).integers(len(sample.seeds), size=draws_SR.shape)
+    return np.asarray(np.take_along_axis(draws_SR, chosen_SR, axis=0).mean(0))

@@ -16,8 +16,8 @@ from torch import Tensor
 from probing.audio.decode import load
 from probing.audio.noise import degraded
 from probing.cache.reader import Cache, find_cache
-from probing.corpus.audit import AudioScan
 from probing.corpus.model import Corpus
+from probing.corpus.scan import AudioScan
 from probing.encoders.speech import SpeechEncoder, open_encoder
 from probing.errors import CorpusError, first_names
 from probing.extraction.cost import layout_of

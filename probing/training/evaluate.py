@@ -10,11 +10,11 @@ from typing import Any
 
 import transformers
 
-from probing.cache.format import slug
-from probing.corpus.audit import AudioScan
 from probing.corpus.model import Corpus
+from probing.corpus.scan import AudioScan
 from probing.corpus.transcripts import HUMAN, OWN, checksum, name_of, notes_on
 from probing.errors import FitError, ProbingError
+from probing.files import slug
 from probing.probes.fit import title_of
 from probing.probes.results import interval_notes
 from probing.runs.records import Record, write_record

@@ -27,12 +27,12 @@ import torch
 import transformers
 from accelerate import PartialState
 
-from probing.cache.format import fingerprint, slug
-from probing.corpus.audit import AudioScan
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
+from probing.corpus.scan import AudioScan
 from probing.corpus.transcripts import HUMAN, name_of, notes_on
 from probing.encoders.numerics import weights_digest
 from probing.errors import EncoderError, FitError, first_names
+from probing.files import digest, slug
 from probing.probes.fit import labels_digest, title_of
 from probing.probes.results import interval_notes
 from probing.runs.records import CONFIGURATION, read_record, write_record
@@ -226,7 +226,7 @@ def configuration_of(
         "corpus": corpus.name,
         "scale": list(corpus.scale),
         "labels": labels_digest(corpus, options.dims),
-        "audio and text": fingerprint({"rows": [heard, texts]}),
+        "audio and text": digest({"rows": [heard, texts]}),
         "latents": latents,
         "options": json.loads(json.dumps(chosen)),
     }

@@ -16,8 +16,8 @@ import torch
 from builders import RATE, waveform
 
 from probing.audio.decode import load
-from probing.corpus.audit import scan_audio
 from probing.corpus.opening import open_corpus
+from probing.corpus.scan import scan_audio
 from probing.encoders.speech import open_encoder
 from probing.extraction.cost import ExtractOptions
 from probing.extraction.extract import extract

@@ -20,10 +20,11 @@ import pytest
 
 from probing.cache import reader
 from probing.cache import writer as writing
-from probing.cache.format import STORES, Entry, Layout, checksum, fingerprint, parts_folder, slug
+from probing.cache.format import STORES, Entry, Layout, checksum, parts_folder
 from probing.cache.reader import Cache, find_cache
 from probing.cache.writer import PartWriter, part_audio, write_virtual
 from probing.errors import CacheError
+from probing.files import digest, slug
 
 README = Path(__file__).parents[2] / "cache" / "README.md"
 PARTS = {"part-00000.h5": ["lang", "Käthe/Ünïcode 日本語", "b c"], "part-00002.h5": ["d"], "part-00005.h5": ["e", "f"]}
@@ -261,7 +262,7 @@ def test_another_version_or_changed_attribute_is_refused(tmp_path: Path, name: s
     refused(path, str(path), "extract again")
 
 
-def test_find_cache_never_reads_another_fingerprint(tmp_path: Path) -> None:
+def test_find_cache_never_reads_another_digest(tmp_path: Path) -> None:
     """Where only a cache of other weights is there, it is named and not read; the command that makes one is given."""
     path = make(tmp_path)
     wanted = layout_of(identity={"weights": "changed"}).path(tmp_path)
@@ -475,12 +476,10 @@ def test_the_fingerprint_covers_what_settles_the_numbers(changes: dict[str, Any]
 
 def test_the_fingerprint_is_that_of_the_specification() -> None:
     """SHA-256 of sorted JSON, as cache/README.md says; a fixed value, since a change orphans every cache."""
-    assert layout_of().fingerprint == fingerprint(
+    assert layout_of().fingerprint == digest(
         {"store": "frames", "encoder": {"n": 1, "weights": "ab"}, "dtype": "float16"}
     )
-    assert fingerprint({"b": "ä", "a": [1, None]}) == (
-        "8e64a511e2816ad0ddbff9f883daa506a7110eeb9ab2e65c5c98cb881b5eb628"
-    )
+    assert digest({"b": "ä", "a": [1, None]}) == ("8e64a511e2816ad0ddbff9f883daa506a7110eeb9ab2e65c5c98cb881b5eb628")
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from probing.corpus.audit import AudioScan, leave_out_damaged, require, scan_audio
+from probing.corpus.audit import leave_out_damaged, require
 from probing.corpus.model import Corpus, Utterance
 from probing.corpus.overview import report
+from probing.corpus.scan import AudioScan, scan_audio
 from probing.errors import AudioError, CorpusError
 
 PARTITIONS = {"train": "abc", "development": "d", "test1": "ab", "test2": "xy"}  # one letter a speaker
 
 
 def corpus_of(*utterances: Utterance, scale: tuple[float, float] = (1.0, 7.0)) -> Corpus:
-    return Corpus("planted", "planted.csv", scale, tuple(utterances))
+    return Corpus("planted", scale, tuple(utterances))
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from probing.corpus.corrupt import SHARES, corrupted
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.wer import SHARES, WordErrors, corrupted, errors_by_partition, normaliser, word_errors
+from probing.corpus.wer import WordErrors, errors_by_partition, normaliser, word_errors
 from probing.errors import CorpusError
 
 
@@ -26,7 +27,7 @@ def _corpus(n: int = 300, seed: int = 0) -> Corpus:
     rng = np.random.default_rng(seed)
     words = ["".join(rng.choice(list("abcdefgh"), 5)) for _ in range(200)]
     said = [" ".join(rng.choice(words, 12)) for _ in range(n)]
-    return Corpus("c", "c.csv", (0, 1), tuple(Utterance(f"u{i}", None, "test1", text=t) for i, t in enumerate(said)))
+    return Corpus("c", (0, 1), tuple(Utterance(f"u{i}", None, "test1", text=t) for i, t in enumerate(said)))
 
 
 def test_counts_match_an_edit_distance_written_out() -> None:
@@ -98,7 +99,7 @@ def test_a_replaced_word_is_spelt_like_the_one_it_replaces() -> None:
     near = [f"happie{letter}" for letter in "abcdefghij"]
     other = tuple(Utterance(f"v{i}", None, "train", text=f"{n} zzqx{n[-1]} wwkk{n[-1]}") for i, n in enumerate(near))
     alone = tuple(Utterance(f"u{i}", None, "train", text="happier") for i in range(300))
-    damaged = corrupted(Corpus("c", "c", (0, 1), alone + other), 1.0).utterances[: len(alone)]
+    damaged = corrupted(Corpus("c", (0, 1), alone + other), 1.0).utterances[: len(alone)]
     replaced = [u.text for u in damaged if len(u.text.split()) == 1]
     assert len(replaced) > 150 and set(replaced) == set(near)
 
@@ -110,6 +111,6 @@ def test_a_rate_that_is_no_share_is_refused(rate: float) -> None:
 
 
 def test_damage_needs_transcripts() -> None:
-    corpus = Corpus("c", "c", (0, 1), (Utterance("u1", None, "train"),))
+    corpus = Corpus("c", (0, 1), (Utterance("u1", None, "train"),))
     with pytest.raises(CorpusError, match="no transcript to damage"):
         corrupted(corpus, 0.1)

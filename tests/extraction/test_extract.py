@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from probing.cache.format import STORES, parts_folder
 from probing.cache.reader import Cache
 from probing.cli.main import main
-from probing.corpus.audit import AudioScan, scan_audio
 from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.scan import AudioScan, scan_audio
 from probing.encoders.speech import SpeechEncoder, open_encoder
 from probing.errors import AudioError, CacheError
 from probing.extraction import extract as module

@@ -8,7 +8,8 @@ import filelock
 import pytest
 
 from probing.errors import CacheError
-from probing.extraction.sharing import Shard, claim, parse_shard
+from probing.extraction.sharing import Shard, parse_shard
+from probing.files import claim
 
 HOLD = (
     "import sys; from probing.sharing import claim\nwith claim(sys.argv[1]) as held: print(held, flush=True); input()"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from probing.cache.reader import Cache
-from probing.corpus.audit import scan_audio
 from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.scan import scan_audio
 from probing.encoders.speech import SpeechEncoder, open_encoder
 from probing.errors import CacheError
 from probing.extraction.cost import ExtractOptions

@@ -36,7 +36,7 @@ def planted(layer: int, seed: int = 0, count: int = 240) -> tuple[Corpus, np.nda
         Utterance(f"u{i}", None, partitions[i], f"{partitions[i]}{i % 7}", {"valence": float(labels[i])})
         for i in range(count)
     )
-    return Corpus("planted", "planted", (0.0, 1.0), utterances), states.astype(np.float32)
+    return Corpus("planted", (0.0, 1.0), utterances), states.astype(np.float32)
 
 
 def write_cache(folder: Path, states: np.ndarray, store: str) -> Cache:

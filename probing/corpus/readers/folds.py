@@ -55,10 +55,6 @@ class Fold:
         """
         return f"fold {self.number}: Session {self.number} is test2, Session {self.development} development"
 
-    def spec(self, typed: str) -> str:
-        """What opens this fold of the corpus again."""
-        return f"{typed} --fold {self.number}"
-
     def demand_all(self, present: Collection[int], source: object, what: str) -> None:
         """Raise a CorpusError that names the sessions of which nothing is present.
 

@@ -43,12 +43,11 @@ _LABELS = re.compile(r"\[[^]]*\]\s+(?P<turn>\S+)\s+\S+\s+\[(?P<ratings>[^]]*)\]\
 _TRANSCRIPT = re.compile(r"\s*(?P<turn>Ses0[1-5]\w+)\s*(?:\[[^]]*\]\s*:?|:)(?P<text>.*)")  # some lines lack the times
 
 
-def read(folder: Path, spec: str, fold: int | None = None, with_text: bool = True) -> Corpus:
+def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpus:
     """Read the release.
 
     Args:
         folder: The release, or a folder up to two levels above it.
-        spec: What the user typed, without the fold.
         fold: The session that is test2, 1 to 5; None: 5. The session before it is development.
         with_text: Read the transcripts.
 
@@ -83,7 +82,7 @@ def read(folder: Path, spec: str, fold: int | None = None, with_text: bool = Tru
         _utterance(turn, path, split, labels, texts.get(turn))
         for (turn, labels), path in zip(rated, paths, strict=True)
     )
-    return Corpus("iemocap", split.spec(spec), SCALE, utterances, (split.note(), *_off_scale(utterances), *notes))
+    return Corpus("iemocap", SCALE, utterances, (split.note(), *_off_scale(utterances), *notes), split.number)
 
 
 def _release(folder: Path) -> Path:

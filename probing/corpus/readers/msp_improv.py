@@ -52,12 +52,11 @@ _LABELS = re.compile(r"(?:UTD|MSP)-IMPROV-(?P<turn>[^.;\s]*)\.\w+\s*;[^;]*;(?P<r
 _STARTS = ("UTD-IMPROV-", "MSP-IMPROV-")
 
 
-def read(folder: Path, spec: str, fold: int | None = None, with_text: bool = True) -> Corpus:
+def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpus:
     """Read the release.
 
     Args:
         folder: The release, or a folder up to two levels above it.
-        spec: What the user typed, without the fold.
         fold: The session that is test2, 1 to 6; None: 6. The session before it is development.
         with_text: Read the transcripts, where there are any.
 
@@ -89,7 +88,7 @@ def read(folder: Path, spec: str, fold: int | None = None, with_text: bool = Tru
         for id_, (turn, labels), path in zip(ids, rated, paths, strict=True)
     )
     about = [split.note(), "arousal is 6 - A: the release rates activation from 1 (active) to 5 (calm)"]
-    return Corpus("msp-improv", split.spec(spec), SCALE, utterances, (*about, *_unrated(utterances), *notes))
+    return Corpus("msp-improv", SCALE, utterances, (*about, *_unrated(utterances), *notes), split.number)
 
 
 def _labels_file(folder: Path) -> Path:

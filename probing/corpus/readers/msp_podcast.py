@@ -33,12 +33,11 @@ _LEAVES = (*_AUDIO_FOLDERS, _TRANSCRIPT_FOLDER, "labels", "time_labels", "forcea
 _TURN = re.compile(r"MSP-PODCAST_(\d+)_\d+(?:_\d+)?", re.IGNORECASE)  # podcast, turn, part of the turn
 
 
-def read(folder: Path, spec: str, with_text: bool = True) -> Corpus:
+def read(folder: Path, with_text: bool = True) -> Corpus:
     """Read a release.
 
     Args:
         folder: The release, or a folder up to two levels above it.
-        spec: What the user typed.
         with_text: Read the transcripts (one small file an utterance).
 
     Returns:
@@ -69,7 +68,7 @@ def read(folder: Path, spec: str, with_text: bool = True) -> Corpus:
     )
     if unknown:
         notes.insert(0, f"{unknown:,} utterances of unknown speakers: each of their podcasts counts as a cluster")
-    return Corpus("msp-podcast", spec, SCALE, utterances, (*_unlabelled(utterances), *notes))
+    return Corpus("msp-podcast", SCALE, utterances, (*_unlabelled(utterances), *notes))
 
 
 def _labels_file(folder: Path) -> Path:

@@ -25,12 +25,11 @@ _OWN = ("id", "path", "partition", "speaker", "text")
 _UNIT = (0.0, 1.0)
 
 
-def read(path: Path, spec: str, scale: tuple[float, float] | None = None, name: str | None = None) -> Corpus:
+def read(path: Path, scale: tuple[float, float] | None = None, name: str | None = None) -> Corpus:
     """Read a table corpus.
 
     Args:
         path: CSV or TSV file in UTF-8; audio paths in it are relative to its folder.
-        spec: What the user typed.
         scale: Lowest and highest possible rating; None: [0, 1], and the error for labels outside names `--scale`.
         name: The corpus's name; the file's stem where it is None.
 
@@ -66,7 +65,7 @@ def read(path: Path, spec: str, scale: tuple[float, float] | None = None, name: 
     )
     if not any(utterance.speaker for utterance in utterances):
         notes.append("no speakers are given: intervals are by utterance")
-    return Corpus(name or path.stem, spec, scale or _UNIT, utterances, tuple(notes))
+    return Corpus(name or path.stem, scale or _UNIT, utterances, tuple(notes))
 
 
 def with_transcripts(corpus: Corpus, path: Path) -> Corpus:

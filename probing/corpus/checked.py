@@ -1,0 +1,119 @@
+"""A corpus made ready for a command: all that the command reads is there, decoded once, and its identity known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from probing.corpus.audit import leave_out_damaged, require
+from probing.corpus.identity import Identity, identify
+from probing.corpus.model import EMOTIONS, Corpus
+from probing.corpus.opening import open_corpus
+from probing.corpus.scan import AudioScan, scan_audio
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.transcripts import Words, reworded
+from probing.errors import OptionError
+from probing.files import claim, slug
+
+ALL = "all"  # as a dimension: those of arousal, valence and dominance that the corpus rates
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a command reads of a corpus.
+
+    Args:
+        audio: Whether it decodes the recordings.
+        text: Whether it reads the words.
+        dims: Dimensions of which it needs ratings; `all` stands for the emotions that the corpus rates.
+        partitions: Only these, where there are any.
+    """
+
+    audio: bool = False
+    text: bool = False
+    dims: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A corpus that holds what a command reads.
+
+    Args:
+        spec: What names it, its fold settled.
+        corpus: The utterances that can be used, with the words to read.
+        identity: Digests of what was read.
+        scan: Lengths and checksums of the audio; empty where the command does not decode it.
+        left_out: Utterances left out as --allow-missing permits.
+        words: Where the words come from.
+    """
+
+    spec: CorpusSpec
+    corpus: Corpus
+    identity: Identity
+    scan: AudioScan = field(default_factory=AudioScan)
+    left_out: tuple[str, ...] = ()
+    words: Words = field(default_factory=Words)
+
+    @property
+    def name(self) -> str:
+        """The corpus in the name of a run, a cache or a figure: with its digest, unless it is the built-in one."""
+        return corpus_name(self.corpus.title, self.spec, self.identity)
+
+
+def corpus_name(title: str, spec: CorpusSpec, identity: Identity | None) -> str:
+    """A corpus in file names: its title and, unless it is the built-in one, eight digits of its identity."""
+    own = identity is not None and spec.prefix != "demo"
+    return slug(title) + (f"-{identity.short}" if own and identity else "")
+
+
+def check_corpus(
+    spec: CorpusSpec, needs: Needs, allow_missing: int = 0, cache: Path = Path("cache"), remember: bool = True
+) -> Checked:
+    """Open a corpus, make sure that what a command reads is there, and decode its audio once.
+
+    Args:
+        spec: The corpus.
+        needs: What the command reads.
+        allow_missing: Utterances that may be left out, all causes together.
+        cache: Folder of all caches, which remembers what sound files hold.
+        remember: Whether that memory is written, and not only read.
+
+    Raises:
+        CorpusError: The corpus lacks something that is read, or cannot be opened.
+        OptionError: Other words are given to a command that reads none (code `no-effect`).
+    """
+    if not needs.text and (spec.transcripts is not None or spec.corrupt_words is not None):
+        flag = "--transcripts" if spec.transcripts is not None else "--corrupt-words"
+        raise OptionError(f"{flag} changes nothing", "no text is read", f"leave {flag} out", code="no-effect")
+    opened = open_corpus(spec)
+    opened = opened.select(needs.partitions) if needs.partitions else opened
+    dims = settle_dims(opened, needs.dims)
+    corpus, left_out = require(opened, dims=dims, audio=needs.audio, text=needs.text, allow_missing=allow_missing)
+    own = corpus
+    if spec.transcripts is not None:
+        own = open_corpus(spec.without_other_words())
+    corpus, words = reworded(corpus, own, spec)
+    scan = AudioScan()
+    if needs.audio:
+        memory = audio_memory(spec, cache)
+        with claim(memory, wait=True):  # one process decodes, the others wait
+            scan = scan_audio(corpus.utterances, memory=memory, remember=remember)
+        corpus, left_out = leave_out_damaged(corpus, scan, allow_missing, left_out)
+    settled = replace(spec, fold=corpus.fold)
+    kept = {utterance.id for utterance in corpus.utterances}
+    original = replace(own, utterances=tuple(u for u in own.utterances if u.id in kept))
+    identity = identify(original, scan.checksums if needs.audio else None, needs.text)
+    return Checked(settled, corpus, identity, scan, left_out, words)
+
+
+def settle_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
+    """The dimensions asked for, each once; `all` stands for the emotions that are rated, or else all that is."""
+    rated = tuple(d for d in EMOTIONS if d in corpus.dimensions) or corpus.dimensions
+    return tuple(dict.fromkeys(name for d in dims for name in (rated if d == ALL else (d,))))
+
+
+def audio_memory(spec: CorpusSpec, cache: Path) -> Path:
+    """The file that remembers what a corpus's sound files hold."""
+    return cache / slug(spec.name) / "audio.json"

@@ -1,0 +1,69 @@
+"""Which corpus it is: a digest of its utterances, since `labels.csv` is everybody's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from probing.corpus.model import Corpus
+from probing.errors import CorpusError
+from probing.files import digest
+
+_DIGITS = 16  # hexadecimal digits of a digest in a record
+_SHORT = 8  # in a name
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Digests of what was read of a corpus; what was not read is None.
+
+    Args:
+        labels: Ids, partitions, speakers, ratings and their scale, in the corpus's order.
+        audio: Checksums of the audio files.
+        text: The corpus's own words.
+    """
+
+    labels: str
+    audio: str | None = None
+    text: str | None = None
+
+    @property
+    def short(self) -> str:
+        """Eight digits for names."""
+        return digest([self.labels, self.audio, self.text])[:_SHORT]
+
+    def agrees(self, other: Identity) -> bool:
+        """Whether both are of one corpus, as far as both were read."""
+        pairs = ((self.audio, other.audio), (self.text, other.text))
+        return self.labels == other.labels and all(a == b for a, b in pairs if a is not None and b is not None)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What `to_json` gave; a CorpusError (code `damaged`) where it is something else."""
+        try:
+            return cls(str(content["labels"]), content["audio"], content["text"])
+        except (KeyError, TypeError) as error:
+            raise CorpusError(
+                "a corpus's digests in a record", f"they are damaged ({error})", code="damaged"
+            ) from error
+
+
+def identify(corpus: Corpus, audio: Mapping[str, int] | None = None, text: bool = False) -> Identity:
+    """The identity of a corpus as a command has read it.
+
+    Args:
+        corpus: Its utterances.
+        audio: Utterance id → checksum of its audio file, where the audio is read.
+        text: Whether the words are read.
+    """
+    rows = [[u.id, u.partition, u.speaker, sorted(u.labels.items())] for u in corpus.utterances]
+    return Identity(
+        digest({"scale": list(corpus.scale), "rows": rows})[:_DIGITS],
+        None if audio is None else digest([audio.get(u.id) for u in corpus.utterances])[:_DIGITS],
+        digest([u.text for u in corpus.utterances])[:_DIGITS] if text else None,
+    )

@@ -1,0 +1,107 @@
+"""Decode every recording of a corpus once: its length, its checksum, or why it cannot be used."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from probing.audio.decode import load
+from probing.corpus.model import Utterance
+from probing.errors import AudioError
+from probing.files import absolute, write_text
+
+_COLUMNS = ("size", "changed", "samples", "checksum")  # of the file that remembers sound files
+_CHUNK = 1024  # files handed to the threads at a time, so that memory does not grow with the corpus
+
+
+@dataclass(frozen=True)
+class AudioScan:
+    """What decoding every file of a corpus found.
+
+    Args:
+        samples: Utterance id → samples at 16 kHz that audio.load yields.
+        damaged: Utterance id → why its file cannot be used.
+        checksums: Utterance id → CRC-32 of its file's bytes.
+    """
+
+    samples: dict[str, int] = field(default_factory=dict)
+    damaged: dict[str, AudioError] = field(default_factory=dict)
+    checksums: dict[str, int] = field(default_factory=dict)
+
+
+def scan_audio(
+    utterances: Sequence[Utterance], threads: int = 4, memory: Path | None = None, remember: bool = True
+) -> AudioScan:
+    """Decode every file in full; a header alone does not tell whether the audio behind it is whole.
+
+    Args:
+        utterances: Those to decode; one without a path is in neither part of the result.
+        threads: Files decoded at a time.
+        memory: A file that remembers what sound files hold, so that each is decoded once; files that have changed
+            since (size or time of change) are decoded again. None decodes them all.
+        remember: Whether that file is written, and not only read.
+    """
+    scan = AudioScan()
+    known = _remembered(memory)
+    heard = [utterance for utterance in utterances if utterance.path is not None]
+    with (
+        tqdm(total=len(heard), desc="audio", unit="file", disable=None) as bar,
+        ThreadPoolExecutor(max_workers=threads) as pool,
+    ):
+        for start in range(0, len(heard), _CHUNK):
+            chunk = heard[start : start + _CHUNK]
+            for utterance, found in zip(chunk, pool.map(partial(_measure, known=known), chunk), strict=True):
+                if isinstance(found, AudioError):
+                    scan.damaged[utterance.id] = found
+                else:
+                    known[absolute(str(utterance.path))] = found
+                    *_, scan.samples[utterance.id], scan.checksums[utterance.id] = found
+                bar.update()
+    if memory is not None and remember:
+        _remember(memory, known)
+    return scan
+
+
+_Sound = tuple[int, int, int, int]  # size in bytes, time of change in ns, samples at 16 kHz, CRC-32
+
+
+def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | AudioError:
+    assert utterance.path is not None  # scan_audio passes no other
+    try:
+        status = utterance.path.stat() if utterance.path.is_file() else None
+        before = known.get(absolute(utterance.path))
+        if status and before and before[:2] == (status.st_size, status.st_mtime_ns):
+            return before
+        samples = len(load(utterance.path))
+        status = utterance.path.stat()
+        return status.st_size, status.st_mtime_ns, samples, file_checksum(utterance.path)
+    except AudioError as error:  # a copy: the error itself holds its traceback, and with it the waveform
+        return AudioError(*error.args)
+
+
+def file_checksum(path: Path) -> int:
+    """CRC-32 of a file's bytes."""
+    return zlib.crc32(path.read_bytes())
+
+
+def _remembered(memory: Path | None) -> dict[str, _Sound]:
+    """What a file remembers; nothing where it is not there or not whole, since it only saves time."""
+    if memory is None or not memory.is_file():
+        return {}
+    try:
+        table = json.loads(memory.read_text("utf-8"))
+        return dict(zip(table["path"], zip(*(table[column] for column in _COLUMNS), strict=True), strict=True))
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _remember(memory: Path, known: Mapping[str, _Sound]) -> None:
+    columns = dict(zip(_COLUMNS, zip(*known.values(), strict=True), strict=True)) if known else {}
+    write_text(memory, json.dumps({"path": list(known), **columns}, ensure_ascii=False))

@@ -1,0 +1,189 @@
+"""Files: names, digests, atomic writing, claims between processes, and JSON that may be damaged."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from probing.errors import CacheError, ProbingError
+
+PARTIAL = ".partial"  # behind the name of a file that is not finished
+LOCK = ".lock"  # behind the name of what a process claims
+_BLOCK = 1 << 20  # bytes read at a time
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name: never a path, never hidden, never empty.
+
+    >>> slug("facebook/hubert-base-ls960"), slug("hubert-base@random"), slug("Mein Körper")
+    ('facebook--hubert-base-ls960', 'hubert-base@random', 'Mein_Körper')
+    >>> slug(".."), slug(""), slug(".hidden")
+    ('_', 'unnamed', '_hidden')
+    """
+    safe = re.sub(r"[^\w@.+-]", "_", name.strip("/").replace("/", "--"))
+    return re.sub(r"^\.+", "_", safe) or "unnamed"
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of a JSON-ready value, hex; mappings are sorted by key.
+
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex; read in blocks."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def absolute(path: str | Path) -> str:
+    """An absolute path without `..`; links are kept, since a name may be that of a link."""
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - resolve() would follow links
+
+
+def shown(path: str) -> str:
+    """A path as a user would type it: relative where it lies below the present folder."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A place to write a file to, which gets its name only when the block has ended well.
+
+    Args:
+        path: The file; its folder is made if need be.
+
+    Yields:
+        A path beside it, this process's alone, with `.partial` behind its name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}{PARTIAL}")
+    try:
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())  # a power cut must not leave an empty file under the final name
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text(text, "utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file for people and programs, whole or not at all; NaN and infinity are refused."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        path: The file.
+        remedy: What to do where it is damaged.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        ProbingError: It holds no JSON object (code `damaged`).
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:  # not UTF-8, no JSON, or nested without end
+        raise ProbingError(f"{path}", f"it is damaged ({error})", remedy, code="damaged") from error
+    if not isinstance(content, dict):
+        raise ProbingError(f"{path}", "it is damaged (no JSON object)", remedy, code="damaged")
+    return content
+
+
+@contextmanager
+def claim(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold the right to write a file or a folder, while the block lasts.
+
+    The operating system gives the claim back when its holder dies, so a killed process blocks nobody.
+
+    Args:
+        path: What is to be written; the lock stands beside it, with `.lock` behind its name.
+        wait: Whether to wait until another holder has ended.
+
+    Yields:
+        Whether it is held; always true with `wait`.
+
+    Raises:
+        CacheError: The file system has no locks (code `no-locks`).
+    """
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{path}{LOCK}", timeout=0, fallback_to_soft=False)
+    if not _acquire(lock, path, wait):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _acquire(lock: Any, path: Path, wait: bool) -> bool:
+    from filelock import Timeout
+
+    try:
+        lock.acquire()
+        return True
+    except Timeout:
+        if not wait:
+            return False
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise CacheError(
+            f"{path.parent} is on a file system without locks",
+            f"{error}",
+            "use another file system; `probe extract --shard I/N` in N processes (`--shard 1/1` in one) needs no locks",
+            code="no-locks",
+        ) from error
+    print(f"waiting for another process that is working on {path}", file=sys.stderr)
+    lock.acquire(timeout=-1)
+    return True
+
+
+def size(n_bytes: float) -> str:
+    """Bytes as a person reads them.
+
+    >>> size(4.2e9), size(512)
+    ('4.20 GB', '512 B')
+    """
+    from tqdm import tqdm
+
+    text = tqdm.format_sizeof(n_bytes, "B")
+    return re.sub(r"(?<=\d)(?=[A-Za-z])", " ", text, count=1)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: minutes and seconds, or hours too.
+
+    >>> duration(90), duration(7200), duration(12)
+    ('01:30', '2:00:00', '00:12')
+    """
+    from tqdm import tqdm
+
+    return str(tqdm.format_interval(seconds))

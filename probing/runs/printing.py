@@ -1,0 +1,88 @@
+"""Scores and runs as text for a terminal or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from probing.runs.records import FitRecord, Record
+from probing.runs.scores import summary
+
+SEEN, UNSEEN = "test1", "test2"
+_TITLES = {SEEN: "seen", UNSEEN: "unseen"}  # as the paper calls them
+
+
+def titled(partition: str) -> str:
+    """A test partition as the paper calls it."""
+    return _TITLES.get(partition, partition)
+
+
+def spread(sd: float | None) -> str:
+    """A standard deviation behind a mean, if there is one."""
+    return f" ± {sd:.3f}" if sd is not None and np.isfinite(sd) else ""
+
+
+def ends(low: float | None, high: float | None) -> str:
+    """An interval, if there is one."""
+    known = low is not None and high is not None and np.isfinite(low)
+    return f"[{low:.3f}, {high:.3f}]" if known else "[no interval]"
+
+
+def signed(value: float, low: float, high: float) -> str:
+    """A difference with its interval."""
+    return f"{value:+.3f} " + (f"[{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else "[no interval]")
+
+
+def seeds_of(number: int) -> str:
+    """How many training seeds a mean is over.
+
+    >>> seeds_of(1), seeds_of(3)
+    ('one seed', '3 seeds')
+    """
+    return f"{number} seeds" if number > 1 else "one seed"
+
+
+def crossed(table: pd.DataFrame, keys: Mapping[str, int]) -> str:
+    """Scores as text: one line for each value of the keys, one column a partition.
+
+    Args:
+        table: Columns dimension, partition, ccc, low, high (NaN for no interval) and the keys; dimensions and
+            partitions keep their order.
+        keys: Name of a column, `dimension` first → its width in letters.
+    """
+    partitions = list(dict.fromkeys(table.partition))
+    lines = ["".join(f"{key:{width}s}" for key, width in keys.items()) + "".join(f"{p:26s}" for p in partitions)]
+    for _, own in table.groupby("dimension", sort=False):
+        for names, row in own.groupby(list(keys), sort=False):
+            cells = {r.partition: _cell(r.ccc, r.low, r.high) for r in row.itertuples()}
+            head = "".join(f"{name:{width}s}" for name, width in zip(names, keys.values(), strict=True))
+            lines.append(head + "".join(f"{cells.get(p, '—'):26s}" for p in partitions))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def printed(scores: pd.DataFrame) -> str:
+    """Scores of a full system as a text table: mean over seeds with the 95 % interval of that mean."""
+    return crossed(summary(scores), {"dimension": 12})
+
+
+def line(record: Record) -> str:
+    """One line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder."""
+    shown = [s for s in record.scores if s.probe in (None, "weighted") and s.partition.startswith("test")]
+    scores = " ".join(f"{score.dimension} {score.partition} {score.ccc:.3f}" for score in shown)
+    identity = record.corpus.identity
+    known = record.corpus.title + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
+    when = record.date[:16].replace("T", " ")
+    return "  ".join((when, record.command, known, record.title, scores, str(record.folder)))
+
+
+def heading(record: Record, seeds: int) -> str:
+    """The line above a run's scores: what they are, of what, on what."""
+    over = f"mean over {seeds} seed{'s' * (seeds > 1)} [95 % interval by speaker]"
+    read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
+    return f"CCC, {over} · {record.title} on {record.corpus.title}{read}"
+
+
+def _cell(score: float, low: float, high: float) -> str:
+    return f"{score:6.3f} [{low:6.3f}, {high:6.3f}]" if np.isfinite(low) else f"{score:6.3f} [no interval]"

@@ -1,0 +1,227 @@
+"""Estimates and scores as tables, the same for probes and for full systems; estimates read back.
+
+    predictions.csv    id, partition, speaker, dimension, truth, then one column an estimator, on the corpus's own scale
+    scores.csv         dimension, [kind, layer,] seed, partition, n, ccc, low, high, mean_low, mean_high
+
+Shape legend: N utterances · E estimators of a dimension (probes, or a system's training seeds) · R resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probing.corpus.model import Corpus, Utterance
+from probing.errors import RunError
+from probing.files import file_digest
+from probing.statistics.bootstrap import FEW_SPEAKERS, bootstrap_ccc, interval
+from probing.statistics.concordance import ccc
+from probing.statistics.paired import Sample
+
+SEED = "seed"  # begins the column of a training seed
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A column of predictions.csv, and what its scores say of it.
+
+    Args:
+        column: Its name.
+        seed: Of its training.
+        kind: Of a probe.
+        layer: Of a single-layer probe.
+    """
+
+    column: str
+    seed: int
+    kind: str | None = None
+    layer: int | None = None
+
+
+class Written(Protocol):
+    """What a record says of a file."""
+
+    @property
+    def sha256(self) -> str:
+        """Its digest."""
+
+
+def rating(utterance: Utterance, dimension: str) -> float:
+    """An utterance's rating on the corpus's scale, NaN where there is none."""
+    return utterance.labels.get(dimension, np.nan)
+
+
+def ratings(corpus: Corpus, dimensions: Sequence[str]) -> NDArray[np.float64]:
+    """Ratings [N, K] mapped to [0, 1]; NaN where there is none."""
+    table = [[rating(utterance, name) for name in dimensions] for utterance in corpus.utterances]
+    return corpus.to_unit(np.array(table, np.float64).reshape(len(corpus), len(dimensions)))
+
+
+def places(corpus: Corpus, partition: str) -> NDArray[np.int64]:
+    """Places of a partition's utterances in the corpus."""
+    return np.array([i for i, u in enumerate(corpus.utterances) if u.partition == partition], dtype=np.int64)
+
+
+def clusters_of(corpus: Corpus) -> list[str]:
+    """What intervals resample: each utterance's speaker, or the utterance itself where the corpus names none."""
+    return [utterance.speaker or f"utterance:{utterance.id}" for utterance in corpus.utterances]
+
+
+def cluster_counts(corpus: Corpus) -> dict[str, dict[str, Any]]:
+    """Partition → what its intervals resample (`by`), and how many there are (`number`)."""
+    found: dict[str, dict[str, Any]] = {}
+    for partition, utterances in corpus.partitions.items():
+        speakers = {utterance.speaker for utterance in utterances}
+        if None in speakers:
+            found[partition] = {"by": "utterance", "number": len(utterances)}
+        else:
+            found[partition] = {"by": "speaker", "number": len(speakers)}
+    return found
+
+
+def interval_notes(corpus: Corpus) -> list[str]:
+    """What to know about the intervals: by utterance where speakers are not named, too narrow where they are few."""
+    notes = []
+    for partition, clusters in cluster_counts(corpus).items():
+        if clusters["by"] == "utterance":
+            notes.append(f"{partition}: intervals are by utterance where no speaker is named, so they are too narrow")
+        elif clusters["number"] < FEW_SPEAKERS:
+            notes.append(f"{partition}: intervals resample only {clusters['number']} speakers and are too narrow")
+    return notes
+
+
+def predictions_table(
+    corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDArray[np.floating]]]
+) -> pd.DataFrame:
+    """Estimates on the corpus's own scale: one row an utterance and dimension, one column an estimator.
+
+    Args:
+        corpus: The N utterances.
+        estimates: Dimension → estimator → estimates [N], 0 and 1 being the ends of the scale.
+    """
+    blocks = []
+    for dimension, own in estimates.items():
+        columns: dict[str, Any] = {
+            "id": [u.id for u in corpus.utterances],
+            "partition": [u.partition for u in corpus.utterances],
+            "speaker": [u.speaker for u in corpus.utterances],
+            "dimension": dimension,
+            "truth": [rating(u, dimension) for u in corpus.utterances],
+        }
+        columns |= {e.column: corpus.from_unit(np.asarray(found_N, np.float64)) for e, found_N in own.items()}
+        blocks.append(pd.DataFrame(columns))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def scores_table(corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDArray[np.floating]]]) -> pd.DataFrame:
+    """CCC of every estimator on every partition, over the whole partition, with 95 % intervals by speaker.
+
+    Args:
+        corpus: What was estimated.
+        estimates: As in `predictions_table`.
+
+    Returns:
+        dimension, kind, layer, seed, partition, n (rated utterances), ccc, low, high, and mean_low, mean_high: the
+        interval of the mean CCC over the seeds of that kind and layer. Partitions without ratings have no row; one
+        speaker alone has no interval (NaN). kind and layer are left out where no estimator has them.
+    """
+    rows = []
+    clusters = clusters_of(corpus)
+    for partition in corpus.partitions:
+        members = places(corpus, partition)
+        for dimension, own in estimates.items():
+            truth_N = ratings(corpus, [dimension])[members, 0]
+            rated, truth_N = members[np.isfinite(truth_N)], truth_N[np.isfinite(truth_N)]
+            if len(rated) == 0:
+                continue
+            found_EN = np.stack([np.asarray(found_N, np.float64)[rated] for found_N in own.values()])
+            draws_ER = bootstrap_ccc(truth_N, found_EN, [clusters[i] for i in rated])
+            if len({clusters[i] for i in rated}) < 2:
+                draws_ER[:] = np.nan  # one cluster, drawn again and again, tells nothing of the spread
+            score_E, (low_E, high_E) = ccc(truth_N, found_EN), interval(draws_ER)
+            groups = [(estimator.kind, estimator.layer) for estimator in own]
+            means = {group: interval(draws_ER[[g == group for g in groups]].mean(0)) for group in set(groups)}
+            for number, (estimator, group) in enumerate(zip(own, groups, strict=True)):
+                what = (dimension, *group, estimator.seed, partition, len(rated))
+                rows.append((*what, score_E[number], low_E[number], high_E[number], *means[group]))
+    columns = ["dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high", "mean_low", "mean_high"]
+    table = pd.DataFrame(rows, columns=columns).astype({"layer": "Int64"})
+    return table if table.kind.notna().any() else table.drop(columns=["kind", "layer"])
+
+
+def summary(scores: pd.DataFrame, by: Sequence[str] = ("dimension", "partition")) -> pd.DataFrame:
+    """Mean and spread over seeds: the columns of `by`, then ccc, sd, low, high, n."""
+    groups = scores.groupby(list(by), sort=False)
+    means = {"ccc": ("ccc", "mean"), "sd": ("ccc", "std"), "low": ("mean_low", "first"), "high": ("mean_high", "first")}
+    return groups.agg(**means, n=("n", "first")).reset_index()
+
+
+def score_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A summary as a record keeps it: six digits, None for what is not there."""
+    rows = table.round(6).to_dict("records")
+    return [{str(key): None if value != value else value for key, value in row.items()} for row in rows]
+
+
+class Predictions:
+    """Estimates read back: the file once, each sample of them made once.
+
+    Args:
+        path: predictions.csv of a run.
+        written: What the run's record says of it; None of a run of version 0.1.0.
+
+    Raises:
+        RunError: On first use: it is missing, changed, damaged, or lacks what is asked for.
+    """
+
+    def __init__(self, path: Path, written: Written | None = None) -> None:
+        self._path, self._written = path, written
+        self._samples: dict[tuple[str, str], Sample] = {}
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The whole file."""
+        remedy = "copy the run again, or rerun the command in its record.json"
+        if not self._path.is_file():
+            raise RunError(f"{self._path}", "there is no such file", remedy, code="run-incomplete")
+        if self._written is not None and file_digest(self._path) != self._written.sha256:
+            raise RunError(f"{self._path}", "it is not what the run wrote", remedy, code="run-incomplete")
+        try:
+            table = pd.read_csv(self._path, dtype={"id": str, "speaker": str, "partition": str, "dimension": str})
+            columns = ["id", "partition", "speaker", "dimension", "truth"]
+            return table.astype(dict.fromkeys(table.columns.difference(columns), float) | {"truth": float})
+        except (ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
+            raise RunError(f"{self._path}", f"it is damaged ({error})", remedy, code="run-damaged") from error
+
+    def sample(self, dimension: str, partition: str) -> Sample:
+        """A system's estimates of one dimension on one partition, where it is rated."""
+        key = (dimension, partition)
+        if key not in self._samples:
+            self._samples[key] = self._select(dimension, partition)
+        return self._samples[key]
+
+    def _select(self, dimension: str, partition: str) -> Sample:
+        table = self.table
+        own = table[(table.dimension == dimension) & (table.partition == partition) & table.truth.notna()]
+        own = own.sort_values("id")
+        columns = [name for name in table.columns if name.startswith(SEED)]
+        if own.empty or not columns or own[columns].isna().any(axis=None):
+            raise RunError(
+                f"{self._path} has no estimates of {dimension} on {partition}",
+                "the run did not estimate them, or nothing there is rated",
+                "compare runs with the same --dim on the same corpus",
+                code="no-estimates",
+            )
+        return Sample(
+            tuple(own.id),
+            own.truth.to_numpy(np.float64),
+            own[columns].to_numpy(np.float64).T,
+            tuple(int(name.removeprefix(SEED)) for name in columns),
+            tuple(own.speaker.where(own.speaker.notna(), "utterance:" + own.id)),
+        )

@@ -1,0 +1,265 @@
+"""Folders of runs: begun aside, finished at once, read by one reader, listed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from probing.errors import ProbingError, RunError
+from probing.files import digest, file_digest, read_json, write_json
+from probing.runs.records import VERSION, EvaluationRecord, File, FinetuneRecord, FitRecord, Record
+from probing.runs.version1 import upgraded
+
+RECORD = "record.json"
+CONFIGURATION = "configuration.json"  # of a run that can be resumed: written first, where the record is written last
+RUNS = Path("runs")
+KINDS: dict[str, type[Record]] = {"fit": FitRecord, "finetune": FinetuneRecord, "evaluate": EvaluationRecord}
+_LIBRARIES = ("probing", "torch", "transformers", "numpy", "h5py", "scipy", "soundfile")
+_Kind = TypeVar("_Kind", bound=Record)
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run being written: the folder to write into, and the one that it becomes."""
+
+    aside: Path
+    final: Path
+
+
+@contextmanager
+def new_run(name: str, root: Path = RUNS) -> Iterator[NewRun]:
+    """A folder to write a run into, which gets its final name only when the run has ended well.
+
+    Args:
+        name: Command, corpus and encoder, for the folder's name; the time is put behind it.
+        root: Folder of all runs.
+
+    Yields:
+        The folder to write into and the one it becomes.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    final = _reserved(root, f"{name}-{stamp}")
+    aside = root / f".{final.name}.{os.getpid()}.partial"
+    aside.mkdir(parents=True)
+    try:
+        yield NewRun(aside, final)
+    except BaseException:
+        shutil.rmtree(aside)
+        final.rmdir()
+        raise
+    aside.rename(final)
+
+
+def _reserved(root: Path, name: str) -> Path:
+    """An empty folder that is this run's alone; without a record nobody takes it for a run."""
+    root.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = root / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("count does not end")
+
+
+def provenance(configuration: Mapping[str, Any], began: float) -> dict[str, Any]:
+    """What every record says of its making.
+
+    Args:
+        configuration: Everything that settles the result, JSON-ready; its digest is the run's signature.
+        began: time.time() at the start.
+
+    Returns:
+        configuration, signature, typed, date, seconds, versions, git, machine: arguments of `Record`.
+    """
+    return {
+        "configuration": configuration,
+        "signature": signature(configuration),
+        "typed": shlex.join(["probe", *sys.argv[1:]]),
+        "date": datetime.fromtimestamp(began).astimezone().isoformat(timespec="seconds"),
+        "seconds": round(time.time() - began, 1),
+        "versions": versions(),
+        "git": git_state(),
+        "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
+    }
+
+
+def write_record(record: _Kind, folder: Path, files: Sequence[str]) -> _Kind:
+    """Write record.json, with the digests of the run's files.
+
+    Args:
+        record: What it says.
+        folder: The run's folder, where the files are.
+        files: Names of all files that belong to the finished run.
+
+    Returns:
+        The record as it is read back.
+    """
+    known = {name: File((folder / name).stat().st_size, file_digest(folder / name)) for name in files}
+    complete = replace(record, files=known, folder=folder)
+    content = _adapter(type(record)).dump_python(complete, mode="json")
+    del content["folder"]
+    write_json(folder / RECORD, content)
+    return complete
+
+
+def read_record(folder: Path) -> Record:
+    """Read a run's record, of this version or of 0.1.0.
+
+    Raises:
+        RunError: The folder holds none (code `no-run`), the run has not ended (`run-unfinished`), or the record is
+            damaged (`run-damaged`) or of a later version (`run-version`).
+    """
+    path = folder / RECORD
+    try:
+        content = read_json(path, "make the run again")
+        known = content.get("version", 1)
+        if known not in (1, VERSION):
+            remedy = "read it with the version of the toolkit that made it, or a later one"
+            raise RunError(f"{path}", f"it is of version {known}, not 1 to {VERSION}", remedy, code="run-version")
+        typed = upgraded(content, folder) if known == 1 else content
+        if typed["command"] not in KINDS:
+            raise ValueError(f"there is no command {typed['command']!r}")
+        record = _adapter(KINDS[typed["command"]]).validate_python(typed)
+        return replace(record, folder=folder)
+    except FileNotFoundError as error:
+        raise _no_record(folder) from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise RunError(f"{path}", f"it is damaged ({wrong})", "make the run again", code="run-damaged") from error
+    except RunError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, ProbingError) as error:
+        why = error.why if isinstance(error, ProbingError) else f"it is damaged ({type(error).__name__}: {error})"
+        raise RunError(f"{path}", why, "make the run again", code="run-damaged") from error
+
+
+def read_kind(folder: Path, kind: type[_Kind]) -> _Kind:
+    """Read a run's record, which must be of one kind.
+
+    Raises:
+        RunError: As `read_record`, or it is another command's (code `run-kind`).
+    """
+    record = read_record(folder)
+    if not isinstance(record, kind):
+        command = next(name for name, own in KINDS.items() if own is kind)
+        why = f"it is a run of `probe {record.command}`"
+        raise RunError(f"{folder}", why, f"name a {command} run (see `probe runs`)", code="run-kind")
+    return record
+
+
+def missing_files(record: Record, digests: bool = False) -> list[str]:
+    """Files of a finished run that are not there, or not as they were written.
+
+    Args:
+        record: The run.
+        digests: Whether every byte is read, and not only sizes compared. Of a run of version 0.1.0 only presence is
+            known.
+    """
+    if record.files is None:
+        return [name for name in record.required if not (record.folder / name).is_file()]
+    found = []
+    for name, file in record.files.items():
+        path = record.folder / name
+        whole = path.is_file() and path.stat().st_size == file.size
+        if not whole or (digests and file_digest(path) != file.sha256):
+            found.append(name)
+    return found
+
+
+def demand_whole(record: Record) -> None:
+    """Raise a RunError (code `run-incomplete`) where a run's files are not those that its record names."""
+    if lacking := missing_files(record):
+        why = f"{', '.join(lacking[:3])} of its files {'is' if len(lacking) == 1 else 'are'} missing or changed"
+        remedy = "copy the run again, or rerun the command in its record.json"
+        raise RunError(f"{record.folder} is not complete", why, remedy, code="run-incomplete")
+
+
+def all_records(root: Path = RUNS) -> list[Record]:
+    """Every finished run, oldest first; what cannot be read is named on stderr and passed over."""
+    found = []
+    for path in root.glob(f"*/{RECORD}"):
+        if path.parent.name.endswith(".partial"):
+            continue
+        try:
+            found.append(read_record(path.parent))
+        except RunError as error:  # one damaged record must not hide the other runs
+            print(f"passed over: {error.what}: {error.why}", file=sys.stderr)
+    return sorted(found, key=lambda record: (record.date, record.folder.name))
+
+
+def latest(kind: type[_Kind], root: Path = RUNS) -> _Kind:
+    """The newest run of a kind.
+
+    Raises:
+        RunError: There is none (code `no-run`).
+    """
+    found = [record for record in all_records(root) if isinstance(record, kind)]
+    if not found:
+        command = next(name for name, own in KINDS.items() if own is kind)
+        raise RunError(f"no {command} run in {root}", "", f"type `probe {command}` first", code="no-run")
+    return found[-1]
+
+
+def signature(configuration: Mapping[str, Any]) -> str:
+    """Digest of a configuration: equal for runs that should give equal numbers."""
+    return digest(json.loads(json.dumps(configuration, default=str)))[:16]
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that matter."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the package's own checkout and whether it was changed; None where it is not a checkout."""
+    here = Path(__file__).parents[1]
+    try:
+        tracked = ["ls-files", "--error-unmatch", "__init__.py"]  # fails inside somebody else's repository
+        asked = [tracked, ["rev-parse", "HEAD"], ["status", "--porcelain", "--", str(here)]]
+        _, commit, status = (
+            subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in asked
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout: that is what None says
+        return None
+    return {"commit": commit, "changed": bool(status)}
+
+
+def _no_record(folder: Path) -> RunError:
+    if (folder / CONFIGURATION).is_file():
+        why = f"it holds no {RECORD}: the run has begun but not ended"
+        return RunError(f"{folder}", why, "rerun its command to resume", code="run-unfinished")
+    why = f"it holds no {RECORD}" if folder.is_dir() else "there is no such folder"
+    return RunError(f"{folder}", why, "name a run's folder (see `probe runs`)", code="no-run")
+
+
+_ADAPTERS: dict[type[Record], Any] = {}  # each takes some milliseconds to make
+
+
+def _adapter(kind: type[_Kind]) -> TypeAdapter[_Kind]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    found: TypeAdapter[_Kind] = _ADAPTERS[kind]
+    return found
