@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from probing.audio.decode import SAMPLE_RATE
 from probing.corpus.audit import gaps, shared_speakers, unlabelled
 from probing.corpus.model import DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
-from probing.corpus.scan import AudioScan
+from probing.corpus.opening import open_corpus
+from probing.corpus.scan import AudioScan, scan_audio
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.transcripts import Words, reworded
 from probing.errors import first_names
 
 _BINS = 7  # of a label histogram: the answers of a 7-point scale
@@ -22,35 +26,68 @@ _WRAP = textwrap.TextWrapper(
 _NAMED = 20  # utterances named for each problem; the commands' errors name five
 
 
-def report(corpus: Corpus, scan: AudioScan) -> tuple[str, int]:
-    """What `probe check CORPUS` prints, and the number of problems in it.
+@dataclass(frozen=True)
+class Overview:
+    """What is in a corpus, and what is wrong with it.
 
     Args:
         corpus: The whole corpus.
-        scan: What scan_audio found in it.
-
-    Returns:
-        Text of at most some 100 columns, and how many things there are to mend: unusable files, utterances that
-        lack what others of the corpus have, unlabelled train or development, speakers of test2 heard in training.
+        scan: Lengths of its audio, and the files that cannot be used.
+        notes: What a user should know but need not mend.
+        problems: Everything to mend, a line each.
+        count: How many things there are to mend: unusable files, utterances that lack what others of the corpus have,
+            unlabelled train or development, speakers of test2 also in train or development.
     """
-    low, high = corpus.scale
+
+    corpus: Corpus
+    scan: AudioScan
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+    count: int
+
+    def __str__(self) -> str:
+        """At most some 100 columns wide."""
+        corpus = self.corpus
+        low, high = corpus.scale
+        lines = [f"{corpus.title}: {len(corpus):,} utterances, labels on {low:g} to {high:g}", ""]
+        lines += _partition_lines(corpus, self.scan)
+        if corpus.dimensions:
+            lines += ["", f"labels: a bar for each seventh of the scale, {low:g} left to {high:g} right"]
+            lines += _label_lines(corpus)
+        lines += ["", *_items("notes", self.notes)] if self.notes else []
+        found = _items(f"problems: {self.count:,}", self.problems) if self.problems else ["problems: none"]
+        return "\n".join([*lines, "", *found])
+
+
+def check(spec: CorpusSpec | str) -> Overview:
+    """Audit a corpus before any work: open it, decode every recording, count what is missing or damaged.
+
+    Args:
+        spec: What names it; the word errors of its transcripts are counted where it names any.
+
+    Raises:
+        CorpusError: It cannot be opened as it stands.
+    """
+    spec = CorpusSpec.resolve(spec) if isinstance(spec, str) else spec
+    corpus = open_corpus(spec)
+    words = Words()
+    if spec.transcripts is not None:
+        _, words = reworded(corpus, open_corpus(spec.without_other_words()), spec)
+    found = overview(corpus, scan_audio(corpus.utterances))
+    return replace(found, notes=(*found.notes, *words.notes()))
+
+
+def overview(corpus: Corpus, scan: AudioScan) -> Overview:
+    """What is in a corpus whose audio has been decoded, and what is wrong with it."""
     problems, count = _problems(corpus, scan)
     shared = shared_speakers(corpus, TEST1, seen=(TRAIN,))
-    seen = [f"{len(shared):,} speakers stand in both train and test1 (seen): {first_names(shared)}"] if shared else []
+    seen = [f"{len(shared):,} speakers are in both train and test1 (seen): {first_names(shared)}"] if shared else []
     without = [
         f"no {name} partition: probes cannot be fitted"
         for name in (TRAIN, DEVELOPMENT)
         if name not in corpus.partitions
     ]
-    notes = [*corpus.notes, *seen, *without]
-    lines = [f"{corpus.name}: {len(corpus):,} utterances, labels on {low:g} to {high:g}", ""]
-    lines += _partition_lines(corpus, scan)
-    if corpus.dimensions:
-        lines += ["", f"labels: a bar for each seventh of the scale, {low:g} left to {high:g} right"]
-        lines += _label_lines(corpus)
-    lines += ["", *_items("notes", notes)] if notes else []
-    lines += ["", *_items(f"problems: {count:,}", problems)] if problems else ["", "problems: none"]
-    return "\n".join(lines), count
+    return Overview(corpus, scan, (*corpus.notes, *seen, *without), tuple(problems), count)
 
 
 def _partition_lines(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
