@@ -1,3 +1,5 @@
+"""The README: what it says to type works, and its numbers are those of the files they come from."""
+
 from __future__ import annotations
 
 import re
@@ -12,9 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from probing.cli.main import main
+from probing.pretrain.readme import BLOCKS, updated
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+CODE = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 LINES = [
     line.split("    #")[0]
     for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
@@ -24,26 +28,39 @@ COMMANDS = [re.sub(r"^torchrun .* -m probing ", "probe ", line) for line in LINE
 PROBE = [line for line in COMMANDS if line.startswith("probe ")]
 
 
+def code_with(word: str) -> str:
+    """The only Python block of the README that uses a word."""
+    (found,) = [code for code in CODE if word in code]
+    return found
+
+
 @pytest.mark.parametrize("line", PROBE)
 def test_every_probe_command_in_the_readme_parses(line: str) -> None:
-    """What the README says to type is what the command line takes."""
+    """The README and the command line agree on every option."""
     _, name, *words = shlex.split(line, comments=True)
-    command = main.commands[name]
-    command.make_context(name, words)  # raises click.UsageError for an unknown option or argument
+    main.commands[name].make_context(name, words)  # raises click.UsageError for an unknown option or argument
 
 
-def test_the_python_lines_of_the_readme_run(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the README shows in Python works as it stands, on a table and the cache made of it."""
+def test_the_building_blocks_in_python_run(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's lines about corpus, encoder and cache work as they stand, on a table and its cache."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my").symlink_to(table.parent)
     (tmp_path / "my/table.csv").symlink_to(table)
     extracted = CliRunner().invoke(main, ["extract", "my/table.csv", "--dtype", "float32", "--scale", "0", "1"])
     assert extracted.exit_code == 0, extracted.output
-    *_, code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    names = {"path": extracted.stdout.splitlines()[-1]}
-    exec(code.replace("scale=(1, 7)", "scale=(0, 1)"), names)
+    names: dict[str, Any] = {"path": extracted.stdout.splitlines()[-1]}
+    exec(code_with("open_encoder").replace("scale=(1, 7)", "scale=(0, 1)"), names)
     np.testing.assert_allclose(names["same"], names["states"], atol=1e-4)
     assert names["states"].shape[1:] == (13, 64) and round(float(names["score"]), 3) == 0.936
+
+
+def test_extract_fit_and_plot_take_three_lines(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's lines give Axes, one for the learned weights and one for each test partition."""
+    monkeypatch.chdir(tmp_path)
+    code = code_with("plot_layers").replace('"demo", ', f'"{table}", ').replace("seeds=3", "seeds=1, epochs=2")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert [ax.get_xlabel()[:5] for ax in np.ravel(names["axes"])] == ["layer"] * 3
 
 
 def test_a_trained_system_loads_as_the_readme_says(
@@ -56,19 +73,25 @@ def test_a_trained_system_loads_as_the_readme_says(
     words = f"finetune {table} --system {checkpoints['hubert']} --max-steps 2 --batch 4 --name it"
     trained = CliRunner().invoke(main, words.split())
     assert trained.exit_code == 0, trained.output
-    code, short, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     names: dict[str, Any] = {"folder": "runs/it/seed0"}
-    exec(code, names)
+    exec(code_with("EmotionSystem"), names)
     predicted = pd.read_csv("runs/it/predictions.csv").query("id == 'u01'").seed0
     np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
     names = {"folder": "runs/it"}
-    exec(short, names)
+    exec(code_with("open_run"), names)
     np.testing.assert_allclose(names["ratings"].iloc[0, 2:].astype(float), predicted, atol=1e-5)  # shorter than 5 s
 
 
-def test_the_listed_systems_are_what_is_printed() -> None:
-    """The README's table of the six systems is that of `probe finetune --list`."""
-    assert CliRunner().invoke(main, ["finetune", "--list"]).stdout in README
+def test_every_number_in_the_readme_is_generated_and_current() -> None:
+    """Every marked block is what `make readme` writes, and every block that can be generated is there."""
+    assert updated(README, ROOT / "figures") == README
+    assert set(re.findall(r"<!-- generated: (\w+) -->", README)) == set(BLOCKS)
+
+
+def test_an_edited_number_is_noticed() -> None:
+    """A block whose numbers were typed is not current."""
+    typed = README.replace("| known bound |", "| best possible |")
+    assert typed != README and updated(typed, ROOT / "figures") == README
 
 
 def test_every_command_is_in_the_readme_and_has_an_example() -> None:
@@ -88,35 +111,15 @@ def test_make_targets_in_the_readme_exist() -> None:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
-def test_the_readme_shows_the_generated_figure() -> None:
-    """The picture in the README is the file that `make figure2` writes, and it is in the repository."""
+def test_the_readme_shows_the_generated_figures() -> None:
+    """The first picture is the file that `make figure2` writes; every picture and every linked file is there."""
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
     assert pictures[0] == "figures/figure2-demo-demo-hubert.png"
-    assert all((ROOT / picture).is_file() for picture in pictures)
+    assert all((ROOT / path).is_file() for path in re.findall(r"\]\(([^)]+)\)", README))
 
 
-def test_the_readme_shows_the_full_systems_as_they_were_compared() -> None:
-    """Each score in its table and each finding that it lists is that of the files that `make compare` made."""
-    table = pd.read_csv(ROOT / "figures/table1-demo.csv")
-    for row in table.itertuples():
-        (line,) = [line for line in README.splitlines() if line.startswith(f"| {row.model} | {row.parameters_M:.3g} |")]
-        place = 2 + 3 * (row.partition == "test2") + ["arousal", "valence", "dominance"].index(row.dimension)
-        assert line.strip("| ").split(" | ")[place] == f"{row.ccc:.3f} ± {row.sd:.3f}"
-    assert len(table) == 6 * 6
-    said = (ROOT / "figures/findings-demo.md").read_text("utf-8").splitlines()
-    unseen = [line for line in said if line.startswith("- test2")]
-    assert len(unseen) == 7 and all(line in README for line in unseen)
-
-
-def test_the_readme_shows_table_2_as_it_was_measured() -> None:
-    """Each score and each word error rate in its miniature is that of the file that `make words` made."""
-    table = pd.read_csv(ROOT / "figures/table2-demo.csv")
-    assert {"corrupted at 22.2 %", "corrupted at 24.1 %"} <= set(table.trained_on)
-    for (trained, tested), own in table.groupby(["trained_on", "tested_on"]):
-        (line,) = [line for line in README.splitlines() if line.startswith(f"| {trained} | {tested} |")]
-        cells = line.strip("| ").split(" | ")
-        unseen = own[own.partition == "test2"]
-        assert cells[2] == ("–" if tested == "human" else f"{unseen.wer.iloc[0]:.1%}")
-        for row in own.itertuples():
-            place = 3 + 3 * (row.partition == "test2") + ["arousal", "valence", "dominance"].index(row.dimension)
-            assert cells[place] == f"{row.ccc:.3f} ± {row.sd:.3f}"
+def test_contributing_names_folders_that_exist() -> None:
+    """Who wants to add something opens exactly one folder, which is there."""
+    rows = re.findall(r"^\| an? (.+?) \| `([^`]+)` \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == 5
+    assert all((ROOT / folder).is_dir() for what, folder in rows if what != "option")

@@ -1,0 +1,147 @@
+"""The built-in world in numbers, for the README: tables generated from cards and figures into marked blocks.
+
+    python -m probing.pretrain.readme            write the blocks of README.md anew
+    python -m probing.pretrain.readme --check    exit with status 1 if they are not current
+
+A block stands between `<!-- generated: NAME -->` and `<!-- end -->`; nothing between them is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from probing.corpus.model import EMOTIONS
+from probing.demo.script import COUNTS, plan
+from probing.demo.truth import bounds
+from probing.encoders.checkpoints import BUILT_IN
+from probing.encoders.opening import open_encoder
+from probing.files import write_text
+from probing.pretrain.profile import depth_profile
+from probing.runs.printing import titled
+from probing.systems.build import SYSTEMS, count_parameters
+
+_UNSEEN = "test2"
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_WORLD = (  # encoder, what it is given
+    ("demo-hubert", "speech, 12 layers"),
+    ("demo-distilhubert", "speech, 2 layers"),
+    ("demo-tinybert", "transcripts, 4 layers"),
+    ("demo-hubert@random", "speech, random weights"),
+)
+
+
+def updated(text: str, figures: Path) -> str:
+    """A README with every block generated anew.
+
+    Args:
+        text: The README.
+        figures: The folder with the built-in world's tables as `make compare` and `make words` wrote them.
+
+    Raises:
+        KeyError: It has a block that nothing generates.
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}{BLOCKS[block[2]](figures)}\n{block[3]}", text)
+
+
+def world(_: Path) -> str:
+    """The best layer of each built-in encoder on unseen speakers, under the known bounds."""
+    known = bounds([line for line in plan() if line.partition == _UNSEEN])
+    rows = [["known bound", "prosody and words", *(f"{known[name]['both']:.3f}" for name in EMOTIONS)]]
+    for encoder, given in _WORLD:
+        profile = _profile(encoder)
+        rows.append([f"`{encoder}`", given, *(f"{max(profile[name]):.2f}" for name in EMOTIONS)])
+    return _table(["", "given", *EMOTIONS], rows)
+
+
+def systems(_: Path) -> str:
+    """The six systems of the paper's Table 1 with their parameters."""
+    counts = {name: count_parameters(name) for name in SYSTEMS}
+    largest = max(trainable for _, trainable in counts.values())
+    rows = [
+        [f"`{name}`", f"{total / 1e6:.1f}", f"{trainable / 1e6:.1f}", f"{trainable / largest:.1%}"]
+        for name, (total, trainable) in counts.items()
+    ]
+    return _table(["system", "parameters (M)", "trainable (M)", "trainable, of the largest"], rows)
+
+
+def table1(figures: Path) -> str:
+    """Every full system of the built-in world: mean over training seeds ± standard deviation."""
+    table = pd.read_csv(figures / "table1-demo.csv")
+    rows = [
+        [str(model), f"{own.parameters_M.iloc[0]:.3g}", *_scores(own)]
+        for model, own in table.groupby("model", sort=False)
+    ]
+    return _table(["system", "parameters (M)", *_columns(table)], rows)
+
+
+def findings(figures: Path) -> str:
+    """The paper's findings on unseen speakers."""
+    lines = (figures / "findings-demo.md").read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith(f"- {_UNSEEN}"))
+
+
+def table2(figures: Path) -> str:
+    """What damaged words cost."""
+    table = pd.read_csv(figures / "table2-demo.csv")
+    rows = []
+    for (trained, tested), own in table.groupby(["trained_on", "tested_on"], sort=False):
+        wer = own[own.partition == _UNSEEN].wer.iloc[0]
+        rows.append([str(trained), str(tested), "–" if tested == "human" else f"{wer:.1%}", *_scores(own)])
+    return _table(["trained on", "tested on", "WER, unseen", *_columns(table)], rows)
+
+
+BLOCKS: dict[str, Callable[[Path], str]] = {
+    "world": world,
+    "systems": systems,
+    "table1": table1,
+    "findings": findings,
+    "table2": table2,
+}
+
+
+def _profile(encoder: str) -> dict[str, list[float]]:
+    """CCC of ridge probes on each layer: from the card, or measured where there is none (random weights)."""
+    card = BUILT_IN / encoder / "figures.json"
+    if card.is_file():
+        found: dict[str, list[float]] = json.loads(card.read_text("utf-8"))["profile"][_UNSEEN]
+        return found
+    return {name: list(scores) for name, scores in depth_profile(open_encoder(encoder), (_UNSEEN,), COUNTS)[_UNSEEN].items()}
+
+
+def _columns(table: pd.DataFrame) -> list[str]:
+    pairs = dict.fromkeys(zip(table.partition, table.dimension, strict=True))
+    return [f"{titled(partition)} {dimension}" for partition, dimension in pairs]
+
+
+def _scores(own: pd.DataFrame) -> list[str]:
+    return [f"{row.ccc:.3f} ± {row.sd:.3f}" for row in own.itertuples()]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    """Write or check the blocks."""
+    parser = argparse.ArgumentParser(prog="python -m probing.pretrain.readme", description=__doc__.splitlines()[0])
+    parser.add_argument("readme", nargs="?", type=Path, default=Path("README.md"))
+    parser.add_argument("--figures", type=Path, default=Path("figures"))
+    parser.add_argument("--check", action="store_true", help="only tell whether the blocks are current")
+    typed = parser.parse_args()
+    before = typed.readme.read_text("utf-8")
+    after = updated(before, typed.figures)
+    if typed.check:
+        sys.exit(0 if before == after else f"{typed.readme} is not current: run `make readme`")
+    write_text(typed.readme, after)
+
+
+if __name__ == "__main__":
+    main()
