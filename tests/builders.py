@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,13 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from probing.runs.records import Record, read_record
+from probing.corpus.identity import Identity
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.transcripts import Words
+from probing.files import digest, write_json
+from probing.runs.records import CorpusEntry, FinetuneRecord, Record, Score, SystemEntry
+from probing.runs.store import RECORD, read_kind, signature, write_record
 from probing.statistics.concordance import ccc
-from probing.statistics.paired import predictions_of
 
 RATE = 16_000
 SMALL = {
@@ -175,6 +178,20 @@ def save_text_encoder(folder: Path, kind: str = "bert", seed: int = 0, words: tu
 
 DIMENSIONS = ("arousal", "valence", "dominance")
 SIZES = {"large": 90e6, "small": 20e6}
+PARTITIONS = ("development", "test1", "test2")
+
+
+def identity_of(title: str) -> Identity:
+    """A made-up corpus's digests; two titles are two corpora."""
+    return Identity(*(digest([title, what])[:16] for what in ("labels", "audio", "text")))
+
+
+def entry_of(title: str, n: int, partitions: Sequence[str] = PARTITIONS, identity: Identity | None = None) -> Any:
+    """What a record says of a made-up corpus."""
+    built_in = title == "demo" and identity is None
+    spec = CorpusSpec("demo") if built_in else CorpusSpec(f"/data/{title}.csv", (1.0, 7.0))
+    counts = dict.fromkeys(partitions, n)
+    return CorpusEntry(title, title, spec, (1.0, 7.0), counts, identity or identity_of(title))
 
 
 def write_run(
@@ -182,77 +199,141 @@ def write_run(
     audio: str | None,
     text: str | None = None,
     regime: str = "FT",
-    noise: dict[str, float] | float = 0.3,
+    noise: Mapping[str, float] | float = 0.3,
     seeds: int = 3,
     speakers: int = 24,
     corpus: str = "made-up",
-    partitions: Sequence[str] = ("development", "test1", "test2"),
+    partitions: Sequence[str] = PARTITIONS,
     n: int = 240,
     shuffled: bool = False,
     shift: float = 0.0,
-) -> Record:
-    """A finetune run's folder whose estimates are the truth and noise: the more noise, the lower the CCC."""
-    rng = np.random.default_rng(sum(map(ord, f"{audio}{text}{regime}")))
+    options: Mapping[str, Any] | None = None,
+    folder: str | None = None,
+    version: int = 2,
+    **changes: Any,
+) -> FinetuneRecord:
+    """A finetune run's folder whose estimates are the truth and noise: the more noise, the lower the CCC.
+
+    It is written by the real writer, or as version 0.1.0 wrote it, and read by the real reader. `options` are those of
+    the training, `changes` other fields of the record of version 2.
+    """
+    name = "+".join(part for part in (audio, text) if part)
+    place = root / (folder or f"finetune-{corpus}-{name}-{regime.replace('⇒', '-')}{'-shuffled' * shuffled}")
+    place.mkdir(parents=True)
+    estimates, scores = made_up_estimates(f"{audio}{text}{regime}", noise, seeds, speakers, partitions, n, shift)
+    estimates.to_csv(place / "predictions.csv", index=False)
+    scores.to_csv(place / "scores.csv", index=False)
+    (place / "configuration.json").write_text("{}")
+    for seed in range(seeds):
+        (place / f"seed{seed}").mkdir()
+        for file in ("config.json", "model.safetensors"):
+            (place / f"seed{seed}" / file).write_text(f"stands for {file}")
+    parameters = int(SIZES.get(audio or "", 0) + 14e6 * bool(text))
+    system = SystemEntry(
+        name,
+        audio,
+        text,
+        "+".join(kind for kind, part in (("audio", audio), ("text", text)) if part),
+        parameters,
+        parameters - 4_000_000,
+        () if regime == "FT" else ("audio", "text"),
+        regime,
+        DIMENSIONS,
+        "@random" in (audio or ""),
+    )
+    settings = {"system": name, "labels": digest([corpus, n]), "options": {"lr": None, **(options or {})}}
+    content: dict[str, Any] = {"corpus": entry_of(corpus, n, partitions), "words": Words()} | changes
+    record = FinetuneRecord(
+        command="finetune",
+        configuration=settings,
+        signature=signature(settings),
+        scores=tuple(Score(**row) for row in scores.to_dict("records")),
+        date="2026-01-01T00:00:00",
+        system=system,
+        seeds=tuple(range(seeds)),
+        shuffled=shuffled,
+        **content,
+    )
+    if version == 1:
+        write_json(place / RECORD, _as_version_1(record))
+    else:
+        files = [str(path.relative_to(place)) for path in sorted(place.rglob("*")) if path.is_file()]
+        write_record(record, place, files)
+    return read_kind(place, FinetuneRecord)
+
+
+def made_up_estimates(
+    name: str,
+    noise: Mapping[str, float] | float,
+    seeds: int,
+    speakers: int,
+    partitions: Sequence[str],
+    n: int,
+    shift: float = 0.0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Estimates that are the truth and noise, and their scores; the truth is the same whatever the name."""
+    rng = np.random.default_rng(sum(map(ord, name)))
     truths = np.random.default_rng(0)
     blocks, scores = [], []
     for partition in partitions:
         for dimension in DIMENSIONS:
             own = noise if isinstance(noise, float) else noise[dimension]
             truth = truths.uniform(1, 7, n)
-            frame = {"id": [f"{partition}-{i}" for i in range(n)], "partition": partition}
-            frame |= {
-                "speaker": [f"{partition}-{i % speakers}" for i in range(n)],
-                "dimension": dimension,
-                "truth": truth,
-            }
+            frame: dict[str, Any] = {"id": [f"{partition}-{i}" for i in range(n)], "partition": partition}
+            frame["speaker"] = [f"{partition}-{i % speakers}" for i in range(n)]
+            frame |= {"dimension": dimension, "truth": truth}
             found = {f"seed{s}": truth + shift + 6 * own * rng.standard_normal(n) for s in range(seeds)}
             blocks.append(pd.DataFrame(frame | found))
             values = [float(ccc(truth, estimate)) for estimate in found.values()]
             sd = float(np.std(values, ddof=1)) if seeds > 1 else None
-            scores.append({"dimension": dimension, "partition": partition, "ccc": np.mean(values), "sd": sd, "n": n})
-    name = "+".join(part for part in (audio, text) if part)
-    folder = root / f"finetune-{corpus}-{name}-{regime.replace('⇒', '-')}{'-shuffled' * shuffled}"
-    folder.mkdir(parents=True)
-    pd.concat(blocks).to_csv(folder / "predictions.csv", index=False)
-    parameters = int(SIZES.get(audio or "", 0) + 14e6 * bool(text))
-    record: dict[str, Any] = {
+            row = {"dimension": dimension, "partition": partition, "ccc": float(np.mean(values)), "sd": sd, "n": n}
+            scores.append(row)
+    return pd.concat(blocks), pd.DataFrame(scores).astype({"sd": object})
+
+
+def _as_version_1(record: FinetuneRecord) -> dict[str, Any]:
+    """A record as version 0.1.0 wrote it."""
+    corpus, system = record.corpus, record.system
+    entry = {"name": corpus.name, "title": corpus.title, "spec": corpus.spec.source, "scale": list(corpus.scale)}
+    return {
         "command": "finetune",
-        "date": "2026-01-01T00:00:00",
-        "corpus": {"name": corpus, "title": corpus, "spec": f"{corpus}.csv", "scale": [1, 7]},
-        "encoder": {"name": name, "title": name},
+        "date": record.date,
+        "corpus": entry | {"utterances": dict(corpus.utterances), "left_out": []},
+        "encoder": {"name": system.name, "title": system.name},
         "system": {
-            "name": name,
-            "audio": audio,
-            "text": text,
-            "modality": "+".join(kind for kind, part in (("audio", audio), ("text", text)) if part),
-            "parameters": parameters,
-            "trainable": parameters - 4_000_000,
-            "frozen": [] if regime == "FT" else ["audio", "text"],
-            "regime": regime,
-            "dimensions": list(DIMENSIONS),
-            "random": False,
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(system).items()
+            if name != "spec"
         },
-        "configuration": {},
-        "seeds": list(range(seeds)),
-        "shuffled": shuffled,
-        "scores": scores,
+        "configuration": dict(record.configuration),
+        "signature": record.signature,
+        "seeds": list(record.seeds),
+        "shuffled": record.shuffled,
+        "transcripts": record.words.to_json() if system.reads else None,
+        "scores": [{key: value for key, value in vars(score).items() if key != "probe"} for score in record.scores],
         "notes": [],
     }
-    (folder / "record.json").write_text(json.dumps(record))
-    return read_record(folder)
 
 
 def rows(record: Record, dimension: str, partition: str) -> pd.DataFrame:
-    table = predictions_of(record)
+    """A run's estimates of one dimension on one partition, read anew."""
+    table = pd.read_csv(record.folder / "predictions.csv", dtype={"id": str, "speaker": str})
     return table[(table.dimension == dimension) & (table.partition == partition)].reset_index(drop=True)
 
 
-def planted(root: Path, small: float, small_text: float, large_text: float = 0.2, frozen: float = 0.4) -> list[Record]:
+def planted(
+    root: Path,
+    small: float,
+    small_text: float,
+    large_text: float = 0.2,
+    frozen: float = 0.4,
+    **changes: Any,
+) -> list[FinetuneRecord]:
     """A world with given noise on valence: the full system's is .25 without text."""
 
-    def run(audio: str, text: str | None, valence: float, regime: str = "FT") -> Record:
+    def run(audio: str, text: str | None, valence: float, regime: str = "FT") -> FinetuneRecord:
         noise = {"arousal": 0.2, "valence": valence, "dominance": 0.3}
-        return write_run(root, audio, text, regime, noise=noise, n=480)
+        return write_run(root, audio, text, regime, noise=noise, n=480, **changes)
 
     return [
         run("large", None, 0.25),
