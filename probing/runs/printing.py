@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -82,6 +82,22 @@ def heading(record: Record, seeds: int) -> str:
     over = f"mean over {seeds} seed{'s' * (seeds > 1)} [95 % interval by speaker]"
     read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
     return f"CCC, {over} · {record.title} on {record.corpus.title}{read}"
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    r"""A table of texts in Markdown, its columns' names as the head.
+
+    >>> print(markdown_table(pd.DataFrame({"a": ["x|y"], "b": ["2"]})))
+    | a | b |
+    | --- | --- |
+    | x\|y | 2 |
+    """
+
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", r"\|").replace("\n", " ") for cell in cells) + " |"
+
+    rows = frame.itertuples(index=False, name=None)
+    return "\n".join([line(frame.columns), line(["---"] * frame.shape[1]), *(line(row) for row in rows)])
 
 
 def _cell(score: float, low: float, high: float) -> str:
