@@ -6,7 +6,7 @@ import difflib
 import os
 import pickle
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,70 +27,16 @@ from transformers import (
 )
 
 from probing.audio.decode import SAMPLE_RATE
+from probing.encoders.presets import BUILT_IN, PRESETS, Preset
+from probing.encoders.spec import RANDOM, EncoderSpec, typed
 from probing.errors import EncoderError
 
 _transformers: Any = transformers.utils.logging  # untyped
 
-RANDOM = "@random"  # suffix: the same architecture with seeded random weights
 RANDOM_SEED = 0
-BUILT_IN = Path(__file__).parents[1] / "demo" / "encoders"  # folders of the encoders that come with the package
 SPEECH = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
 TEXT = ("bert", "roberta", "distilbert", "electra")
 _POOLED = ("bert", "roberta")  # have a pooler, which is left out
-
-
-@dataclass(frozen=True)
-class Preset:
-    """An encoder known by name.
-
-    Args:
-        source: Repository on the model hub, or folder of a built-in encoder.
-        model_type: transformers' name of the architecture.
-        config: Departures from transformers' default configuration, for `@random`.
-        do_normalize: Whether the checkpoint wants zero mean and unit variance per utterance, for `@random`.
-        layers: Transformer layers kept, or None for all.
-    """
-
-    source: str
-    model_type: str
-    config: dict[str, Any] = field(default_factory=dict)
-    do_normalize: bool = True
-    layers: int | None = None
-
-
-PRESETS = {
-    "hubert-base": Preset("facebook/hubert-base-ls960", "hubert"),
-    "distilhubert": Preset(
-        "ntu-spml/distilhubert",
-        "hubert",
-        {"num_hidden_layers": 2, "feat_proj_layer_norm": False, "apply_spec_augment": False, "layerdrop": 0.0},
-        do_normalize=False,
-    ),
-    "wav2vec2-large-robust-12": Preset(
-        "facebook/wav2vec2-large-robust",
-        "wav2vec2",
-        {
-            "hidden_size": 1024,
-            "num_hidden_layers": 24,
-            "num_attention_heads": 16,
-            "intermediate_size": 4096,
-            "feat_extract_norm": "layer",
-            "conv_bias": True,
-            "do_stable_layer_norm": True,
-        },
-        layers=12,
-    ),
-    "wavlm-base-plus": Preset("microsoft/wavlm-base-plus", "wavlm", do_normalize=False),
-    "data2vec-audio-base": Preset("facebook/data2vec-audio-base", "data2vec-audio"),
-    "tinybert": Preset(
-        "huawei-noah/TinyBERT_General_4L_312D",
-        "bert",
-        {"hidden_size": 312, "num_hidden_layers": 4, "intermediate_size": 1200},
-    ),
-    "demo-hubert": Preset(str(BUILT_IN / "demo-hubert"), "hubert"),
-    "demo-distilhubert": Preset(str(BUILT_IN / "demo-distilhubert"), "hubert"),
-    "demo-tinybert": Preset(str(BUILT_IN / "demo-tinybert"), "bert"),
-}
 
 
 @dataclass(frozen=True)
@@ -100,14 +46,20 @@ class Checkpoint:
     Args:
         model: The transformers model, in float32 on the CPU.
         preprocessor: How it wants its waveforms, or its tokenizer.
-        name: What the user typed (of a folder its own name), with `-layersK` where it was pruned.
-        random: Whether its weights are random.
+        name: Its name in titles and file names: what names it (of a folder the folder's own name), with `-layersK`
+            where it was pruned.
+        spec: What names it.
     """
 
     model: Any
     preprocessor: Any
     name: str
-    random: bool
+    spec: EncoderSpec
+
+    @property
+    def random(self) -> bool:
+        """Whether its weights are random."""
+        return self.spec.random
 
     @property
     def reads(self) -> bool:
@@ -115,37 +67,46 @@ class Checkpoint:
         return self.model.config.model_type in TEXT
 
 
-def load_checkpoint(name: str, layers: int | None = None, revision: str | None = None) -> Checkpoint:
-    """Load an encoder as `probing.encoders.speech.open_encoder` describes.
+def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
+    """Load an encoder as `probing.encoders.opening.open_encoder` describes.
 
     Raises:
-        EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, or too many layers asked for.
+        EncoderError: It cannot be opened, for the reasons named there.
     """
-    stem, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
+    if isinstance(spec, str):
+        spec = EncoderSpec.resolve(spec)
+    stem = spec.name.removesuffix(RANDOM)
     preset = PRESETS.get(stem)
     source = _source(stem)
-    if preset and random and not Path(source).is_dir():
+    if preset and spec.random and not Path(source).is_dir():
         config = AutoConfig.for_model(preset.model_type, **preset.config)
         preprocessor = _random_preprocessor(preset)
     else:
-        config = _from_pretrained(AutoConfig, source, revision)
-        _refuse_foreign(config, name)
-        preprocessor = _preprocessor(source, revision, config)
+        config = _from_pretrained(AutoConfig, source, spec.revision)
+        _refuse_foreign(config, spec.name)
+        preprocessor = _preprocessor(source, spec.revision, config)
     usual = preset.layers if preset and preset.layers else config.num_hidden_layers
-    kept = usual if layers is None else layers
-    if not 1 <= kept <= config.num_hidden_layers:
-        raise EncoderError(
-            f"--layers {layers}",
-            f"{name} has {config.num_hidden_layers} transformer layers",
-            f"ask for 1 to {config.num_hidden_layers}",
-        )
-    config.num_hidden_layers = kept
+    config.num_hidden_layers = _layers_kept(spec, usual, config.num_hidden_layers)
     if config.model_type in SPEECH:
         # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
         config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
-    model = _random_model(config) if random else _load(source, revision, config)
-    shown = Path(stem).name + RANDOM * random if not preset and Path(stem).is_dir() else name
-    return Checkpoint(model, preprocessor, shown + f"-layers{kept}" * (kept != usual), random)
+    model = _random_model(config) if spec.random else _load(source, spec.revision, config)
+    name = Path(stem).name + RANDOM * spec.random if not preset and Path(stem).is_dir() else spec.name
+    pruned = f"-layers{config.num_hidden_layers}" * (config.num_hidden_layers != usual)
+    return Checkpoint(model, preprocessor, name + pruned, spec)
+
+
+def _layers_kept(spec: EncoderSpec, usual: int, most: int) -> int:
+    """How many transformer layers are kept of `most`; `usual` where the user does not say."""
+    kept = usual if spec.layers is None else spec.layers
+    if not 1 <= kept <= most:
+        raise EncoderError(
+            f"--encoder-layers {kept}",
+            f"{typed(spec.name)} has {most} transformer layers",
+            f"choose a number from 1 to {most}",
+            code="encoder-layers",
+        )
+    return kept
 
 
 def _source(stem: str) -> str:
@@ -157,11 +118,17 @@ def _source(stem: str) -> str:
                 f"encoder {stem} is not in this installation",
                 f"{source} holds no config.json",
                 f"install the package again, or make it with `python -m probing.pretrain {stem.removeprefix('demo-')}`",
+                code="encoder-not-installed",
             )
         return source
     if Path(stem).is_dir():
         if not (Path(stem) / "config.json").is_file():
-            raise EncoderError(f"{stem}", "the folder holds no config.json", "name a folder made by save_pretrained")
+            raise EncoderError(
+                f"{typed(stem)}",
+                "the folder holds no config.json",
+                "name a folder written by save_pretrained",
+                code="encoder-incomplete",
+            )
         return stem
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", stem) and not stem.endswith((".csv", ".h5")):
         return stem
@@ -170,6 +137,7 @@ def _source(stem: str) -> str:
         f"unknown encoder {stem!r}",
         "it is no known name, no folder here and not of the form owner/name",
         (f"did you mean {close[0]}? " if close else "") + f"known names: {', '.join(PRESETS)}",
+        code="encoder-unknown",
     )
 
 
@@ -185,15 +153,14 @@ def _from_pretrained(kind: Any, source: str, revision: str | None, **options: An
     try:
         return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
     except _LOADING as error:
-        local = Path(source).is_dir()
-        raise EncoderError(
-            f"encoder {source} could not be opened",
-            " ".join(str(error).split())[:300],
-            "check the folder; it must be what save_pretrained writes"
-            if local
-            else f"check the name and the network; on a machine without one, run `hf download {source}` elsewhere, "
-            f"copy the folder here and give its path; or try the architecture with random weights: {_known(source)}",
-        ) from error
+        remedy = "check the folder; it must be what save_pretrained writes"
+        if not Path(source).is_dir():
+            remedy = (
+                f"check the name and the network; on a machine without one, run `hf download {source}` elsewhere, copy "
+                f"the folder here and give its path; or try the architecture with random weights: {_known(source)}"
+            )
+        why = " ".join(str(error).split())[:300]
+        raise EncoderError(f"encoder {source} could not be opened", why, remedy, code="encoder-unopened") from error
     finally:
         _transformers.set_verbosity(verbosity)
         if bars:
@@ -214,6 +181,7 @@ def _preprocessor(source: str, revision: str | None, config: PretrainedConfig) -
             f"encoder {source}",
             "its preprocessor_config.json is not that of a 16 kHz waveform encoder",
             "use a checkpoint of HuBERT, wav2vec2, WavLM or data2vec-audio",
+            code="encoder-foreign",
         )
     return preprocessor
 
@@ -226,6 +194,7 @@ def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> A
             f"encoder {source}",
             f"its tokenizer has {len(tokenizer)} tokens, its model {config.vocab_size}",
             "copy the tokenizer's files (tokenizer.json or vocab.txt) that belong to the model into its folder",
+            code="encoder-incomplete",
         )
     return tokenizer
 
@@ -249,6 +218,7 @@ def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
             f"encoder {name}",
             f"it is a {config.model_type} model; only {', '.join(SPEECH + TEXT)} are known to give exact batches here",
             f"use one of those architectures, for example {', '.join(PRESETS)}",
+            code="encoder-foreign",
         )
 
 
@@ -280,5 +250,6 @@ def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
             f"encoder {source}",
             f"its checkpoint lacks {len(missing)} of the model's weights, the first {missing[:2]}",
             "it is incomplete or belongs to another model; copy it again",
+            code="encoder-incomplete",
         )
     return model

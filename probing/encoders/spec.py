@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from probing.encoders.presets import PRESETS
 from probing.errors import EncoderError
 from probing.files import absolute, shown
 
@@ -76,9 +77,16 @@ class EncoderSpec:
 
 
 def resolved(name: str) -> str:
-    """A name as it is, or a folder's absolute path; `@random` stays behind it."""
+    """A name as it is, or a folder's absolute path; `@random` stays behind it.
+
+    A preset's name stands for the preset, even where a folder of that name lies in the present one (`./NAME` is it).
+
+    >>> resolved("demo-hubert@random")
+    'demo-hubert@random'
+    """
     stem = name.removesuffix(RANDOM)
-    return absolute(stem) + RANDOM * name.endswith(RANDOM) if Path(stem).expanduser().is_dir() else name
+    folder = stem not in PRESETS and Path(stem).expanduser().is_dir()
+    return absolute(stem) + RANDOM * name.endswith(RANDOM) if folder else name
 
 
 def typed(name: str) -> str:

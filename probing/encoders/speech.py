@@ -1,4 +1,4 @@
-"""Open frozen speech encoders, and get every hidden state of a batch exactly as if each utterance were alone.
+"""Frozen speech encoders: every hidden state of a batch, exactly as if each utterance were alone.
 
 Ordinary padded batches are wrong by per cents in most of these models; `probing.encoders.padding` makes them exact.
 
@@ -7,11 +7,11 @@ what transformers gives at index 0 and what we take the paper's Figure 2 to mean
 encoder". State l is the output of transformer layer l. In pre-norm models (wav2vec2-large, HuBERT-large, WavLM-large)
 and conformers the last state is taken after the encoder's final layer norm, as the model's own output is.
 
-On request one more state stands in front, C: what the convolutional front end itself gives, before feature projection,
-positional convolution and their norms. It is narrower than D (512 in all published models), and its other units are 0:
-its own numbers stay as they are, a weighted sum adds nothing there, and pooling over time gives 0 there. A layer norm
-over D counts the zeros as units: as every other state it then has mean 0 and variance 1 in each frame, but it is not
-the layer norm of the 512 numbers; and the root mean square over D is √(512 / D) times theirs.
+On request one more state stands in front, C, as layer −1: what the convolutional front end itself gives, before feature
+projection, positional convolution and their norms. It is narrower than D (512 in all published models), and its other
+units are 0: its own numbers stay as they are, a weighted sum adds nothing there, and pooling over time gives 0 there. A
+layer norm over D counts the zeros as units: as every other state it then has mean 0 and variance 1 in each frame, but
+it is not the layer norm of the 512 numbers; and the root mean square over D is √(512 / D) times theirs.
 
 In DistilHuBERT state 0 is the transformer's input as everywhere; states 1 and 2 are its only two layers, which started
 from HuBERT's first two and then learned to predict HuBERT's layers 4, 8 and 12 through heads that the checkpoint no
@@ -22,7 +22,6 @@ Shape legend: B utterances · S samples at 16 kHz · T frames (50 Hz) · L state
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import deque
 from collections.abc import Sequence
@@ -36,11 +35,9 @@ from torch.nn.functional import pad
 from transformers import Wav2Vec2FeatureExtractor
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.checkpoints import RANDOM, load_checkpoint
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.padding import count_frames, keep_padding_out
-from probing.encoders.text import TextEncoder
-from probing.errors import EncoderError
+from probing.encoders.spec import EncoderSpec
 
 SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
 
@@ -62,9 +59,10 @@ class SpeechEncoder:
     """A frozen speech encoder: waveforms in, all hidden states out, in float32.
 
     Attributes:
-        name: What the user typed, with `-layersK` where it was pruned and `-C` where it has state C; safe in a title.
-        random: Whether its weights are random.
-        state_names: What the L states are: `C` where it was asked for, then `0`, `1`, …
+        name: For titles and file names: `-layersK` where it was pruned, `-C` where it has state C, `@random` where its
+            weights are random.
+        spec: What names it.
+        state_names: What the L states are: `C` (layer −1) where it was asked for, then `0`, `1`, …
         n_states: L, transformer layers + 1, and one more with state C.
         width: D, hidden size.
         identity: Everything that settles its answers, JSON-ready.
@@ -76,12 +74,13 @@ class SpeechEncoder:
         model: Any,
         preprocessor: Wav2Vec2FeatureExtractor,
         name: str,
-        random: bool = False,
         device: str = "cpu",
-        convolution: bool = False,
+        spec: EncoderSpec | None = None,
     ) -> None:
         config = model.config
-        self.name, self.random, self.device = name, random, torch.device(device)
+        self.name, self.device = name, torch.device(device)
+        self.spec = EncoderSpec(name) if spec is None else spec
+        convolution = self.spec.convolution
         self.state_names = ["C"] * convolution + [str(index) for index in range(config.num_hidden_layers + 1)]
         self.n_states, self.width = len(self.state_names), config.hidden_size
         self._model, self._preprocessor = model, preprocessor
@@ -100,13 +99,18 @@ class SpeechEncoder:
         self._front_end_digest = weights_digest(model.feature_extractor)
         self._model.to(self.device)
 
-    reads = False  # whether it is fed transcripts, and not waveforms
-    unit, unit_samples = "s of audio", SAMPLE_RATE  # what its inputs are counted in, and samples in one
+    reads = False  # whether it takes transcripts, and not waveforms
+    unit, unit_samples = "s of audio", SAMPLE_RATE  # what its inputs are counted in, and how many samples make one
+
+    @property
+    def random(self) -> bool:
+        """Whether its weights are random."""
+        return self.spec.random
 
     @property
     def title(self) -> str:
-        """The name for a figure's title, which says so where the weights are random."""
-        return f"{self.name} (random weights)" if self.random and RANDOM not in self.name else self.name
+        """The name as a figure's title has it; `@random` in it says where the weights are random."""
+        return self.name
 
     @property
     def usual_batch_seconds(self) -> float:
@@ -200,62 +204,3 @@ class SpeechEncoder:
             return_attention_mask=True,
             return_tensors="pt",
         ).to(self.device)
-
-
-def open_encoder(
-    name: str,
-    layers: int | None = None,
-    revision: str | None = None,
-    device: str = "cpu",
-    convolution: bool = False,
-) -> SpeechEncoder | TextEncoder:
-    """Open a speech or a text encoder by name, hub id or local folder.
-
-    Args:
-        name: A name in `PRESETS`, a hub id (`facebook/hubert-base-ls960`) or a folder with config.json,
-            preprocessor_config.json (or a tokenizer's files) and weights; `@random` behind it gives seeded random
-            weights instead.
-        layers: Keep only the first so many transformer layers.
-        revision: Branch, tag or commit of the hub repository.
-        device: PyTorch's name of a device.
-        convolution: Also give state C, the raw output of the convolutional front end.
-
-    Raises:
-        EncoderError: Unknown name, unreachable hub, incomplete or foreign checkpoint, too many layers asked for, or a
-            state C that is wider than the others or of a text encoder.
-    """
-    found = load_checkpoint(name, layers, revision)
-    config = found.model.config
-    if found.reads and convolution:
-        raise EncoderError("--convolution", f"{name} is a text encoder", "leave --convolution out")
-    if found.reads:
-        return TextEncoder(found.model, found.preprocessor, found.name, found.random, device)
-    if convolution and config.conv_dim[-1] > config.hidden_size:
-        raise EncoderError(
-            "--convolution",
-            f"{name}'s convolutions give {config.conv_dim[-1]} numbers a frame, its states hold {config.hidden_size}",
-            "leave --convolution out",
-        )
-    return SpeechEncoder(
-        found.model, found.preprocessor, found.name + "-C" * convolution, found.random, device, convolution
-    )
-
-
-def settle_device(name: str | None) -> str:
-    """The device that the user names, or the GPU that is this process's own, else the CPU.
-
-    Raises:
-        EncoderError: PyTorch has no such device here.
-    """
-    if name is None and torch.cuda.is_available():
-        own = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun numbers the processes of a machine
-        return f"cuda:{own % torch.cuda.device_count()}"
-    if name is None:
-        return "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
-        raise EncoderError(
-            f"--device {name}", f"{error}".splitlines()[0], "leave --device out, or name cpu, cuda or cuda:N"
-        ) from error
-    return name

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from probing.encoders.checkpoints import RANDOM
 from probing.encoders.numerics import ExactFloat32, weights_digest
+from probing.encoders.spec import EncoderSpec
 from probing.errors import EncoderError
 
 SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
@@ -38,21 +38,27 @@ class TextEncoder:
     """A frozen text encoder: transcripts in, all hidden states out, in float32.
 
     Attributes:
-        name: What the user typed, with `-layersK` where it was pruned; safe in a title.
-        random: Whether its weights are random.
+        name: For titles and file names: `-layersK` where it was pruned, `@random` where its weights are random.
+        spec: What names it.
         state_names: `0`, `1`, …
         n_states: L, transformer layers + 1.
         width: D, hidden size.
-        limit: Tokens that it can read at once, special ones counted.
+        limit: Maximum number of tokens, special ones counted.
         identity: Everything that settles its answers, JSON-ready.
         device: Where it computes.
     """
 
     def __init__(
-        self, model: Any, tokenizer: PreTrainedTokenizerBase, name: str, random: bool = False, device: str = "cpu"
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str,
+        device: str = "cpu",
+        spec: EncoderSpec | None = None,
     ) -> None:
         config = model.config
-        self.name, self.random, self.device = name, random, torch.device(device)
+        self.name, self.device = name, torch.device(device)
+        self.spec = EncoderSpec(name) if spec is None else spec
         self.state_names = [str(index) for index in range(config.num_hidden_layers + 1)]
         self.n_states, self.width = len(self.state_names), config.hidden_size
         padding = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # its positions begin behind it
@@ -67,13 +73,18 @@ class TextEncoder:
         }
         self._model.to(self.device)
 
-    reads = True  # whether it is fed transcripts, and not waveforms
-    unit, unit_samples = "tokens", TOKEN  # what its inputs are counted in, and what one counts as
+    reads = True  # whether it takes transcripts, and not waveforms
+    unit, unit_samples = "tokens", TOKEN  # what its inputs are counted in, and how many samples one counts as
+
+    @property
+    def random(self) -> bool:
+        """Whether its weights are random."""
+        return self.spec.random
 
     @property
     def title(self) -> str:
-        """The name for a figure's title, which says so where the weights are random."""
-        return f"{self.name} (random weights)" if self.random and RANDOM not in self.name else self.name
+        """The name as a figure's title has it; `@random` in it says where the weights are random."""
+        return self.name
 
     @property
     def usual_batch_seconds(self) -> float:
@@ -105,9 +116,9 @@ class TextEncoder:
         batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", padding_side="right").to(self.device)
         counts = batch["attention_mask"].sum(1).tolist()
         if max(counts) > self.limit:
-            raise EncoderError(
-                f"a transcript has {max(counts)} tokens", f"{self.name} reads {self.limit}", "shorten the transcript"
-            )
+            why = f"{self.name} accepts at most {self.limit}"
+            remedy = "shorten the transcript, or split the utterance"
+            raise EncoderError(f"a transcript has {max(counts)} tokens", why, remedy, code="transcript-too-long")
         with ExactFloat32():
             output = self._model(**batch, output_hidden_states=True)
         return torch.stack(output.hidden_states, dim=2), counts

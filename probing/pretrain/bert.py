@@ -60,8 +60,8 @@ def masked_accuracy(folder: Path, text: Sequence[str]) -> float:
     Returns:
         A share in [0, 1].
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    bert = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    bert = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32, trust_remote_code=False)
     model = BertForMaskedLM(bert.config).eval()
     model.bert = bert.eval()
     model.tie_weights()
@@ -119,4 +119,4 @@ def pretrain(schedule: Schedule, folder: Path, per_batch: int = 64, texts: int =
         head = {name: tensor.clone() for name, tensor in model.cls.state_dict().items() if "decoder" not in name}
         save_file(head, folder / HEADS)
         model.bert.save_pretrained(folder)
-    return BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    return BertModel.from_pretrained(folder, add_pooling_layer=False, trust_remote_code=False).eval()

@@ -83,7 +83,7 @@ def similarities(folder: Path, teacher: HubertModel, speech: Speech) -> dict[str
     Returns:
         `cosine_4` and so on: mean cosine similarity of prediction and target over all frames.
     """
-    student = HubertModel.from_pretrained(folder, dtype=torch.float32).eval()
+    student = HubertModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
     module = Distillation(teacher, student=student)
     module.heads.load_state_dict(load_heads(folder))
     found = []
@@ -134,4 +134,4 @@ def pretrain(
         (folder / "losses.json").write_text(json.dumps(log), "utf-8")
         save_file({name: tensor.contiguous() for name, tensor in module.heads.state_dict().items()}, folder / HEADS)
         module.student.save_pretrained(folder)
-    return HubertModel.from_pretrained(folder).eval()
+    return HubertModel.from_pretrained(folder, trust_remote_code=False).eval()

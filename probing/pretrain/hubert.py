@@ -116,7 +116,7 @@ def pretrain(
         place = folder / f"{number}-{stage.units}"
         if not (place / "config.json").is_file():
             _run(stage, speech, model, place, counts, per_batch).save_pretrained(place)
-        model = HubertModel.from_pretrained(place)
+        model = HubertModel.from_pretrained(place, trust_remote_code=False)
     if model is None:
         raise ValueError("a recipe has at least one stage")
     return model.eval()
@@ -141,7 +141,7 @@ def masked_accuracy(folder: Path, speech: Speech) -> dict[str, float]:
         `masked` and `unmasked`: shares in [0, 1] of all such frames.
     """
     heads = load_heads(folder)
-    model = HubertModel.from_pretrained(folder, dtype=torch.float32).eval()
+    model = HubertModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
     model.config.apply_spec_augment = True  # else nothing is masked
     module = MaskedPrediction(model.config, len(heads["embeddings"]), hubert=model)
     module.load_state_dict(heads, strict=False)

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, HubertModel
 
 from probing.demo.script import COUNTS
 from probing.encoders.checkpoints import load_checkpoint
-from probing.encoders.speech import open_encoder
+from probing.encoders.opening import open_encoder
 from probing.pretrain import bert, distil
 from probing.pretrain import hubert as masked_units
 from probing.pretrain.card import load_heads, made_on, ship, write_card
@@ -141,7 +141,7 @@ def tinybert(size: Size, folder: Path, out: Path) -> Path:
     work = folder / f"demo-tinybert-{size.texts}"
     schedule = size.steps(bert.SCHEDULE)
     model = bert.pretrain(schedule, work, texts=size.texts)
-    ship(out, model, AutoTokenizer.from_pretrained(work), load_heads(work))
+    ship(out, model, AutoTokenizer.from_pretrained(work, trust_remote_code=False), load_heads(work))
     figures: dict[str, Any] = {"masked": bert.masked_accuracy(out, bert.sentences(size.held_out * 5, HELD_OUT_SEED))}
     figures["profile"] = depth_profile(open_encoder(str(out)), TESTS, size.counts)
     facts = {"text": f"{size.texts:,} sentences of the demo language, seed {schedule.seed}"}
@@ -152,7 +152,7 @@ def tinybert(size: Size, folder: Path, out: Path) -> Path:
 
 def open_encoder_of(place: Path) -> Any:
     """The encoder of a finished stage."""
-    return masked_units.encoder_of(HubertModel.from_pretrained(place, dtype=torch.float32))
+    return masked_units.encoder_of(HubertModel.from_pretrained(place, dtype=torch.float32, trust_remote_code=False))
 
 
 def _speech_facts(speech: Speech) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 from probing.demo.script import COUNTS, plan
 from probing.demo.truth import bounds
 from probing.encoders.checkpoints import BUILT_IN, load_checkpoint
-from probing.encoders.speech import open_encoder
+from probing.encoders.opening import open_encoder
 from probing.pretrain import bert, distil, hubert
 from probing.pretrain.make import HELD_OUT_SEED
 from probing.pretrain.profile import depth_profile

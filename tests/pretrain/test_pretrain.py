@@ -17,7 +17,7 @@ from transformers import HubertConfig, HubertModel
 
 from probing.demo.corpus import perform, script
 from probing.demo.language import LEXICON
-from probing.encoders.speech import open_encoder
+from probing.encoders.opening import open_encoder
 from probing.pretrain.bert import learn_tokenizer, sentences
 from probing.pretrain.distil import Distillation
 from probing.pretrain.hubert import CONFIG, STAGES, encoder_of, make_batch, spans

@@ -1,0 +1,29 @@
+"""Where PyTorch computes."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from probing.errors import EncoderError
+
+
+def settle_device(name: str | None) -> str:
+    """The device that the user names; without a name this process's own GPU, or the CPU where there is none.
+
+    Raises:
+        EncoderError: PyTorch has no such device here (code `device`).
+    """
+    if name is None and torch.cuda.is_available():
+        own = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun numbers the processes of a machine
+        return f"cuda:{own % torch.cuda.device_count()}"
+    if name is None:
+        return "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
+        why = f"{error}".splitlines()[0]
+        remedy = "leave --device out, or name cpu, cuda or cuda:N"
+        raise EncoderError(f"--device {name}", why, remedy, code="device") from error
+    return name

@@ -1,0 +1,63 @@
+"""Encoders known by name, and where they come from. Loads without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BUILT_IN = Path(__file__).parents[1] / "demo" / "encoders"  # folders of the encoders that come with the package
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An encoder known by name.
+
+    Args:
+        source: Repository on the model hub, or folder of a built-in encoder.
+        model_type: transformers' name of the architecture.
+        config: Departures from transformers' default configuration, for `@random`.
+        do_normalize: Whether the checkpoint wants zero mean and unit variance per utterance, for `@random`.
+        layers: Transformer layers kept, or None for all.
+    """
+
+    source: str
+    model_type: str
+    config: dict[str, Any] = field(default_factory=dict)
+    do_normalize: bool = True
+    layers: int | None = None
+
+
+PRESETS = {
+    "hubert-base": Preset("facebook/hubert-base-ls960", "hubert"),
+    "distilhubert": Preset(
+        "ntu-spml/distilhubert",
+        "hubert",
+        {"num_hidden_layers": 2, "feat_proj_layer_norm": False, "apply_spec_augment": False, "layerdrop": 0.0},
+        do_normalize=False,
+    ),
+    "wav2vec2-large-robust-12": Preset(
+        "facebook/wav2vec2-large-robust",
+        "wav2vec2",
+        {
+            "hidden_size": 1024,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "intermediate_size": 4096,
+            "feat_extract_norm": "layer",
+            "conv_bias": True,
+            "do_stable_layer_norm": True,
+        },
+        layers=12,
+    ),
+    "wavlm-base-plus": Preset("microsoft/wavlm-base-plus", "wavlm", do_normalize=False),
+    "data2vec-audio-base": Preset("facebook/data2vec-audio-base", "data2vec-audio"),
+    "tinybert": Preset(
+        "huawei-noah/TinyBERT_General_4L_312D",
+        "bert",
+        {"hidden_size": 312, "num_hidden_layers": 4, "intermediate_size": 1200},
+    ),
+    "demo-hubert": Preset(str(BUILT_IN / "demo-hubert"), "hubert"),
+    "demo-distilhubert": Preset(str(BUILT_IN / "demo-distilhubert"), "hubert"),
+    "demo-tinybert": Preset(str(BUILT_IN / "demo-tinybert"), "bert"),
+}
