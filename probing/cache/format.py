@@ -18,19 +18,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from probing.cache.stores import STORES
 from probing.errors import CacheError
 from probing.files import digest, slug
 
 FORMAT, VERSION = "probing-hidden-states", 1
-# Store → its arrays. `frames` keeps every frame; `pooled` keeps, per layer, statistics over an utterance's frames;
-# `latents` keeps every frame of the convolutional front end's output, as one layer.
-STORES = {"frames": ("states",), "pooled": ("mean", "max", "normed_mean", "normed_max"), "latents": ("latents",)}
-DTYPES = ("float16", "float32")
 TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an utterance, in every file
 
 # What h5py raises over bytes that make no sense to it.
 NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
-REDO = "delete that part file and run the same `probe extract` command again: only this part is made anew"
+REDO = "delete that part file and rerun the `probe extract` command: only this part is made anew"
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Layout:
         width: D.
         corpus: The corpus's name.
         encoder: The encoder's name.
-        title: Its name for a figure's title, which says so where its weights are random.
+        title: The encoder's name in a figure's title.
         identity: What settles the encoder's answers.
         written_by: Versions of the libraries, for the reader's information.
         state_names: What each of the L states is: `C` (raw convolution output), `0` (transformer input), `1` …;
@@ -78,7 +75,7 @@ class Layout:
 
     @property
     def first_layer(self) -> int:
-        """Number of the first state as a layer: 0, the transformer's input; −1 where it is the convolution's output."""
+        """Index of the first state as a layer: 0, the transformer's input; −1 where it is the convolutions' output."""
         return -1 if self.state_names[:1] == ("C",) else 0
 
     @property
@@ -91,9 +88,9 @@ class Layout:
         """Bytes that a frame takes, or an utterance of the store `pooled`."""
         return len(self.arrays) * self.n_states * self.width * np.dtype(self.dtype).itemsize
 
-    def path(self, root: Path) -> Path:
-        """Where the virtual file of this cache stands below the folder `root`."""
-        return root / slug(self.corpus) / f"{slug(self.encoder)}-{self.store}-{self.fingerprint[:8]}.h5"
+    def path(self, folder: Path) -> Path:
+        """The virtual file of this cache in a corpus's folder."""
+        return folder / f"{slug(self.encoder)}-{self.store}-{self.fingerprint[:8]}.h5"
 
     def attributes(self) -> dict[str, Any]:
         """HDF5 attributes of every file of the cache."""
@@ -145,6 +142,7 @@ def read_layout(attributes: Mapping[str, Any], path: Path) -> Layout:
             f"{path}",
             f"it is no {FORMAT} file of version {VERSION}",
             "extract again with this version of the toolkit",
+            code="cache-format",
         )
     names = ("store", "dtype", "corpus", "encoder", "title", "written_by")
     layout = Layout(
@@ -155,7 +153,8 @@ def read_layout(attributes: Mapping[str, Any], path: Path) -> Layout:
         state_names=tuple(attributes["state_names"]),
     )
     if layout.fingerprint != attributes["fingerprint"]:
-        raise CacheError(f"{path}", "its attributes do not give its fingerprint", "delete it and extract again")
+        why = "its attributes do not give its fingerprint"
+        raise CacheError(f"{path}", why, "delete it and extract again", code="cache-damaged")
     return layout
 
 
@@ -165,7 +164,7 @@ def reading(whose: str) -> Iterator[None]:
     try:
         yield
     except NONSENSE as error:
-        raise CacheError(whose, f"it cannot be read ({error})", REDO) from error
+        raise CacheError(whose, f"it cannot be read ({error})", REDO, code="cache-damaged") from error
 
 
 def open_part(path: Path) -> h5py.File:
@@ -174,8 +173,9 @@ def open_part(path: Path) -> h5py.File:
         return h5py.File(path, "r")
     except OSError as error:
         # With an errno it is the system that refuses (permission, open files, locks): the part itself may be sound.
-        remedy = "mend that and run the same command again; the part may be sound" if error.errno else REDO
-        raise CacheError(f"{path}", f"it cannot be opened as HDF5 ({error})", remedy) from error
+        remedy = "mend that and rerun the command; the part may be sound" if error.errno else REDO
+        code = "part-unopened" if error.errno else "cache-damaged"
+        raise CacheError(f"{path}", f"it cannot be opened as HDF5 ({error})", remedy, code=code) from error
 
 
 def read_checked(file: h5py.File, array: str, row: int, whose: str) -> NDArray[Any]:
@@ -188,5 +188,5 @@ def read_checked(file: h5py.File, array: str, row: int, whose: str) -> NDArray[A
             numbers = file[array][row]
         stored = int(file["checksum"][row, STORES[str(file.attrs["store"])].index(array)])
     if checksum(numbers) != stored:
-        raise CacheError(whose, "damaged: its bytes do not give its checksum", REDO)
+        raise CacheError(whose, "damaged: its bytes do not give its checksum", REDO, code="cache-damaged")
     return numbers

@@ -1,4 +1,4 @@
-"""Read a finished cache, and find it."""
+"""Read a finished cache."""
 
 from __future__ import annotations
 
@@ -53,9 +53,8 @@ class Cache:
                 self._start = np.concatenate([[0], np.cumsum(file["part/n_utterances"][:])])
                 sizes = file["part/n_bytes"][:]
         except NONSENSE as error:
-            raise CacheError(
-                f"{path}", f"it cannot be read as a cache ({error})", "run the same `probe extract` command again"
-            ) from error
+            why = f"it cannot be read as a cache ({error})"
+            raise CacheError(f"{path}", why, "rerun the `probe extract` command", code="cache-damaged") from error
         self._open: OrderedDict[str, h5py.File] = OrderedDict()
         self._owner = os.getpid()
         self._check_parts(sizes)
@@ -127,53 +126,30 @@ class Cache:
             raise CacheError(
                 f"{self.path}: {len(missing)} of its {len(self.parts)} parts are missing from {folder}",
                 first_names(missing),
-                "move the folder back beside the file, or run the same `probe extract` command again",
+                "move the folder back beside the file, or rerun the `probe extract` command",
+                code="parts-missing",
             )
         for number, (part, size) in enumerate(zip(self.parts, sizes, strict=True)):
             if present[part] != size:
-                raise CacheError(f"{folder / part}", f"it has {present[part]} bytes instead of {size}", REDO)
+                why = f"it has {present[part]} bytes instead of {size}"
+                raise CacheError(f"{folder / part}", why, REDO, code="part-size")
             with reading(f"{folder / part}"), open_part(folder / part) as file:
                 if file.attrs.get("fingerprint") != self.layout.fingerprint:
-                    raise CacheError(f"{folder / part}", "it was made under another fingerprint", REDO)
+                    why = "it was made under another fingerprint"
+                    raise CacheError(f"{folder / part}", why, REDO, code="part-fingerprint")
                 ids = list(file["id"].asstr()[:])
             if ids != self.ids[self._start[number] : self._start[number + 1]]:
-                raise CacheError(f"{folder / part}", "it holds other utterances than it should", REDO)
+                why = "it holds other utterances than it should"
+                raise CacheError(f"{folder / part}", why, REDO, code="part-ids")
 
 
 def open_cache(path: str | Path) -> Cache:
     """Open a finished cache by its virtual file, as `probe extract` prints it.
 
     Raises:
-        CacheError: There is no such file, or it is not whole.
+        CacheError: There is no such file (code `cache-missing`), or it is not whole.
     """
     if not Path(path).is_file():
-        raise CacheError(
-            f"{path}", "there is no such cache", "name a .h5 file below cache/, as `probe extract` prints it"
-        )
+        remedy = "name a .h5 file below cache/, as `probe extract` prints it"
+        raise CacheError(f"{path}", "there is no such cache", remedy, code="cache-missing")
     return Cache(Path(path))
-
-
-def find_cache(path: Path, command: str) -> Cache:
-    """Open the cache at the place that its fingerprint gives it.
-
-    Args:
-        path: Where it must be (`Layout.path`).
-        command: The `probe extract` command that makes it.
-
-    Raises:
-        CacheError: It is not there: not begun, not finished, or made under another fingerprint.
-    """
-    if path.is_file():
-        return Cache(path)
-    prefix = path.stem.rsplit("-", 1)[0]
-    others = sorted(other for other in path.parent.glob("*.h5") if other.stem.rsplit("-", 1)[0] == prefix)
-    if parts_folder(path).is_dir():
-        why = f"its extraction has begun in {parts_folder(path)} but not ended"
-    elif others:
-        why = (
-            f"there is {others[-1].name}, made under another fingerprint (other weights, preprocessing, number format "
-            "or version); it is not read in its place"
-        )
-    else:
-        why = "nothing has been extracted there yet"
-    raise CacheError(f"no cache {path}", why, f"type: {command}")

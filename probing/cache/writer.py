@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +25,7 @@ from probing.cache.format import (
     reading,
 )
 from probing.errors import CacheError, first_names
-from probing.files import PARTIAL
+from probing.files import PARTIAL, written_aside
 
 _CHUNK_BYTES = 1 << 17  # one chunk is about this much of one layer: whole utterances and single layers both read well
 _CHUNK_CACHE = 1 << 26  # bytes of chunk cache while writing, so that a chunk on an utterance's edge is written once
@@ -70,7 +69,8 @@ class _Disk(io.FileIO):
             raise CacheError(
                 f"{self._path} could not be written",
                 f"{self._failure.strerror}",
-                "free some space on that disk and run the same command again; finished parts stay as they are",
+                "free some space on that disk and rerun the command; finished parts stay as they are",
+                code="disk",
             ) from self._failure
 
     def finish(self) -> None:
@@ -82,11 +82,6 @@ class _Disk(io.FileIO):
         except OSError as error:
             self._failure = error
         self.check()
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file and, unless it has got its final name by now, take it away."""
-        self.close()
-        self._path.unlink(missing_ok=True)
 
 
 class PartWriter:
@@ -162,13 +157,18 @@ class PartWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file; a part that was not finished is taken away."""
+        """Close the file; a part that was not finished is removed."""
         self._file.close()
-        self._disk.__exit__()
+        self._disk.close()
+        self._aside.unlink(missing_ok=True)
 
 
-def part_audio(path: Path) -> dict[str, tuple[int, int]]:
-    """Utterance id → samples at 16 kHz and CRC-32 of the audio file (0 where not known), of a finished part."""
+def inputs_of(path: Path) -> dict[str, tuple[int, int]]:
+    """What was extracted into a finished part, or into all of them where `path` is the virtual file.
+
+    Returns:
+        Utterance id → length in samples at 16 kHz and CRC-32 of its audio file or transcript (0 where not known).
+    """
     with reading(f"{path}"), open_part(path) as file:
         lengths, checksums = file["n_samples"][:].tolist(), file["audio"][:].tolist()
         return dict(zip(file["id"].asstr()[:], zip(lengths, checksums, strict=True), strict=True))
@@ -200,8 +200,8 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     sizes = [len(ids) for ids in tables["id"]]
     frames = [int(counts.sum()) for counts in tables["n_frames"]]
     rows = frames if layout.by_frame else sizes
-    aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}{PARTIAL}")  # shards may write it at once
-    with _Disk(aside) as disk:
+    # Several shards may write it at once, each aside under a name of its own; the last one's stays.
+    with written_aside(path) as aside, _Disk(aside) as disk:
         with h5py.File(disk, "w", libver="v110") as file:
             file.attrs.update(layout.attributes())
             file["part/name"] = np.array(parts, dtype=h5py.string_dtype())
@@ -221,4 +221,3 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
                     start += count
                 file.create_virtual_dataset(name, whole, fillvalue=np.nan)
         disk.finish()
-        aside.replace(path)

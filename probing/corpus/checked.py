@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -69,7 +70,12 @@ def corpus_name(title: str, spec: CorpusSpec, identity: Identity | None) -> str:
 
 
 def check_corpus(
-    spec: CorpusSpec, needs: Needs, allow_missing: int = 0, cache: Path = Path("cache"), remember: bool = True
+    spec: CorpusSpec,
+    needs: Needs,
+    allow_missing: int = 0,
+    cache: Path = Path("cache"),
+    remember: bool = True,
+    wait: bool = True,
 ) -> Checked:
     """Open a corpus, make sure that what a command reads is there, and decode its audio once.
 
@@ -79,6 +85,7 @@ def check_corpus(
         allow_missing: Utterances that may be left out, all causes together.
         cache: Folder of all caches, which remembers what sound files hold.
         remember: Whether that memory is written, and not only read.
+        wait: Whether processes that start at once decode one after another, by a lock; only where it is written.
 
     Raises:
         CorpusError: The corpus lacks something that is read, or cannot be opened.
@@ -98,7 +105,7 @@ def check_corpus(
     scan = AudioScan()
     if needs.audio:
         memory = audio_memory(spec, cache)
-        with claim(memory, wait=True):  # one process decodes, the others wait
+        with claim(memory, wait=True) if remember and wait else nullcontext():  # one process decodes, the others wait
             scan = scan_audio(corpus.utterances, memory=memory, remember=remember)
         corpus, left_out = leave_out_damaged(corpus, scan, allow_missing, left_out)
     settled = replace(spec, fold=corpus.fold)
@@ -114,6 +121,6 @@ def settle_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for d in dims for name in (rated if d == ALL else (d,))))
 
 
-def audio_memory(spec: CorpusSpec, cache: Path) -> Path:
-    """The file that remembers what a corpus's sound files hold."""
-    return cache / slug(spec.name) / "audio.json"
+def audio_memory(corpus: CorpusSpec | Corpus, cache: Path) -> Path:
+    """The file that remembers what the sound files of corpora of that name hold."""
+    return cache / slug(corpus.name) / "audio.json"

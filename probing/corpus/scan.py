@@ -72,12 +72,35 @@ def scan_audio(
 _Sound = tuple[int, int, int, int]  # size in bytes, time of change in ns, samples at 16 kHz, CRC-32
 
 
+def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[str, int]:
+    """CRC-32 of the files that have not changed since they were remembered; nothing is decoded or written.
+
+    Args:
+        utterances: Whose files.
+        memory: As in `scan_audio`.
+
+    Returns:
+        Utterance id → checksum, without the files that are not there, have changed or were never scanned.
+    """
+    known = _remembered(memory)
+    found = {u.id: _unchanged(u.path, known) for u in utterances if known and u.path is not None}
+    return {id_: sound[-1] for id_, sound in found.items() if sound is not None}
+
+
+def _unchanged(path: Path, known: Mapping[str, _Sound]) -> _Sound | None:
+    """What is known of a file, if it is there and has the size and the time of change that are remembered."""
+    before = known.get(absolute(path))
+    if before is None or not path.is_file():
+        return None
+    status = path.stat()
+    return before if before[:2] == (status.st_size, status.st_mtime_ns) else None
+
+
 def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | AudioError:
     assert utterance.path is not None  # scan_audio passes no other
     try:
-        status = utterance.path.stat() if utterance.path.is_file() else None
-        before = known.get(absolute(utterance.path))
-        if status and before and before[:2] == (status.st_size, status.st_mtime_ns):
+        before = _unchanged(utterance.path, known)
+        if before is not None:
             return before
         samples = len(load(utterance.path))
         status = utterance.path.stat()

@@ -1,9 +1,13 @@
 """Corpus × encoder → cache.
 
+options    options of extract and verify, and which cache to read (loads without torch)
 plan       which utterances go into which batch and part
 inputs     what an encoder is given of an utterance
 pooling    what a cache keeps of one utterance's hidden states
 cost       what an extraction will take
+matching   how far a cache is a corpus's own
+locate     where a corpus's cache is
+parts      decode, encode, write: one process's share
 extract    the extraction itself
 verify     whether a cache is what it should be
 """

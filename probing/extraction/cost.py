@@ -9,52 +9,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.cache.format import DTYPES, STORES, Layout, parts_folder
-from probing.cache.writer import part_audio
+from probing.cache.format import Layout, parts_folder
+from probing.cache.writer import inputs_of
 from probing.corpus.model import Corpus
 from probing.encoders.text import TextEncoder
 from probing.errors import CacheError
 from probing.extraction.inputs import Encoder
-from probing.extraction.sharing import Shard
+from probing.extraction.options import ExtractOptions
+from probing.files import size
 
 _OVERHEAD = 1.02  # of HDF5 over the numbers themselves
 
 
 @dataclass(frozen=True)
-class ExtractOptions:
-    """How to extract.
-
-    Args:
-        store: `frames` (every frame of every layer) or `pooled` (statistics over time, some 70 times smaller).
-        dtype: Number format on disk, `float16` or `float32`; the encoder itself always computes in float32.
-        batch_seconds: Seconds of audio, padding included, in a batch; None: 1 on a CPU, 240 on a GPU.
-        part_seconds: Seconds of audio in a part file; None: 600, more for a corpus of over 83 hours.
-        decoders: Threads that decode audio.
-        shard: Which parts are this process's own; None: the next that no other process is writing.
-        root: Folder of all caches.
-    """
-
-    store: str = "frames"
-    dtype: str = "float16"
-    batch_seconds: float | None = None
-    part_seconds: float | None = None
-    decoders: int = 2
-    shard: Shard | None = None
-    root: Path = Path("cache")
-
-    def __post_init__(self) -> None:
-        if self.store not in STORES:
-            raise CacheError(f"--store {self.store}", "there is no such store", f"use {' or '.join(STORES)}")
-        if self.dtype not in DTYPES:
-            raise CacheError(f"--dtype {self.dtype}", "there is no such number format", f"use {' or '.join(DTYPES)}")
-        for option in ("batch_seconds", "part_seconds"):
-            value = getattr(self, option)
-            if value is not None and not value > 0:
-                raise CacheError(f"--{option.replace('_', '-')} {value}", "it must be above 0", "give seconds of audio")
-
-
-@dataclass(frozen=True)
-class Estimate:
+class Forecast:
     """What an extraction will take, known before it starts.
 
     Args:
@@ -92,7 +60,8 @@ def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float1
     if store != "latents":
         n_states, width, identity, names = encoder.n_states, encoder.width, encoder.identity, encoder.state_names
     elif isinstance(encoder, TextEncoder):
-        raise CacheError(f"--store {store}", f"{encoder.name} is a text encoder", "use frames or pooled")
+        why = f"{encoder.name} is a text encoder"
+        raise CacheError(f"--store {store}", why, "use frames or pooled", code="store-of-speech")
     else:
         n_states, width, identity, names = 1, encoder.latent_width, encoder.front_end_identity, ["C"]
     return Layout(
@@ -109,49 +78,43 @@ def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float1
     )
 
 
-def estimate(corpus: Corpus, samples: Mapping[str, int], encoder: Encoder, options: ExtractOptions) -> Estimate:
+def forecast(
+    corpus: Corpus, samples: Mapping[str, int], encoder: Encoder, options: ExtractOptions, path: Path
+) -> Forecast:
     """Hours, frames, bytes and free disk of an extraction.
 
     Args:
         corpus: What is to be extracted.
-        samples: Utterance id → length in samples at 16 kHz, as `scan_inputs` gives it.
+        samples: Utterance id → length in samples at 16 kHz, of text as `scan_text` gives it.
         encoder: The encoder.
         options: Store and number format.
+        path: The cache's virtual file.
     """
     layout = layout_of(corpus, encoder, options.store, options.dtype)
-    text = isinstance(encoder, TextEncoder)
     pooled = layout_of(corpus, encoder, "pooled", options.dtype)
+    text = isinstance(encoder, TextEncoder)
     frames = {utterance.id: encoder.frames(samples[utterance.id]) for utterance in corpus.utterances}
-    path = layout.path(options.root)
-    held = {id_ for part in parts_folder(path).glob("part-*.h5") for id_ in part_audio(part)}
-
-    def n_bytes(ids: Iterable[str]) -> int:
-        rows = sum(1 if options.store == "pooled" else frames[id_] for id_ in ids)
-        return int(rows * layout.bytes_per_frame * _OVERHEAD)
-
-    root = options.root.absolute()
-    disk = next(folder for folder in (root, *root.parents) if folder.exists())
-    return Estimate(
+    held = {id_ for part in parts_folder(path).glob("part-*.h5") for id_ in inputs_of(part)}
+    return Forecast(
         path=path,
         utterances=len(frames),
         seconds=None if text else sum(samples[id_] for id_ in frames) / SAMPLE_RATE,
         frames=sum(frames.values()),
-        n_bytes=n_bytes(frames),
-        n_bytes_left=n_bytes(frames.keys() - held),
-        free=shutil.disk_usage(disk).free,
-        pooled_bytes=int(len(frames) * pooled.bytes_per_frame * _OVERHEAD),
+        n_bytes=_bytes(layout, frames.values()),
+        n_bytes_left=_bytes(layout, (count for id_, count in frames.items() if id_ not in held)),
+        free=_free(path),
+        pooled_bytes=_bytes(pooled, frames.values()),
         empty=sum(text and not utterance.text for utterance in corpus.utterances),
     )
 
 
-def size(n_bytes: float) -> str:
-    """Bytes as a person reads them.
+def _bytes(layout: Layout, frames: Iterable[int]) -> int:
+    """Bytes on disk of some utterances, given the number of frames of each."""
+    rows = sum(count if layout.by_frame else 1 for count in frames)
+    return int(rows * layout.bytes_per_frame * _OVERHEAD)
 
-    >>> size(4.2e9), size(512)
-    ('4.2 GB', '512 B')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} TB"
+
+def _free(path: Path) -> int:
+    """Free bytes on the disk that a file would be written to; its folder need not be there yet."""
+    disk = next(folder for folder in path.absolute().parents if folder.exists())
+    return shutil.disk_usage(disk).free

@@ -1,142 +1,262 @@
 """Corpus × encoder → cache: run a frozen encoder over every utterance and keep all hidden states.
 
-Decoding runs ahead of the device and writing behind it. A kill loses the part in flight; the same command goes on.
-Any number of processes may run the same command at once: each takes the next part that no other is writing.
-
-Shape legend: B utterances · S samples · T frames · L states · D hidden size.
+A kill loses the part in flight; rerunning the command resumes. Any number of processes may run the same command at
+once: each takes the next part that no other is writing.
 """
 
 from __future__ import annotations
 
 import glob
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import shutil
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from tqdm import tqdm
 
-from probing.audio.decode import SAMPLE_RATE
-from probing.cache.format import Entry, Layout, parts_folder
-from probing.cache.writer import PartWriter, part_audio, virtual_parts, write_virtual
-from probing.corpus.model import Corpus
+from probing.cache.format import Layout, parts_folder
+from probing.cache.reader import Cache
+from probing.cache.writer import inputs_of, virtual_parts, write_virtual
+from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.scan import AudioScan
-from probing.errors import CacheError, first_names
-from probing.extraction.cost import ExtractOptions, estimate, layout_of, size
-from probing.extraction.inputs import Encoder, encoding, feed
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.device import settle_device
+from probing.encoders.opening import open_encoder
+from probing.encoders.spec import EncoderSpec
+from probing.encoders.text import TextEncoder
+from probing.errors import CacheError, OptionError, first_names
+from probing.extraction.cost import Forecast, forecast, layout_of
+from probing.extraction.inputs import Encoder, scan_text
+from probing.extraction.locate import settle_path
+from probing.extraction.options import ExtractOptions, ExtractPlace, parse_shard
+from probing.extraction.parts import Job
 from probing.extraction.plan import PLAN, Part, kept_plan, plan_changes, settle_plan
-from probing.extraction.pooling import summarise
-from probing.files import LOCK, PARTIAL, claim
+from probing.files import LOCK, PARTIAL, claim, size
 
-_AHEAD = 3  # batches decoded ahead of the device
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
+# A rate below one is left as it is: turned over it would read "s/ s of audio".
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 
 
-def extract(corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractOptions) -> Path | None:
-    """Extract what is not yet in the cache and write the file that users open.
+def extract(corpus: CorpusSpec | str, encoder: EncoderSpec | str = "demo-hubert", **options: Any) -> Cache:
+    """Extract hidden states in one call.
 
     Args:
-        corpus: Utterances with audio or, for a text encoder, with transcripts.
-        scan: Their lengths and checksums, from `scan_inputs`.
-        encoder: A frozen encoder.
-        options: Store, number format, batches, place.
+        corpus: What a user types, or a `CorpusSpec`.
+        encoder: Likewise, or an `EncoderSpec`.
+        **options: Fields of `ExtractOptions` and `ExtractPlace`.
 
     Returns:
-        The cache's virtual file, or None where other processes are still writing parts: the last to end writes it.
+        The finished cache.
 
     Raises:
-        CacheError: It would not fit on the disk, a value does not fit the number format, the audio is not what was
-            extracted before, or another process extracts it with other options.
-        AudioError: A file cannot be decoded any more.
+        OptionError: There is no such option (code `option-unknown`).
+        CacheError: As `Extraction.run`; or other processes are still writing parts of it (code `cache-unfinished`).
     """
-    _refuse_too_large(corpus, scan, encoder, options)
+    names = {kind: {one.name for one in fields(kind)} for kind in (ExtractOptions, ExtractPlace)}
+    unknown = options.keys() - names[ExtractOptions] - names[ExtractPlace]
+    if unknown:
+        known = ", ".join(sorted(names[ExtractOptions] | names[ExtractPlace]))
+        what = f"there is no option {', '.join(sorted(unknown))}"
+        raise OptionError(what, "", f"the options are {known}", code="option-unknown")
+    how = ExtractOptions(**{name: value for name, value in options.items() if name in names[ExtractOptions]})
+    place = ExtractPlace(**{name: value for name, value in options.items() if name in names[ExtractPlace]})
+    extraction = prepare(corpus, encoder, how, place)
+    cache = extraction.run()
+    if cache is None:
+        why, remedy = "other processes are still writing parts", "run it again when they have ended"
+        raise CacheError(f"{extraction.path} is not finished", why, remedy, code="cache-unfinished")
+    return cache
+
+
+def prepare(
+    corpus: CorpusSpec | str,
+    encoder: EncoderSpec | str,
+    options: ExtractOptions = ExtractOptions(),  # noqa: B008 - frozen
+    place: ExtractPlace = ExtractPlace(),  # noqa: B008
+    dry: bool = False,
+) -> Extraction:
+    """Open corpus and encoder, check what is read, and forecast the cost; `run` of the result then extracts.
+
+    Args:
+        corpus: What a user types, or a `CorpusSpec`.
+        encoder: Likewise, or an `EncoderSpec`.
+        options: What to extract and how the work is divided.
+        place: Where it is done and its result kept.
+        dry: Whether nothing at all is written, not even what was found out about the audio files.
+
+    Raises:
+        ProbingError: Corpus or encoder cannot be opened, or lack what is read.
+    """
+    opened = open_encoder(encoder, settle_device(place.device))
+    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
+    needs = Needs(audio=not opened.reads, text=opened.reads, partitions=options.partitions)
+    root = Path(place.cache)
+    # Shards are for file systems without locks, so they do not wait for one another here either.
+    checked = check_corpus(spec, needs, place.allow_missing, root, remember=not dry, wait=options.shard is None)
+    return prepared(checked, opened, options, root)
+
+
+def prepared(checked: Checked, encoder: Encoder, options: ExtractOptions, root: Path) -> Extraction:
+    """An extraction of what is already open.
+
+    Args:
+        checked: The corpus, its audio scanned or, for a text encoder, with its transcripts.
+        encoder: A frozen encoder.
+        options: What to extract and how the work is divided; its partitions have been selected.
+        root: Folder of all caches.
+
+    Raises:
+        CorpusError: Transcripts are too long for the encoder.
+        CacheError: The corpus has no utterances (code `corpus-empty`), a text encoder has no such store
+            (`store-of-speech`), or the place is taken (`cache-other-corpus`).
+    """
+    corpus = checked.corpus
+    if not corpus.utterances:
+        raise CacheError(
+            f"corpus {corpus.name} has no utterances to extract", "", "see `probe check`", code="corpus-empty"
+        )
+    scan = scan_text(corpus, encoder) if isinstance(encoder, TextEncoder) else checked.scan
     layout = layout_of(corpus, encoder, options.store, options.dtype)
-    path = layout.path(options.root)
-    folder = parts_folder(path)
-    holding = claim if options.shard is None else _own
-    with holding(folder / PLAN, wait=True):
-        plan = _settle(folder, corpus, scan, encoder, options)
-        _clear(path, plan, options)
-        if _missing(folder, plan) or _stale(path, plan):
-            path.unlink(missing_ok=True)  # it is there only while it stands for every part
-    own = [part for part in _missing(folder, plan) if options.shard is None or part.number in options.shard]
-    job = _Job(folder, layout, corpus, scan, encoder, options.decoders)
-    with tqdm(total=job.amount(own), unit=f" {encoder.unit}", unit_scale=True, desc="extract", disable=None) as bar:
-        for part in own:
-            with holding(folder / part.name) as held:
-                if held and not (folder / part.name).is_file():  # else another process has it, or has finished it
-                    job.write(part, bar)
-    with holding(folder / PLAN, wait=True):
-        plan = kept_plan(folder)  # another process may have added to it meanwhile, for a corpus that has grown
-        if _missing(folder, plan):
-            return None
-        if not path.is_file() or _stale(path, plan):
-            write_virtual(path, layout, [part.name for part in plan])
-            for lock in folder.glob(f"part-*{LOCK}"):
-                lock.unlink(missing_ok=True)
-    return path
+    path = settle_path(checked, layout, root, scan, options.partitions)
+    return Extraction(checked, scan, encoder, options, forecast(corpus, scan.samples, encoder, options, path))
 
 
-class _Job:
-    """One process's share of an extraction: decoding ahead, the encoder here, writing behind."""
+@dataclass(frozen=True)
+class Extraction:
+    """An extraction that is ready to run.
 
-    def __init__(
-        self, folder: Path, layout: Layout, corpus: Corpus, scan: AudioScan, encoder: Encoder, decoders: int
-    ) -> None:
-        self._folder, self._layout, self._scan, self._encoder, self._decoders = folder, layout, scan, encoder, decoders
-        self._feed = feed(corpus, encoder, scan)
+    Args:
+        checked: The corpus.
+        scan: Lengths and checksums of what the encoder is given.
+        encoder: The encoder.
+        options: What to extract and how the work is divided.
+        forecast: What it will take.
+    """
 
-    def amount(self, parts: Iterable[Part]) -> float:
-        """What is fed of some parts, in the encoder's unit."""
-        return sum(self._scan.samples[id_] for part in parts for id_ in part.ids) / self._encoder.unit_samples
+    checked: Checked
+    scan: AudioScan
+    encoder: Encoder
+    options: ExtractOptions
+    forecast: Forecast
 
-    def write(self, part: Part, bar: tqdm[Any]) -> None:
-        """Extract one part."""
-        lengths = [self._scan.samples[id_] for id_ in part.ids]
-        frames = [self._encoder.frames(length) for length in lengths]
-        audio = [self._scan.checksums.get(id_, 0) for id_ in part.ids]
-        with (
-            ThreadPoolExecutor(self._decoders) as decoders,
-            ThreadPoolExecutor(1) as pen,
-            PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
-        ):
-            written: Future[None] | None = None
-            for batch, inputs in zip(part.batches, _ahead(decoders, self._decode, part.batches), strict=True):
-                entries = self._encode(batch, inputs)
-                if written:
-                    written.result()
-                written = pen.submit(_write_batch, writer, batch, entries)
-                bar.update(sum(self._scan.samples[id_] for id_ in batch) / self._encoder.unit_samples)
-            if written:
-                written.result()
-            writer.finish()
+    @property
+    def path(self) -> Path:
+        """The cache's virtual file."""
+        return self.forecast.path
 
-    def _decode(self, batch: Sequence[str]) -> list[Any]:
-        return [self._feed(id_) for id_ in batch]
+    @cached_property
+    def layout(self) -> Layout:
+        """What the cache says of itself."""
+        return layout_of(self.checked.corpus, self.encoder, self.options.store, self.options.dtype)
 
-    def _encode(self, batch: Sequence[str], inputs: list[Any]) -> list[Entry]:
-        lengths = [self._scan.samples[id_] for id_ in batch]
-        try:
-            states_BTLD, frames_B = encoding(self._encoder, self._layout.store)(inputs)
-        except torch.OutOfMemoryError as error:
-            samples = len(batch) * max(lengths)
-            half = samples / SAMPLE_RATE / 2
-            smaller = f"add `--batch-seconds {half:.3g}`" if len(batch) > 1 else "add `--device cpu`"
-            raise CacheError(
-                f"a batch of {samples / self._encoder.unit_samples:.6g} {self._encoder.unit} does not fit into the "
-                "device's memory",
-                f"it holds {len(batch)} utterances",
-                f"{smaller}; finished parts stay as they are",
-            ) from error
-        return [
-            summarise(states_TLD[:count], self._layout.store, self._layout.dtype, f"utterance {id_}")
-            for id_, states_TLD, count in zip(batch, states_BTLD, frames_B, strict=True)
+    def run(self) -> Cache | None:
+        """Extract what is not yet in the cache and write the file that users open.
+
+        Returns:
+            The cache, or None where other processes are still writing parts: the last of them to end completes it.
+
+        Raises:
+            CacheError: It would not fit on the disk (code `disk`), a value does not fit the number format
+                (`dtype-range`), the audio or text is not what was extracted before (`cache-changed`), or another
+                process extracts it with other options (`cache-busy`).
+            AudioError: A file cannot be decoded any more.
+        """
+        self._refuse_too_large()
+        folder = parts_folder(self.path)
+        shard = parse_shard(self.options.shard) if self.options.shard else None
+        holding = _own if shard else claim
+        with holding(folder / PLAN, wait=True):
+            plan = self._settle()
+            self._clear(plan)
+            if _missing(folder, plan) or _stale(self.path, plan):
+                self.path.unlink(missing_ok=True)  # it is there only while it stands for every part
+        own = [part for part in _missing(folder, plan) if shard is None or part.number in shard]
+        job = Job(folder, self.layout, self.checked.corpus, self.scan, self.encoder)
+        unit = f" {self.encoder.unit}"
+        # Without this a terminal that does not tell its size would get a bar of no width.
+        width = shutil.get_terminal_size().columns
+        with tqdm(
+            total=job.amount(own),
+            unit=unit,
+            unit_scale=True,
+            desc="extract",
+            disable=None,
+            bar_format=_BAR,
+            ncols=width,
+        ) as bar:
+            for part in own:
+                with holding(folder / part.name) as held:
+                    if held and not (folder / part.name).is_file():  # else another process has it, or has finished it
+                        job.write(part, bar)
+        with holding(folder / PLAN, wait=True):
+            plan = kept_plan(folder)  # another process may have added to it meanwhile, for a corpus that has grown
+            if _missing(folder, plan):
+                return None
+            if not self.path.is_file() or _stale(self.path, plan):
+                write_virtual(self.path, self.layout, [part.name for part in plan])
+                for lock in folder.glob(f"part-*{LOCK}"):
+                    lock.unlink(missing_ok=True)
+        return Cache(self.path)
+
+    def _refuse_too_large(self) -> None:
+        cost, store = self.forecast, self.options.store
+        if cost.n_bytes_left <= cost.free:
+            return
+        smaller = "" if store == "pooled" else f"add `--store pooled` ({size(cost.pooled_bytes)}) or "
+        raise CacheError(
+            f"{size(cost.n_bytes_left)} more do not fit on the disk of {cost.path} ({size(cost.free)} free)",
+            f"store {store} takes {size(cost.n_bytes)} in all",
+            f"{smaller}name a larger disk with `--cache`",
+            code="disk",
+        )
+
+    def _settle(self) -> tuple[Part, ...]:
+        """The plan to follow; another one than a running process follows is refused."""
+        folder = parts_folder(self.path)
+        lengths = {utterance.id: self.scan.samples[utterance.id] for utterance in self.checked.corpus.utterances}
+        budget = self.options.batch_seconds or self.encoder.usual_batch_seconds
+        if self.options.shard is None and plan_changes(folder, lengths, budget, self.options.part_seconds):
+            _refuse_busy(folder)
+        plan = settle_plan(folder, lengths, budget, self.options.part_seconds)
+        for part in plan:
+            if (folder / part.name).is_file():
+                self._refuse_changed(folder / part.name, part)
+        return plan
+
+    def _refuse_changed(self, path: Path, part: Part) -> None:
+        """A finished part must hold the plan's utterances, extracted from the audio or text that is there now."""
+        held = inputs_of(path)
+        if tuple(held) != part.ids:
+            why = f"it holds other utterances than {PLAN} beside it says"
+            raise CacheError(f"{path}", why, "move that part file away and rerun the command", code="part-ids")
+        samples, checksums = self.scan.samples, self.scan.checksums
+        changed = [
+            id_
+            for id_, (length, checksum) in held.items()
+            if samples.get(id_, length) != length or (checksum and checksums.get(id_, checksum) != checksum)
         ]
+        if changed:
+            what = "text" if self.encoder.reads else "audio"
+            raise CacheError(
+                f"the {what} of {len(changed)} utterances is not what was extracted before ({first_names(changed)})",
+                f"it has changed since {path} was made, or another corpus of that name made it",
+                "delete that part file and rerun the command, or keep the two apart with `--cache`",
+                code="cache-changed",
+            )
+
+    def _clear(self, plan: Sequence[Part]) -> None:
+        """Remove what killed runs left: parts of a plan that was given up, half a plan, half a virtual file."""
+        folder = parts_folder(self.path)
+        current = {part.name + PARTIAL for part in _missing(folder, plan)}
+        stale = [part for part in folder.glob(f"part-*{PARTIAL}") if part.name not in current]
+        if self.options.shard is None:  # else another shard may be writing them: nobody holds a lock
+            virtual = glob.escape(self.path.name)
+            stale += [*folder.glob(f"{PLAN}.*{PARTIAL}"), *self.path.parent.glob(f"{virtual}*{PARTIAL}")]
+        for file in stale:
+            file.unlink(missing_ok=True)
 
 
 def _own(path: Path, wait: bool = False) -> AbstractContextManager[bool]:
@@ -153,87 +273,15 @@ def _missing(folder: Path, plan: Sequence[Part]) -> list[Part]:
     return [part for part in plan if not (folder / part.name).is_file()]
 
 
-def _settle(
-    folder: Path, corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractOptions
-) -> tuple[Part, ...]:
-    """The plan to follow; another one than a running process follows is refused."""
-    lengths = {utterance.id: scan.samples[utterance.id] for utterance in corpus.utterances}
-    budget = options.batch_seconds or encoder.usual_batch_seconds
-    settle = partial(settle_plan, folder, lengths, budget, options.part_seconds)
-    if options.shard is None and plan_changes(folder, lengths, budget, options.part_seconds):
-        for lock in folder.glob(f"part-*.h5{LOCK}"):
-            with claim(lock.with_name(lock.name.removesuffix(LOCK))) as free:
-                if not free:
-                    raise CacheError(
-                        f"another process is writing {lock.name.removesuffix(LOCK)} in {folder}",
-                        "it extracts other utterances, or with other --batch-seconds or --part-seconds",
-                        "wait until it has ended, or run the command that it runs: then both share the work",
-                    )
-    plan = settle()
-    for part in plan:
-        if (folder / part.name).is_file():
-            _refuse_changed(folder / part.name, part, scan, encoder)
-    return plan
-
-
-def _clear(path: Path, plan: Sequence[Part], options: ExtractOptions) -> None:
-    """Take away what killed runs left: parts of a plan that was given up, half a plan, half a virtual file."""
-    folder = parts_folder(path)
-    current = {part.name + PARTIAL for part in _missing(folder, plan)}
-    stale = [part for part in folder.glob(f"part-*{PARTIAL}") if part.name not in current]
-    if options.shard is None:  # else another shard may be writing them: nobody holds a lock
-        stale += [*folder.glob(f"{PLAN}.*{PARTIAL}"), *path.parent.glob(f"{glob.escape(path.name)}*{PARTIAL}")]
-    for file in stale:
-        file.unlink(missing_ok=True)
-
-
-def _write_batch(writer: PartWriter, batch: Sequence[str], entries: Sequence[Entry]) -> None:
-    for id_, entry in zip(batch, entries, strict=True):
-        writer.write(id_, entry)
-
-
-def _ahead(pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """The function's results in order, computed a few items ahead."""
-    waiting: deque[Future[_Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _refuse_too_large(corpus: Corpus, scan: AudioScan, encoder: Encoder, options: ExtractOptions) -> None:
-    if not corpus.utterances:
-        raise CacheError(f"corpus {corpus.name} has no utterances to extract", "", "see `probe check`")
-    expected = estimate(corpus, scan.samples, encoder, options)
-    if expected.n_bytes_left > expected.free:
-        raise CacheError(
-            f"{size(expected.n_bytes_left)} more do not fit on the disk of {options.root} ({size(expected.free)} free)",
-            f"store {options.store} keeps {size(expected.n_bytes)} in all",
-            ("" if options.store == "pooled" else f"add `--store pooled` ({size(expected.pooled_bytes)}) or ")
-            + "name a larger disk with `--out`",
-        )
-
-
-def _refuse_changed(path: Path, part: Part, scan: AudioScan, encoder: Encoder) -> None:
-    """A finished part must hold the plan's utterances, extracted from the audio or text that is there now."""
-    held = part_audio(path)
-    if tuple(held) != part.ids:
-        raise CacheError(
-            f"{path}",
-            f"it holds other utterances than {PLAN} beside it says",
-            "move that part file away and run the same command again",
-        )
-    changed = [
-        id_
-        for id_, (length, checksum) in held.items()
-        if scan.samples.get(id_, length) != length or (checksum and scan.checksums.get(id_, checksum) != checksum)
-    ]
-    if changed:
-        raise CacheError(
-            f"the {'text' if encoder.reads else 'audio'} of {len(changed)} utterances is not what was extracted before "
-            f"({first_names(changed)})",
-            f"it has changed, or another corpus of the same name made {path}",
-            "delete that part file and run the same command again, or keep the two apart with `--out`",
-        )
+def _refuse_busy(folder: Path) -> None:
+    """A plan is not changed while another process writes a part of it."""
+    for lock in folder.glob(f"part-*.h5{LOCK}"):
+        part = lock.name.removesuffix(LOCK)
+        with claim(lock.with_name(part)) as free:
+            if not free:
+                raise CacheError(
+                    f"another process is writing {part} in {folder}",
+                    "it extracts other utterances, or with other --batch-seconds or --part-seconds",
+                    "wait until it has ended, or run the command that it runs: then both share the work",
+                    code="cache-busy",
+                )

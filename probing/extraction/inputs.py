@@ -1,4 +1,4 @@
-"""What an encoder is fed of an utterance: the waveform of its file, or its transcript."""
+"""What an encoder is given of an utterance: the waveform of its file, or its transcript."""
 
 from __future__ import annotations
 
@@ -14,41 +14,38 @@ from torch import Tensor
 from probing.audio.decode import load
 from probing.cache.reader import Cache
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import AudioScan, file_checksum, scan_audio
+from probing.corpus.scan import AudioScan, file_checksum, remembered_checksums
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TOKEN, TextEncoder
 from probing.errors import CacheError, CorpusError, first_names
 
 Encoder = SpeechEncoder | TextEncoder
-_LOOKED_AT = 8  # utterances compared with a cache before it is used
+_LOOKED_AT = 8  # files, evenly spaced, whose bytes are read where nothing else tells whether they are the right ones
 
 
-def scan_inputs(corpus: Corpus, encoder: Encoder, memory: Path | None = None, remember: bool = True) -> AudioScan:
-    """Length and checksum of everything that an encoder is to be fed.
+def scan_text(corpus: Corpus, encoder: TextEncoder) -> AudioScan:
+    """Length and checksum of every transcript, a token counting as 320 samples.
 
     Args:
-        corpus: Utterances with audio or, for a text encoder, with transcripts.
-        encoder: Who is fed.
-        memory: As in `scan_audio`; a text encoder needs none.
-        remember: Likewise.
+        corpus: Utterances with transcripts.
+        encoder: The encoder that is to read them.
 
     Raises:
-        CorpusError: Transcripts are longer than the encoder can read.
+        CorpusError: Transcripts are longer than the encoder accepts (code `transcript-too-long`).
     """
-    if isinstance(encoder, SpeechEncoder):
-        return scan_audio(corpus.utterances, memory=memory, remember=remember)
     texts = {utterance.id: utterance.text or "" for utterance in corpus.utterances}
     tokens = {id_: encoder.tokens(text) for id_, text in texts.items()}
     long = [id_ for id_, count in tokens.items() if count > encoder.limit]
     if long:
         raise CorpusError(
             f"corpus {corpus.name}: {len(long):,} transcripts are too long ({first_names(long)})",
-            f"{encoder.name} reads {encoder.limit} tokens, the longest has {max(tokens.values()):,}",
+            f"{encoder.name} accepts at most {encoder.limit} tokens, the longest has {max(tokens.values()):,}",
             "shorten them, or split the utterances",
+            code="transcript-too-long",
         )
     return AudioScan(
         samples={id_: count * TOKEN for id_, count in tokens.items()},
-        checksums={id_: zlib.crc32(text.encode()) for id_, text in texts.items()},
+        checksums={id_: _text_checksum(text) for id_, text in texts.items()},
     )
 
 
@@ -62,13 +59,14 @@ def feed(corpus: Corpus, encoder: Encoder, scan: AudioScan | None = None) -> Cal
         return texts.__getitem__
     paths = {utterance.id: utterance.path for utterance in corpus.utterances}
 
-    def hear(id_: str) -> NDArray[np.float32]:
+    def waveform_of(id_: str) -> NDArray[np.float32]:
         waveform = load(paths[id_] or "")
         if scan and len(waveform) != scan.samples[id_]:
-            raise CacheError(f"{paths[id_]}", "its length changed while extracting", "run the same command again")
+            why = "its length changed while extracting"
+            raise CacheError(f"{paths[id_]}", why, "rerun the command", code="audio-changed")
         return waveform
 
-    return hear
+    return waveform_of
 
 
 def encoding(encoder: Encoder, store: str) -> Callable[[Sequence[Any]], tuple[Tensor, list[int]]]:
@@ -78,23 +76,55 @@ def encoding(encoder: Encoder, store: str) -> Callable[[Sequence[Any]], tuple[Te
     return encoder.hidden_states
 
 
+def _text_checksum(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
 def checksum(utterance: Utterance, identity: Mapping[str, Any]) -> int | None:
-    """CRC-32 of what an encoder with this identity is fed of an utterance; None where it is not at hand."""
+    """CRC-32 of what an encoder with this identity is given of an utterance; None where it is not at hand."""
     if "tokenizer" in identity:
-        return None if utterance.text is None else zlib.crc32(utterance.text.encode())
+        return None if utterance.text is None else _text_checksum(utterance.text)
     there = utterance.path is not None and utterance.path.is_file()
     return file_checksum(utterance.path) if there and utterance.path is not None else None
 
 
+def known_checksums(
+    utterances: Sequence[Utterance], identity: Mapping[str, Any], memory: Path | None = None
+) -> dict[str, int]:
+    """CRC-32 of what an encoder with this identity is given, of as many utterances as can be known at once.
+
+    Of text these are all. Of audio, the files that are as the memory knows them, and some of the others.
+
+    Args:
+        utterances: Which.
+        identity: Of the encoder.
+        memory: The file that remembers what sound files hold; it is only read.
+    """
+    found = {} if memory is None or "tokenizer" in identity else remembered_checksums(utterances, memory)
+    rest = [utterance for utterance in utterances if utterance.id not in found]
+    step = 1 if "tokenizer" in identity else max(1, len(rest) // _LOOKED_AT)
+    looked_at = {utterance.id: checksum(utterance, identity) for utterance in rest[::step]}
+    return found | {id_: now for id_, now in looked_at.items() if now is not None}
+
+
 def refuse_other_inputs(cache: Cache, corpus: Corpus) -> None:
-    """Look at a few utterances, where they are at hand: a corpus of the same name may have made the cache."""
-    step = max(1, len(corpus.utterances) // _LOOKED_AT)
-    looked_at = {u.id: checksum(u, cache.layout.identity) for u in corpus.utterances[::step]}
-    known = {id_: int(cache.audio[cache.row[id_]]) for id_ in looked_at}
-    other = [id_ for id_, now in looked_at.items() if now is not None and known[id_] not in (0, now)]
+    """Make sure, as far as it can be told at once, that a cache was made from a corpus's audio or text.
+
+    Raises:
+        CacheError: It was made from other audio or text (code `cache-other-audio`).
+    """
+    held = [utterance for utterance in corpus.utterances if utterance.id in cache.row]
+    known = known_checksums(held, cache.layout.identity)
+    other = [id_ for id_, now in known.items() if int(cache.audio[cache.row[id_]]) not in (0, now)]
     if other:
-        raise CacheError(
-            f"{cache.path} was made from other audio or text than that of corpus {corpus.name} ({first_names(other)})",
-            "it has changed, or another corpus of the same name made the cache",
-            "run the same `probe extract` command again; it tells which part to delete",
-        )
+        raise other_inputs(cache.path, corpus, other, "name the cache of this corpus, or run `probe extract` on it")
+
+
+def other_inputs(path: Path, corpus: Corpus, other: Sequence[str], remedy: str) -> CacheError:
+    """The error of a cache that was made from other audio or text than a corpus has."""
+    return CacheError(
+        f"{path} was made from other audio or text than that of corpus {corpus.name} ({first_names(other)})",
+        "it has changed since, or another corpus of that name made the cache",
+        remedy,
+        code="cache-other-audio",
+    )

@@ -1,20 +1,19 @@
 """Which utterances go into which batch and part of a cache: a pure function of their lengths and of the options.
 
-The plan is kept beside the parts (plan.json). An extraction that was killed goes on with the same batches, so its
+The plan is kept beside the parts (plan.json). An extraction that was killed is resumed with the same batches, so its
 content is bit-equal to that of one that never stopped.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.cache.writer import part_audio
+from probing.cache.writer import inputs_of
+from probing.files import write_text
 
 PLAN = "plan.json"
 _PART_SECONDS = 600  # audio in a part: what a kill can lose, some 600 MB of frames of HuBERT base
@@ -30,7 +29,7 @@ class Part:
 
     @property
     def number(self) -> int:
-        """The number in the part's name."""
+        """The index in the part's name."""
         return int(Path(self.name).stem.rsplit("-", 1)[1])
 
     @property
@@ -50,7 +49,7 @@ def make_plan(
         samples: Utterance id → length in samples at 16 kHz.
         batch_seconds: Budget of a batch in seconds of audio with its padding; one utterance may exceed it.
         part_seconds: Seconds of audio in a part; by default 600, or what makes 500 parts of a large corpus.
-        first: Number of the first part.
+        first: Index of the first part.
     """
     total = sum(samples.values()) / SAMPLE_RATE
     budget = (part_seconds or max(_PART_SECONDS, total / _MAX_PARTS)) * SAMPLE_RATE
@@ -78,7 +77,7 @@ def settle_plan(
     """The plan to follow: the one kept in `folder` where it still fits, else a new one around what is finished.
 
     Finished parts are always kept. Other options or a corpus that has grown give the utterances that no finished part
-    holds a new plan, in parts numbered on. A plan that is lost or damaged is told again by the finished parts.
+    holds a new plan, in parts numbered on. A plan that is lost or damaged is restored from the finished parts.
     """
     options = {"batch_seconds": batch_seconds, "part_seconds": part_seconds}
     kept, fits = _kept(folder, samples, options)
@@ -121,22 +120,16 @@ def _kept(
 
 
 def _read(folder: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
-    """The plan and its options; finished parts tell their own where the plan is not there or damaged."""
+    """The plan and its options; restored from the finished parts where it is not there or damaged."""
     try:
         kept = json.loads((folder / PLAN).read_text("utf-8"))
         parts = tuple(Part(name, tuple(tuple(batch) for batch in batches)) for name, batches in kept["parts"].items())
         return parts, dict(kept["options"])
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         finished = sorted(folder.glob("part-*.h5"))
-        return tuple(Part(path.name, (tuple(part_audio(path)),)) for path in finished), {}
+        return tuple(Part(path.name, (tuple(inputs_of(path)),)) for path in finished), {}
 
 
 def _write(path: Path, plan: tuple[Part, ...], options: Mapping[str, float | None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}.partial")  # shards write it at once
     parts = {part.name: part.batches for part in plan}
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump({"options": options, "parts": parts}, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())  # the plan must not be lost where parts are kept
-    aside.replace(path)
+    write_text(path, json.dumps({"options": options, "parts": parts}, ensure_ascii=False))

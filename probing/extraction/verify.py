@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from probing.cache.reader import Cache
+from probing.cache.reader import Cache, open_cache
+from probing.corpus.audit import require
+from probing.corpus.checked import Needs, check_corpus
 from probing.corpus.model import Corpus, Utterance
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.device import settle_device
+from probing.encoders.opening import open_encoder
+from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError, first_names
+from probing.extraction.cost import layout_of
 from probing.extraction.inputs import Encoder, checksum, encoding, feed
+from probing.extraction.locate import extract_command, find_cache
+from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
 from probing.extraction.pooling import summarise
 
 # Largest relative error ‖cached − fresh‖/‖fresh‖ of a layer: rounding to the number format, and the batch's 1e-5.
@@ -73,41 +83,74 @@ class Verification:
                 f"‖cached − fresh‖/‖fresh‖ (at most {self.tolerance:g} is expected of {layout.dtype})"
             )
             lines.append("  layer" + "".join(f"{name:>14}" for name in self.errors))
-            for layer in range(layout.n_states):
-                cells = (found[:, layer].max() for found in self.errors.values())
-                lines.append(f"  {layer:5d}" + "".join(f"{cell:14.1e}" for cell in cells))
+            for index, state in enumerate(layout.state_names):
+                cells = (found[:, index].max() for found in self.errors.values())
+                lines.append(f"  {state:>5}" + "".join(f"{cell:14.1e}" for cell in cells))
         lines.append("verified" if self.passed else "NOT verified: extract again what is wrong")
         return "\n".join(lines)
 
 
-def verify(corpus: Corpus, cache: Cache, encoder: Encoder, sample: int = 10, seed: int = 0) -> Verification:
-    """Check every number's checksum, and extract a random sample again.
+def verify(
+    corpus: CorpusSpec | str,
+    encoder: EncoderSpec | str,
+    source: CacheOptions = CacheOptions(),  # noqa: B008 - frozen
+    options: VerifyOptions = VerifyOptions(),  # noqa: B008
+    place: ExtractPlace = ExtractPlace(),  # noqa: B008
+) -> Verification:
+    """Find a corpus's cache, check every number's checksum, and extract a random sample again. Nothing is written.
 
-    Opening the cache has already checked that every part is there, of its size and with its ids.
+    Args:
+        corpus: What a user types, or a `CorpusSpec`.
+        encoder: Likewise, or an `EncoderSpec`.
+        source: Which cache; its store is `frames` unless it says otherwise.
+        options: What to extract again.
+        place: Where to compute, and how many utterances may be left out; `source` says where the cache is.
+
+    Raises:
+        ProbingError: Corpus, encoder or cache cannot be opened.
+    """
+    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
+    opened = open_encoder(encoder, settle_device(place.device))
+    checked = check_corpus(spec, Needs(text=opened.reads), place.allow_missing)
+    usable, _ = require(checked.corpus, audio=not opened.reads, allow_missing=place.allow_missing)
+    root, store = Path(source.cache), source.store or "frames"
+    if root.suffix == ".h5":
+        cache = open_cache(root)
+        own = layout_of(usable, opened, cache.layout.store, cache.layout.dtype)
+        if cache.layout.fingerprint != own.fingerprint:
+            why = f"{opened.name} as it is now gives another fingerprint"
+            remedy = "name the encoder that made it, or its folder with the options that it was made with"
+            raise CacheError(f"{root}", why, remedy, code="cache-fingerprint")
+    else:
+        again = extract_command(spec, opened.spec, store, source.dtype, root)
+        cache = find_cache(usable, layout_of(usable, opened, store, source.dtype), root, again, whole=False)
+    return verified(usable, cache, opened, options)
+
+
+def verified(corpus: Corpus, cache: Cache, encoder: Encoder, options: VerifyOptions) -> Verification:
+    """Check an open cache.
+
+    Opening it has already checked that every part is there, of its size and with its ids.
 
     Args:
         corpus: Where the sample's audio or transcripts come from.
         cache: What to look at.
         encoder: The encoder that made it.
-        sample: Utterances to extract again.
-        seed: Of the sample.
+        options: What to extract again.
     """
-    if sample < 1:
-        raise CacheError(
-            f"--sample {sample}", "at least one utterance must be extracted again", "for example --sample 10"
-        )
     damaged = checksums(cache)
     held = [u for u in corpus.utterances if u.id in cache.row]
     changed = tuple(u.id for u in held if _changed(cache, u))
     absent = tuple(u.id for u in corpus.utterances if u.id not in cache.row)
     sound = [u.id for u in held if u.id not in damaged and u.id not in changed]
-    chosen = tuple(np.random.default_rng(seed).permutation(np.array(sound, dtype=object))[:sample])
+    chosen = tuple(np.random.default_rng(options.seed).permutation(np.array(sound, dtype=object))[: options.sample])
     errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in cache.layout.arrays}
     encode = encoding(encoder, cache.layout.store)
     fed = feed(corpus, encoder)
     for id_ in tqdm(chosen, desc="extract again", unit="utt", disable=None):
         states_BTLD, _ = encode([fed(id_)])
-        fresh = summarise(states_BTLD[0], cache.layout.store, "float32", f"utterance {id_}").arrays
+        whose = f"utterance {id_}"
+        fresh = summarise(states_BTLD[0], cache.layout.store, "float32", whose, cache.layout.state_names).arrays
         for name, found in errors.items():
             found.append(relative_error(cache.read(cache.row[id_], name), fresh[name]))
     compared = {name: np.stack(found) for name, found in errors.items() if found}
@@ -129,7 +172,7 @@ def checksums(cache: Cache) -> dict[str, CacheError]:
             try:
                 cache.read(row, name)
             except CacheError as error:
-                damaged[id_] = CacheError(error.what, error.why, error.remedy)
+                damaged[id_] = CacheError(error.what, error.why, error.remedy, error.code)
     return damaged
 
 

@@ -1,0 +1,196 @@
+"""Where the cache of a corpus × encoder × store is, told by what it holds, since `labels.csv` is everybody's name.
+
+A cache is a corpus's own if it holds some of its utterances, made from its audio or text (`extraction.matching`). So a
+corpus that has grown, its partitions one by one, and all of its folds share one cache, and two corpora of one name have
+two, side by side. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from probing.cache.format import Layout, parts_folder
+from probing.cache.reader import Cache
+from probing.corpus.checked import Checked, audio_memory, corpus_name
+from probing.corpus.model import Corpus
+from probing.corpus.opening import open_corpus
+from probing.corpus.scan import AudioScan
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.spec import EncoderSpec
+from probing.errors import CacheError, first_names
+from probing.extraction.inputs import known_checksums, other_inputs
+from probing.extraction.matching import Known, Match, best, candidates, match
+
+
+def extract_command(spec: CorpusSpec, encoder: EncoderSpec, store: str | None, dtype: str, cache: Path) -> str:
+    """The command that makes a cache, as the user types it.
+
+    Args:
+        spec: The corpus.
+        encoder: The encoder.
+        store: What is kept; None leaves the option out.
+        dtype: Number format.
+        cache: Folder of all caches; one cache file, which is read instead, is left out.
+    """
+    words = ["probe", "extract", *spec.words(), *encoder.words()]
+    words += ["--store", store] if store else []
+    words += ["--dtype", dtype] if dtype != "float16" else []
+    words += ["--cache", str(cache)] if Path(cache) != Path("cache") and Path(cache).suffix != ".h5" else []
+    return shlex.join(words)
+
+
+def settle_path(checked: Checked, layout: Layout, root: Path, scan: AudioScan, partitions: Sequence[str]) -> Path:
+    """Where an extraction goes: the corpus's own cache, finished or not, or a new one.
+
+    Args:
+        checked: What is to be extracted.
+        layout: What the cache says of itself.
+        root: Folder of all caches.
+        scan: Lengths and checksums of what is to be extracted.
+        partitions: The only partitions to extract, if not all; the corpus's others count too when its cache is sought.
+
+    Returns:
+        The virtual file. It may be that of a cache some of whose audio or text has changed: the extraction then says
+        so before it writes.
+
+    Raises:
+        CacheError: The place of a new cache is taken by another corpus's (code `cache-other-corpus`).
+    """
+    corpus = checked.corpus
+    if partitions and checked.spec.corrupt_words is None:  # else the other partitions' words are not known
+        corpus = open_corpus(checked.spec)
+    rest = [utterance for utterance in corpus.utterances if utterance.id not in scan.samples]
+    checksums = known_checksums(rest, layout.identity, audio_memory(corpus, root)) | scan.checksums
+    known = Known([utterance.id for utterance in corpus.utterances], checksums, scan.samples)
+    new = layout.path(root / corpus_name(corpus.name, checked.spec, checked.identity))
+    found = [match(path, known) for path in dict.fromkeys([new, *candidates(corpus.name, layout, root)])]
+    own = best(one for one in found if one.own or one.changed)
+    if own is not None:
+        return own.path
+    if found[0].held:
+        raise CacheError(
+            f"{new} is the cache of another corpus of the name {corpus.name}",
+            "it was made from other audio or text",
+            f"move that file and the folder {parts_folder(new)} away, or name another folder of caches with --cache",
+            code="cache-other-corpus",
+        )
+    return new
+
+
+def cache_path(corpus: Corpus, layout: Layout, root: Path) -> Path | None:
+    """The corpus's own finished cache; None where there is none.
+
+    What it lacks, and what has changed since, is for `find_cache` to say.
+
+    Args:
+        corpus: The corpus.
+        layout: What its cache says of itself (`probing.extraction.cost.layout_of`).
+        root: Folder of all caches.
+    """
+    own = best(_finished(corpus, layout, root))
+    return own.path if own else None
+
+
+def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: bool = True) -> Cache:
+    """Open the corpus's own cache.
+
+    Args:
+        corpus: The corpus.
+        layout: What its cache says of itself.
+        root: Folder of all caches.
+        command: The `probe extract` command that makes it (`extract_command`).
+        whole: Whether it must hold every utterance, made from the audio or text that is there now.
+
+    Raises:
+        CacheError: Nothing has been extracted (code `cache-missing`), the extraction has not ended
+            (`cache-unfinished`), there is only one made under another fingerprint (`cache-fingerprint`), it lacks
+            utterances (`cache-lacks`), it was made from other audio or text (`cache-other-audio`), two differ of which
+            nothing tells which is meant (`cache-ambiguous`), or it is damaged.
+    """
+    found = _finished(corpus, layout, root)
+    own = best(found)
+    if own is None:
+        raise _missing(corpus, layout, root, found, command)
+    if own.damage:
+        raise own.damage
+    if whole and own.other:
+        remedy = f"type: {command} (it tells which part to delete)"
+        raise other_inputs(own.path, corpus, own.other, remedy)
+    if whole and own.lacking:
+        raise CacheError(
+            f"{own.path} lacks {len(own.lacking):,} of the corpus's {len(corpus):,} utterances "
+            f"({first_names(own.lacking)})",
+            "the corpus has grown, or only some partitions were extracted",
+            f"type: {command} (what is there stays)",
+            code="cache-lacks",
+        )
+    _refuse_ambiguous(own, found)
+    cache = Cache(own.path)
+    if cache.layout.fingerprint != layout.fingerprint:  # of which the name holds eight digits
+        raise _other_fingerprint(_what(corpus, layout, root), own.path, command)
+    return cache
+
+
+def _finished(corpus: Corpus, layout: Layout, root: Path) -> list[Match]:
+    paths = [path for path in candidates(corpus.name, layout, root) if path.is_file()]
+    return _matches(corpus, layout, root, paths)
+
+
+def _matches(corpus: Corpus, layout: Layout, root: Path, paths: Iterable[Path]) -> list[Match]:
+    """Some caches set beside a corpus; its audio is looked at only where there are any."""
+    there = list(paths)
+    if not there:
+        return []
+    ids = [utterance.id for utterance in corpus.utterances]
+    known = Known(ids, known_checksums(corpus.utterances, layout.identity, audio_memory(corpus, root)))
+    return [match(path, known) for path in there]
+
+
+def _refuse_ambiguous(own: Match, found: Sequence[Match]) -> None:
+    """Two caches that both fit may differ only where the audio is not at hand: then the user must say which it is."""
+    for one in found:
+        if one is own or not one.own:
+            continue
+        pairs = ((one.held[id_][1], own.held[id_][1]) for id_ in own.shared if id_ in one.held)
+        if any(a and b and a != b for a, b in pairs):
+            raise CacheError(
+                f"{own.path} and {one.path} both hold the corpus's utterances",
+                "they were made from different audio, and the audio is not at hand to tell which is meant",
+                "name one of the two files with --cache",
+                code="cache-ambiguous",
+            )
+
+
+def _missing(corpus: Corpus, layout: Layout, root: Path, found: Sequence[Match], command: str) -> CacheError:
+    """Why there is no cache of the corpus's own."""
+    what, remedy = _what(corpus, layout, root), f"type: {command}"
+    places = candidates(corpus.name, layout, root)
+    begun = [path for path in places if not path.is_file() and parts_folder(path).is_dir()]
+    for one in _matches(corpus, layout, root, begun):
+        if one.own or one.changed or not one.held:
+            why = f"its extraction has begun in {parts_folder(one.path)} but not ended"
+            return CacheError(what, why, remedy, code="cache-unfinished")
+    prefix = places[0].stem.rsplit("-", 1)[0]
+    beside = [path for place in places for path in sorted(place.parent.glob("*.h5")) if path != place]
+    alike = [path for path in beside if path.stem.rsplit("-", 1)[0] == prefix]
+    for one in reversed(_matches(corpus, layout, root, alike)):
+        if one.own or one.changed:
+            return _other_fingerprint(what, one.path, command)
+    why = "nothing has been extracted yet"
+    if found:
+        why = f"{found[0].path} is of another corpus of that name: it was made from other audio or text"
+    return CacheError(what, why, remedy, code="cache-missing")
+
+
+def _what(corpus: Corpus, layout: Layout, root: Path) -> str:
+    return f"no cache of {corpus.name} × {layout.encoder} in {root} (store {layout.store}, {layout.dtype})"
+
+
+def _other_fingerprint(what: str, path: Path, command: str) -> CacheError:
+    why = (
+        f"there is {path}, made under another fingerprint (other weights, preprocessing, number format or version); "
+        "it is not read in its place"
+    )
+    return CacheError(what, why, f"type: {command}", code="cache-fingerprint")

@@ -1,0 +1,111 @@
+"""Write the parts of a cache: decoding ahead of the device, the encoder on it, writing behind.
+
+Shape legend: B utterances · T frames · L states · D hidden size.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from tqdm import tqdm
+
+from probing.audio.decode import SAMPLE_RATE
+from probing.cache.format import Entry, Layout
+from probing.cache.writer import PartWriter
+from probing.corpus.model import Corpus
+from probing.corpus.scan import AudioScan
+from probing.errors import CacheError
+from probing.extraction.inputs import Encoder, encoding, feed
+from probing.extraction.plan import Part
+from probing.extraction.pooling import summarise
+
+_AHEAD = 3  # batches decoded ahead of the device
+_DECODERS = 2  # threads that decode audio
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Job:
+    """One process's share of an extraction.
+
+    Args:
+        folder: Where the parts go.
+        layout: What every part says of itself.
+        corpus: Whose utterances.
+        scan: Their lengths and checksums.
+        encoder: A frozen encoder.
+    """
+
+    def __init__(self, folder: Path, layout: Layout, corpus: Corpus, scan: AudioScan, encoder: Encoder) -> None:
+        self._folder, self._layout, self._scan, self._encoder = folder, layout, scan, encoder
+        self._feed = feed(corpus, encoder, scan)
+
+    def amount(self, parts: Iterable[Part]) -> float:
+        """What some parts hold, in the encoder's unit."""
+        return sum(self._scan.samples[id_] for part in parts for id_ in part.ids) / self._encoder.unit_samples
+
+    def write(self, part: Part, bar: tqdm[Any]) -> None:
+        """Extract one part."""
+        lengths = [self._scan.samples[id_] for id_ in part.ids]
+        frames = [self._encoder.frames(length) for length in lengths]
+        audio = [self._scan.checksums.get(id_, 0) for id_ in part.ids]
+        with (
+            ThreadPoolExecutor(_DECODERS) as decoders,
+            ThreadPoolExecutor(1) as pen,
+            PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
+        ):
+            written: Future[None] | None = None
+            for batch, inputs in zip(part.batches, _ahead(decoders, self._decode, part.batches), strict=True):
+                entries = self._encode(batch, inputs)
+                if written:
+                    written.result()
+                written = pen.submit(_write_batch, writer, batch, entries)
+                bar.update(sum(self._scan.samples[id_] for id_ in batch) / self._encoder.unit_samples)
+            if written:
+                written.result()
+            writer.finish()
+
+    def _decode(self, batch: Sequence[str]) -> list[Any]:
+        return [self._feed(id_) for id_ in batch]
+
+    def _encode(self, batch: Sequence[str], inputs: list[Any]) -> list[Entry]:
+        lengths = [self._scan.samples[id_] for id_ in batch]
+        try:
+            states_BTLD, frames_B = encoding(self._encoder, self._layout.store)(inputs)
+        except torch.OutOfMemoryError as error:
+            samples = len(batch) * max(lengths)
+            half = samples / SAMPLE_RATE / 2
+            smaller = f"add `--batch-seconds {half:.3g}`" if len(batch) > 1 else "add `--device cpu`"
+            raise CacheError(
+                f"a batch of {samples / self._encoder.unit_samples:.6g} {self._encoder.unit} does not fit into the "
+                "device's memory",
+                f"it holds {len(batch)} utterances",
+                f"{smaller}; finished parts stay as they are",
+                code="memory",
+            ) from error
+        store, dtype, names = self._layout.store, self._layout.dtype, self._layout.state_names
+        return [
+            summarise(states_TLD[:count], store, dtype, f"utterance {id_}", names)
+            for id_, states_TLD, count in zip(batch, states_BTLD, frames_B, strict=True)
+        ]
+
+
+def _write_batch(writer: PartWriter, batch: Sequence[str], entries: Sequence[Entry]) -> None:
+    for id_, entry in zip(batch, entries, strict=True):
+        writer.write(id_, entry)
+
+
+def _ahead(pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    """The function's results in order, computed a few items ahead."""
+    waiting: deque[Future[_Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
