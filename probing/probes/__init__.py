@@ -1,8 +1,10 @@
 """Probes on cached hidden states: which layers carry a dimension (section 4.2).
 
-bank        many probes as one batched module
+options     what a user can choose
 features    what a bank sees of a batch
-train       train the bank
-results     a fitted bank as files
-fit         one run of `probe fit`
+sources     features read from a cache
+bank        many probes as one batched module
+train       the training loop
+results     a fitted bank as tables and files
+fit         cache → finished run: `probe fit`
 """

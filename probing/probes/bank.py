@@ -1,10 +1,15 @@
 """The bank: many probes as one batched module, each what it would be alone (section 4.2).
 
 A probe is a softmax over layer logits, the weighted sum of the layers in every frame, pooling over time, and a
-two-layer head with tanh for one dimension. A single-layer probe is the same with its weights fixed to one layer.
+two-layer head with tanh for one dimension. With logits a [L], hidden states x [T, L, D] and the head's U, b, v, c:
 
-Shape legend: P probes · W those of them that learn their weights (they come first) · B utterances · T frames ·
-L layers (0 = transformer input) · D hidden size · H hidden units of the head.
+    w = softmax(a)        z_t = Σ_l w_l x_tl        h = pool_t z_t        estimate = v · tanh(Uᵀ h + b) + c
+
+A single-layer probe is the same with w fixed to a one-hot vector. So every probe has layer weights, and P probes are
+three batched products instead of P small modules.
+
+Shape legend: P probes · W those of them that learn their weights (they come first) · F = P − W with fixed weights ·
+B utterances · T frames · L layers (0 = transformer input) · D hidden size · H hidden units of the head.
 """
 
 from __future__ import annotations
@@ -18,8 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from probing.probes.features import Features
+
 WEIGHTED, SINGLE, SHUFFLED = "weighted", "single", "shuffled"
-POOLINGS = ("mean", "max", "mean+max")
 
 
 @dataclass(frozen=True)
@@ -29,36 +35,15 @@ class Probe:
     Args:
         dimension: What it estimates.
         kind: `weighted` (learns its layer weights), `single` (sees one layer) or `shuffled` (a weighted probe trained
-            on permuted labels: what there is to find by chance).
+            on permuted labels: what can be found by chance).
         seed: Of its initialisation.
-        layer: The layer that a `single` probe sees.
+        layer: Place of the layer that a `single` probe sees among the L states.
     """
 
     dimension: str
     kind: str
     seed: int
     layer: int | None = None
-
-    def name(self, first_layer: int = 0) -> str:
-        """Column name in a run's predictions, where states are numbered from `first_layer`."""
-        what = self.kind if self.layer is None else f"layer{self.layer + first_layer}"
-        return f"{what}-seed{self.seed}"
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a bank sees of a batch of utterances.
-
-    Args:
-        mean_BLD: Mean over time of each layer, where the pooling needs it.
-        max_BLD: Maximum over time of each layer, where the pooling needs it.
-        frames: B tensors [T, L, D]; with them the maximum of a weighted sum is exact, without them it is the weighted
-            sum of the layers' maxima.
-    """
-
-    mean_BLD: Tensor | None
-    max_BLD: Tensor | None
-    frames: Sequence[Tensor] | None = None
 
 
 def plan_bank(dimensions: Sequence[str], seeds: int, layers: str, n_layers: int, shuffled: bool) -> list[Probe]:
@@ -69,7 +54,7 @@ def plan_bank(dimensions: Sequence[str], seeds: int, layers: str, n_layers: int,
         seeds: Number of initialisations of each probe.
         layers: `weighted`, `each` (single layers) or `both`.
         n_layers: L.
-        shuffled: Whether to add the shuffled-label control.
+        shuffled: Whether to add the control on permuted labels.
     """
     kinds = [WEIGHTED] * (layers != "each") + [SHUFFLED] * shuffled
     single = range(n_layers) if layers != "weighted" else range(0)
@@ -79,7 +64,7 @@ def plan_bank(dimensions: Sequence[str], seeds: int, layers: str, n_layers: int,
 
 
 def count_probes(dimensions: int, seeds: int, layers: str, n_layers: int, shuffled: bool) -> int:
-    """How many probes `plan_bank` plans."""
+    """How many probes `plan_bank` plans, known without planning them."""
     return dimensions * seeds * ((layers != "each") + shuffled + n_layers * (layers != "weighted"))
 
 
@@ -112,7 +97,10 @@ class ProbeBank(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Draw each head as nn.Linear does, from its probe's seed alone: with equal seeds only the layer differs."""
+        """Draw each head as nn.Linear does, from its probe's seed alone: with equal seeds only the layer differs.
+
+        nn.Linear draws weights and bias alike from U(−1/√n, 1/√n), where n is the number of its inputs.
+        """
         _, width, hidden = self.inner_PDH.shape
         heads: dict[int, list[Tensor]] = {}
         for row, probe in enumerate(self.probes):
@@ -135,7 +123,7 @@ class ProbeBank(nn.Module):
         """Layer weights [P, L], each row summing to 1."""
         return torch.cat([self.logits_WL.softmax(-1), self.one_hot_FL])
 
-    def rows_of(self, parameter: str, rows: NDArray[np.int64]) -> Tensor:
+    def parameter_rows(self, parameter: str, rows: NDArray[np.int64]) -> Tensor:
         """The rows of a parameter that belong to some probes; the logits have rows for the first W probes only."""
         count = len(self.get_parameter(parameter))
         return torch.from_numpy(rows[rows < count]).to(self.outer_bias_P.device)
@@ -144,7 +132,7 @@ class ProbeBank(nn.Module):
     def take(self, other: ProbeBank, theirs: NDArray[np.int64], own: NDArray[np.int64]) -> None:
         """Copy the parameters of some probes of another bank into probes of this one, row by row."""
         for name, parameter in self.named_parameters():
-            parameter[self.rows_of(name, own)] = other.get_parameter(name)[other.rows_of(name, theirs)]
+            parameter[self.parameter_rows(name, own)] = other.get_parameter(name)[other.parameter_rows(name, theirs)]
 
     def narrow(self, rows: NDArray[np.int64]) -> ProbeBank:
         """A bank of only some of the probes, with their parameters."""
@@ -155,15 +143,20 @@ class ProbeBank(nn.Module):
         return smaller
 
     def forward(self, features: Features) -> Tensor:
-        """Estimates [P, B] on the unit scale."""
+        """Estimates [P, B] on the unit scale: v · tanh(Uᵀ h + b) + c, each probe with parameters of its own."""
         pooled_PBD = self._pool(features)
         hidden_PBH = torch.baddbmm(self.inner_bias_PH[:, None], pooled_PBD, self.inner_PDH).tanh()
         return (hidden_PBH @ self.outer_PH[..., None])[..., 0] + self.outer_bias_P[:, None]
 
     def _pool(self, features: Features) -> Tensor:
-        """Weighted layer sum and pooling over time, [P, B, D]."""
+        """Weighted layer sum and pooling over time, [P, B, D].
+
+        The mean over time commutes with the layer sum, mean_t Σ_l w_l x_tl = Σ_l w_l mean_t x_tl, so the layers' means
+        are enough. The maximum does not: max_t Σ_l w_l x_tl ≤ Σ_l w_l max_t x_tl. It needs every frame, save for
+        one-hot weights, where both sides are the same. Without frames the right-hand side stands in for it.
+        """
         pooled: list[Tensor] = []
-        if features.mean_BLD is not None:  # the mean over time commutes with the layer sum
+        if features.mean_BLD is not None:
             pooled.append(_mix(self.weights(), features.mean_BLD))
         if features.max_BLD is not None and features.frames is None:
             pooled.append(_mix(self.weights(), features.max_BLD))
@@ -177,4 +170,5 @@ class ProbeBank(nn.Module):
 
 
 def _mix(weights_PL: Tensor, x_BLD: Tensor) -> Tensor:
+    """Weighted sums over the layers, [P, B, D]."""
     return torch.einsum("pl,bld->pbd", weights_PL, x_BLD)

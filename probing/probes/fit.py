@@ -1,166 +1,220 @@
-"""One run of `probe fit`: cache → bank → folder with record, weights, scores, predictions and probes."""
+"""Cache → bank → finished run: the work of `probe fit`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from probing.cache.format import Layout
 from probing.cache.reader import Cache, open_cache
-from probing.corpus.model import Corpus
-from probing.errors import CacheError
-from probing.extraction.cost import layout_of
-from probing.extraction.inputs import Encoder, refuse_other_inputs
-from probing.files import digest, slug
-from probing.probes.features import FIT_STORES, FrameFeatures, PooledFeatures, choose_cache, rows_of
-from probing.probes.results import best_layers, interval_notes, printed, save, summary
-from probing.probes.train import FitOptions, fit, learning_rate
-from probing.runs.records import new_run, write_record
+from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
+from probing.corpus.identity import Identity, identify
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.device import settle_device
+from probing.encoders.opening import open_encoder
+from probing.encoders.spec import RANDOM, EncoderSpec
+from probing.errors import FitError, OptionError
+from probing.extraction.inputs import refuse_other_inputs
+from probing.extraction.options import CacheOptions
+from probing.files import absolute
+from probing.probes.features import MAX
+from probing.probes.options import FitOptions, FitPlace
+from probing.probes.results import FILES, Tables, best_layers, probe_scores, save_bank, tables_of, write_tables
+from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
+from probing.probes.train import Fit, learning_rate, refuse_unfit, train_bank
+from probing.runs.records import CacheEntry, Clusters, CorpusEntry, EncoderEntry, FitRecord
+from probing.runs.scores import cluster_counts, interval_notes, labels_digest
+from probing.runs.store import new_run, provenance, write_record
+
+ENCODER = "demo-hubert"
+CACHE_FILE = ".h5"
 
 
-def open_file(path: Path) -> Cache:
-    """Open a cache that the user names, whatever encoder made it.
-
-    Raises:
-        CacheError: There is no such file, it is damaged, or it holds no hidden states.
-    """
-    cache = open_cache(path)
-    if cache.layout.store not in FIT_STORES:
-        raise CacheError(
-            f"{path}", f"its store is {cache.layout.store}", f"probes are fitted from {' or '.join(FIT_STORES)}"
-        )
-    return cache
-
-
-def open_store(
-    corpus: Corpus,
-    encoder: Encoder,
-    options: FitOptions,
-    store: str | None,
-    dtype: str,
-    root: Path,
-    command: str,
-) -> Cache:
-    """Open the cache that this encoder, with just these weights, made of the corpus.
+@dataclass(frozen=True)
+class _Ready:
+    """All that a fit reads and is told.
 
     Args:
-        corpus: The corpus.
-        encoder: The encoder; only its fingerprint is used.
-        options: Settle which store is exact.
-        store: `frames` or `pooled` where the user asks for one.
-        dtype: Number format of the cache.
-        root: Folder of all caches.
-        command: The `probe extract` command that makes it.
-
-    Raises:
-        CacheError: There is none, it is of another fingerprint, or damaged.
-    """
-    if store is not None and store not in FIT_STORES:
-        raise CacheError(f"--store {store}", "probes cannot be fitted from it", f"use {' or '.join(FIT_STORES)}")
-    paths = {name: layout_of(corpus, encoder, name, dtype).path(root) for name in FIT_STORES}
-    return choose_cache(paths, store, options.pooling, options.layers != "each" or options.shuffled, command)
-
-
-def run(
-    corpus: Corpus,
-    cache: Cache,
-    options: FitOptions,
-    device: str,
-    command: str,
-    left_out: tuple[str, ...],
-    root: Path,
-    opened: Mapping[str, str | None] | None = None,
-) -> str:
-    """Fit, write the run's folder, and return what to print.
-
-    Args:
-        corpus: Labelled utterances.
+        checked: Labelled utterances.
         cache: Their hidden states.
-        options: What to fit and how.
+        encoder: What opens the encoder again; None where only its cache is known.
+        options: What to fit; its dimensions are settled.
         device: PyTorch's name of a device.
-        command: The `probe extract` command that makes the cache, for messages.
-        left_out: Utterances left out as --allow-missing permits.
-        root: Folder of all runs.
-        opened: `name` and `revision` that open the encoder again; None where only its cache is known.
+    """
+
+    checked: Checked
+    cache: Cache
+    encoder: EncoderSpec | None
+    options: FitOptions
+    device: str
+
+
+def fit(
+    corpus: CorpusSpec | str,
+    encoder: EncoderSpec | str | None = ENCODER,
+    options: FitOptions | None = None,
+    source: CacheOptions | None = None,
+    place: FitPlace | None = None,
+    **settings: Any,
+) -> FitRecord:
+    """Fit probes to the cached hidden states of a corpus, and write a run's folder.
+
+    In a notebook: `fit("demo", layers="both", seeds=3)`.
+
+    Args:
+        corpus: What names the corpus.
+        encoder: What names the encoder. None, or left at its default, where `source.cache` is one cache file, which is
+            then read whatever encoder made it.
+        options: What to fit and how.
+        source: Which cache to read.
+        place: Where to compute, and where the run goes.
+        **settings: Fields of `options`, `source` and `place` by their names.
+
+    Returns:
+        The run's record. Its folder also holds weights.csv, scores.csv, predictions.csv and probes.safetensors.
+
+    Raises:
+        CorpusError: The corpus cannot be opened or lacks labels.
+        EncoderError: The encoder cannot be opened.
+        CacheError: There is no cache of the corpus and this very encoder, or it is damaged or made from other audio.
+        FitError: There is nothing to learn from, or the training fails.
+        OptionError: An option is out of bounds, or options exclude each other.
+        TypeError: A setting is a field of none of the three.
     """
     began = time.time()
-    layout = cache.layout
-    rows = rows_of(cache, [utterance.id for utterance in corpus.utterances], command)
-    refuse_other_inputs(cache, corpus)
-    source: PooledFeatures | FrameFeatures
-    if layout.store == "pooled":
-        source = PooledFeatures(cache, rows, options.pooling, options.normalize)
-    else:
-        source = FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers)
-    fitted = fit(corpus, source, layout.n_states, layout.width, options, device)
-    notes = [*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)]
-    with new_run("fit", f"{slug(title_of(corpus))}-{slug(layout.encoder)}", root) as new:
-        scores = save(new.aside, fitted, corpus, options, layout.first_layer)
-        results: dict[str, Any] = {
-            "corpus": {
-                "name": corpus.name,
-                "title": title_of(corpus),
-                "spec": corpus.spec,
-                "scale": corpus.scale,
-                "utterances": {partition: len(members) for partition, members in corpus.partitions.items()},
-                "left_out": left_out,
-            },
-            "encoder": {"name": layout.encoder, "title": layout.title, "identity": layout.identity, "opened": opened},
-            "cache": {"path": cache.path, "store": layout.store, "fingerprint": layout.fingerprint},
-            "device": device,
-            "threads": torch.get_num_threads(),
-            "best_layers": best_layers(scores),
-            "scores": _without_nan(summary(scores).round(6).to_dict("records")),
-            "best_epochs": fitted.best_epoch.tolist(),
-            "used": {"hidden": fitted.bank.inner_PDH.shape[2], "lr": learning_rate(options, layout.width)},
-            "notes": notes,
-        }
-        configuration = {
-            "corpus": corpus.name,
-            "labels": labels_digest(corpus, options.dims),
-            "scale": corpus.scale,
-            "fingerprint": layout.fingerprint,
-            "store": layout.store,
-            "options": asdict(options),
-        }
-        write_record(new.aside, "fit", configuration, results, began)
-    heading = (
-        f"CCC, mean over {options.seeds} seed{'s' * (options.seeds > 1)} [95 % interval by speaker] · "
-        f"{layout.title} on {corpus.name} · read from store {layout.store}"
+    options, source, place = _with_settings(
+        (options or FitOptions(), source or CacheOptions(), place or FitPlace()), settings
     )
-    lines = [heading, printed(scores), *(f"note: {note}" for note in notes)]
-    lines += [
-        f"{new.final}/{name}"
-        for name in ("record.json", "weights.csv", "scores.csv", "predictions.csv", "probes.safetensors")
-    ]
-    return "\n".join(lines)
+    device = settle_device(place.device)
+    spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
+    checked = check_corpus(spec, Needs(dims=options.dims), place.allow_missing)
+    options = replace(options, dims=_dimensions(checked, options))
+    refuse_unfit(checked.corpus, options.dims)
+    cache, reopened = _open_cache(checked, encoder, source, options)
+    command = f"the `probe extract` command that made {cache.path}"
+    rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
+    refuse_other_inputs(cache, checked.corpus)
+    ready = _Ready(checked, cache, reopened, options, device)
+    layout = cache.layout
+    features = features_from(cache, rows, options)
+    fitted = train_bank(checked.corpus, features, layout.n_states, layout.width, options, device)
+    tables = tables_of(fitted, checked.corpus, layout.first_layer)
+    record = _record(ready, fitted, tables, began)
+    with new_run(f"fit-{record.corpus.file_name}-{record.encoder_file_name}", Path(place.runs)) as new:
+        write_tables(tables, new.aside)
+        save_bank(fitted.bank, options, checked.corpus.scale, new.aside)
+        record = write_record(record, new.aside, FILES)
+    return replace(record, folder=new.final)
 
 
-def title_of(corpus: Corpus) -> str:
-    """The corpus's name with its fold, where it has folds: each fold is a result of its own."""
-    _, _, fold = corpus.spec.partition(" --fold ")
-    return f"{corpus.name} fold {fold}" if fold else corpus.name
+def _with_settings(
+    parts: tuple[FitOptions, CacheOptions, FitPlace], settings: Mapping[str, Any]
+) -> tuple[FitOptions, CacheOptions, FitPlace]:
+    """Each of the three with the settings that are its fields."""
+    rest = dict(settings)
+    own = [{one.name: rest.pop(one.name) for one in fields(part) if one.name in rest} for part in parts]
+    if rest:
+        known = ", ".join(one.name for part in parts for one in fields(part))
+        raise TypeError(f"fit() has no setting {', '.join(rest)}; its settings are {known}")
+    options, source, place = parts
+    return replace(options, **own[0]), replace(source, **own[1]), replace(place, **own[2])
 
 
-def labels_digest(corpus: Corpus, dims: Sequence[str]) -> str:
-    """SHA-256 of ids, partitions and labels: what a fit learns from beside the cache."""
-    names = sorted(dims)
-    rows = [[u.id, u.partition, u.speaker, *(u.labels.get(name) for name in names)] for u in corpus.utterances]
-    return digest({"rows": rows})
+def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
+    """The dimensions to probe, by name."""
+    dims = settle_dims(checked.corpus, options.dims)
+    if not dims:
+        why = "no utterance has a rating"
+        raise FitError(f"corpus {checked.corpus.name}", why, "add a column of ratings to the table", code="no-labels")
+    return dims
 
 
-def _without_nan(rows: list[dict[Any, Any]]) -> list[dict[str, Any]]:
-    """NaN is no JSON: null instead."""
-    return [{str(key): None if value != value else value for key, value in row.items()} for row in rows]
+def _open_cache(
+    checked: Checked, encoder: EncoderSpec | str | None, source: CacheOptions, options: FitOptions
+) -> tuple[Cache, EncoderSpec | None]:
+    """The cache to read, and what opens its encoder again, if that is known."""
+    path = Path(source.cache)
+    if path.suffix == CACHE_FILE:
+        if encoder not in (None, ENCODER) or source.store is not None:
+            other = "--store" if source.store is not None else "--encoder"
+            why = "a cache file settles what was extracted and how"
+            remedy = "name the file alone, or the folder of all caches with the options"
+            raise OptionError(f"--cache {path} and {other}", why, remedy, code="exclusive")
+        cache = open_cache(path)
+        refuse_store(f"{path}", cache.layout.store)
+        return cache, None
+    if encoder is None:
+        remedy = "name the encoder, or one cache file with --cache"
+        raise OptionError("no encoder is named", f"{path} is a folder of caches", remedy, code="no-encoder")
+    spec = encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
+    return choose_cache(checked, open_encoder(spec), replace(source, cache=path), options), spec
+
+
+def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitRecord:
+    """What the run's record says."""
+    corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    configuration = {
+        "corpus": corpus.name,
+        "labels": labels_digest(corpus, options.dims),
+        "scale": corpus.scale,
+        "fingerprint": layout.fingerprint,
+        "store": layout.store,
+        "options": asdict(options),
+    }
+    return FitRecord(
+        command="fit",
+        corpus=_corpus_entry(ready.checked, ready.cache),
+        encoder=_encoder_entry(layout, ready.encoder),
+        cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint),
+        device=ready.device,
+        threads=torch.get_num_threads(),
+        best_layers=best_layers(tables.scores),
+        best_epochs=tuple(fitted.best_epoch.tolist()),
+        used={"hidden": fitted.bank.inner_PDH.shape[2], "lr": learning_rate(options, layout.width)},
+        scores=probe_scores(tables.scores),
+        notes=(*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)),
+        **provenance(configuration, began),
+    )
+
+
+def _corpus_entry(checked: Checked, cache: Cache) -> CorpusEntry:
+    corpus = checked.corpus
+    return CorpusEntry(
+        name=corpus.name,
+        title=corpus.title,
+        spec=checked.spec,
+        scale=corpus.scale,
+        utterances={partition: len(members) for partition, members in corpus.partitions.items()},
+        identity=_identity(checked, cache),
+        left_out=checked.left_out,
+        clusters={partition: Clusters(**counts) for partition, counts in cluster_counts(corpus).items()},
+    )
+
+
+def _identity(checked: Checked, cache: Cache) -> Identity:
+    """The corpus as it was read: its audio by the cache's own checksums, since nothing is decoded here."""
+    corpus = checked.corpus
+    if "tokenizer" in cache.layout.identity:
+        return identify(corpus, text=True)
+    audio = {utterance.id: int(cache.audio[cache.row[utterance.id]]) for utterance in corpus.utterances}
+    return identify(corpus, audio=audio if all(audio.values()) else None)  # 0 where a cache does not know its audio
+
+
+def _encoder_entry(layout: Layout, spec: EncoderSpec | None) -> EncoderEntry:
+    # Of a cache file only what it says of itself is known; version 0.1.0 said so in the title.
+    by_name = RANDOM in layout.encoder or "(random weights)" in layout.title
+    random = spec.random if spec is not None else by_name
+    return EncoderEntry(layout.encoder, layout.title, random, layout.identity, spec)
 
 
 def _exactness(store: str, options: FitOptions) -> list[str]:
-    """What a reader should know about maxima taken from pooled states."""
-    if store == "pooled" and "max" in options.pooling and (options.layers != "each" or options.shuffled):
+    """What to know of maxima taken from pooled states."""
+    if store == "pooled" and MAX in options.pooling and options.learns_weights:
         return [
             "the maximum of a weighted sum is approximated by the weighted sum of the layers' maxima (store pooled)"
         ]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError
-from probing.files import file_digest
+from probing.files import digest, file_digest
 from probing.statistics.bootstrap import FEW_SPEAKERS, bootstrap_ccc, interval
 from probing.statistics.concordance import ccc
 from probing.statistics.paired import Sample
@@ -95,6 +95,13 @@ def interval_notes(corpus: Corpus) -> list[str]:
         elif clusters["number"] < FEW_SPEAKERS:
             notes.append(f"{partition}: intervals resample only {clusters['number']} speakers and are too narrow")
     return notes
+
+
+def labels_digest(corpus: Corpus, dimensions: Sequence[str]) -> str:
+    """SHA-256 of ids, partitions, speakers and ratings: what is learned from beside what the encoder is given."""
+    names = sorted(dimensions)
+    rows = [[u.id, u.partition, u.speaker, *(u.labels.get(name) for name in names)] for u in corpus.utterances]
+    return digest({"rows": rows})
 
 
 def predictions_table(
