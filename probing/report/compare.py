@@ -1,73 +1,115 @@
-"""One run of `probe compare`: runs → Table 1, Table 2, findings, Figure 3 and the comparison figure in one folder."""
+"""Finetune runs set against each other: Tables 1 and 2, findings, Figure 3 and the comparison figure in one folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from probing.files import slug
-from probing.report import figure3 as comparison
-from probing.report import findings, table2
-from probing.report import table1 as tables
+import pandas as pd
+
+from probing.files import write_text
+from probing.report import findings, table1, table2
+from probing.report.compared import corpus_title, finished, systems
 from probing.report.conditions import on_own_words
-from probing.report.controls import on_random_weights
-from probing.runs.records import Record, all_records, read_record
+from probing.report.figure3 import figure3
+from probing.report.layers_and_systems import layers_and_systems
+from probing.report.naming import set_stem, shortened
+from probing.report.style import FIGURES, write_table
+from probing.runs.records import FinetuneRecord, FitRecord, Record
+from probing.runs.store import all_records, missing_files, read_kind
 
 
-def run(folders: Sequence[Path], out: Path, against: Path | None = None, fit: Record | None = None) -> str:
-    """Write all comparisons of some runs, and return what to print.
+@dataclass(frozen=True)
+class Comparison:
+    """What comparing some runs gives.
 
     Args:
-        folders: `finetune` runs on one corpus.
+        table1: Table 1 in long form (`probing.report.table1`).
+        findings: The paper's findings, and whether they hold.
+        table2: Table 2 in long form; empty where all words are human.
+        texts: What a person reads, by the name of its file; those in Markdown first.
+        paths: The files written.
+    """
+
+    table1: pd.DataFrame
+    findings: pd.DataFrame
+    table2: pd.DataFrame
+    texts: Mapping[str, str]
+    paths: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(text for name, text in self.texts.items() if name.endswith(".md"))
+
+
+def compare(
+    runs: Sequence[Path | FinetuneRecord],
+    out: Path = FIGURES,
+    against: Path | FinetuneRecord | None = None,
+    fit: Path | FitRecord | None = None,
+    name: str | None = None,
+) -> Comparison:
+    """Write all comparisons of some runs.
+
+    Args:
+        runs: Finetune runs on one corpus, in any order; one that is still training is skipped, which is said on stderr.
         out: Where tables and figures go.
-        against: The run that differences are taken to.
-        fit: A `fit` run on the same corpus, for the comparison figure.
+        against: The run that differences are taken to; by default the largest that takes audio alone.
+        fit: A fit on the same corpus, for the comparison figure; see `latest_fit`.
+        name: What stands for these runs in the files' names; by default the corpus and a digest of the runs.
 
     Raises:
-        ProbingError: A folder is incomplete, no finetune run, or on another corpus.
+        RunError: A run is incomplete, damaged, no finetune run, or on another corpus.
     """
-    everything = tables.systems([read_record(folder) for folder in dict.fromkeys(folders)])
+    everything = systems(finished(runs))
     records = on_own_words(everything) or everything  # other words have a table of their own
-    reference = next((r for r in records if against and r.folder.resolve() == against.resolve()), None)
-    reference = reference or (read_record(against) if against else None)
-    corpus = tables.corpus_title(records[0])
-    table, found = tables.table1(records, reference), findings.findings(records)
-    out.mkdir(parents=True, exist_ok=True)
-    stem = slug(str(records[0]["corpus"]["title"]))
+    reference = _reference(against, everything)
+    layers = read_kind(fit, FitRecord) if isinstance(fit, Path) else fit
+    title = corpus_title(records[0])
+    beside: list[Record] = [reference] if reference else []
+    stem = set_stem(everything, name, *beside)
+    tables = {"table1": table1.table1(records, reference), "findings": findings.findings(records)}
     texts = {
-        f"table1-{stem}.md": tables.markdown(table, corpus),
-        f"table1-{stem}.tex": tables.latex(table, corpus),
-        f"findings-{stem}.md": findings.markdown(found, corpus),
+        "table1.md": table1.markdown(tables["table1"], title),
+        "table1.tex": table1.latex(tables["table1"], title),
+        "findings.md": findings.markdown(tables["findings"], title),
     }
-    for name, text in texts.items():
-        (out / name).write_text(text, "utf-8")
-    table.to_csv(out / f"table1-{stem}.csv", index=False, float_format="%.6g")
-    found.to_csv(out / f"findings-{stem}.csv", index=False, float_format="%.6g")
-    paths = [out / f"table1-{stem}.csv", out / f"findings-{stem}.csv", *(out / name for name in texts)]
     words = table2.table2(everything)
     if len(words):
-        texts[f"table2-{stem}.md"] = table2.markdown(words, corpus)
-        (out / f"table2-{stem}.md").write_text(texts[f"table2-{stem}.md"], "utf-8")
-        words.to_csv(out / f"table2-{stem}.csv", index=False, float_format="%.6g")
-        paths += [out / f"table2-{stem}.csv", out / f"table2-{stem}.md"]
-    paths += comparison.figure3(records, out)
-    if fit is not None:
-        paths += comparison.comparison_figure(fit, records, out)
-    shown = [text for name, text in texts.items() if name.endswith(".md")]
-    return "\n".join([*shown, *map(str, paths)])
+        tables["table2"], texts["table2.md"] = words, table2.markdown(words, title)
+    named = {_with(stem, file): text for file, text in texts.items()}
+    paths = [write_table(table, out / _with(stem, f"{kind}.csv")) for kind, table in tables.items()]
+    for file, text in named.items():
+        write_text(out / file, text)
+        paths.append(out / file)
+    paths += figure3(records, out, stem)
+    if layers is not None:
+        paths += layers_and_systems(layers, records, out, set_stem(everything, name, *beside, layers))
+    return Comparison(tables["table1"], tables["findings"], words, named, tuple(paths))
 
 
-def latest_fit(system: Record, root: Path) -> Record | None:
-    """The latest fit on the corpus of a system, on trained weights, with learned weights; None where there is none."""
-    title = system["corpus"]["title"]
-    return next(
-        (
-            record
-            for record in reversed(all_records(root))
-            if record["command"] == "fit"
-            and record["corpus"].get("title", record["corpus"]["name"]) == title
-            and not on_random_weights(record)
-            and (record.folder / "weights.csv").is_file()
-        ),
-        None,
-    )
+def latest_fit(system: FinetuneRecord, root: Path) -> FitRecord | None:
+    """The latest finished fit on the corpus of a system, on trained weights; None where there is none.
+
+    Args:
+        system: A finetune run; another corpus of the same name is another corpus.
+        root: Folder of all runs.
+    """
+    fits = [record for record in reversed(all_records(root)) if isinstance(record, FitRecord)]
+    own = (record for record in fits if not record.encoder.random and record.same_corpus(system))
+    return next((record for record in own if not missing_files(record)), None)
+
+
+def _reference(against: Path | FinetuneRecord | None, records: Sequence[FinetuneRecord]) -> FinetuneRecord | None:
+    """The run that differences are taken to; its estimates are not read twice where it is among the others."""
+    if against is None:
+        return None
+    folder = against if isinstance(against, Path) else against.folder
+    among = next((record for record in records if record.folder.resolve() == folder.resolve()), None)
+    return among or finished([against])[0]
+
+
+def _with(stem: str, file: str) -> str:
+    """A file of some runs: `table1-demo.md` of `table1.md`."""
+    kind, _, ending = file.partition(".")
+    return f"{shortened(f'{kind}-{stem}')}.{ending}"

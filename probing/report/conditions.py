@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from probing.corpus.transcripts import HUMAN, name_of
-from probing.runs.records import RECORD, Record, read_record
+from probing.corpus.transcripts import Words
+from probing.report.compared import same_utterances
+from probing.runs.records import EvaluationRecord, FinetuneRecord, SystemRecord
+from probing.runs.store import RECORD, read_kind
 
-_HUMAN = {"method": HUMAN}
+EVALUATIONS = "evaluations"  # below a run's folder
 
 
 @dataclass(frozen=True)
@@ -18,56 +19,82 @@ class Condition:
     """A trained system, tested in one way.
 
     Args:
-        run: The `finetune` run.
+        run: The finetune run.
         tested: What holds its estimates: the run itself, or one of its evaluations on the same corpus.
-        trained_on: Words that it was trained on, as `transcripts.reworded` says.
+        trained_on: Words that it was trained on.
         tested_on: Words that it was tested on.
         snr: Ratio of audio to noise in the test, in dB; None: clean.
     """
 
-    run: Record
-    tested: Record
-    trained_on: Mapping[str, Any]
-    tested_on: Mapping[str, Any]
-    snr: float | None
+    run: FinetuneRecord
+    tested: SystemRecord
+    trained_on: Words
+    tested_on: Words
+    snr: float | None = None
 
     @property
     def matched(self) -> bool:
         """Whether it was tested on words of the kind that it was trained on."""
-        return name_of(self.trained_on) == name_of(self.tested_on)
+        return self.trained_on.same(self.tested_on)
+
+    @property
+    def on_human_words(self) -> bool:
+        """Whether it was trained and tested on the corpus's own words."""
+        return self.trained_on.human and self.tested_on.human
 
     def wer(self, partition: str) -> float:
         """Word error rate of the words that it was tested on; 0 for human ones, NaN where it was not counted."""
-        if self.tested_on["method"] == HUMAN:
+        if self.tested_on.human:
             return 0.0
-        return float(self.tested_on.get("wer", {}).get(partition, {}).get("wer", float("nan")))
+        return float(self.tested_on.wer.get(partition, {}).get("wer", float("nan")))
 
 
-def trained_words(record: Record) -> Mapping[str, Any]:
-    """The words that a run was trained on; a system without text counts as trained on the corpus's own."""
-    return record.content.get("transcripts") or _HUMAN
+def on_own_words(records: Sequence[FinetuneRecord]) -> list[FinetuneRecord]:
+    """The runs that were trained on the corpus's own words, or that take none."""
+    return [record for record in records if record.words.human]
 
 
-def on_own_words(records: Sequence[Record]) -> list[Record]:
-    """The runs that were trained on the corpus's own words, or that read none."""
-    return [record for record in records if trained_words(record)["method"] == HUMAN]
+def conditions(records: Sequence[FinetuneRecord]) -> list[Condition]:
+    """Every way in which some runs were tested on their own corpus, each once.
 
+    An evaluation of an earlier training in the same folder is passed over, which is said on stderr.
 
-def conditions(records: Sequence[Record]) -> list[Condition]:
-    """Every way in which some `finetune` runs were tested on their own corpus."""
+    Raises:
+        RunError: The record of an evaluation is damaged.
+    """
     found = []
     for record in records:
-        words = trained_words(record)
-        found.append(Condition(record, record, words, words, None))
-        for path in sorted((record.folder / "evaluations").glob(f"*/{RECORD}")):
-            other = read_record(path.parent)
-            if other["corpus"]["title"] != record["corpus"]["title"]:
-                continue
-            if other["configuration"]["run"] != record["signature"] or other.content.get("seeds") != record["seeds"]:
-                again = f"type `{other['typed']}` again"
-                print(f"passed over {path.parent}: the run was trained anew since; {again}", file=sys.stderr)
-                continue
-            condition = Condition(record, other, words, trained_words(other), other.content.get("snr"))
+        found.append(Condition(record, record, record.words, record.words))
+        for other in _evaluations(record):
+            condition = Condition(record, other, record.words, other.words, other.snr)
             if not condition.matched or condition.snr is not None:
                 found.append(condition)
     return found
+
+
+def _evaluations(run: FinetuneRecord) -> list[EvaluationRecord]:
+    """A run's evaluations on its own corpus; of several under the same condition the newest."""
+    newest: dict[object, EvaluationRecord] = {}
+    for path in sorted((run.folder / EVALUATIONS).glob(f"*/{RECORD}")):
+        other = read_kind(path.parent, EvaluationRecord)
+        if not _on_its_own_corpus(run, other):
+            continue
+        if other.run_signature != run.signature or other.seeds != run.seeds:
+            print(f"passed over {path.parent}: the run was trained again since; rerun `{other.typed}`", file=sys.stderr)
+            continue
+        key = (other.words.method, other.words.sha256, other.words.rate, other.snr)
+        if key not in newest or other.date > newest[key].date:
+            newest[key] = other
+    return list(newest.values())
+
+
+def _on_its_own_corpus(run: FinetuneRecord, other: EvaluationRecord) -> bool:
+    """By their digests or, where version 0.1.0 wrote none, by what was estimated."""
+    if run.corpus.identity and other.corpus.identity:
+        return run.corpus.identity.agrees(other.corpus.identity)
+    if run.corpus.title != other.corpus.title:
+        return False
+    scored = {(score.dimension, score.partition) for score in other.scores}
+    both = [(s.dimension, s.partition) for s in run.scores if (s.dimension, s.partition) in scored]
+    pairs = ([record.predictions.sample(*what) for record in (run, other)] for what in both)
+    return bool(both) and all(same_utterances(*pair) for pair in pairs)

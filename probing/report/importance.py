@@ -5,29 +5,34 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from probing.errors import ProbingError
-from probing.runs.records import Record
+from probing.errors import RunError
+from probing.files import file_digest
+from probing.runs.records import FitRecord
 
 WEIGHT = "weight"  # the panel of the learned weights
 CCC = "CCC "  # before a partition: the panel of its scores
 _SOURCES = {"single": "encoder", "weighted": "weighted", "shuffled": "shuffled"}  # of a score, by its kind of probe
 _COLUMNS = ["panel", "source", "dimension", "seed", "layer", "value", "low", "high", "band"]
+_OF_WEIGHTS = ("dimension", "seed", "layer", "weight")
+_OF_SCORES = ("dimension", "kind", "layer", "seed", "partition", "ccc")
+_REMEDY = "copy the run again, or rerun the command in its record.json"
 
 
-def drawn_of(record: Record, control: Record | None) -> pd.DataFrame:
+def drawn_of(record: FitRecord, control: FitRecord | None = None) -> pd.DataFrame:
     """All that is drawn: one row for each seed's value.
 
     Args:
-        record: A `fit` run.
+        record: A fit.
         control: The same fit on the same encoder with random weights.
 
     Returns:
         panel (`weight`, or `CCC ` and a partition), source (`encoder`: learned weights and single-layer probes;
-        `random`: those of the control; `weighted`, `shuffled`: these probes), dimension, seed, layer (of a curve),
-        value, and low, high and band: the ends of what is drawn about the mean over seeds, and what they are.
+        `random`: those of the control; `weighted`, `shuffled`: these probes), dimension, seed, layer (of a curve; −1 is
+        state C, the raw output of the convolutions), value, and low, high and band: the ends of what is drawn about
+        the mean over seeds, and what they are.
 
     Raises:
-        ProbingError: A run's files are missing.
+        RunError: A run's files are missing or changed (code `run-incomplete`), or damaged (`run-damaged`).
     """
     drawn = _run_table(record)
     if control is None:
@@ -37,9 +42,9 @@ def drawn_of(record: Record, control: Record | None) -> pd.DataFrame:
     return pd.concat([drawn, other.assign(source="random", low=np.nan, high=np.nan, band="")], ignore_index=True)
 
 
-def _run_table(record: Record) -> pd.DataFrame:
+def _run_table(record: FitRecord) -> pd.DataFrame:
     """One run's learned weights and, where single layers were fitted, its scores on the test partitions."""
-    weights, scores = _read(record, "weights.csv"), _read(record, "scores.csv")
+    weights, scores = _read(record, "weights.csv", _OF_WEIGHTS), _read(record, "scores.csv", _OF_SCORES)
     tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", "development")] or ["development"]
     scores = scores[scores.partition.isin(tests) & (scores.kind == "single").any()]
     weights = weights.rename(columns={"weight": "value"}).assign(panel=WEIGHT, source="encoder")
@@ -67,14 +72,24 @@ def _with_interval(scores: pd.DataFrame, resampled: str) -> pd.DataFrame:
     return scores.assign(low=ends.mean_low, high=ends.mean_high, band=f"95 % {resampled} bootstrap{of_the_mean}")
 
 
-def _resampled(record: Record, partition: str) -> str:
-    """What a partition's intervals resample; the run's notes say where it is not speakers."""
-    said = f"{partition}: intervals are by utterance"
-    return "utterance" if any(note.startswith(said) for note in record.content.get("notes", [])) else "speaker"
+def _resampled(record: FitRecord, partition: str) -> str:
+    """What a partition's intervals resample."""
+    clusters = record.corpus.clusters.get(partition)
+    return clusters.by if clusters else "speaker"
 
 
-def _read(record: Record, name: str) -> pd.DataFrame:
+def _read(record: FitRecord, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     path = record.folder / name
     if not path.is_file():
-        raise ProbingError(f"{path}", "the run's folder is incomplete", "make the run again with `probe fit`")
-    return pd.read_csv(path)
+        raise RunError(f"{path}", "there is no such file", _REMEDY, code="run-incomplete")
+    written = (record.files or {}).get(name)
+    if written is not None and file_digest(path) != written.sha256:
+        raise RunError(f"{path}", "it is not what the run wrote", _REMEDY, code="run-incomplete")
+    try:
+        table = pd.read_csv(path)
+    except ValueError as error:  # pandas' own errors are ValueErrors
+        raise RunError(f"{path}", f"it is damaged ({error})", _REMEDY, code="run-damaged") from error
+    if lacking := set(columns).difference(table.columns):
+        why = f"it is damaged (no column {', '.join(sorted(lacking))})"
+        raise RunError(f"{path}", why, _REMEDY, code="run-damaged")
+    return table

@@ -1,0 +1,104 @@
+"""Names of the files of figures and tables: two sets of runs, or two configurations, never share one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from probing.corpus.checked import corpus_name
+from probing.corpus.identity import Identity
+from probing.corpus.model import EMOTIONS
+from probing.files import digest, slug
+from probing.probes.options import FitOptions
+from probing.runs.records import FitRecord, Record, SystemRecord
+
+_MADE = {"dims": sorted(EMOTIONS), "layers": "both", "seeds": 5}  # what `make figure2` asks for beside the defaults
+_SAME_RESULT = ("workers",)  # options that leave the result the same
+_VALUE_ALONE = ("dims", "layers", "pooling")  # options whose value needs no name before it
+_DIGITS = 6  # hexadecimal digits that tell sets of runs apart
+_MOST_BYTES = 180  # of a name: file systems allow 255, of which its ending and a file written aside need some
+
+
+def shortened(stem: str) -> str:
+    """A file's name without its ending, cut where a file system would not take it; a digest then stands for the rest.
+
+    >>> shortened("figure2-demo"), len(shortened("x" * 300))
+    ('figure2-demo', 180)
+    """
+    if len(stem.encode()) <= _MOST_BYTES:
+        return stem
+    kept = stem.encode()[: _MOST_BYTES - 9].decode(errors="ignore")  # a character of several bytes is not cut in two
+    return f"{kept}-{digest(stem)[:8]}"
+
+
+def fit_stem(record: FitRecord, first: str = "figure2") -> str:
+    """A fit in file names: corpus, encoder, and every option that differs from what `make figure2` uses."""
+    parts = [first, corpus_stem([record]), record.encoder_file_name]
+    spec = record.encoder.spec
+    parts += [slug(spec.revision)] if spec is not None and spec.revision else []
+    parts += _settings(record.options)
+    parts += [record.cache.store] if record.cache.store != "pooled" else []
+    dtype = str(record.configuration.get("dtype") or "float16")
+    return shortened("-".join(parts + [dtype] * (dtype != "float16")))
+
+
+def set_stem(records: Sequence[SystemRecord], name: str | None = None, *others: Record) -> str:
+    """A set of runs on one corpus in file names.
+
+    Args:
+        records: The runs, in any order.
+        name: What the user calls them; by default the corpus and a digest of the runs.
+        *others: Further runs that settle what the file holds.
+    """
+    if name is not None:
+        return slug(name)
+    settled = sorted([record.signature, list(getattr(record, "seeds", ()))] for record in records)
+    beside = [other.signature for other in others]
+    return f"{corpus_stem(records)}-{digest([settled, beside] if beside else settled)[:_DIGITS]}"
+
+
+def corpus_stem(records: Sequence[Record]) -> str:
+    """The corpus of some runs in file names, with all that is known of its identity; the order of runs is no matter."""
+    known = [record.corpus.identity for record in records if record.corpus.identity]
+    first = records[0].corpus
+    if known:  # one run has read the audio, another the text
+        audio = next((identity.audio for identity in known if identity.audio), None)
+        text = next((identity.text for identity in known if identity.text), None)
+        return corpus_name(first.title, first.spec, Identity(known[0].labels, audio, text))
+    labels = str(records[0].configuration.get("labels") or "")[:8]  # all that a run of version 0.1.0 knows
+    return slug(first.title) + (f"-{labels}" if labels and first.spec.prefix != "demo" else "")
+
+
+def _settings(options: Mapping[str, Any]) -> list[str]:
+    usual = asdict(FitOptions()) | _MADE
+    found = []
+    for name, default in usual.items():
+        value = options.get(name, default)
+        value = sorted(value) if name == "dims" else value
+        if name not in _SAME_RESULT and value != default:
+            found.append(_spelled(name, value))
+    return found
+
+
+def _spelled(name: str, value: Any) -> str:
+    """An option in a file's name.
+
+    >>> _spelled("layer_lr", 0.01), _spelled("normalize", "layer"), _spelled("shuffled", False)
+    ('layer-lr0.01', 'layernorm', 'no-shuffled')
+    """
+    if name == "dims":
+        return "-".join(slug(dimension) for dimension in sorted(value, key=_place))
+    if name == "normalize":
+        return "layernorm" if value == "layer" else f"normalize-{value}"
+    if name in _VALUE_ALONE:
+        return str(value)
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return flag if value else f"no-{flag}"
+    return f"{flag}{value:g}" if isinstance(value, int | float) else f"{flag}-{slug(str(value))}"
+
+
+def _place(dimension: str) -> tuple[int, str]:
+    """The paper's three in its order, then others by name."""
+    return (EMOTIONS.index(dimension) if dimension in EMOTIONS else len(EMOTIONS), dimension)
