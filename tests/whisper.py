@@ -19,6 +19,8 @@ from transformers import (
 
 RATE = 16_000
 WINDOW = 5  # s that it hears at once
+SAID = ["low", "high", "high", "low", "high", "low"]  # in the corpus of the tests
+OWN = ["low", "high", "low", "low low", "", "Low!"]  # what its table says was said
 PITCH = {"low": 200.0, "high": 2000.0}  # Hz
 _TIMES = [f"<|{step * 0.02:.2f}|>" for step in range(WINDOW * 50 + 1)]
 _SPECIAL = (

@@ -43,23 +43,23 @@ class Recogniser:
         name: The checkpoint's last name, for tables.
         parameters: Their number.
         language: Two letters.
-        window: Seconds that the model hears at once.
+        window: Seconds of audio that the model takes at once.
         identity: Everything that settles its answers, JSON-ready.
 
     Raises:
-        EncoderError: It cannot be opened, is no Whisper, or lacks the language.
+        EncoderError: It cannot be opened (code `asr-unopened`), is not a Whisper (`asr-kind`), or does not know the
+            language (`asr-language`).
     """
 
     def __init__(self, name: str, language: str = "en", device: str = "cpu", revision: str | None = None) -> None:
         quiet = transformers.utils.logging
         quiet.disable_progress_bar()
-        logging.getLogger("transformers.generation").setLevel(logging.ERROR)  # of arguments that Whisper itself sets
+        logging.getLogger("transformers.generation").setLevel(logging.ERROR)  # it warns of what Whisper itself sets
         self.name, self.language = Path(name).name, language
         config = _opened(AutoConfig, name, revision)
         if config.model_type != MODEL_TYPE:
-            raise EncoderError(
-                f"--asr {name}", f"it is a {config.model_type} model", "name a Whisper, for example openai/whisper-base"
-            )
+            why, remedy = f"it is a {config.model_type} model", "name a Whisper, for example openai/whisper-base"
+            raise EncoderError(f"--asr {name}", why, remedy, code="asr-kind")
         self._model = _opened(WhisperForConditionalGeneration, name, revision, dtype=torch.float32).eval().to(device)
         self._processor = _opened(WhisperProcessor, name, revision)
         self.parameters = sum(p.numel() for p in self._model.parameters())
@@ -78,27 +78,26 @@ class Recogniser:
         return self._processor.tokenizer.english_spelling_normalizer or {}
 
     def _language_and_task(self, name: str) -> dict[str, str]:
-        """What a multilingual model is told; one for English alone takes neither."""
+        """What a multilingual model is told; an English-only model takes neither."""
         settings: GenerationConfig = self._model.generation_config
         if not getattr(settings, "is_multilingual", True):
             if self.language != "en":
-                raise EncoderError(
-                    f"--language {self.language}", f"{name} knows English alone", "name a multilingual Whisper"
-                )
+                why, remedy = f"{name} is an English-only model", "name a multilingual Whisper"
+                raise EncoderError(f"--language {self.language}", why, remedy, code="asr-language")
             return {}
         known = sorted(token.strip("<|>") for token in getattr(settings, "lang_to_id", {}))
         if self.language not in known:
             spelt = TO_LANGUAGE_CODE.get(self.language.lower())
-            hint = f"type {spelt}" if spelt in known else f"it knows {', '.join(known) or 'none'}"
-            raise EncoderError(f"--language {self.language}", f"{name} does not know it", hint)
+            hint = f"type {spelt}" if spelt in known else f"choose one of {', '.join(known) or 'none'}"
+            raise EncoderError(f"--language {self.language}", f"{name} does not know it", hint, code="asr-language")
         return {"language": self.language, "task": "transcribe"}
 
     def transcribe(self, waveforms: Sequence[NDArray[np.float32]], batch: int = 16) -> list[str]:
         """Transcribe waveforms of any length.
 
         Args:
-            waveforms: Arrays [S], mono, 16 kHz; longer ones than `window` are cut where they are quietest.
-            batch: Chunks in a batch; it changes no transcript.
+            waveforms: Arrays [S], mono, 16 kHz; those longer than `window` are cut where they are quietest.
+            batch: Chunks in a batch; transcripts do not depend on it.
 
         Returns:
             A transcript for each, possibly empty.
@@ -135,6 +134,8 @@ def chunks(waveform: NDArray[np.float32], window: float) -> list[NDArray[np.floa
     >>> [len(piece) for piece in chunks(np.ones(16_000 * 4, np.float32), window=6)]
     [64000]
     """
+    # The cut lies in the middle of the block of `quiet` samples with the least energy Σ x², among the blocks of the
+    # last `span` samples before the window's end, so that it is unlikely to fall into a word.
     longest, span, quiet = round(window * SAMPLE_RATE), round(_SEARCHED * SAMPLE_RATE), round(_QUIET * SAMPLE_RATE)
     span = min(span, longest // 2)
     pieces = []
@@ -155,4 +156,5 @@ def _opened(kind: Any, name: str, revision: str | None, **options: Any) -> Any:
             " ".join(str(error).split())[:300],
             "name a Whisper of the model hub (openai/whisper-base) or its folder; on a machine without a network, "
             f"run `hf download {name}` elsewhere, copy the folder here and give its path",
+            code="asr-unopened",
         ) from error

@@ -1,83 +1,165 @@
-"""One run of `probe transcribe`: corpus × recogniser → a table `id,text` and, beside it, what made it.
+"""`probe transcribe`: corpus × recogniser → a table `id,text` and, beside it, what made it.
 
 <table>.csv       id,text, in the order of the corpus
 <table>.json      the recogniser, its decoding, and its word errors in each partition
-<table>.partial   what is done so far, a line each, while it is made
+<table>.partial   what is done so far, one line an utterance, while the table is being made
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
+from probing.asr.options import TranscribeOptions, TranscribePlace
 from probing.asr.recogniser import DECODING, Recogniser
 from probing.audio.decode import load
+from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import AudioScan
-from probing.corpus.transcripts import checksum, counted, made_by
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.transcripts import counted, made_by
+from probing.encoders.device import settle_device
 from probing.errors import ProbingError
-from probing.files import slug
-from probing.runs.records import signature, versions
+from probing.files import LOCK, PARTIAL, claim, digest, file_digest, slug, write_json, written_aside
+from probing.runs.store import signature, versions
 
 
-def default_table(corpus: Corpus, recogniser: Recogniser) -> Path:
-    """Where the transcripts go unless told otherwise."""
-    return Path("transcripts") / f"{slug(corpus.name)}-{slug(recogniser.name)}.csv"
-
-
-def run(corpus: Corpus, scan: AudioScan, recogniser: Recogniser, table: Path, batch: int = 16) -> str:
-    """Transcribe what is not transcribed yet, count the errors, write, and return what to print.
+@dataclass(frozen=True)
+class Transcripts:
+    """A finished table of transcripts.
 
     Args:
-        corpus: Utterances with audio; their own text, where they have it, is what errors are counted against.
-        scan: Checksums of the audio.
-        recogniser: Who listens.
-        table: The table to write, `.csv`.
-        batch: Chunks of audio in a batch; it changes no transcript.
+        table: Its path, a .csv; what made it stands beside it, a .json.
+        utterances: How many it holds.
+        asr: The recogniser.
+        parameters: The recogniser's.
+        language: Two letters.
+        wer: Partition → wer (errors per word), words, substitutions, deletions, insertions; empty where the corpus
+            has no words of its own.
+        counted: How errors were counted.
+        empty: Number of empty transcripts.
+        left_out: Utterances left out as --allow-missing permits.
+    """
+
+    table: Path
+    utterances: int
+    asr: str
+    parameters: int
+    language: str
+    wer: Mapping[str, Mapping[str, float]]
+    counted: str
+    empty: int
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> Path:
+        """What made the table, in the file beside it."""
+        return self.table.with_suffix(".json")
+
+
+def transcribe(
+    corpus: CorpusSpec | str,
+    asr: str,
+    options: TranscribeOptions | None = None,
+    place: TranscribePlace | None = None,
+) -> Transcripts:
+    """Transcribe what is not transcribed yet, count the word errors, write the table.
+
+    If it is killed, the same call resumes. A table that is finished is not made again; its word errors are counted
+    again where the corpus's own words have changed.
+
+    Args:
+        corpus: Utterances with audio; errors are counted against their own text, where they have it.
+        asr: Hub id or folder of a Whisper.
+        options: Language, revision, batch.
+        place: Table, device, cache.
 
     Raises:
-        ProbingError: The table is there and was made otherwise.
+        CorpusError: The corpus cannot be used.
+        EncoderError: The recogniser cannot be opened.
+        ProbingError: The table is there and was made from other audio or by another recogniser (code
+            `transcripts-other`), was begun so (`transcripts-begun`), or another process is making it
+            (`transcripts-busy`).
     """
+    options, place = options or TranscribeOptions(), place or TranscribePlace()
+    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
+    device = settle_device(place.device)
+    recogniser = Recogniser(asr, options.language, device, options.revision)
+    checked = check_corpus(spec, Needs(audio=True), place.allow_missing, place.cache)
+    table = place.out or default_table(checked, recogniser)
+    partial = table.with_suffix(PARTIAL)
+    with claim(partial) as held:
+        if not held:
+            remedy = "wait until it has ended, or give another --out"
+            raise ProbingError(f"{table}", "another process is making it", remedy, code="transcripts-busy")
+        made = _made(checked, recogniser, table, options.batch)
+        partial.with_name(partial.name + LOCK).unlink(missing_ok=True)
+    return Transcripts(
+        table,
+        len(checked.corpus),
+        made["asr"],
+        made["parameters"],
+        made["language"],
+        made["wer"],
+        made["counted"],
+        made["empty"],
+        checked.left_out,
+    )
+
+
+def default_table(checked: Checked, recogniser: Recogniser) -> Path:
+    """Where the transcripts go unless told otherwise."""
+    return Path("transcripts") / f"{checked.name}-{slug(recogniser.name)}.csv"
+
+
+def _made(checked: Checked, recogniser: Recogniser, table: Path, batch: int) -> dict[str, Any]:
+    """What stands beside a table, which is made first where it is not there."""
     settled = {
         "asr": recogniser.name,
         "parameters": recogniser.parameters,
         "language": recogniser.language,
         "decoding": DECODING,
         "identity": recogniser.identity,
-        "corpus": corpus.spec,
-        "audio": signature({u.id: scan.checksums[u.id] for u in corpus.utterances}),
+        "audio": signature({u.id: checked.scan.checksums[u.id] for u in checked.corpus.utterances}),
     }
-    if table.is_file():
-        made = made_by(table)
-        if any(made.get(key) != value for key, value in settled.items()):
-            raise ProbingError(
-                f"{table} is there already", "it was made from other audio or otherwise", "give another --out"
-            )
-    else:
-        table.parent.mkdir(parents=True, exist_ok=True)
-        began = time.time()
-        texts = _texts(corpus, recogniser, table.with_suffix(".partial"), signature(settled), batch)
-        made = settled | _scored(corpus, recogniser, texts)
-        made |= {"empty": sum(not text for text in texts.values()), "seconds": round(time.time() - began, 1)}
-        _write(table, texts, made | {"versions": versions()})
-    return report(table, made_by(table), len(corpus))
+    reference = digest([[u.id, u.partition, u.text] for u in checked.corpus.utterances])
+    if not table.is_file():
+        began, partial = time.time(), table.with_suffix(PARTIAL)
+        texts = _texts(checked.corpus, recogniser, partial, signature(settled), batch)
+        made = settled | {"corpus": checked.spec.to_json(), "empty": sum(not text for text in texts.values())}
+        made |= {"seconds": round(time.time() - began, 1), "versions": versions()}
+        made |= _errors(checked.corpus, texts, recogniser) | {"reference": reference}
+        _write(table, texts, made)
+        partial.unlink()
+        return made
+    made = made_by(table)
+    if any(made.get(key) != value for key, value in settled.items()):
+        why = "it was made from other audio, by another recogniser, or has been changed"
+        raise ProbingError(f"{table} is there already", why, "give another --out", code="transcripts-other")
+    if made.get("reference") != reference:
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+        texts = dict(zip(rows["id"], rows["text"], strict=True))
+        made |= _errors(checked.corpus, texts, recogniser) | {"reference": reference}
+        write_json(table.with_suffix(".json"), made)
+    return made
 
 
 def _texts(corpus: Corpus, recogniser: Recogniser, partial: Path, mark: str, batch: int) -> dict[str, str]:
     """Transcripts of all utterances; a batch that is done stays done."""
     texts = _done(partial, mark)
     left = [utterance for utterance in corpus.utterances if utterance.id not in texts]
-    with partial.open("a", encoding="utf-8") as file:
+    with (
+        partial.open("a", encoding="utf-8") as file,
+        tqdm(total=len(corpus), initial=len(texts), desc="transcribe", unit="utterance", disable=None) as bar,
+    ):
         if file.tell() == 0:
             file.write(json.dumps({"made by": mark}) + "\n")
-        bar = tqdm(total=len(corpus), initial=len(texts), desc="transcribe", unit="utterance", disable=None)
         for group in _groups(left, batch):
             heard = recogniser.transcribe([load(str(utterance.path)) for utterance in group], batch)
             for utterance, text in zip(group, heard, strict=True):
@@ -85,7 +167,6 @@ def _texts(corpus: Corpus, recogniser: Recogniser, partial: Path, mark: str, bat
                 file.write(json.dumps([utterance.id, text], ensure_ascii=False) + "\n")
             file.flush()
             bar.update(len(group))
-        bar.close()
     return {utterance.id: texts[utterance.id] for utterance in corpus.utterances}
 
 
@@ -100,48 +181,29 @@ def _done(partial: Path, mark: str) -> dict[str, str]:
         return {}
     whole, cut, rest = partial.read_text("utf-8", errors="replace").rpartition("\n")
     lines = whole.split("\n") if cut else []
-    if not lines or json.loads(lines[0]) != {"made by": mark}:
-        if lines:
-            raise ProbingError(
-                f"{partial} was begun otherwise",
-                "the recogniser, its language or the audio was another",
-                f"type what it was begun with, give another --out, or delete {partial}",
-            )
+    if not lines:  # killed before its first line was whole
         partial.unlink()
         return {}
+    if json.loads(lines[0]) != {"made by": mark}:
+        raise ProbingError(
+            f"{partial} was begun with other options",
+            "the recogniser, its language or the audio was another",
+            f"rerun the command that it was begun with, give another --out, or delete {partial}",
+            code="transcripts-begun",
+        )
     if rest:
         partial.write_text(whole + "\n", "utf-8")
     return dict(json.loads(line) for line in lines[1:])
 
 
-def _scored(corpus: Corpus, recogniser: Recogniser, texts: dict[str, str]) -> dict[str, Any]:
+def _errors(corpus: Corpus, texts: Mapping[str, str], recogniser: Recogniser) -> dict[str, Any]:
+    """Word errors of each partition, against the corpus's own words."""
     other = replace(corpus, utterances=tuple(replace(u, text=texts[u.id]) for u in corpus.utterances))
     return counted(corpus, other, recogniser.language, recogniser.spelling)
 
 
-def _write(table: Path, texts: dict[str, str], made: dict[str, Any]) -> None:
-    """The table gets its name last: where it is, all is there."""
-    aside = table.with_name(f".{table.name}.partial")
-    pd.DataFrame({"id": list(texts), "text": list(texts.values())}).to_csv(aside, index=False)
-    beside = table.with_suffix(".json")
-    text = json.dumps(made | {"sha256": checksum(aside)}, indent=2, ensure_ascii=False)
-    beside.write_text(text + "\n", "utf-8")
-    aside.replace(table)
-    table.with_suffix(".partial").unlink()
-
-
-def report(table: Path, made: dict[str, Any], n: int) -> str:
-    """What `probe transcribe` prints."""
-    lines = [f"{n:,} utterances by {made['asr']} ({made['parameters'] / 1e6:.3g} M parameters, {made['language']})"]
-    if made["wer"]:
-        lines += [f"word errors ({made['counted']})"]
-        lines += [f"  {'partition':14s}{'WER':>8s}{'words':>12s}{'substituted':>13s}{'deleted':>10s}{'inserted':>10s}"]
-        lines += [
-            f"  {name:14s}{row['wer']:8.1%}{row['words']:12,}{row['substitutions']:13,}{row['deletions']:10,}"
-            f"{row['insertions']:10,}"
-            for name, row in made["wer"].items()
-        ]
-    else:
-        lines += ["the corpus has no text of its own: word errors cannot be counted"]
-    lines += [f"note: {made['empty']:,} transcripts are empty"] if made["empty"] else []
-    return "\n".join([*lines, str(table), str(table.with_suffix(".json"))])
+def _write(table: Path, texts: Mapping[str, str], made: Mapping[str, Any]) -> None:
+    """Write what made the table, then the table: where it is, all is there."""
+    with written_aside(table) as aside:
+        pd.DataFrame({"id": list(texts), "text": list(texts.values())}).to_csv(aside, index=False)
+        write_json(table.with_suffix(".json"), {**made, "sha256": file_digest(aside)})

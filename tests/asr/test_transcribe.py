@@ -3,152 +3,162 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import soundfile
-from click.testing import CliRunner
-from whisper import RATE, WINDOW, teach, tone
+from whisper import OWN, SAID
 
-from probing.asr.recogniser import Recogniser, chunks
-from probing.cli.main import main
-from probing.errors import EncoderError
-
-SAID = ["low", "high", "high", "low", "high", "low"]
-OWN = ["low", "high", "low", "low low", "", "Low!"]  # what the table says was said
-
-
-@pytest.fixture(scope="module")
-def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recogniser that knows two words."""
-    return teach(tmp_path_factory.mktemp("asr") / "whisper-two")
+from probing.asr.options import TranscribeOptions, TranscribePlace
+from probing.asr.recogniser import Recogniser
+from probing.asr.transcribe import Transcripts, transcribe
+from probing.corpus.checked import Needs, check_corpus
+from probing.corpus.spec import CorpusSpec
+from probing.errors import OptionError, ProbingError
+from probing.files import claim, file_digest
 
 
-@pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of six recordings; its text is partly not what was said."""
-    folder = tmp_path_factory.mktemp("spoken")
-    lines = ["id,path,partition,text"]
-    for number, (word, text) in enumerate(zip(SAID, OWN, strict=True)):
-        soundfile.write(folder / f"{number}.wav", tone(word, 1 + number / 3, 9000 + number), RATE)
-        lines.append(f"u{number},{number}.wav,{'train' if number < 4 else 'test1'},{text}")
-    (folder / "spoken.csv").write_text("\n".join(lines) + "\n")
-    return folder / "spoken.csv"
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def _run(*words: object) -> tuple[int, str]:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.output
+def write_down(spoken: Path, whisper: Path, out: str = "t.csv", batch: int = 16, language: str = "en") -> Transcripts:
+    """Transcribe into a table of the present folder."""
+    return transcribe(str(spoken), str(whisper), TranscribeOptions(language, batch=batch), TranscribePlace(Path(out)))
 
 
-def test_what_is_said_is_written_down_whatever_the_batch(whisper: Path) -> None:
-    recogniser = Recogniser(str(whisper))
-    sounds = [tone(word, 1 + place / 3, 9000 + place) for place, word in enumerate(SAID)]
-    assert recogniser.transcribe(sounds) == recogniser.transcribe(sounds, batch=1) == SAID
-
-
-def test_long_audio_is_heard_to_its_end(whisper: Path) -> None:
-    pause = np.zeros(RATE // 2, np.float32)
-    sound = np.concatenate([part for word in SAID[:4] for part in (tone(word, 4.0, 7), pause)])
-    assert len(sound) > 3 * WINDOW * RATE
-    assert Recogniser(str(whisper)).transcribe([sound, tone("high", 1, 3)]) == ["low high high low", "high"]
-
-
-def test_chunks_are_cut_in_pauses_and_lose_no_sample() -> None:
-    rng = np.random.default_rng(0)
-    sound = rng.uniform(0.5, 1, 95 * RATE).astype(np.float32)
-    pauses = [27.0, 52.5, 80.0]  # s; each within the last five seconds of a window of 30
-    for pause in pauses:
-        sound[round((pause - 0.2) * RATE) : round((pause + 0.2) * RATE)] = 0.001
-    pieces = chunks(sound, 30)
-    assert np.array_equal(np.concatenate(pieces), sound) and max(map(len, pieces)) <= 30 * RATE
-    ends = np.cumsum([len(piece) for piece in pieces[:-1]]) / RATE
-    assert ends == pytest.approx(pauses, abs=0.2)
-
-
-def test_word_errors_are_those_that_were_planted(whisper: Path, spoken: Path, tmp_path: Path) -> None:
-    code, said = _run("transcribe", spoken, "--asr", whisper, "--out", tmp_path / "t.csv")
-    assert code == 0, said
-    table = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)
+def test_the_table_holds_what_was_said_and_the_errors_that_were_planted(whisper: Path, spoken: Path) -> None:
+    """Counted by hand; an utterance without text counts for nothing."""
+    found = write_down(spoken, whisper)
+    table = pd.read_csv(found.table, dtype=str, keep_default_na=False)
     assert list(table.id) == [f"u{n}" for n in range(6)] and list(table.text) == SAID
-    made = json.loads((tmp_path / "t.json").read_text())
     # train: low/low, high/high, low/high (a substitution), low low/low (a deletion): 2 errors in 5 words
-    train, test = made["wer"]["train"], made["wer"]["test1"]
-    assert train == {"wer": 0.4, "words": 5, "substitutions": 1, "deletions": 1, "insertions": 0}
-    assert test == {"wer": 0.0, "words": 1, "substitutions": 0, "deletions": 0, "insertions": 0}  # u4 has no text
-    assert "jiwer" in said and "English normaliser" in said and "40.0%" in said
-    assert made["parameters"] == Recogniser(str(whisper)).parameters and made["language"] == "en"
+    assert found.wer["train"] == {"wer": 0.4, "words": 5, "substitutions": 1, "deletions": 1, "insertions": 0}
+    assert found.wer["test1"] == {"wer": 0.0, "words": 1, "substitutions": 0, "deletions": 0, "insertions": 0}
+    assert (found.utterances, found.empty, found.language, found.asr) == (6, 0, "en", "whisper-two")
+    assert found.parameters == Recogniser(str(whisper)).parameters
+    made = json.loads(found.record.read_text())
+    assert made["sha256"] == file_digest(found.table) and made["wer"] == found.wer
+    assert sorted(p.name for p in Path().iterdir()) == ["cache", "spoken", "t.csv", "t.json"]
 
 
-def test_the_table_replaces_the_corpus_s_words_and_brings_its_errors_along(
-    whisper: Path, spoken: Path, tmp_path: Path
-) -> None:
-    table = tmp_path / "t.csv"
-    assert _run("transcribe", spoken, "--asr", whisper, "--out", table)[0] == 0
-    code, said = _run("check", spoken, "--transcripts", table)
-    assert "transcripts: whisper-two; WER train 40.0%" in said, said
-    with table.open("a") as file:
-        file.write("u9,extra\n")
-    code, said = _run("check", spoken, "--transcripts", table)
-    assert code == 1 and "1 ids that spoken does not have: u9" in said
+def test_the_table_brings_its_errors_and_its_place_along(whisper: Path, spoken: Path) -> None:
+    """Read in place of the corpus's words it says who made it and how well; its path holds from every folder."""
+    table = write_down(spoken, whisper).table
+    spec = CorpusSpec.resolve(str(spoken), transcripts=table)
+    words = check_corpus(spec, Needs(text=True)).words
+    assert words.title == "whisper-two" and words.wer["train"]["wer"] == 0.4
+    assert words.file == str(table.absolute()) and words.sha256 == file_digest(table)
 
 
-def test_typed_again_nothing_is_done_again_and_another_recogniser_is_refused(
-    whisper: Path, spoken: Path, tmp_path: Path
-) -> None:
-    words = ("transcribe", spoken, "--asr", whisper, "--out", tmp_path / "t.csv")
-    first = _run(*words)
-    before = (tmp_path / "t.csv").stat().st_mtime_ns
-    assert _run(*words) == first and (tmp_path / "t.csv").stat().st_mtime_ns == before
-    code, said = _run(*words, "--language", "de")
-    assert code == 1 and "there already" in said and "--out" in said
+def test_nothing_is_made_twice(whisper: Path, spoken: Path) -> None:
+    """Called again, it gives the same and writes nothing."""
+    first = write_down(spoken, whisper)
+    before = {path: path.stat().st_mtime_ns for path in (first.table, first.record)}
+    assert write_down(spoken, whisper) == first
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_killed_and_typed_again_it_goes_on_and_ends_the_same(whisper: Path, spoken: Path, tmp_path: Path) -> None:
+def test_two_corpora_of_one_name_have_a_table_each(whisper: Path, spoken: Path) -> None:
+    """The default name holds the corpus's digest, since `spoken.csv` is everybody's name."""
+    copy = Path(shutil.copytree(spoken.parent, "other")) / "spoken.csv"
+    copy.write_text(copy.read_text().replace("u5,5.wav", "u5,4.wav"))
+    tables = [transcribe(str(one), str(whisper)).table for one in (spoken, copy)]
+    assert len(set(tables)) == 2
+    assert all(t.parent == Path("transcripts") and t.name.endswith("-whisper-two.csv") for t in tables)
+    assert [pd.read_csv(t).text.iloc[5] for t in tables] == ["low", "high"]
+
+
+def test_a_corpus_that_has_moved_keeps_its_table(whisper: Path, spoken: Path) -> None:
+    """What settles the transcripts is the audio, not where the corpus stands or what its file is called."""
+    first = write_down(spoken, whisper)
+    moved = Path(shutil.copytree(spoken.parent, "moved")) / "spoken.csv"
+    moved = moved.rename(moved.with_name("renamed.csv"))
+    shutil.rmtree(spoken.parent)
+    assert write_down(moved, whisper) == first
+
+
+def test_errors_are_counted_again_where_the_corpus_s_words_have_changed(whisper: Path, spoken: Path) -> None:
+    """Without transcribing again: the table stays as it is."""
+    table = write_down(spoken, whisper).table
+    before = table.stat().st_mtime_ns
+    spoken.write_text(spoken.read_text().replace("2.wav,train,low", "2.wav,train,high"))  # now that is right
+    found = write_down(spoken, whisper)
+    assert found.wer["train"]["substitutions"] == 0 and found.wer["train"]["wer"] == 0.2
+    assert table.stat().st_mtime_ns == before
+    assert json.loads(found.record.read_text())["wer"] == found.wer
+
+
+@pytest.mark.parametrize("what", ["language", "audio", "table"])
+def test_a_table_that_was_made_otherwise_is_kept(whisper: Path, spoken: Path, what: str) -> None:
+    """Another language, other audio, or a table that somebody has edited: refused, and left as it is."""
+    table = write_down(spoken, whisper).table
+    if what == "audio":
+        shutil.copy(spoken.parent / "0.wav", spoken.parent / "1.wav")
+    if what == "table":
+        table.write_text(table.read_text().replace("low", "lower"))
+    before = table.read_bytes()
+    with pytest.raises(ProbingError) as caught:
+        write_down(spoken, whisper, language="de" if what == "language" else "en")
+    assert caught.value.code == "transcripts-other" and table.read_bytes() == before
+
+
+def test_killed_and_called_again_it_resumes_and_ends_the_same(whisper: Path, spoken: Path) -> None:
+    """Killed at its second batch, then called with another batch: what was done is not done again."""
     driver = (
-        "import os, signal, sys\nfrom probing.recognise import Recogniser\nreal, calls = Recogniser.transcribe, [0]\n"
+        "import os, signal, sys\nfrom probing.asr.recogniser import Recogniser\n"
+        "real, calls = Recogniser.transcribe, [0]\n"
         "def transcribe(self, *words):\n"
         "    calls[0] += 1\n"
         "    if calls[0] == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return real(self, *words)\n"
-        "Recogniser.transcribe = transcribe\nfrom probing.cli import main\nmain(sys.argv[1:])\n"
+        "Recogniser.transcribe = transcribe\nfrom pathlib import Path\nfrom probing.asr import options, transcribe\n"
+        "place = options.TranscribePlace(Path('t.csv'))\n"
+        "transcribe.transcribe(*sys.argv[1:], options.TranscribeOptions(batch=2), place)\n"
     )
-    words = ["transcribe", str(spoken), "--asr", str(whisper), "--batch", "2", "--out", str(tmp_path / "t.csv")]
-    ended = subprocess.run([sys.executable, "-c", driver, *words], capture_output=True, env=os.environ.copy())
+    ended = subprocess.run([sys.executable, "-c", driver, str(spoken), str(whisper)], capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    partial = tmp_path / "t.partial"
-    assert not (tmp_path / "t.csv").exists() and len(partial.read_text().splitlines()) == 3
+    partial = Path("t.partial")
+    assert not Path("t.csv").exists() and len(partial.read_text().splitlines()) == 3
     with partial.open("a") as file:
         file.write('["u2", "hi')  # cut off in the middle of a line
-    other = [word if word != "2" else "3" for word in words]
-    assert _run(*other)[0] == 0
-    assert list(pd.read_csv(tmp_path / "t.csv").text) == SAID and not partial.exists()
+    partial.write_text(partial.read_text().replace('"u0", "low"', '"u0", "kept"'))  # what is done stays done
+    found = write_down(spoken, whisper, batch=3)
+    assert list(pd.read_csv(found.table).text) == ["kept", *SAID[1:]] and not partial.exists()
 
 
-def test_what_a_user_mistypes_is_said(whisper: Path, spoken: Path, checkpoints: dict[str, Path]) -> None:
-    code, said = _run("transcribe", spoken, "--asr", whisper, "--language", "fr")
-    assert code == 1 and "it knows de, en" in said
-    assert "type en" in _run("transcribe", spoken, "--asr", whisper, "--language", "english")[1]
-    code, said = _run("transcribe", spoken, "--asr", checkpoints["hubert"])
-    assert code == 1 and "it is a hubert model" in said
-    code, said = _run("transcribe", spoken, "--asr", "openai/whisper-tiny")
-    assert code == 1 and "hf download openai/whisper-tiny" in said
+def test_what_was_begun_otherwise_is_not_mixed(whisper: Path, spoken: Path) -> None:
+    """Half a table in another language is neither continued nor deleted."""
+    Path("t.partial").write_text('{"made by": "another"}\n["u0", "tief"]\n')
+    with pytest.raises(ProbingError) as caught:
+        write_down(spoken, whisper)
+    assert caught.value.code == "transcripts-begun" and "tief" in Path("t.partial").read_text()
 
 
-def test_a_recogniser_for_english_alone_knows_no_other_language(whisper: Path, tmp_path: Path) -> None:
-    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+def test_a_beginning_that_was_cut_off_is_begun_anew(whisper: Path, spoken: Path) -> None:
+    """Killed before the first line was whole, nothing is known of what was begun."""
+    Path("t.partial").write_text('{"made b')
+    assert write_down(spoken, whisper).utterances == len(OWN)
 
-    model = WhisperForConditionalGeneration.from_pretrained(whisper)
-    model.generation_config.is_multilingual = False
-    model.save_pretrained(tmp_path / "en")
-    WhisperProcessor.from_pretrained(whisper).save_pretrained(tmp_path / "en")
-    with pytest.raises(EncoderError, match="English alone"):
-        Recogniser(str(tmp_path / "en"), "de")
-    assert Recogniser(str(tmp_path / "en")).name == "en"
+
+def test_one_process_at_a_time_makes_a_table(whisper: Path, spoken: Path) -> None:
+    """Two would write into one another's half."""
+    with claim(Path("t.partial")) as held, pytest.raises(ProbingError) as caught:
+        assert held
+        write_down(spoken, whisper)
+    assert caught.value.code == "transcripts-busy" and not Path("t.csv").exists()
+
+
+def test_what_is_not_spoken_cannot_be_read_instead(whisper: Path, spoken: Path) -> None:
+    """--transcripts has no meaning for the command that makes them."""
+    spec = CorpusSpec.resolve(str(spoken), transcripts=spoken)
+    with pytest.raises(OptionError) as caught:
+        transcribe(spec, str(whisper))
+    assert caught.value.code == "no-effect"
