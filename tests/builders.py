@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from probing.corpus.identity import Identity
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
+from probing.encoders.spec import EncoderSpec
 from probing.files import digest, write_json
-from probing.runs.records import CorpusEntry, FinetuneRecord, Record, Score, SystemEntry
+from probing.runs.records import (
+    CacheEntry,
+    CorpusEntry,
+    EncoderEntry,
+    FinetuneRecord,
+    FitRecord,
+    Record,
+    Score,
+    SystemEntry,
+)
 from probing.runs.store import RECORD, read_kind, signature, write_record
 from probing.statistics.concordance import ccc
 
@@ -343,3 +353,107 @@ def planted(
         run("large", "words", frozen, "FT⇒FRZ"),
         run("small", "words", frozen, "FT⇒FRZ"),
     ]
+
+
+FIT_OPTIONS: dict[str, Any] = {
+    "dims": list(DIMENSIONS),
+    "layers": "both",
+    "seeds": 5,
+    "normalize": "none",
+    "pooling": "mean",
+    "hidden": None,
+    "lr": None,
+    "layer_lr": 0.01,
+    "batch": 32,
+    "epochs": 100,
+    "patience": 15,
+    "shuffled": True,
+    "data_seed": 0,
+    "workers": 0,
+}
+SCORE_COLUMNS = "dimension kind layer seed partition n ccc low high mean_low mean_high".split()
+
+
+def write_fit(
+    root: Path,
+    encoder: str = "owner/model",
+    dims: Sequence[str] = DIMENSIONS,
+    corpus: str = "made-up",
+    states: int = 5,
+    first_layer: int = 0,
+    layers: str = "both",
+    seeds: int = 3,
+    interval: bool = True,
+    options: Mapping[str, Any] | None = None,
+    folder: str | None = None,
+    version: int = 2,
+    share: float | None = None,
+    **changes: Any,
+) -> FitRecord:
+    """A fit's folder with weights that peak at layer 1 + the dimension's place, and scores that are easily computed.
+
+    The CCC of layer l is 0.1 l + 0.01 (seed − 1), that of the weighted sum 0.5 and of shuffled labels 0.02, and on
+    random weights (`@random` in the encoder's name) half of it, or a `share` of it; every interval goes from 0.03 below
+    to 0.04 above. `options` are those of the fit, `changes` other fields of the record of version 2.
+    """
+    place = root / (folder or f"fit-{corpus}-{encoder.replace('/', '--')}")
+    place.mkdir(parents=True)
+    random = "@random" in encoder
+    share = (0.5 if random else 1.0) if share is None else share
+    weights, scores = [], []
+    for number, dimension in enumerate(dims):
+        for seed in range(seeds):
+            raw = np.exp(-share * ((np.arange(states) - 1 - number) ** 2)) + 0.01 * seed
+            if layers != "each":
+                weights += [(dimension, seed, first_layer + i, value) for i, value in enumerate(raw / raw.sum())]
+            kinds: list[tuple[str, int | None, float]] = [("shuffled", None, 0.02)]
+            kinds += [("weighted", None, 0.5)] * (layers != "each")
+            kinds += [("single", first_layer + i, 0.1 * i) for i in range(states)] * (layers != "weighted")
+            for kind, layer, score in kinds:
+                ends = (share * score - 0.03, share * score + 0.04) if interval else (None, None)
+                for partition in ("train", *PARTITIONS):
+                    value = share * score + 0.01 * (seed - 1)
+                    scores.append((dimension, kind, layer, seed, partition, 9, value, 0, 1, *ends))
+    pd.DataFrame(weights, columns=["dimension", "seed", "layer", "weight"]).to_csv(place / "weights.csv", index=False)
+    pd.DataFrame(scores, columns=SCORE_COLUMNS).to_csv(place / "scores.csv", index=False)
+    (place / "predictions.csv").write_text("id,partition,speaker,dimension,truth\n")
+    (place / "probes.safetensors").write_text("stands for probes")
+    settled = FIT_OPTIONS | {"dims": list(dims), "layers": layers, "seeds": seeds} | dict(options or {})
+    identity = {"architecture": {"num_hidden_layers": states - 1}, "weights": digest(encoder)}
+    spec = EncoderSpec(encoder, convolution=first_layer < 0)
+    configuration = {"labels": digest([corpus, 9]), "store": "pooled", "options": settled}
+    content: dict[str, Any] = {
+        "date": "2026-01-01T00:00:00",
+        "corpus": entry_of(corpus, 9),
+        "encoder": EncoderEntry(encoder, encoder, random, identity, spec),
+        "configuration": configuration,
+        "signature": signature(configuration),
+        "cache": CacheEntry("cache/x.h5", "pooled", "0" * 64),
+        "typed": f"probe fit {corpus}.csv --encoder {encoder}",
+    } | changes
+    record = FitRecord(command="fit", **content)
+    if version == 1:
+        write_json(place / RECORD, _fit_as_version_1(record))
+    else:
+        files = ["weights.csv", "scores.csv", "predictions.csv", "probes.safetensors"]
+        write_record(record, place, files)
+    return read_kind(place, FitRecord)
+
+
+def _fit_as_version_1(record: FitRecord) -> dict[str, Any]:
+    """A fit's record as version 0.1.0 wrote it."""
+    corpus, encoder = record.corpus, record.encoder
+    entry = {"name": corpus.name, "title": corpus.title, "spec": corpus.spec.source, "scale": list(corpus.scale)}
+    opened = {"name": encoder.name, "revision": None}
+    return {
+        "command": "fit",
+        "typed": record.typed,
+        "date": record.date,
+        "corpus": entry | {"utterances": dict(corpus.utterances), "left_out": []},
+        "encoder": {"name": encoder.name, "title": encoder.title, "identity": dict(encoder.identity), "opened": opened},
+        "configuration": dict(record.configuration),
+        "signature": record.signature,
+        "cache": vars(record.cache),
+        "scores": [],
+        "notes": list(record.notes),
+    }

@@ -32,7 +32,7 @@ from probing.runs.records import FinetuneRecord
 
 _DEFINED = 0.025  # share of resamples with audio alone at or below 0 beyond which a relative gain has no interval
 _TINY = 1e-6  # stands for audio alone in the few resamples where it is not above 0
-_COLUMNS = ["encoder", "regime", "partition", "measure", "value", "low", "high", "seeds", "said"]
+_COLUMNS = ["encoder", "regime", "partition", "measure", "value", "low", "high", "seeds", "said", "ambiguous"]
 _MEASURES = {  # title and axis
     "relative": ("relative to audio alone", "relative gain of valence CCC (%)"),
     "absolute": ("absolute", "gain of valence CCC"),
@@ -51,9 +51,9 @@ def gains(records: Sequence[FinetuneRecord]) -> pd.DataFrame:
 
     Returns:
         encoder, regime, partition, measure (`relative`: (audio+text − audio) / audio; `absolute`: the difference),
-        value, low, high, seeds, said. Audio is the fine-tuned audio-only system, for both regimes. A relative gain is
-        NaN where audio alone is at or below 0, its interval where more than 2.5 % of the resamples are; both gains are
-        NaN where several runs could be meant; `said` says so.
+        value, low, high, seeds, said, ambiguous. Audio is the fine-tuned audio-only system, for both regimes. A
+        relative gain is NaN where audio alone is at or below 0, its interval where more than 2.5 % of the resamples
+        are; both gains are NaN where they are ambiguous: several runs could be meant. `said` says so.
     """
     ordered = systems(records)
     who, names = roles(ordered), names_of(ordered)
@@ -105,9 +105,9 @@ def _gain(both: Candidates, audio: Candidates, partition: str, names: Mapping[Pa
     if len(both) > 1 or len(audio) > 1:
         said = " or ".join(names[r.folder] for candidates in (both, audio) if len(candidates) > 1 for r in candidates)
         unknown = {"value": np.nan, "seeds": len(audio[0].seeds), "said": f"several runs could be meant: {said}"}
-        return {"absolute": unknown, "relative": unknown}
+        return dict.fromkeys(_MEASURES, unknown | {"ambiguous": True})
     absolute = paired([both[0], audio[0]], np.subtract, "valence", partition)
-    seeds = {"seeds": absolute.seeds}
+    seeds = {"seeds": absolute.seeds, "ambiguous": False}
     found = {"value": absolute.value, "low": absolute.low, "high": absolute.high}
     return {"absolute": seeds | found, "relative": seeds | _relative(both[0], audio[0], partition)}
 
@@ -150,22 +150,30 @@ def _plot(drawn: pd.DataFrame, corpus: str, figure: Figure) -> NDArray[np.object
 def _panel(ax: Axes, shown: pd.DataFrame, measure: str) -> None:
     scale = 100 if measure == "relative" else 1
     partitions, encoders = list(dict.fromkeys(shown.partition)), list(dict.fromkeys(shown.encoder))
-    slots = [(partition, regime) for regime in _REGIMES for partition in partitions]
+    slots = [(partition, regime) for regime in dict.fromkeys(shown.regime) for partition in partitions]
     for row in shown.itertuples():
         x = encoders.index(row.encoder) + (slots.index((row.partition, row.regime)) - (len(slots) - 1) / 2) * 0.16
         hue = _colour(row.partition)
         if np.isfinite(row.value):
             ax.plot(x, scale * row.value, color=hue, linestyle="none", **_REGIMES[row.regime])
             ax.vlines(x, scale * row.low, scale * row.high, color=hue, linewidth=1.2)
-        else:  # its foot stands on the panel's, so that it never reaches the title
-            where = ax.get_xaxis_transform()
-            ax.text(x, 0.03, "undefined", transform=where, rotation=90, ha="center", va="bottom", fontsize=7, color=hue)
+        else:
+            _say(ax, x, "several runs" if row.ambiguous else "undefined", hue)
     ax.axhline(0, color=GREY, linewidth=0.8)
+    if shown.value.isna().all():
+        ax.set_yticks([])
     ax.set_xlim(-0.6, len(encoders) - 0.4)
     title, label = _MEASURES[measure]
     ax.set_ylabel(label)
     ax.set_title(title, fontsize=9)
     sns.despine(ax=ax)
+
+
+def _say(ax: Axes, x: float, why: str, hue: str) -> None:
+    """Why there is no point; it stands on the panel's foot, so that it never reaches the title."""
+    look: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7, "color": hue}
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    ax.text(x, 0.06, why, transform=ax.get_xaxis_transform(), bbox=ground, **look)
 
 
 def _colour(partition: str) -> str:

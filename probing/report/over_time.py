@@ -52,6 +52,7 @@ def plot_over_time(
     with drawing(names.values()):
         figure = figure_to_show(figure)
         figure.set_size_inches(7, 0.9 + 2.1 * len(files))
+        figure.set_layout_engine("constrained")
         axes = figure.subplots(len(files), 1, squeeze=False)[:, 0]
         styles = {names[dimension]: look for dimension, look in looks(dimensions).items()}
         table = table.rename(columns={dimension: names[dimension] for dimension in dimensions})
@@ -61,8 +62,7 @@ def plot_over_time(
         axes[-1].set_xlabel("time (s), middle of each window")
         handles, labels = axes[0].get_legend_handles_labels()
         headline(figure, names[title])
-        figure.legend(handles, labels, loc="lower center", ncol=min(len(labels), 5), frameon=False)
-        figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
+        figure.legend(handles, labels, loc="outside lower center", ncol=min(len(labels), 5), frameon=False)
     return np.asarray(axes)
 
 

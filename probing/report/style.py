@@ -153,12 +153,13 @@ def figure_to_show(figure: Figure | None) -> Figure:
 
 
 def headline(figure: Figure, *lines: str, size: float = 10) -> None:
-    """Put a title above a figure; a line that is wider than the figure is broken."""
+    """Put a title above a figure; a line that is wider than the figure is broken, and the figure grows by the rest."""
     broken: list[str] = []
     for line in lines:
         width = figure.suptitle(line, fontsize=size).get_window_extent().width
         share = width / (0.96 * figure.bbox.width)
         broken += textwrap.wrap(line, max(10, int(len(line) / share))) if share > 1 else [line]
+    figure.set_figheight(figure.get_figheight() + (len(broken) - len(lines)) * 1.3 * size / 72)
     figure.suptitle("\n".join(broken), fontsize=size)
 
 
