@@ -170,7 +170,7 @@ def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitReco
         command="fit",
         corpus=_corpus_entry(ready.checked, ready.cache),
         encoder=_encoder_entry(layout, ready.encoder),
-        cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint),
+        cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint, layout.dtype),
         device=ready.device,
         threads=torch.get_num_threads(),
         best_layers=best_layers(tables.scores),

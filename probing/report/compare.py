@@ -10,7 +10,7 @@ import pandas as pd
 
 from probing.files import write_text
 from probing.report import findings, table1, table2
-from probing.report.compared import corpus_title, finished, systems
+from probing.report.compared import corpus_title, finished, same_corpus, systems
 from probing.report.conditions import on_own_words
 from probing.report.figure3 import figure3
 from probing.report.layers_and_systems import layers_and_systems
@@ -88,16 +88,17 @@ def compare(
     return Comparison(tables["table1"], tables["findings"], words, named, tuple(paths))
 
 
-def latest_fit(system: FinetuneRecord, root: Path) -> FitRecord | None:
-    """The latest finished fit on the corpus of a system, on trained weights; None where there is none.
+def latest_fit(compared: FinetuneRecord | Sequence[FinetuneRecord], root: Path) -> FitRecord | None:
+    """The latest finished fit on the corpus of some systems, on trained weights; None where there is none.
 
     Args:
-        system: A finetune run; another corpus of the same name is another corpus.
+        compared: One finetune run or several; another corpus of the same name is another corpus.
         root: Folder of all runs.
     """
+    runs = [compared] if isinstance(compared, FinetuneRecord) else list(compared)
     fits = [record for record in reversed(all_records(root)) if isinstance(record, FitRecord)]
-    own = (record for record in fits if not record.encoder.random and record.same_corpus(system))
-    return next((record for record in own if not missing_files(record)), None)
+    whole = (record for record in fits if not record.encoder.random and not missing_files(record))
+    return next((record for record in whole if all(same_corpus(record, run) for run in runs)), None)
 
 
 def _reference(against: Path | FinetuneRecord | None, records: Sequence[FinetuneRecord]) -> FinetuneRecord | None:

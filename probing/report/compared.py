@@ -62,13 +62,21 @@ def systems(records: Sequence[FinetuneRecord]) -> list[FinetuneRecord]:
 def demand_one_corpus(records: Sequence[Record]) -> None:
     """Raise a RunError (code `several-corpora`) where runs are on several corpora, whatever the corpora's names."""
     for one, other in combinations(records, 2):
-        if not one.same_corpus(other):
+        if not same_corpus(one, other):
             raise RunError(
                 f"{one.folder} is on {corpus_shown(one)}, {other.folder} on {corpus_shown(other)}",
                 "the runs are on several corpora, and their numbers cannot stand together",
                 "compare the runs of one corpus at a time",
                 code="several-corpora",
             )
+
+
+def same_corpus(one: Record, other: Record) -> bool:
+    """Whether two runs are on one corpus: by their digests or, where version 0.1.0 wrote none, by what was rated."""
+    if one.same_corpus(other):
+        return True
+    known = one.corpus.identity and other.corpus.identity
+    return not known and one.corpus.title == other.corpus.title and _rated_alike(one, other)
 
 
 def tests_of(records: Sequence[Record]) -> list[str]:
@@ -165,6 +173,18 @@ def spread_of(record: Record, dimension: str, partition: str) -> float | None:
     """Standard deviation of a score over training seeds; None where there is one seed."""
     found = (s.sd for s in record.scores if s.dimension == dimension and s.partition == partition)
     return next(found, None)
+
+
+def _rated_alike(one: Record, other: Record) -> bool:
+    """Whether the utterances and ratings of two runs are the same, in the partitions and dimensions that both have."""
+    keys, columns = ["dimension", "partition"], ["id", "truth"]
+    tables = [record.predictions.table[[*keys, *columns]] for record in (one, other)]
+    groups = [dict(list(table.groupby(keys))) for table in tables]
+    both = groups[0].keys() & groups[1].keys()
+    pairs = ([own[key].sort_values("id")[columns].reset_index(drop=True) for own in groups] for key in both)
+    return bool(both) and all(
+        first.id.equals(second.id) and np.allclose(first.truth, second.truth, equal_nan=True) for first, second in pairs
+    )
 
 
 def _place(record: FinetuneRecord) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probing.corpus.transcripts import Words
-from probing.report.compared import same_utterances
+from probing.report.compared import same_corpus
 from probing.runs.records import EvaluationRecord, FinetuneRecord, SystemRecord
 from probing.runs.store import RECORD, read_kind
 
@@ -77,7 +77,7 @@ def _evaluations(run: FinetuneRecord) -> list[EvaluationRecord]:
     newest: dict[object, EvaluationRecord] = {}
     for path in sorted((run.folder / EVALUATIONS).glob(f"*/{RECORD}")):
         other = read_kind(path.parent, EvaluationRecord)
-        if not _on_its_own_corpus(run, other):
+        if not same_corpus(run, other):
             continue
         if other.run_signature != run.signature or other.seeds != run.seeds:
             print(f"passed over {path.parent}: the run was trained again since; rerun `{other.typed}`", file=sys.stderr)
@@ -86,15 +86,3 @@ def _evaluations(run: FinetuneRecord) -> list[EvaluationRecord]:
         if key not in newest or other.date > newest[key].date:
             newest[key] = other
     return list(newest.values())
-
-
-def _on_its_own_corpus(run: FinetuneRecord, other: EvaluationRecord) -> bool:
-    """By their digests or, where version 0.1.0 wrote none, by what was estimated."""
-    if run.corpus.identity and other.corpus.identity:
-        return run.corpus.identity.agrees(other.corpus.identity)
-    if run.corpus.title != other.corpus.title:
-        return False
-    scored = {(score.dimension, score.partition) for score in other.scores}
-    both = [(s.dimension, s.partition) for s in run.scores if (s.dimension, s.partition) in scored]
-    pairs = ([record.predictions.sample(*what) for record in (run, other)] for what in both)
-    return bool(both) and all(same_utterances(*pair) for pair in pairs)

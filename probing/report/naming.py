@@ -38,9 +38,9 @@ def fit_stem(record: FitRecord, first: str = "figure2") -> str:
     spec = record.encoder.spec
     parts += [slug(spec.revision)] if spec is not None and spec.revision else []
     parts += _settings(record.options)
-    parts += [record.cache.store] if record.cache.store != "pooled" else []
-    dtype = str(record.configuration.get("dtype") or "float16")
-    return shortened("-".join(parts + [dtype] * (dtype != "float16")))
+    parts += [record.cache.store] * (record.cache.store != "pooled")
+    parts += [record.cache.dtype] * (record.cache.dtype != "float16")
+    return shortened("-".join(parts))
 
 
 def set_stem(records: Sequence[SystemRecord], name: str | None = None, *others: Record) -> str:

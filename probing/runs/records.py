@@ -88,11 +88,12 @@ class EncoderEntry:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """The cache that a fit read."""
+    """The cache that a fit read; version 0.1.0 does not say its number format."""
 
     path: str
     store: str
     fingerprint: str
+    dtype: str = "float16"
 
 
 @dataclass(frozen=True)
