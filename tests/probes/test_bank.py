@@ -1,3 +1,5 @@
+"""A bank of probes: each is what it would be alone, written out with PyTorch's own layers."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from probing.probes.bank import POOLINGS, SHUFFLED, SINGLE, WEIGHTED, Features, Probe, ProbeBank, plan_bank
+from probing.probes.bank import SHUFFLED, SINGLE, WEIGHTED, Probe, ProbeBank, count_probes, plan_bank
+from probing.probes.features import Features
+from probing.probes.options import LAYERS, POOLINGS
 from probing.statistics.concordance import ccc_loss
 
 L, D, H = 4, 6, 5
@@ -126,7 +130,7 @@ def test_the_bank_holds_what_was_asked_for() -> None:
     kinds = [probe.kind for probe in probes]
     assert (kinds.count(WEIGHTED), kinds.count(SINGLE), kinds.count(SHUFFLED)) == (6, 2 * 3 * L, 6)
     assert [kind != SINGLE for kind in kinds] == sorted((kind != SINGLE for kind in kinds), reverse=True)
-    assert len({probe.name() for probe in probes if probe.dimension == "arousal"}) == len(probes) // 2
+    assert len(set(probes)) == len(probes)
     only = plan_bank(["valence"], seeds=1, layers="each", n_layers=L, shuffled=False)
     assert [probe.layer for probe in only] == list(range(L))
     assert ProbeBank(only, L, D, H, "mean")(features(data()[0], "mean")).shape == (L, 12)
@@ -156,3 +160,11 @@ def test_a_narrowed_bank_keeps_its_probes() -> None:
     x = features(utterances, "mean+max")
     torch.testing.assert_close(smaller(x), bank(x)[rows])
     torch.testing.assert_close(smaller.weights(), bank.weights()[rows])
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("layers", LAYERS)
+def test_the_number_of_probes_is_known_without_planning_them(layers: str, shuffled: bool) -> None:
+    """Whether a bank fits into memory is told before any of it is made."""
+    planned = plan_bank(["arousal", "valence"], 3, layers, L, shuffled)
+    assert count_probes(2, 3, layers, L, shuffled) == len(planned)

@@ -1,0 +1,51 @@
+"""What a bank sees of a batch: statistics of every frame, by NumPy's word, and nothing of storage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from probing.probes.features import features_of
+from probing.probes.options import NORMALIZE, POOLINGS
+
+
+def utterances() -> list[np.ndarray]:
+    """Three utterances [T, L, D] of unequal lengths; their layers' scales differ."""
+    rng = np.random.default_rng(0)
+    scales = np.array([1.0, 10.0])[:, None]
+    return [(3 + scales * rng.standard_normal((frames, 2, 8))).astype(np.float32) for frames in (1, 4, 7)]
+
+
+@pytest.mark.parametrize("normalize", NORMALIZE)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_statistics_are_taken_over_each_utterances_own_frames(pooling: str, normalize: str) -> None:
+    """Mean and maximum over time, after a layer norm of every state where it is asked for."""
+    own = utterances()
+    if normalize == "layer":
+        own = [(x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) for x in own]
+    found = features_of([torch.from_numpy(x) for x in utterances()], pooling, normalize)
+    if "mean" in pooling:
+        np.testing.assert_allclose(found.mean_BLD, np.stack([x.mean(0) for x in own]), rtol=1e-4, atol=1e-5)
+    if "max" in pooling:
+        np.testing.assert_allclose(found.max_BLD, np.stack([x.max(0) for x in own]), rtol=1e-4, atol=1e-5)
+    assert (found.mean_BLD is None) is ("mean" not in pooling)
+    assert (found.max_BLD is None) is (found.frames is None) is ("max" not in pooling)
+
+
+def test_frames_are_kept_only_where_a_maximum_needs_them() -> None:
+    """Without whole frames a batch is what the store `pooled` would give."""
+    frames = [torch.from_numpy(x) for x in utterances()]
+    assert features_of(frames, "mean+max", "none", whole=False).frames is None
+    assert features_of(frames, "mean", "none").frames is None
+    kept = features_of(frames, "max", "none").frames
+    assert kept is not None and [len(x) for x in kept] == [1, 4, 7]
+
+
+def test_features_need_no_storage() -> None:
+    """Who estimates recordings has no cache, and loads no HDF5."""
+    code = "import sys, probing.probes.features, probing.probes.results; assert 'h5py' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,177 @@
+"""One fit from cache to finished run: what is recorded, what its folder holds, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hidden_states import N_LAYERS, planted_layer, write_cache, write_table
+
+from probing.corpus.checked import Needs, check_corpus
+from probing.corpus.identity import identify
+from probing.corpus.opening import open_corpus
+from probing.corpus.scan import file_checksum
+from probing.corpus.spec import CorpusSpec
+from probing.errors import CacheError, FitError, OptionError, ProbingError
+from probing.probes.fit import fit
+from probing.probes.options import FitOptions, FitPlace
+from probing.runs.records import FitRecord
+from probing.runs.scores import labels_digest
+from probing.runs.store import all_records, missing_files, read_record, signature
+
+SHORT: dict[str, Any] = {"dims": "valence", "epochs": 2, "layers": "both", "seeds": 2}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> tuple[Path, Path]:
+    """The planted world as a table without audio, and a cache file of it."""
+    corpus, states = planted_layer(2, count=60)
+    cache = write_cache(tmp_path / "cache/planted", states, "pooled", audio=[7] * len(corpus))
+    return write_table(corpus, tmp_path / "planted.csv"), cache.path
+
+
+@pytest.fixture
+def fit_world(world: tuple[Path, Path], tmp_path: Path) -> Callable[..., FitRecord]:
+    """A function that fits the planted world from its cache file."""
+    table, file = world
+
+    def run(**settings: Any) -> FitRecord:
+        return fit(str(table), None, **{"cache": file, "runs": tmp_path / "runs", **SHORT, **settings})
+
+    return run
+
+
+def test_the_folder_is_a_whole_run_that_is_read_back(fit_world: Callable[..., FitRecord], tmp_path: Path) -> None:
+    """Record, tables and probes are there with their digests, and the record read back is the one returned."""
+    record = fit_world()
+    assert record.folder.parent == tmp_path / "runs"
+    assert {p.name for p in record.folder.iterdir()} == {"record.json", *record.required}
+    assert set(record.files or {}) == set(record.required) and missing_files(record, digests=True) == []
+    again = read_record(record.folder)
+    assert isinstance(again, FitRecord)
+    assert (again.scores, again.corpus, again.signature) == (record.scores, record.corpus, record.signature)
+    assert [one.folder for one in all_records(tmp_path / "runs")] == [record.folder]
+
+
+def test_the_record_says_what_was_fitted(fit_world: Callable[..., FitRecord], world: tuple[Path, Path]) -> None:
+    """Corpus, cache, settled options, what intervals resample, the best layers."""
+    record = fit_world(dims="all")
+    corpus = open_corpus(str(world[0]))
+    assert record.corpus.spec == CorpusSpec(str(world[0])) and record.corpus.name == "planted"
+    assert record.corpus.utterances == {"train": 36, "development": 12, "test2": 12}
+    assert {name: (c.by, c.number) for name, c in record.corpus.clusters.items()} == {
+        name: ("speaker", len({u.speaker for u in members})) for name, members in corpus.partitions.items()
+    }
+    assert (record.cache.path, record.cache.store) == (str(world[1]), "pooled")
+    assert record.options["dims"] == ("valence",)
+    assert (record.encoder.spec, record.encoder.random) == (None, False)
+    assert record.used == {"hidden": 12, "lr": pytest.approx(1e-4 * 768 / 12)}
+    assert len(record.best_epochs) == 2 * (2 + N_LAYERS) and set(record.best_layers) == {"valence"}
+    scores = pd.read_csv(record.folder / "scores.csv")
+    own = scores[(scores.kind == "weighted") & (scores.partition == "test2")].ccc
+    (said,) = [s for s in record.scores if (s.probe, s.partition) == ("weighted", "test2")]
+    assert said.ccc == pytest.approx(own.mean(), abs=1e-6) and said.sd == pytest.approx(own.std(), abs=1e-6)
+
+
+def test_the_configuration_is_that_of_version_0_1_0(fit_world: Callable[..., FitRecord]) -> None:
+    """Its keys, and a signature that holds from run to run and knows every option."""
+    record = fit_world()
+    assert list(record.configuration) == ["corpus", "labels", "scale", "fingerprint", "store", "options"]
+    assert record.configuration["corpus"] == "planted"
+    assert record.signature == signature(record.configuration) == fit_world().signature
+    assert record.signature != fit_world(patience=3).signature
+
+
+def test_a_corpus_is_known_by_its_labels_and_by_the_audio_that_the_cache_was_made_from(
+    fit_world: Callable[..., FitRecord], world: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Nothing is decoded: the cache's own checksums tell the audio. The digest is in the run's name."""
+    record = fit_world()
+    corpus = open_corpus(str(world[0]))
+    assert record.corpus.identity == identify(corpus, {u.id: 7 for u in corpus.utterances})
+    assert record.folder.name.startswith(f"fit-planted-{record.corpus.identity.short}-none-")
+    _, states = planted_layer(2, count=60)
+    unknown = write_cache(tmp_path / "other/planted", states, "pooled").path
+    assert fit_world(cache=unknown).corpus.identity == identify(corpus)
+    other = world[0].parent / "elsewhere/planted.csv"
+    other.parent.mkdir()
+    moved, _ = planted_layer(2, seed=1, count=60)
+    assert not fit(str(write_table(moved, other)), None, cache=unknown, runs=tmp_path, **SHORT).same_corpus(record)
+
+
+def test_labels_are_digested_as_in_version_0_1_0() -> None:
+    """Ids, partitions, speakers and ratings in the dimensions' alphabetical order."""
+    corpus, _ = planted_layer(0, count=4)
+    assert labels_digest(corpus, ["valence"]) == labels_digest(corpus, ("valence",))
+    assert labels_digest(corpus, ["valence", "arousal"]) == labels_digest(corpus, ["arousal", "valence"])
+    assert labels_digest(corpus, ["valence"]) != labels_digest(corpus, ["arousal"])
+    assert len(labels_digest(corpus, ["valence"])) == 64
+
+
+def test_state_c_is_layer_minus_one(fit_world: Callable[..., FitRecord], tmp_path: Path) -> None:
+    """In the record too; the planted layer is the third state, so layer 1."""
+    _, states = planted_layer(2, count=60)
+    names = ("C", *map(str, range(N_LAYERS - 1)))
+    cache = write_cache(tmp_path / "c/planted", states, "pooled", names)
+    record = fit_world(cache=cache.path, normalize="layer", epochs=40)
+    assert record.best_layers == {"valence": 1}
+    assert "best layer: 1" in {score.probe for score in record.scores}
+
+
+def test_pooled_maxima_are_said_to_be_approximate(fit_world: Callable[..., FitRecord]) -> None:
+    """A maximum of a weighted sum, from the store pooled; single layers and means are exact and need no note."""
+    assert any("approximated" in note for note in fit_world(pooling="max").notes)
+    for exact in ({"pooling": "mean"}, {"pooling": "max", "layers": "each", "shuffled": False}):
+        assert not any("approximated" in note for note in fit_world(**exact).notes)
+
+
+def test_options_are_given_by_name_or_as_values(world: tuple[Path, Path], tmp_path: Path) -> None:
+    """A setting by its name replaces the field, and what is a field of none is a TypeError."""
+    given = FitOptions(**SHORT), None, FitPlace(tmp_path / "runs")
+    record = fit(CorpusSpec.resolve(str(world[0])), None, *given, cache=world[1], seeds=1)
+    assert record.options["seeds"] == 1 and record.options["epochs"] == 2
+    with pytest.raises(TypeError, match="optimiser"):
+        fit(str(world[0]), None, cache=world[1], optimiser="SGD")
+
+
+def test_nothing_is_left_of_a_fit_that_is_refused(
+    fit_world: Callable[..., FitRecord], world: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Each refusal has its code, and no run appears."""
+    latents = tmp_path / "cache/planted/none-latents-00000000.h5"
+    no_labels = tmp_path / "none.csv"
+    no_labels.write_text("id,partition,text\na,train,yes\nb,development,no\n")
+    grown, _ = planted_layer(2, count=61)
+    larger = write_table(grown, tmp_path / "grown.csv")
+    cases: list[tuple[type[ProbingError], str, Callable[[], object]]] = [
+        (CacheError, "cache-missing", lambda: fit_world(cache=latents)),
+        (CacheError, "cache-incomplete", lambda: fit(str(larger), None, cache=world[1], **SHORT)),
+        (OptionError, "no-encoder", lambda: fit(str(world[0]), None, cache=tmp_path)),
+        (OptionError, "exclusive", lambda: fit(str(world[0]), "hubert-base", cache=world[1])),
+        (OptionError, "exclusive", lambda: fit_world(store="pooled")),
+        (FitError, "no-labels", lambda: fit(str(no_labels), None, cache=world[1])),
+    ]
+    for kind, code, run in cases:
+        with pytest.raises(kind) as caught:
+            run()
+        assert caught.value.code == code
+    assert all_records(tmp_path / "runs") == []
+
+
+def test_a_cache_made_from_other_audio_is_refused(table: Path, tmp_path: Path) -> None:
+    """A corpus of the same ids may have made the file: a few sound files are looked at."""
+    corpus = open_corpus(str(table))
+    states = np.random.default_rng(0).standard_normal((len(corpus), 2, N_LAYERS, 12)).astype(np.float32)
+    ids, own = [u.id for u in corpus.utterances], [file_checksum(u.path) for u in corpus.utterances if u.path]
+    right = write_cache(tmp_path / "right", states, "pooled", ids=ids, audio=own).path
+    wrong = write_cache(tmp_path / "wrong", states, "pooled", ids=ids, audio=[crc ^ 1 for crc in own]).path
+    record = fit(str(table), None, cache=right, runs=tmp_path / "runs", **SHORT)
+    decoded = check_corpus(CorpusSpec.resolve(str(table)), Needs(audio=True), cache=tmp_path / "memory")
+    assert record.corpus.identity == decoded.identity
+    with pytest.raises(CacheError) as caught:
+        fit(str(table), None, cache=wrong, runs=tmp_path / "runs", **SHORT)
+    assert caught.value.code == "cache-other-audio"
