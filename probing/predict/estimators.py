@@ -1,4 +1,4 @@
-"""A finished run made ready: sound and words in, ratings on its corpus's own scale out.
+"""A finished run made ready: waveforms and words in, ratings on its corpus's own scale out.
 
 Shape legend: S samples at 16 kHz · B recordings or windows of a batch · K dimensions of emotion · P probes.
 """
@@ -14,13 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from probing.encoders.numerics import ExactFloat32
-from probing.encoders.speech import open_encoder
-from probing.errors import EncoderError, ProbingError
-from probing.probes.bank import SINGLE, WEIGHTED
+from probing.encoders.opening import open_encoder
+from probing.encoders.spec import EncoderSpec, typed
+from probing.encoders.speech import SpeechEncoder
+from probing.encoders.text import TextEncoder
+from probing.errors import EncoderError, OptionError, RunError
+from probing.probes.bank import SINGLE, WEIGHTED, ProbeBank
 from probing.probes.features import features_of
 from probing.probes.results import load_bank
-from probing.runs.records import Record
-from probing.training.evaluate import needs, opened
+from probing.runs.records import FinetuneRecord, FitRecord, Record
+from probing.runs.store import demand_whole
 
 
 class Trained(Protocol):
@@ -28,8 +31,8 @@ class Trained(Protocol):
 
     Attributes:
         dimensions: The K dimensions.
-        reads: Whether it needs the words.
-        hears: Whether it needs the sound.
+        reads: Whether it takes words.
+        hears: Whether it takes audio.
         title: Its name.
     """
 
@@ -50,17 +53,19 @@ class Tuned:
         device: PyTorch's name of a device.
 
     Raises:
-        ProbingError: It is another kind of run, or incomplete.
+        RunError: A seed's folder cannot be opened.
     """
 
-    def __init__(self, record: Record, device: str) -> None:
-        kinds, self.dimensions = needs(record)
-        self.reads, self.hears = "text" in kinds, "audio" in kinds
-        self.title, self._device = str(record["encoder"]["name"]), device
-        self._seeds: list[tuple[Any, Any]] = [opened(record.folder / f"seed{seed}") for seed in record["seeds"]]
+    def __init__(self, record: FinetuneRecord, device: str) -> None:
+        from probing.systems.inference import opened  # only here: transformers' models load accelerate
+
+        self.dimensions = record.system.dimensions
+        self.reads, self.hears = record.system.reads, record.system.hears
+        self.title, self._device = record.title, device
+        self._seeds: list[tuple[Any, Any]] = [opened(record.folder / f"seed{seed}") for seed in record.seeds]
         for system, processor in self._seeds:
             system.to(device).eval()
-            processor.truncate = bool(record["configuration"]["options"].get("truncate_text"))
+            processor.truncate = bool(record.options.get("truncate_text"))
 
     @torch.inference_mode()
     def estimate(self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None) -> NDArray[np.float64]:
@@ -82,39 +87,43 @@ class Probed:
     Args:
         record: A `fit` run.
         device: PyTorch's name of a device.
-        encoder: The encoder that the probes were fitted on, where the record does not say how it is opened (a fit from
-            a cache file) or it is now elsewhere.
+        encoder: The encoder that the probes were fitted on, where the record does not say what opens it (a fit from a
+            cache file) or it has moved.
 
     Raises:
-        ProbingError: The encoder has other weights than the one that the probes were fitted on, cannot be opened, or
-            is not known; the run is incomplete.
+        RunError: What opens the encoder is not known (code `encoder-not-recorded`), or the probes are damaged.
+        EncoderError: It cannot be opened, or its weights or preprocessing are not those that the probes were fitted on
+            (code `encoder-other`).
     """
 
-    def __init__(self, record: Record, device: str, encoder: str | None = None) -> None:
+    def __init__(self, record: FitRecord, device: str, encoder: str | None = None) -> None:
         self._encoder = _encoder_of(record, device, encoder)
         self.reads, self.hears = self._encoder.reads, not self._encoder.reads
         bank, self._normalize = load_bank(record.folder)
-        rows = [row for row, probe in enumerate(bank.probes) if probe.kind == WEIGHTED]
-        if not rows:
-            first = -1 if record["encoder"]["identity"].get("convolution") else 0
-            best = {dimension: layer - first for dimension, layer in record["best_layers"].items()}
-            rows = [r for r, p in enumerate(bank.probes) if p.kind == SINGLE and p.layer == best[p.dimension]]
-        self._bank = bank.narrow(np.array(rows)).to(device).eval()
+        self._bank = bank.narrow(_chosen(bank, record)).to(device).eval()
         self.dimensions = tuple(dict.fromkeys(probe.dimension for probe in self._bank.probes))
         self.title = f"probes on {self._encoder.title}"
-        self._low, self._high = record["corpus"]["scale"]
-        self._whole = record["cache"]["store"] == "frames"  # else maxima were approximated, and are so again
+        self._low, self._high = record.corpus.scale
+        self._whole = record.cache.store == "frames"  # else maxima were approximated, and are so again
 
     @torch.inference_mode()
     def estimate(self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None) -> NDArray[np.float64]:
         """As `Trained.estimate`."""
-        states_BTLD, counts = self._encoder.hidden_states(texts if self.reads else pieces)
+        states_BTLD, counts = self._states(pieces, texts)
         frames = [states_TLD[:count] for states_TLD, count in zip(states_BTLD, counts, strict=True)]
         with ExactFloat32():
             unit_PB = self._bank(features_of(frames, self._bank.pooling, self._normalize, self._whole))
         estimates_PB = self._low + (self._high - self._low) * unit_PB.double().cpu().numpy()
         own = [[row for row, p in enumerate(self._bank.probes) if p.dimension == name] for name in self.dimensions]
         return np.stack([estimates_PB[rows].mean(0) for rows in own], axis=1)
+
+    def _states(
+        self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None
+    ) -> tuple[torch.Tensor, list[int]]:
+        """Hidden states [B, T, L, D] of what the encoder takes, and how many frames or tokens of each are its own."""
+        if isinstance(self._encoder, TextEncoder):
+            return self._encoder.hidden_states(texts or [])
+        return self._encoder.hidden_states(pieces)
 
 
 def open_trained(record: Record, device: str, encoder: str | None = None) -> Trained:
@@ -126,43 +135,71 @@ def open_trained(record: Record, device: str, encoder: str | None = None) -> Tra
         encoder: As `Probed` takes it.
 
     Raises:
-        ProbingError: It is another kind of run, or cannot be opened.
+        RunError: It is another kind of run (code `run-kind`), its files are not all there (`run-incomplete`), or they
+            are damaged.
+        OptionError: An encoder is named for a run that has its own (code `no-effect`).
+        EncoderError: As `Probed`.
     """
-    if record["command"] == "fit":
-        return Probed(record, device, encoder)
-    if record["command"] != "finetune":
-        why = f"it is a run of `probe {record['command']}`"
-        raise ProbingError(f"{record.folder}", why, "name a finetune or a fit run (see `probe runs`)")
-    if encoder is not None:
-        raise ProbingError(f"--encoder {encoder}", "a finetune run has its own encoders", "leave --encoder out")
-    return Tuned(record, device)
+    if not isinstance(record, FitRecord | FinetuneRecord):
+        why = f"it is a run of `probe {record.command}`"
+        remedy = "name a finetune or a fit run (see `probe runs`)"
+        raise RunError(f"{record.folder}", why, remedy, code="run-kind")
+    if encoder is not None and not isinstance(record, FitRecord):
+        why = "a finetune run has its own encoders"
+        raise OptionError(f"--encoder {encoder}", why, "leave --encoder out", code="no-effect")
+    demand_whole(record)
+    return Probed(record, device, encoder) if isinstance(record, FitRecord) else Tuned(record, device)
 
 
-def _encoder_of(record: Record, device: str, name: str | None) -> Any:
+def _chosen(bank: ProbeBank, record: FitRecord) -> NDArray[np.int64]:
+    """Rows of the probes that estimate."""
+    rows = [row for row, probe in enumerate(bank.probes) if probe.kind == WEIGHTED]
+    if not rows:
+        # Records and files number the layers from −1 where there is a state C, the bank from 0.
+        first = -1 if record.encoder.identity.get("convolution") else 0
+        best = {dimension: layer - first for dimension, layer in record.best_layers.items()}
+        rows = [r for r, p in enumerate(bank.probes) if p.kind == SINGLE and p.layer == best[p.dimension]]
+    return np.array(rows, dtype=np.int64)
+
+
+def _encoder_of(record: FitRecord, device: str, named: str | None) -> SpeechEncoder | TextEncoder:
     """The frozen encoder of a fit, with just the weights that its probes were fitted on."""
-    known = record["encoder"].get("opened") or {}
-    if name is None and not known:
-        raise ProbingError(
-            f"{record.folder} does not say how its encoder is opened",
-            "it was fitted from a cache file, or before that was recorded",
-            f"name the encoder: --encoder {record['encoder']['name']}",
-        )
-    identity = record["encoder"]["identity"]
-    layers = identity["architecture"]["num_hidden_layers"]
-    revision = None if name else known["revision"]
-    convolution = bool(identity.get("convolution"))
+    spec = _encoder_spec(record, named)
     try:
-        encoder = open_encoder(name or known["name"], layers, revision, device, convolution)
+        encoder = open_encoder(spec, device)
     except EncoderError as error:
-        raise ProbingError(
-            f"{name or known['name']} cannot be opened as the encoder that {record.folder} was fitted on",
+        raise EncoderError(
+            f"{typed(spec.name)} cannot be opened as the encoder that {record.folder} was fitted on",
             f"{error.what}: {error.why}",
-            f"name the very same one, which was called {record['encoder']['name']}" if name else error.remedy,
+            f"name the very same one, which was called {record.encoder.name}" if named else error.remedy,
+            code=error.code,
         ) from error
-    if json.dumps(encoder.identity, sort_keys=True) != json.dumps(identity, sort_keys=True):
-        raise ProbingError(
-            f"{name or known['name']} is not the encoder that {record.folder} was fitted on",
-            "its weights or its preprocessing are others",
-            "name the very same one with --encoder, or fit again",
+    if _plain(encoder.identity) != _plain(record.encoder.identity):
+        raise EncoderError(
+            f"{typed(spec.name)} is not the encoder that {record.folder} was fitted on",
+            "its weights or its preprocessing differ",
+            "name the very same one with --encoder, or rerun the fit",
+            code="encoder-other",
         )
     return encoder
+
+
+def _encoder_spec(record: FitRecord, named: str | None) -> EncoderSpec:
+    """What opens the encoder of a fit: the record's own, or what the user names, pruned and with state C alike."""
+    if named is not None:
+        identity = record.encoder.identity
+        layers = identity.get("architecture", {}).get("num_hidden_layers")
+        return EncoderSpec.resolve(named, layers, None, bool(identity.get("convolution")))
+    if record.encoder.spec is None:
+        raise RunError(
+            f"{record.folder} does not say what opens its encoder",
+            "it was fitted from a cache file, or before that was recorded",
+            f"name the encoder: --encoder {record.encoder.name}",
+            code="encoder-not-recorded",
+        )
+    return record.encoder.spec
+
+
+def _plain(identity: Any) -> str:
+    """An identity as one text, since tuples and lists are the same in a record."""
+    return json.dumps(dict(identity), sort_keys=True)

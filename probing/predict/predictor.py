@@ -1,6 +1,6 @@
-"""Arousal, valence and dominance of any recording, from a trained system.
+"""Arousal, valence and dominance of any recording, from a finished run.
 
-Shape legend: S samples at 16 kHz.
+Shape legend: S samples at 16 kHz · N windows · K dimensions.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from probing.audio.decode import SAMPLE_RATE, load
 from probing.audio.windows import windows
-from probing.errors import EncoderError, ProbingError
+from probing.errors import OptionError
 from probing.predict.estimators import Trained, open_trained
-from probing.runs.records import Record, read_record
+from probing.runs.records import Record
+from probing.runs.store import read_record
 
-Hear = Callable[[Sequence[NDArray[np.float32]]], list[str]]  # waveforms → transcripts
+Recognise = Callable[[Sequence[NDArray[np.float32]]], list[str]]  # waveforms → transcripts
 
 
 class Predictor:
@@ -38,7 +39,7 @@ class Predictor:
     def __init__(self, trained: Trained, record: Record) -> None:
         self._trained, self._folder = trained, record.folder
         self.dimensions, self.reads, self.title = trained.dimensions, trained.reads, trained.title
-        self.scale: tuple[float, float] = tuple(record["corpus"]["scale"])
+        self.scale = record.corpus.scale
 
     def predict(
         self,
@@ -46,7 +47,7 @@ class Predictor:
         text: str | None = None,
         window: float | None = None,
         hop: float | None = None,
-        asr: Hear | None = None,
+        asr: Recognise | None = None,
         batch: int = 16,
     ) -> pd.DataFrame:
         """Estimate a recording, whole or in windows.
@@ -60,18 +61,19 @@ class Predictor:
             batch: Windows in a batch; it changes no estimate.
 
         Returns:
-            start, end (s), the dimensions on the corpus's own scale (mean over the run's seeds), and text
-            where the system reads; a row for each window.
+            start, end (s), the dimensions on the corpus's own scale (mean over the run's seeds), and text where the
+            run reads; a row for each window.
 
         Raises:
             AudioError: The file cannot be used.
-            ProbingError: The run reads and no words are given, or only hears and some are; or a window is too short.
+            OptionError: As `demand_words`.
+            ProbingError: A window is too short.
         """
         self.demand_words(text is not None or asr is not None)
         waveform = load(audio) if isinstance(audio, str | Path) else np.asarray(audio, np.float32)
         spans = windows(len(waveform), window, hop)
         pieces = [waveform[start:end] for start, end in spans]
-        texts = (asr(pieces) if asr else [text or ""] * len(pieces)) if self.reads else None
+        texts = self._texts(pieces, text, asr)
         estimates_NK = np.concatenate(
             [
                 self._trained.estimate(pieces[at : at + batch], texts[at : at + batch] if texts else None)
@@ -83,15 +85,30 @@ class Predictor:
         return table.assign(text=texts) if texts else table
 
     def demand_words(self, given: bool) -> None:
-        """Raise a ProbingError where the run reads and no words are given, or where they would change nothing."""
+        """Make sure that words are given to a run that reads, and to no other.
+
+        Raises:
+            OptionError: The run reads and no words are given (code `no-words`), or it does not (`no-effect`).
+        """
         if given and not self.reads:
-            raise ProbingError(f"{self._folder} only hears", "words change nothing", "leave --text and --asr out")
+            why = "it takes audio only"
+            remedy = "leave --text and --asr out"
+            raise OptionError(f"words change nothing for {self._folder}", why, remedy, code="no-effect")
         if self.reads and not given:
-            raise ProbingError(
+            raise OptionError(
                 f"{self._folder} reads what is said",
                 "no words were given",
-                "add --text '…' or --asr openai/whisper-base, or take a run that hears only",
+                "add --text '…' or --asr openai/whisper-base, or name a run that takes audio only",
+                code="no-words",
             )
+
+    def _texts(
+        self, pieces: Sequence[NDArray[np.float32]], text: str | None, asr: Recognise | None
+    ) -> list[str] | None:
+        """What is said in each window; None where the run does not read."""
+        if not self.reads:
+            return None
+        return asr(pieces) if asr else [text or ""] * len(pieces)
 
 
 def open_run(run: str | Path, device: str = "cpu", encoder: str | None = None) -> Predictor:
@@ -100,13 +117,13 @@ def open_run(run: str | Path, device: str = "cpu", encoder: str | None = None) -
     Args:
         run: The run's folder, `runs/finetune-…` or `runs/fit-…`.
         device: PyTorch's name of a device.
-        encoder: Of a fit: the encoder that its probes were fitted on, where the run does not say how it is opened.
+        encoder: Of a fit: the encoder that its probes were fitted on, where the run does not say what opens it.
 
     Raises:
-        ProbingError: The folder holds no such run, or its encoder cannot be opened or has other weights.
+        RunError: There is no such run (code `no-run`), it has not ended (`run-unfinished`), it is incomplete
+            (`run-incomplete`), damaged (`run-damaged`) or of another kind (`run-kind`).
+        EncoderError: Its encoder cannot be opened, or is another than it was.
+        OptionError: An encoder is named for a fine-tuned run.
     """
-    folder = Path(run)
-    if not folder.is_dir():
-        raise EncoderError(f"{run}", "there is no such folder", "name a run's folder (see `probe runs`)")
-    record = read_record(folder)
+    record = read_record(Path(run))
     return Predictor(open_trained(record, device, encoder), record)
