@@ -106,7 +106,7 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
     Raises:
         CacheError: Nothing has been extracted (code `cache-missing`), the extraction has not ended
             (`cache-unfinished`), there is only one made under another fingerprint (`cache-fingerprint`), it lacks
-            utterances (`cache-lacks`), it was made from other audio or text (`cache-other-audio`), two differ of which
+            utterances (`cache-incomplete`), it was made from other audio or text (`cache-other-audio`), two differ of which
             nothing tells which is meant (`cache-ambiguous`), or it is damaged.
     """
     found = _finished(corpus, layout, root)
@@ -124,7 +124,7 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
             f"({first_names(own.lacking)})",
             "the corpus has grown, or only some partitions were extracted",
             f"type: {command} (what is there stays)",
-            code="cache-lacks",
+            code="cache-incomplete",
         )
     _refuse_ambiguous(own, found)
     cache = Cache(own.path)

@@ -1,3 +1,5 @@
+"""What an extraction writes, keeps, refuses and resumes."""
+
 from __future__ import annotations
 
 import shutil
@@ -5,6 +7,7 @@ import subprocess
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +16,22 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from builders import CHECKPOINTS, RATE, waveform
-from click.testing import CliRunner
+from builders import CHECKPOINTS, RATE, SMALL, waveform
 
-from probing.cache.format import STORES, parts_folder
+from probing.cache.format import parts_folder
 from probing.cache.reader import Cache
-from probing.cli.main import main
-from probing.corpus.model import Corpus
-from probing.corpus.opening import open_corpus
-from probing.corpus.scan import AudioScan, scan_audio
-from probing.encoders.speech import SpeechEncoder, open_encoder
-from probing.errors import AudioError, CacheError
-from probing.extraction import extract as module
-from probing.extraction.cost import ExtractOptions, estimate, layout_of, size
-from probing.extraction.extract import extract
-from probing.extraction.pooling import summarise
+from probing.cache.stores import STORES
+from probing.corpus.checked import Checked, Needs, check_corpus
+from probing.corpus.scan import AudioScan
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.opening import open_encoder
+from probing.encoders.spec import EncoderSpec
+from probing.encoders.speech import SpeechEncoder
+from probing.errors import AudioError, CacheError, OptionError
+from probing.extraction.extract import extract, prepare, prepared
+from probing.extraction.options import ExtractOptions, ExtractPlace
+from probing.extraction.plan import settle_plan
+from probing.files import size
 
 SaveCheckpoint = Callable[..., Path]
 Usage = namedtuple("Usage", "total used free")
@@ -55,19 +59,36 @@ def encoder(encoders: dict[str, SpeechEncoder]) -> SpeechEncoder:
 
 
 @pytest.fixture(scope="module")
-def corpus(table: Path) -> Corpus:
-    """The small table corpus."""
-    return open_corpus(str(table))
+def checked(table: Path) -> Checked:
+    """The small table corpus, its audio scanned."""
+    return checked_of(table)
 
 
-def lengths(corpus: Corpus) -> dict[str, int]:
+def checked_of(table: Path) -> Checked:
+    """A table's corpus, its audio scanned and nothing of that remembered."""
+    return check_corpus(CorpusSpec.resolve(str(table)), Needs(audio=True), cache=table.parent, remember=False)
+
+
+def only(checked: Checked, partition: str) -> Checked:
+    """The same corpus with one partition."""
+    return replace(checked, corpus=checked.corpus.select([partition]))
+
+
+def path_of(checked: Checked, id_: str) -> Path:
+    """An utterance's audio file."""
+    return next(u.path for u in checked.corpus.utterances if u.id == id_ and u.path)
+
+
+def lengths(checked: Checked) -> dict[str, int]:
     """Utterance → samples of its file."""
-    return {utterance.id: soundfile.info(utterance.path).frames for utterance in corpus.utterances}
+    return {utterance.id: soundfile.info(utterance.path).frames for utterance in checked.corpus.utterances}
 
 
-def run(corpus: Corpus, encoder: SpeechEncoder, root: Path, **options: Any) -> Cache:
+def run(checked: Checked, encoder: SpeechEncoder, root: Path, **options: Any) -> Cache:
     """Extract and open."""
-    return Cache(extract(corpus, AudioScan(lengths(corpus)), encoder, ExtractOptions(root=root, **options)))
+    cache = prepared(checked, encoder, ExtractOptions(**options), root).run()
+    assert cache is not None
+    return cache
 
 
 def contents(cache: Cache) -> dict[str, dict[str, np.ndarray]]:
@@ -112,14 +133,14 @@ def parts_of(cache: Cache) -> list[Path]:
 @pytest.mark.parametrize("batch_seconds", [1, 60])
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_frames_are_what_each_utterance_gives_alone(
-    corpus: Corpus, encoders: dict[str, SpeechEncoder], tmp_path: Path, name: str, batch_seconds: float
+    checked: Checked, encoders: dict[str, SpeechEncoder], tmp_path: Path, name: str, batch_seconds: float
 ) -> None:
     """Every frame of every layer is the encoder's own for that utterance alone, whatever the batches were."""
     encoder = encoders[name]
-    cache = run(corpus, encoder, tmp_path, dtype="float32", batch_seconds=batch_seconds, part_seconds=8)
+    cache = run(checked, encoder, tmp_path, dtype="float32", batch_seconds=batch_seconds, part_seconds=8)
     assert len(cache.parts) > 2
-    assert sorted(cache.ids) == sorted(utterance.id for utterance in corpus.utterances)
-    for utterance in corpus.utterances:
+    assert sorted(cache.ids) == sorted(utterance.id for utterance in checked.corpus.utterances)
+    for utterance in checked.corpus.utterances:
         row = cache.row[utterance.id]
         samples, _ = soundfile.read(utterance.path, dtype="float32")
         alone = encoder.hidden_states([samples])[0][0].numpy()
@@ -133,10 +154,10 @@ def test_frames_are_what_each_utterance_gives_alone(
     cache.close()
 
 
-def test_pooled_statistics_are_those_of_the_frames(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_pooled_statistics_are_those_of_the_frames(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """Mean and max, raw and layer-normed, equal what NumPy computes in float64 from the store of all frames."""
-    frames = contents(run(corpus, encoder, tmp_path, dtype="float32"))
-    pooled = contents(run(corpus, encoder, tmp_path, store="pooled", dtype="float32"))
+    frames = contents(run(checked, encoder, tmp_path, dtype="float32"))
+    pooled = contents(run(checked, encoder, tmp_path, store="pooled", dtype="float32"))
     assert sorted(pooled) == sorted(frames)
     for id_, found in pooled.items():
         x = frames[id_]["states"].astype(np.float64)
@@ -149,10 +170,10 @@ def test_pooled_statistics_are_those_of_the_frames(corpus: Corpus, encoder: Spee
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_float16_is_float32_rounded_once(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, store: str) -> None:
+def test_float16_is_float32_rounded_once(checked: Checked, encoder: SpeechEncoder, tmp_path: Path, store: str) -> None:
     """The default number format holds each number's nearest float16: statistics are taken before rounding."""
-    exact = contents(run(corpus, encoder, tmp_path, store=store, dtype="float32"))
-    rounded = contents(run(corpus, encoder, tmp_path, store=store))
+    exact = contents(run(checked, encoder, tmp_path, store=store, dtype="float32"))
+    rounded = contents(run(checked, encoder, tmp_path, store=store))
     expected = {
         id_: {name: x if name == "rms" else x.astype(np.float16) for name, x in arrays.items()}
         for id_, arrays in exact.items()
@@ -161,61 +182,61 @@ def test_float16_is_float32_rounded_once(corpus: Corpus, encoder: SpeechEncoder,
 
 
 def test_running_again_changes_nothing(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finished extraction is left as it is: no file is written, nothing is computed, whatever the batch options."""
-    path = run(corpus, encoder, tmp_path, part_seconds=8).path
+    path = run(checked, encoder, tmp_path, part_seconds=8).path
     before = snapshot(tmp_path)
     monkeypatch.setattr(SpeechEncoder, "hidden_states", None)  # would fail if called
     for options in ({"part_seconds": 8}, {"batch_seconds": 60}):
-        assert run(corpus, encoder, tmp_path, **options).path == path
+        assert run(checked, encoder, tmp_path, **options).path == path
         assert snapshot(tmp_path) == before
 
 
-def test_a_partition_first_then_the_whole(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_a_partition_first_then_the_whole(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """When the corpus grows, old parts are untouched, the file opened stands for all, and the content is the same."""
-    first = run(corpus.select(["test2"]), encoder, tmp_path, part_seconds=4, dtype="float32")
+    first = run(only(checked, "test2"), encoder, tmp_path, part_seconds=4, dtype="float32")
     assert len(first.ids) == 6
     old = {path: snapshot(path.parent)[path.name] for path in parts_of(first)}
     first.close()
-    whole = run(corpus, encoder, tmp_path, part_seconds=4, dtype="float32")
+    whole = run(checked, encoder, tmp_path, part_seconds=4, dtype="float32")
     assert whole.path == first.path
     assert len(whole.parts) > len(old)
     assert {path: snapshot(path.parent)[path.name] for path in old} == old
-    at_once = contents(run(corpus, encoder, tmp_path / "at once", dtype="float32"))
+    at_once = contents(run(checked, encoder, tmp_path / "at once", dtype="float32"))
     for id_, arrays in contents(whole).items():
         assert_close(arrays["states"], at_once[id_]["states"])
 
 
-def test_a_part_of_the_corpus_leaves_the_whole(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_a_part_of_the_corpus_leaves_the_whole(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """Extracting a partition of what is already there changes nothing and drops nothing."""
-    run(corpus, encoder, tmp_path)
+    run(checked, encoder, tmp_path)
     before = snapshot(tmp_path)
-    assert len(run(corpus.select(["test2"]), encoder, tmp_path).ids) == len(corpus)
+    assert len(run(only(checked, "test2"), encoder, tmp_path).ids) == len(checked.corpus)
     assert snapshot(tmp_path) == before
 
 
-def test_a_deleted_part_alone_is_made_anew(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_a_deleted_part_alone_is_made_anew(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """After a damaged part was deleted, as the error says, only that part is written, with the same content."""
-    cache = run(corpus, encoder, tmp_path, part_seconds=6)
+    cache = run(checked, encoder, tmp_path, part_seconds=6)
     before, expected = snapshot(tmp_path), contents(cache)
     gone = parts_of(cache)[1]
     gone.unlink()
-    assert_same(contents(run(corpus, encoder, tmp_path, part_seconds=6)), expected)
+    assert_same(contents(run(checked, encoder, tmp_path, part_seconds=6)), expected)
     after = snapshot(tmp_path)
     changed = {name for name in before if after[name][0] != before[name][0]}
     assert changed == {str(path.relative_to(tmp_path)) for path in (gone, cache.path)}
 
 
-def test_other_batches_agree(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_other_batches_agree(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """An extraction that was stopped and goes on with another batch size gives the same content to 1e-5."""
-    cache = run(corpus, encoder, tmp_path, part_seconds=6, batch_seconds=1, dtype="float32")
+    cache = run(checked, encoder, tmp_path, part_seconds=6, batch_seconds=1, dtype="float32")
     expected = contents(cache)
     kept, *rest = parts_of(cache)
     for path in (*rest, cache.path):
         path.unlink()
     before = snapshot(tmp_path)[str(kept.relative_to(tmp_path))]
-    again = run(corpus, encoder, tmp_path, batch_seconds=60, dtype="float32")
+    again = run(checked, encoder, tmp_path, batch_seconds=60, dtype="float32")
     assert snapshot(tmp_path)[str(kept.relative_to(tmp_path))] == before
     found = contents(again)
     assert sorted(found) == sorted(expected)
@@ -223,40 +244,42 @@ def test_other_batches_agree(corpus: Corpus, encoder: SpeechEncoder, tmp_path: P
         assert_close(found[id_]["states"], arrays["states"])
 
 
-def test_audio_that_changed_is_refused(corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_audio_that_changed_is_refused(checked: Checked, table: Path, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """A recording with another length than its cached states is an error that names it; nothing is overwritten."""
-    folder = shutil.copytree(table.parent, tmp_path / "copy")
-    copy = open_corpus(str(folder / table.name))
+    folder = Path(shutil.copytree(table.parent, tmp_path / "copy"))
     out = tmp_path / "out"
-    run(copy, encoder, out)
+    path = run(checked_of(folder / table.name), encoder, out).path
     before = snapshot(out)
     soundfile.write(folder / "07.wav", waveform(0.9, 7), RATE)
-    with pytest.raises(CacheError, match=r"is not what was extracted before \(u07\)") as error:
-        run(copy, encoder, out)
-    assert "delete that part file" in error.value.remedy
+    with pytest.raises(CacheError, match="u07") as error:
+        run(checked_of(folder / table.name), encoder, out)
+    assert error.value.code == "cache-changed"
+    assert str(parts_folder(path) / "part-00000.h5") in str(error.value)
     assert snapshot(out) == before
 
 
-def test_audio_that_changes_while_extracting_is_refused(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_audio_that_changes_while_extracting_is_refused(
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path
+) -> None:
     """A recording whose length is no longer what the scan found ends the run and leaves no half part."""
-    samples = lengths(corpus)
+    samples = lengths(checked)
     samples["u05"] += 1
-    with pytest.raises(CacheError, match=r"05\.wav: its length changed"):
-        extract(corpus, AudioScan(samples), encoder, ExtractOptions(root=tmp_path))
+    with pytest.raises(CacheError, match=r"05\.wav") as error:
+        run(replace(checked, scan=AudioScan(samples)), encoder, tmp_path)
+    assert error.value.code == "audio-changed"
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == ["plan.json"]
 
 
 def test_audio_that_vanishes_while_extracting_is_named(
-    corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path
+    checked: Checked, table: Path, encoder: SpeechEncoder, tmp_path: Path
 ) -> None:
     """An error of a decoding thread reaches the user as it is; finished parts stay and no partial file."""
-    folder = shutil.copytree(table.parent, tmp_path / "copy")
-    copy = open_corpus(str(folder / table.name))
-    samples = lengths(copy)
-    last = min(samples, key=lambda id_: samples[id_])
-    (folder / f"{last[1:]}.wav").unlink()
-    with pytest.raises(AudioError, match="there is no such audio file"):
-        extract(copy, AudioScan(samples), encoder, ExtractOptions(root=tmp_path / "out", part_seconds=6))
+    folder = Path(shutil.copytree(table.parent, tmp_path / "copy"))
+    copy = checked_of(folder / table.name)
+    last = min(lengths(copy).items(), key=lambda item: item[1])[0]
+    path_of(copy, last).unlink()
+    with pytest.raises(AudioError, match=rf"{last[1:]}\.wav"):
+        run(copy, encoder, tmp_path / "out", part_seconds=6)
     left = [path.name for path in (tmp_path / "out").rglob("part-*[!k]")]
     assert len(left) > 1
     assert all(name.startswith("part-") and name.endswith(".h5") for name in left)
@@ -264,10 +287,14 @@ def test_audio_that_vanishes_while_extracting_is_named(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_an_interrupt_loses_only_the_part_in_flight(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+    checked: Checked,
+    encoder: SpeechEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
 ) -> None:
     """Ctrl-C between batches leaves finished parts and no partial file; the next run ends with the same bits."""
-    expected = contents(run(corpus, encoder, tmp_path / "whole", part_seconds=6))
+    expected = contents(run(checked, encoder, tmp_path / "whole", part_seconds=6))
     real, calls = SpeechEncoder.hidden_states, []
 
     def interrupted(self: SpeechEncoder, waveforms: Sequence[np.ndarray]) -> Any:
@@ -279,68 +306,52 @@ def test_an_interrupt_loses_only_the_part_in_flight(
     with monkeypatch.context() as patch:
         patch.setattr(SpeechEncoder, "hidden_states", interrupted)
         with pytest.raises(error):
-            run(corpus, encoder, tmp_path / "cut", part_seconds=6)
+            run(checked, encoder, tmp_path / "cut", part_seconds=6)
     left = sorted(path.name for path in (tmp_path / "cut").rglob("part-*[!k]"))
     assert left
     assert left == [f"part-{number:05d}.h5" for number in range(len(left))]
     kept = snapshot(tmp_path / "cut")
-    assert_same(contents(run(corpus, encoder, tmp_path / "cut", part_seconds=6)), expected)
+    assert_same(contents(run(checked, encoder, tmp_path / "cut", part_seconds=6)), expected)
     assert kept.items() <= snapshot(tmp_path / "cut").items()
 
 
 def test_a_stale_partial_file_of_another_plan_is_removed(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path
 ) -> None:
     """What a killed run left under a plan that was then given up does not stay on the disk for ever."""
-    samples = lengths(corpus)
-    folder = parts_folder(layout_of(corpus, encoder, "frames").path(tmp_path))
-    module.settle_plan(folder, samples, 1.0, 6)  # a run that was killed in its first part …
+    folder = parts_folder(prepared(checked, encoder, ExtractOptions(), tmp_path).path)
+    settle_plan(folder, lengths(checked), 1.0, 6)  # a run that was killed in its first part …
     (folder / "part-00000.h5.partial").write_bytes(b"half")
-    run(corpus, encoder, tmp_path, batch_seconds=60)  # … and goes on with other options
+    run(checked, encoder, tmp_path, batch_seconds=60)  # … and goes on with other options
     assert list(tmp_path.rglob("*.partial")) == []
 
 
 @pytest.mark.parametrize("damage", ["lost", "damaged"])
 def test_finished_parts_tell_a_lost_plan_again(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, damage: str
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, damage: str
 ) -> None:
     """Without plan.json, and with other options, finished parts stay as they are and only what is missing is made."""
-    cache = run(corpus, encoder, tmp_path, part_seconds=6)
+    cache = run(checked, encoder, tmp_path, part_seconds=6)
     expected, folder = contents(cache), parts_folder(cache.path)
     plan = folder / "plan.json"
     plan.unlink() if damage == "lost" else plan.write_text("{")
     missing = folder / cache.parts[1]
     missing.unlink()
     kept = {name: found for name, found in snapshot(folder).items() if name.startswith("part-")}
-    again = run(corpus, encoder, tmp_path, part_seconds=9)
+    again = run(checked, encoder, tmp_path, part_seconds=9)
     assert kept.items() <= snapshot(folder).items()
     assert not missing.exists() or missing.name not in kept
     assert_same(contents(again), expected)
 
 
-def test_a_stale_virtual_file_is_written_anew(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
+def test_a_stale_virtual_file_is_written_anew(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """A virtual file that stands for fewer parts than there are (put back, or left by a slower process) is replaced."""
-    few = corpus.select(["train"])
+    few = only(checked, "train")
     path = run(few, encoder, tmp_path, part_seconds=6).path
     stale = path.read_bytes()
-    whole = run(corpus, encoder, tmp_path, part_seconds=6).ids
+    whole = run(checked, encoder, tmp_path, part_seconds=6).ids
     path.write_bytes(stale)
-    assert run(corpus, encoder, tmp_path, part_seconds=6).ids == whole
-
-
-def test_two_corpora_of_one_name_are_told_apart(
-    corpus: Corpus, table: Path, encoder: SpeechEncoder, tmp_path: Path
-) -> None:
-    """Other audio of equal length under equal ids and an equal name is not taken for what was extracted."""
-    scan = scan_audio(corpus.utterances)
-    options = ExtractOptions(root=tmp_path / "out", store="pooled")
-    extract(corpus, scan, encoder, options)
-    other = Path(shutil.copytree(table.parent, tmp_path / "other"))
-    samples, rate = soundfile.read(other / "03.wav", dtype="float32")
-    soundfile.write(other / "03.wav", samples[::-1], rate)
-    changed = open_corpus(str(other / table.name))
-    with pytest.raises(CacheError, match=r"the audio of 1 utterances is not what was extracted before \(u03\)"):
-        extract(changed, scan_audio(changed.utterances), encoder, options)
+    assert run(checked, encoder, tmp_path, part_seconds=6).ids == whole
 
 
 class Scaled:
@@ -364,153 +375,121 @@ class Scaled:
 @pytest.mark.parametrize("store", ["frames", "pooled"])
 @pytest.mark.parametrize("value", [70_000.0, -123_456.0])
 def test_a_value_beyond_float16_is_refused(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, store: str, value: float
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, store: str, value: float
 ) -> None:
     """It is an error that names utterance, layer, value and option; finished parts stay, and float32 holds it."""
     huge = Scaled(encoder, value * (1 if store == "frames" else 1000))
     with pytest.raises(CacheError) as error:
-        run(corpus, huge, tmp_path, store=store, part_seconds=6)
-    message = str(error.value)
-    assert "layer 2 reaches" in message
-    assert "float16 cannot hold" in message
-    assert "--dtype float32" in message
-    assert "utterance u" in message
+        run(checked, huge, tmp_path, store=store, part_seconds=6)
+    assert error.value.code == "dtype-range"
+    assert error.value.what.startswith("utterance u") and "layer 2 " in error.value.what
+    assert "--dtype float32" in error.value.remedy
     if store == "frames":
-        assert f"reaches {abs(value):.0f}" in message
+        assert f"{abs(value):.0f}" in error.value.what
     left = [path.name for path in tmp_path.rglob("part-*[!k]")]
     assert "part-00000.h5" in left
     assert all(name.endswith(".h5") and name.startswith("part-") for name in left)
-    cache = run(corpus, huge, tmp_path, store=store, part_seconds=6, dtype="float32")
+    cache = run(checked, huge, tmp_path, store=store, part_seconds=6, dtype="float32")
     assert all(np.isfinite(x).all() for arrays in contents(cache).values() for x in arrays.values())
 
 
 def test_a_value_beyond_float16_comes_out_of_real_weights(
-    corpus: Corpus, save_checkpoint: SaveCheckpoint, tmp_path: Path
+    table: Path, save_checkpoint: SaveCheckpoint, tmp_path: Path
 ) -> None:
-    """An encoder whose weights give huge states is refused through the command, before a part is written."""
+    """An encoder whose weights give huge states is refused before a part is written."""
     from safetensors.torch import load_file, save_file
 
     folder = save_checkpoint("wav2vec2-layer")
     weights = load_file(folder / "model.safetensors")
     weights["encoder.layers.1.feed_forward.output_dense.bias"] += 1e6
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    result = CliRunner().invoke(main, ["extract", corpus.spec, "--encoder", str(folder), "--out", str(tmp_path)])
-    assert result.exit_code == 1
-    assert isinstance(result.exception, SystemExit)
-    assert "layer 2 reaches 1000" in result.output  # some 1,000,000
-    assert "add `--dtype float32`" in result.output
+    with pytest.raises(CacheError, match="layer 2 reaches 1000") as error:  # some 1,000,000
+        extract(str(table), str(folder), cache=tmp_path)
+    assert error.value.code == "dtype-range"
     assert not list(tmp_path.rglob("part-*[!k]"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_what_is_not_a_number_is_refused(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, value: float, dtype: str
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, value: float, dtype: str
 ) -> None:
     """NaN and inf are errors in every number format, never written, and no advice of a wider format is given."""
-    with pytest.raises(CacheError, match="layer 1 is not finite") as error:
-        run(corpus, Scaled(encoder, value, layer=1, below=9), tmp_path, dtype=dtype)
+    with pytest.raises(CacheError, match="layer 1 ") as error:
+        run(checked, Scaled(encoder, value, layer=1, below=9), tmp_path, dtype=dtype)
+    assert error.value.code == "not-finite"
     assert "--dtype" not in str(error.value)
 
 
-def test_padding_never_counts() -> None:
-    """Statistics see only what they are given: one frame gives mean = max, and constants a normed state of zeros."""
-    frame = torch.arange(12.0).reshape(1, 3, 4)
-    entry = summarise(frame, "pooled", "float32", "u")
-    np.testing.assert_array_equal(entry.arrays["mean"], frame[0].numpy())
-    np.testing.assert_array_equal(entry.arrays["max"], frame[0].numpy())
-    np.testing.assert_array_equal(entry.arrays["normed_mean"], entry.arrays["normed_max"])
-    constant = summarise(torch.full((5, 3, 4), 2.0), "pooled", "float32", "u")
-    np.testing.assert_array_equal(constant.arrays["normed_max"], np.zeros((3, 4)))
-    np.testing.assert_array_equal(constant.rms, np.full(3, 2.0, np.float32))
-
-
-@pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_the_estimate_is_what_is_written(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, store: str, dtype: str
-) -> None:
-    """Frames are exact, and bytes are those of the numbers and at most a few per cent more."""
-    options = ExtractOptions(store, dtype, root=tmp_path)
-    before = estimate(corpus, lengths(corpus), encoder, options)
-    cache = run(corpus, encoder, tmp_path, store=store, dtype=dtype)
-    assert before.path == cache.path
-    assert before.utterances == len(cache.ids) == 32
-    assert before.frames == cache.n_frames.sum()
-    assert before.seconds == pytest.approx(cache.n_samples.sum() / RATE)
-    held = sum(x.nbytes for arrays in contents(cache).values() for name, x in arrays.items() if name != "rms")
-    assert held <= before.n_bytes <= 1.05 * held
-    assert before.n_bytes_left == before.n_bytes
-    assert estimate(corpus, lengths(corpus), encoder, options).n_bytes_left == 0
-
-
-def test_bytes_of_other_utterances_do_not_count(corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path) -> None:
-    """What is still to be written is that of the utterances not yet there, however much else the cache holds."""
-    run(corpus.select(["train"]), encoder, tmp_path)
-    small = corpus.select(["test1"])
-    expected = estimate(small, lengths(small), encoder, ExtractOptions(root=tmp_path))
-    assert expected.n_bytes_left == expected.n_bytes > 0
-    whole = estimate(corpus, lengths(corpus), encoder, ExtractOptions(root=tmp_path))
-    assert 0 < expected.n_bytes_left < whole.n_bytes_left < whole.n_bytes
-
-
 def test_a_disk_that_is_too_small_is_refused(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot fit is refused before anything is written; the smaller store is named with its size."""
-    needed = estimate(corpus, lengths(corpus), encoder, ExtractOptions(root=tmp_path))
+    needed = prepared(checked, encoder, ExtractOptions(), tmp_path).forecast
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, needed.n_bytes_left - 1))
     out = tmp_path / "new"
-    with pytest.raises(CacheError, match="do not fit on the disk") as error:
-        run(corpus, encoder, out)
+    with pytest.raises(CacheError) as error:
+        run(checked, encoder, out)
+    assert error.value.code == "disk"
     assert f"--store pooled` ({size(needed.pooled_bytes)})" in error.value.remedy
     assert not out.exists()
-    pooled = run(corpus, encoder, out, store="pooled")
+    pooled = run(checked, encoder, out, store="pooled")
     written = sum(path.stat().st_size for path in parts_of(pooled))
     assert needed.pooled_bytes < written < needed.pooled_bytes + 100_000  # and what HDF5 and the ids take
 
 
 def test_what_is_already_there_need_not_fit_again(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a disk that is full by now, a finished cache is not refused."""
-    run(corpus, encoder, tmp_path)
+    run(checked, encoder, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
-    assert len(run(corpus, encoder, tmp_path).ids) == 32
+    assert len(run(checked, encoder, tmp_path).ids) == 32
 
 
-def test_dry_run_writes_nothing(corpus: Corpus, checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    """`--dry-run` prints hours, frames, bytes and free disk, and leaves the disk as it was."""
+def test_a_dry_run_writes_nothing(checked: Checked, checkpoints: dict[str, Path], table: Path, tmp_path: Path) -> None:
+    """Hours, frames, bytes and free disk are known, and the disk is as it was."""
     out = tmp_path / "not yet" / "there"
-    command = ["extract", corpus.spec, "--encoder", str(checkpoints["hubert"]), "--out", str(out), "--dry-run"]
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 0, result.output
+    extraction = prepare(str(table), str(checkpoints["hubert"]), place=ExtractPlace(out), dry=True)
     assert list(tmp_path.iterdir()) == []
-    hours = sum(lengths(corpus).values()) / RATE / 3600
+    hours = sum(lengths(checked).values()) / RATE / 3600
     for word in ("32 utterances", f"{hours:.2f} h", "frames", "free", str(out)):
-        assert word in result.stdout
+        assert word in str(extraction.forecast)
+    assert extraction.checked.name == f"small-{extraction.checked.identity.short}"
+    assert extraction.path.parent == out / extraction.checked.name
 
 
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [
-        ({"store": "all"}, "--store all"),
-        ({"dtype": "int8"}, "--dtype int8"),
-        ({"batch_seconds": 0}, "--batch-seconds 0"),
-        ({"part_seconds": -1}, "--part-seconds -1"),
-        ({"batch_seconds": float("nan")}, "--batch-seconds nan"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], word: str) -> None:
-    """Each is an error that names the option and what to give."""
+def test_one_call_extracts(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """`extract` takes the options of both dataclasses by name, and refuses a name that is none."""
+    cache = extract(str(table), str(checkpoints["hubert"]), store="pooled", partitions=("test1",), cache=tmp_path)
+    assert cache.layout.store == "pooled" and len(cache) == 6
+    with pytest.raises(OptionError) as error:
+        extract(str(table), str(checkpoints["hubert"]), shop="pooled")
+    assert error.value.code == "option-unknown" and "shop" in error.value.what
+
+
+def test_what_others_are_writing_is_not_returned(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """One shard of two leaves parts to the other: there is no cache yet."""
+    encoder, options = str(checkpoints["hubert"]), ExtractOptions("pooled", part_seconds=6, shard="1/2")
+    assert prepare(str(table), encoder, options, ExtractPlace(tmp_path)).run() is None
     with pytest.raises(CacheError) as error:
-        ExtractOptions(**options)
-    assert word in error.value.what
-    assert error.value.remedy
+        extract(str(table), encoder, store="pooled", part_seconds=6, shard="1/2", cache=tmp_path)
+    assert error.value.code == "cache-unfinished"
+    assert len(extract(str(table), encoder, store="pooled", part_seconds=6, shard="2/2", cache=tmp_path)) == 32
+
+
+def test_state_c_reaches_the_cache(checkpoints: dict[str, Path], table: Path, tmp_path: Path) -> None:
+    """With `convolution` it stands in front, and is called C and layer −1."""
+    cache = extract(str(table), EncoderSpec.resolve(str(checkpoints["hubert"]), convolution=True), store="pooled",
+                    cache=tmp_path)  # fmt: skip
+    assert cache.path.name.startswith("hubert-C-pooled-")
+    assert cache.layout.n_states == SMALL["num_hidden_layers"] + 2
+    assert cache.layout.state_names[:2] == ("C", "0") and cache.layout.first_layer == -1
+    assert cache.layout.identity["convolution"] is True
 
 
 def test_a_batch_that_does_not_fit_into_memory_names_the_option(
-    corpus: Corpus, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Out of memory: half the batch is proposed; where it is one utterance, another device."""
 
@@ -518,50 +497,61 @@ def test_a_batch_that_does_not_fit_into_memory_names_the_option(
         raise torch.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(SpeechEncoder, "hidden_states", full)
-    with pytest.raises(CacheError, match="does not fit into the device's memory") as error:
-        run(corpus, encoder, tmp_path, batch_seconds=10)
+    with pytest.raises(CacheError) as error:
+        run(checked, encoder, tmp_path, batch_seconds=10)
+    assert error.value.code == "memory"
     assert 4 < float(error.value.remedy.split("`")[1].split()[1]) <= 5
     with pytest.raises(CacheError, match="--device cpu"):
-        run(corpus, encoder, tmp_path, batch_seconds=0.1)
+        run(checked, encoder, tmp_path, batch_seconds=0.1)
 
 
 def test_paths_with_blanks_and_unicode(
     table: Path, checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folders, files and encoders may be named as people name them; paths relative to the working directory too."""
-    folder = shutil.copytree(table.parent, tmp_path / "mein Körper % 日本")
+    folder = Path(shutil.copytree(table.parent, tmp_path / "mein Körper % 日本"))
     (folder / table.name).rename(folder / "über all.csv")
-    encoder = shutil.copytree(checkpoints["hubert"], tmp_path / "ein %b Encoder")
+    encoder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "ein %b Encoder"))
     monkeypatch.chdir(tmp_path)
-    command = ["extract", f"{folder.name}/über all.csv", "--encoder", encoder.name, "--out", "aus gabe %d"]
-    result = CliRunner().invoke(main, [*command, "--batch-seconds", "60"])
-    assert result.exit_code == 0, result.output
-    path = Path(result.stdout.splitlines()[-1])
-    assert path.parent == Path("aus gabe %d/über_all")
-    with h5py.File(path, "r") as file:
+    cache = extract(f"{folder.name}/über all.csv", encoder.name, cache="aus gabe %d", batch_seconds=60)
+    assert cache.path.parent.parent == Path("aus gabe %d") and cache.path.parent.name.startswith("über_all-")
+    with h5py.File(cache.path, "r") as file:
         assert np.isfinite(file["states"][:]).all()
-    assert len(Cache(path).ids) == 32
+    assert len(cache) == 32
+
+
+@pytest.mark.parametrize("name", ["...csv", "..csv", ".hidden.csv"])
+def test_no_name_leaves_the_folder(table: Path, checkpoints: dict[str, Path], tmp_path: Path, name: str) -> None:
+    """A table whose stem is `..`, or which is hidden, gets a folder of its own below the others."""
+    folder = Path(shutil.copytree(table.parent, tmp_path / "corpus"))
+    (folder / table.name).rename(folder / name)
+    spec = CorpusSpec(str(folder / name))
+    out = tmp_path / "deep" / "cache"
+    extraction = prepare(spec, str(checkpoints["hubert"]), ExtractOptions("pooled"), ExtractPlace(out))
+    assert extraction.path.resolve().parent.parent == out.resolve()
+    assert not extraction.path.parent.name.startswith(".")
 
 
 FULL_DISK = """
 import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-from probing.cli.main import main
-main(sys.argv[2:])
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000,) * 2)
+from probing.errors import CacheError
+from probing.extraction.extract import extract
+try:
+    extract(*sys.argv[1:3], cache=sys.argv[3], part_seconds=29, batch_seconds=60, dtype="float32")
+except CacheError as error:
+    print(error.code, error, sep="\\n")
+    sys.exit(1)
 """
 
 
-def test_a_disk_that_fills_up_is_one_clear_error(corpus: Corpus, checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    """Where writing fails, the command says so, without a traceback or a crash; with more room it goes through."""
-    options = ["--encoder", str(checkpoints["hubert"]), "--out", str(tmp_path), "--part-seconds", "29"]
-    command = ["extract", corpus.spec, *options, "--batch-seconds", "60", "--dtype", "float32"]
-    process = subprocess.run([sys.executable, "-c", FULL_DISK, "300000", *command], capture_output=True, text=True)
+def test_a_disk_that_fills_up_is_one_clear_error(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """Where writing fails, one error says so, and nothing crashes behind it; with more room it goes through."""
+    words = [str(table), str(checkpoints["hubert"]), str(tmp_path)]
+    process = subprocess.run([sys.executable, "-c", FULL_DISK, *words], capture_output=True, text=True)
     assert process.returncode == 1, process.stderr
-    assert "Traceback" not in process.stderr
-    assert "Exception ignored" not in process.stderr
-    assert "part-00000.h5.partial could not be written: File too large" in process.stderr
-    assert "free some space on that disk and run the same command again" in process.stderr
+    assert "Exception ignored" not in process.stderr and "Traceback" not in process.stderr
+    code, what, *_ = process.stdout.splitlines()
+    assert code == "disk" and "part-00000.h5.partial" in what and "File too large" in what
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".h5"] == []
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 0, result.output
-    assert len(Cache(Path(result.stdout.splitlines()[-1])).ids) == 32
+    assert len(extract(*words[:2], cache=tmp_path, part_seconds=29, batch_seconds=60, dtype="float32")) == 32

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,15 +21,30 @@ from builders import RATE, waveform
 
 from probing.cache.reader import Cache
 
-# Runs `probe` and kills itself at the n-th time that it comes to a named instant.
-DRIVER = """
-import os, signal, sys
+# Extracts, or says by which error it was refused.
+EXTRACT = """
+import json, sys
 from pathlib import Path
-import h5py
-from probing.cache import writer
-from probing.cli.main import main
+from probing.errors import CacheError
+from probing.extraction.extract import prepare
+from probing.extraction.options import ExtractOptions, ExtractPlace
 
-instant, left = sys.argv[1], [int(sys.argv[2])]
+def main():
+    table, encoder, options, out = sys.argv[1:5]
+    try:
+        cache = prepare(table, encoder, ExtractOptions(**json.loads(options)), ExtractPlace(Path(out))).run()
+    except CacheError as error:
+        sys.exit(error.code)
+    print(cache.path if cache else "others")
+"""
+# Does the same and kills itself at the n-th time that it comes to a named instant.
+DRIVER = """
+import os, signal
+import h5py
+import probing.extraction.parts
+from probing.cache import writer
+
+instant, left = sys.argv[5], [int(sys.argv[6])]
 
 def reached(name):
     left[0] -= name == instant
@@ -46,12 +64,32 @@ def create(self, *words, real=h5py.File.create_virtual_dataset, **options):
     reached("virtual file")
     return real(self, *words, **options)
 
-import probing.extract
-probing.extract.PartWriter = Opened
+probing.extraction.parts.PartWriter = Opened
 Path.replace = replace
 h5py.File.create_virtual_dataset = create
-main(sys.argv[3:])
 """
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is extracted, but for the folder that it goes to."""
+
+    table: Path
+    encoder: Path
+    options: dict[str, Any]
+
+    def start(self, out: Path, *instant: object, **options: Any) -> subprocess.Popen[str]:
+        """Start the extraction in a process of its own, killed at an instant where one is named."""
+        code = EXTRACT + DRIVER * bool(instant) + "\nmain()"
+        chosen = json.dumps(self.options | options)
+        words = [str(self.table), str(self.encoder), chosen, str(out), *map(str, instant)]
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
 
 
 def environment() -> dict[str, str]:
@@ -78,17 +116,12 @@ def finished_parts(out: Path) -> int:
 
 def test_a_kill_loses_only_the_part_in_flight(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     """SIGKILL in two of its parts, then the same command: every dataset is bit-equal to an uninterrupted run's."""
-    command = [sys.executable, "-m", "probing", "extract", str(long_corpus(tmp_path / "long"))]
-    command += ["--encoder", str(checkpoints["wav2vec2-group"]), "--store", "frames", "--part-seconds", "3", "--out"]
+    command = Command(long_corpus(tmp_path / "long"), checkpoints["wav2vec2-group"], {"part_seconds": 3})
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    uninterrupted = subprocess.Popen(
-        [*command, str(whole)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    )
+    uninterrupted = command.start(whole)
     finished = 0
     for _ in range(2):
-        process = subprocess.Popen(
-            [*command, str(cut)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
-        )
+        process = command.start(cut)
         try:
             while process.poll() is None and finished_parts(cut) <= finished:
                 time.sleep(0.0005)
@@ -100,11 +133,7 @@ def test_a_kill_loses_only_the_part_in_flight(checkpoints: dict[str, Path], tmp_
         finished = finished_parts(cut)
         assert not list(cut.glob("*/*.h5")), "the process was done before it could be killed"
     kept = {path: path.stat().st_mtime_ns for path in cut.glob("*/*/part-*.h5")}
-    process = subprocess.run([*command, str(cut)], capture_output=True, text=True, env=environment())
-    assert process.returncode == 0, process.stderr
-    output, errors = uninterrupted.communicate()
-    assert uninterrupted.returncode == 0, errors
-    paths = [Path(text.splitlines()[-1]) for text in (process.stdout, output)]
+    paths = [finish(command.start(cut), cut), finish(uninterrupted, whole)]
     assert paths[0].relative_to(cut) == paths[1].relative_to(whole)
     assert not list(cut.rglob("*.partial"))
     assert kept.items() <= {path: path.stat().st_mtime_ns for path in cut.glob("*/*/part-*.h5")}.items()
@@ -129,29 +158,16 @@ def long_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def command(long_table: Path, checkpoints: dict[str, Path]) -> list[str]:
-    """What is typed, but for the folder at its end."""
-    words = ["extract", str(long_table), "--encoder", str(checkpoints["wav2vec2-group"])]
-    return [*words, "--part-seconds", "3", "--out"]
+def command(long_table: Path, checkpoints: dict[str, Path]) -> Command:
+    """The extraction of the long corpus in some 14 parts."""
+    return Command(long_table, checkpoints["wav2vec2-group"], {"part_seconds": 3})
 
 
 @pytest.fixture(scope="module")
-def undisturbed(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def undisturbed(command: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Utterance → bytes of its states, by one process that nothing stops."""
     out = tmp_path_factory.mktemp("whole")
-    return states_of(finish(start(command, out), out))
-
-
-def start(command: list[str], out: Path, *instant: object) -> subprocess.Popen[str]:
-    """Start the extraction, killed at an instant where one is named."""
-    words = ["-c", DRIVER, *map(str, instant)] if instant else ["-m", "probing"]
-    return subprocess.Popen(
-        [sys.executable, *words, *command, str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
+    return states_of(finish(command.start(out), out))
 
 
 def finish(process: subprocess.Popen[str], out: Path) -> Path:
@@ -170,22 +186,22 @@ def states_of(path: Path) -> dict[str, bytes]:
 
 
 def test_a_kill_at_any_named_instant_loses_nothing(
-    command: list[str], undisturbed: dict[str, bytes], tmp_path: Path
+    command: Command, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Killed while a part is open, before a rename, while the virtual file is written: the end is bit-equal."""
     instants = (("plan written", 1), ("partial opened", 1), ("before rename", 3), ("virtual file", 1))
     for instant in instants:
-        process = start(command, tmp_path, *instant)
+        process = command.start(tmp_path, *instant)
         process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL, instant
         assert not list(tmp_path.glob("*/*.h5")), "the virtual file must come last"
     assert finished_parts(tmp_path) > 10  # after the last kill only the virtual file was missing
-    assert states_of(finish(start(command, tmp_path), tmp_path)) == undisturbed
+    assert states_of(finish(command.start(tmp_path), tmp_path)) == undisturbed
 
 
-def test_two_processes_share_the_work(command: list[str], undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+def test_two_processes_share_the_work(command: Command, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     """Two starts at once each write parts, none twice, and the last to end completes the cache."""
-    processes = [start(command, tmp_path) for _ in range(2)]
+    processes = [command.start(tmp_path) for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     (path,) = tmp_path.glob("*/*.h5")
@@ -194,38 +210,34 @@ def test_two_processes_share_the_work(command: list[str], undisturbed: dict[str,
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_lost_process_loses_only_its_part(command: list[str], undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_lost_process_loses_only_its_part(command: Command, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     """One of two is killed over a part: the other does the rest and says so, and the next start completes it."""
-    lost = start(command, tmp_path, "before rename", 1)
+    lost = command.start(tmp_path, "before rename", 1)
     while not list(tmp_path.glob("*/*/part-*.partial")):  # it has a part, so it will come to the rename
         assert lost.poll() is None
         time.sleep(0.001)
-    other = start(command, tmp_path)
+    other = command.start(tmp_path)
     lost.communicate(timeout=120)
     output, errors = other.communicate(timeout=120)
     assert lost.returncode == -signal.SIGKILL
     assert other.returncode == 0, errors
-    assert states_of(finish(start(command, tmp_path), tmp_path)) == undisturbed
+    assert states_of(finish(command.start(tmp_path), tmp_path)) == undisturbed
     assert output.strip()
 
 
-def test_shards_divide_the_work_without_locks(
-    command: list[str], undisturbed: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_shards_divide_the_work_without_locks(command: Command, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     """As a SLURM array starts them, one after another: the last one completes the cache; no lock file is made."""
-    sharded = [*command[:-1], "--shard", "2/2", "--out"]
-    output, errors = start(sharded, tmp_path).communicate(timeout=120)
-    assert "other processes are still writing" in output, errors
+    output, errors = command.start(tmp_path, shard="2/2").communicate(timeout=120)
+    assert output == "others\n", errors
     half = finished_parts(tmp_path)
-    sharded[-2] = "1/2"
-    assert states_of(finish(start(sharded, tmp_path), tmp_path)) == undisturbed
+    assert states_of(finish(command.start(tmp_path, shard="1/2"), tmp_path)) == undisturbed
     assert 0 < half < finished_parts(tmp_path)
     assert not list(tmp_path.rglob("*.lock"))
 
 
-def test_another_plan_is_refused_while_a_process_writes(command: list[str], tmp_path: Path) -> None:
+def test_another_plan_is_refused_while_a_process_writes(command: Command, tmp_path: Path) -> None:
     """A second start with other options does not spoil the first one's work, and says who has it."""
-    first = start(command, tmp_path)
+    first = command.start(tmp_path)
     writing: list[Path] = []
     while not writing:  # stopped between two parts it would hold none
         first.send_signal(signal.SIGCONT)
@@ -234,23 +246,22 @@ def test_another_plan_is_refused_while_a_process_writes(command: list[str], tmp_
         first.send_signal(signal.SIGSTOP)
         time.sleep(0.02)
         writing = list(tmp_path.glob("*/*/part-*.h5.partial"))
-    second = start([*command[:-1], "--batch-seconds", "9", "--out"], tmp_path)
+    second = command.start(tmp_path, batch_seconds=9)
     _, errors = second.communicate(timeout=120)
     first.send_signal(signal.SIGCONT)
-    assert second.returncode == 1
-    assert "another process is writing part-" in errors
+    assert second.returncode == 1 and errors == "cache-busy\n"
     finish(first, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_kills_at_random_instants_lose_nothing(
-    command: list[str], undisturbed: dict[str, bytes], tmp_path: Path, processes: int
+    command: Command, undisturbed: dict[str, bytes], tmp_path: Path, processes: int
 ) -> None:
     """Twenty kills after the first part was written, wherever they strike: the end is bit-equal."""
     chance = random.Random(processes)
     for _ in range(20):
-        running = [start(command, tmp_path) for _ in range(processes)]
+        running = [command.start(tmp_path) for _ in range(processes)]
         before = finished_parts(tmp_path)
         while finished_parts(tmp_path) <= before and all(process.poll() is None for process in running):
             time.sleep(0.001)
@@ -263,4 +274,4 @@ def test_kills_at_random_instants_lose_nothing(
         parts = sorted(tmp_path.glob("*/*/part-*.h5"))
         for part in chance.sample(parts, max(0, len(parts) - 8)):
             part.unlink()
-    assert states_of(finish(start(command, tmp_path), tmp_path)) == undisturbed
+    assert states_of(finish(command.start(tmp_path), tmp_path)) == undisturbed

@@ -1,68 +1,15 @@
+"""Options of extraction: what is refused, and how shards divide the work."""
+
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
-import filelock
 import pytest
 
-from probing.errors import CacheError
-from probing.extraction.sharing import Shard, parse_shard
-from probing.files import claim
-
-HOLD = (
-    "import sys; from probing.sharing import claim\nwith claim(sys.argv[1]) as held: print(held, flush=True); input()"
-)
-
-
-def holder(path: Path) -> subprocess.Popen[str]:
-    """Another process that holds a claim until it is told to end."""
-    code = HOLD.replace("sys.argv[1]", f"__import__('pathlib').Path({str(path)!r})")
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "True\n"
-    return process
-
-
-def test_one_process_holds_a_claim_at_a_time(tmp_path: Path) -> None:
-    """While another process writes a part nobody else can, and afterwards anybody can."""
-    process = holder(tmp_path / "part")
-    with claim(tmp_path / "part") as held:
-        assert not held
-    with claim(tmp_path / "other part") as held:
-        assert held
-    process.communicate("\n")
-    with claim(tmp_path / "part") as held:
-        assert held
-
-
-def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
-    """The operating system gives a dead process's claim back."""
-    process = holder(tmp_path / "part")
-    process.kill()
-    process.communicate()
-    with claim(tmp_path / "part", wait=True) as held:
-        assert held
-
-
-def test_a_claim_is_given_back_after_an_error(tmp_path: Path) -> None:
-    """A failed part can be tried again."""
-    with pytest.raises(RuntimeError), claim(tmp_path / "part"):
-        raise RuntimeError
-    with claim(tmp_path / "part") as held:
-        assert held
-
-
-def test_a_file_system_without_locks_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system knows no locks, shards are the way, and the error says so."""
-
-    def refuse(self: object) -> None:
-        raise OSError(95, "Operation not supported")
-
-    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
-    with pytest.raises(CacheError, match="without locks") as caught, claim(tmp_path / "part"):
-        pass
-    assert "--shard" in caught.value.remedy
+from probing.errors import OptionError
+from probing.extraction.options import CacheOptions, ExtractOptions, ExtractPlace, Shard, VerifyOptions, parse_shard
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -76,5 +23,39 @@ def test_shards_divide_the_parts(count: int) -> None:
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
 def test_impossible_shards_are_refused(text: str) -> None:
     """I must be from 1 to N."""
-    with pytest.raises(CacheError, match="--shard"):
+    with pytest.raises(OptionError) as caught:
         parse_shard(text)
+    assert caught.value.code == "shard"
+    with pytest.raises(OptionError):
+        ExtractOptions(shard=text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "flag", "code"),
+    [
+        (ExtractOptions, {"store": "all"}, "--store all", "option-choice"),
+        (ExtractOptions, {"dtype": "int8"}, "--dtype int8", "option-choice"),
+        (ExtractOptions, {"batch_seconds": 0}, "--batch-seconds 0", "option-bounds"),
+        (ExtractOptions, {"part_seconds": -1}, "--part-seconds -1", "option-bounds"),
+        (ExtractOptions, {"batch_seconds": float("nan")}, "--batch-seconds nan", "option-bounds"),
+        (ExtractOptions, {"batch_seconds": float("inf")}, "--batch-seconds inf", "option-bounds"),
+        (ExtractPlace, {"allow_missing": -1}, "--allow-missing -1", "option-bounds"),
+        (CacheOptions, {"store": "all"}, "--store all", "option-choice"),
+        (CacheOptions, {"dtype": "int8"}, "--dtype int8", "option-choice"),
+        (VerifyOptions, {"sample": 0}, "--sample 0", "option-bounds"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(kind: Any, options: dict[str, Any], flag: str, code: str) -> None:
+    """Each is an error that names the option as it is typed, and says what to give."""
+    with pytest.raises(OptionError) as caught:
+        kind(**options)
+    assert caught.value.code == code and caught.value.what == flag and caught.value.remedy
+
+
+def test_options_load_nothing_heavy() -> None:
+    """A wrong choice is refused before NumPy, h5py or torch is imported."""
+    code = (
+        "import sys, probing.extraction.options\n"
+        "assert not {'numpy', 'pandas', 'h5py', 'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
