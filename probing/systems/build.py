@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
-from probing.corpus.model import EMOTIONS
-from probing.encoders.checkpoints import RANDOM, Checkpoint, load_checkpoint
+from probing.encoders.checkpoints import Checkpoint, load_checkpoint
+from probing.encoders.spec import RANDOM, resolved, typed
 from probing.errors import EncoderError
-from probing.systems.model import EmotionSystem, SystemConfig
+from probing.systems.config import SystemConfig
+from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
 
 SYSTEMS = (  # the rows of Table 1
@@ -28,46 +30,30 @@ SYSTEMS = (  # the rows of Table 1
     "hubert-base+tinybert",
     "distilhubert+tinybert",
 )
+_SETTINGS = ("dimensions", "scale", "fusion", "dropout", "spec_augment", "freeze")  # of SystemConfig
 
 
-def build_system(
-    name: str,
-    dimensions: Sequence[str] = EMOTIONS,
-    scale: Sequence[float] = (0.0, 1.0),
-    fusion: str = "sum",
-    dropout: float = 0.1,
-    spec_augment: bool = False,
-    freeze: Sequence[str] = (),
-    seed: int = 0,
-) -> tuple[EmotionSystem, Processor]:
+def build_system(name: str, seed: int = 0, **settings: Any) -> tuple[EmotionSystem, Processor]:
     """A system to be trained, from pre-trained encoders, and what feeds it.
 
     Args:
-        name: `audio`, `text` or `audio+text`; each part a preset, a hub id or a folder, `@random` behind it.
-        dimensions: As in `SystemConfig`, like the other options.
-        scale: Lowest and highest rating of the corpus.
-        fusion: A name in `FUSIONS`.
-        dropout: Probability.
-        spec_augment: Whether to mask spans of frames in training.
-        freeze: Encoders that do not learn.
+        name: `audio`, `text` or `audio+text`; each part a preset, a hub id or a folder, with or without `@random`.
         seed: Of the head's initialisation; `@random` encoders have a seed of their own.
+        **settings: `dimensions`, `scale`, `fusion`, `dropout`, `spec_augment` and `freeze`, as in `SystemConfig`.
 
     Returns:
         The system, in training mode on the CPU in float32, and its processor.
 
     Raises:
-        EncoderError: Two encoders of one kind, more than two, or what `load_checkpoint` and `EmotionSystem` raise.
+        EncoderError: Two encoders of one kind, more than two (code `system-name`), or what `load_checkpoint` and
+            `EmotionSystem` raise.
+        TypeError: There is no such setting.
     """
+    unknown = settings.keys() - {*_SETTINGS}
+    if unknown:
+        raise TypeError(f"build_system() has no setting {', '.join(sorted(unknown))}; they are {', '.join(_SETTINGS)}")
     found = _open(parts_of(name))
-    config = _system_config(
-        found,
-        dimensions=dimensions,
-        scale=scale,
-        fusion=fusion,
-        dropout=dropout,
-        spec_augment=spec_augment,
-        freeze=freeze,
-    )
+    config = _system_config(found, **settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         system = EmotionSystem(config)
@@ -86,52 +72,71 @@ def count_parameters(name: str) -> tuple[int, int]:
         All parameters (Table 1), and those without the frozen front end (of which the abstract says "~20 %").
     """
     with torch.device("meta"):
-        found = _open([part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)])
-        parameters = list(EmotionSystem(_system_config(found)).parameters())
+        parameters = list(EmotionSystem(_system_config(_open(_on_random_weights(name)))).parameters())
     return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
 
 
+def parameter_table(names: Sequence[str] = SYSTEMS) -> pd.DataFrame:
+    """Parameters of several systems: columns system, parameters, trainable."""
+    rows = [(name, *count_parameters(name)) for name in names]
+    return pd.DataFrame(rows, columns=["system", "parameters", "trainable"])
+
+
 def kinds_of(name: str) -> tuple[str, ...]:
-    """What a system reads, of `audio` and `text`; no weights are loaded."""
+    """Which encoders a system has, of `audio` and `text`; no weights are loaded."""
     with torch.device("meta"):
-        return tuple(_open([part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)]))
+        return tuple(_open(_on_random_weights(name)))
 
 
 def parts_of(name: str) -> list[str]:
-    """The encoders that a system's name is made of."""
+    """The encoders that a system's name is made of; folders by their absolute paths.
+
+    Raises:
+        EncoderError: It is not one encoder, nor two joined by one + (code `system-name`).
+
+    >>> parts_of("hubert-base+tinybert@random")
+    ['hubert-base', 'tinybert@random']
+    """
     parts = [name] if Path(name.removesuffix(RANDOM)).is_dir() else name.split("+")
     if len(parts) > 2 or not all(parts):
         raise EncoderError(
             f"system {name!r}",
             "it is not one encoder, nor two joined by one +",
             "name for example hubert-base, tinybert or hubert-base+tinybert",
+            code="system-name",
         )
-    return parts
+    return [resolved(part) for part in parts]
+
+
+def _on_random_weights(name: str) -> list[str]:
+    """The parts of a name, all with random weights: what there is to know without loading any."""
+    return [part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)]
 
 
 def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
-    """Checkpoints by what they are, `audio` before `text`."""
+    """Checkpoints by what they take, `audio` before `text`."""
     found: dict[str, Checkpoint] = {}
     for part in parts:
         checkpoint = load_checkpoint(part)
         kind = "text" if checkpoint.reads else "audio"
         if kind in found:
-            first, second = found[kind].name.removesuffix(RANDOM), part.removesuffix(RANDOM)
+            first, second = found[kind].name.removesuffix(RANDOM), typed(part).removesuffix(RANDOM)
             raise EncoderError(
                 f"system {first}+{second}",
                 f"{first} and {second} are both {kind} encoders",
                 "join an audio and a text encoder, for example hubert-base+tinybert, or name only one",
+                code="system-kinds",
             )
         found[kind] = checkpoint
     return {kind: found[kind] for kind in ("audio", "text") if kind in found}
 
 
-def _system_config(found: dict[str, Checkpoint], **options: Any) -> SystemConfig:
+def _system_config(found: dict[str, Checkpoint], **settings: Any) -> SystemConfig:
     return SystemConfig(
         **{f"{kind}_config": checkpoint.model.config for kind, checkpoint in found.items()},
         encoders="+".join(checkpoint.name for checkpoint in found.values()),
         do_normalize="audio" in found and bool(found["audio"].preprocessor.do_normalize),
-        **options,
+        **settings,
     )
 
 
@@ -139,6 +144,7 @@ def _processor(found: dict[str, Checkpoint]) -> Processor:
     preprocessors = {kind: checkpoint.preprocessor for kind, checkpoint in found.items()}
     if "text" in found:
         config, tokenizer = found["text"].model.config, preprocessors["text"]
-        behind = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # its positions begin behind padding
-        tokenizer.model_max_length = min(config.max_position_embeddings - behind, tokenizer.model_max_length)
+        # RoBERTa's positions begin after that of its padding token, so that it has fewer than its embedding has rows.
+        unused = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+        tokenizer.model_max_length = min(config.max_position_embeddings - unused, tokenizer.model_max_length)
     return Processor(preprocessors.get("audio"), preprocessors.get("text"))

@@ -21,26 +21,20 @@ Shape legend: B utterances · S samples at 16 kHz · T frames · C front end's c
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from probing.corpus.model import EMOTIONS
 from probing.encoders.numerics import ExactFloat32
 from probing.encoders.padding import count_frames, keep_padding_out, valid
 from probing.errors import EncoderError
 from probing.statistics.concordance import ccc_loss
+from probing.systems.config import SystemConfig
 
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # average [B, D] and maximum [B, D] → one vector
     "sum": torch.add,
@@ -52,51 +46,6 @@ _DROPOUTS = """
     hidden_dropout attention_dropout activation_dropout feat_proj_dropout final_dropout conformer_conv_dropout
     hidden_dropout_prob attention_probs_dropout_prob dropout
 """.split()
-
-
-class SystemConfig(PretrainedConfig):
-    """What settles a system's architecture and the meaning of its output.
-
-    Args:
-        audio_config: The audio encoder's own configuration (or its dictionary), None for text alone.
-        text_config: The text encoder's, None for audio alone.
-        encoders: The name that the system was built from.
-        dimensions: Names of the K outputs, in their order.
-        scale: Lowest and highest rating of the corpus; output 0 and 1 stand for them.
-        fusion: How average and maximum become one vector, a name in `FUSIONS`.
-        dropout: Probability everywhere: on the feature projection, in attention, activations and hidden states, and
-            before both layers of the head (section 3.3: "throughout the model"). LayerDrop is always 0.
-        spec_augment: Mask spans of frames in training, as the encoder's own configuration says.
-        do_normalize: Whether the audio encoder wants zero mean and unit variance per utterance.
-        freeze: Encoders that do not learn, `audio` and `text`, besides the front end (FT⇒FRZ, section 4.3).
-    """
-
-    model_type = "emotion-system"
-
-    def __init__(
-        self,
-        audio_config: PretrainedConfig | dict[str, Any] | None = None,
-        text_config: PretrainedConfig | dict[str, Any] | None = None,
-        encoders: str = "",
-        dimensions: Sequence[str] = EMOTIONS,
-        scale: Sequence[float] = (0.0, 1.0),
-        fusion: str = "sum",
-        dropout: float = 0.1,
-        spec_augment: bool = False,
-        do_normalize: bool = True,
-        freeze: Sequence[str] = (),
-        **kwargs: Any,
-    ) -> None:
-        self.audio_config, self.text_config = _configuration(audio_config), _configuration(text_config)
-        self.encoders, self.dimensions, self.scale = encoders, list(dimensions), list(scale)
-        self.fusion, self.dropout, self.spec_augment = fusion, dropout, spec_augment
-        self.do_normalize, self.freeze = do_normalize, list(freeze)
-        super().__init__(**kwargs)
-
-
-def _configuration(given: PretrainedConfig | dict[str, Any] | None) -> PretrainedConfig | None:
-    """A configuration of the system's own, which it may change."""
-    return AutoConfig.for_model(**given) if isinstance(given, dict) else copy.deepcopy(given)
 
 
 class EmotionSystem(PreTrainedModel):
@@ -111,8 +60,8 @@ class EmotionSystem(PreTrainedModel):
         head: Pooled vectors [B, P] → estimates [B, K].
 
     Raises:
-        EncoderError: No encoder, an unknown fusion, something to freeze that is not there, or SpecAugment of an
-            encoder that masks nothing.
+        EncoderError: No encoder (code `no-encoder`), an unknown fusion (`fusion`), an encoder to freeze that is not
+            there (`freeze-absent`), or SpecAugment where the encoder's configuration masks nothing (`no-effect`).
     """
 
     config_class = SystemConfig
@@ -141,11 +90,11 @@ class EmotionSystem(PreTrainedModel):
         self.train()
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode; what is frozen stays frozen, also behind `from_pretrained`, which ends in `eval()`."""
+        """Set training mode; what is frozen stays frozen, also after `from_pretrained`, which ends in `eval()`."""
         super().train(mode)
         frozen = [getattr(self, part) for part in self.config.freeze]
         for layer in self.modules():
-            if isinstance(layer, nn.BatchNorm1d):  # a batch's own statistics would count its padding
+            if isinstance(layer, nn.BatchNorm1d):  # the statistics of a batch would count its padding
                 layer.eval()
         if self.audio is not None:
             frozen.append(self.audio.feature_extractor)
@@ -183,7 +132,7 @@ class EmotionSystem(PreTrainedModel):
             over the batch, averaged over dimensions, in float32 (equation 3), where labels are given.
 
         Raises:
-            EncoderError: Something that an encoder of this system reads is not given.
+            EncoderError: The input of one of its encoders is not given (code `no-audio` or `no-text`).
         """
         if vectors is None:
             vectors = self.pool(input_values, lengths, latents, input_ids, attention_mask)
@@ -202,9 +151,9 @@ class EmotionSystem(PreTrainedModel):
         """The pooled and fused vectors [B, P] that the head sees (sections 2.1 and 2.3); arguments as in `forward`."""
         vectors = []
         if self.audio is not None:
-            vectors.append(self._pooled(*self._hear(input_values, lengths, latents)))
+            vectors.append(self._pooled(*self._audio_states(input_values, lengths, latents)))
         if self.text is not None:
-            vectors.append(self._pooled(*self._read(input_ids, attention_mask)))
+            vectors.append(self._pooled(*self._text_states(input_ids, attention_mask)))
         return torch.cat(vectors, dim=-1)
 
     def front_end(self, input_values: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -219,16 +168,17 @@ class EmotionSystem(PreTrainedModel):
         low, high = self.config.scale
         return low + (high - low) * logits
 
-    def _hear(
+    def _audio_states(
         self, input_values: Tensor | None, lengths: Tensor | None, latents_BTC: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The audio encoder's last state [B, T, D], and which frames are valid [B, T]."""
         given = latents_BTC if latents_BTC is not None else input_values
         if given is None or (latents_BTC is not None and lengths is None):
             raise EncoderError(
-                f"system {self.config.encoders} hears audio",
+                f"system {self.config.encoders} takes audio",
                 "neither waveforms nor latents with their lengths were given",
                 "pass input_values=, or latents= and lengths=",
+                code="no-audio",
             )
         samples = _samples(given, lengths)
         if latents_BTC is None:
@@ -245,13 +195,14 @@ class EmotionSystem(PreTrainedModel):
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
             return self.audio.encoder(hidden_BTD, attention_mask=valid_BT).last_hidden_state, valid_BT
 
-    def _read(self, input_ids: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _text_states(self, input_ids: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """The text encoder's last state [B, N, D], and which tokens are valid [B, N]."""
         if input_ids is None:
             raise EncoderError(
-                f"system {self.config.encoders} reads text",
+                f"system {self.config.encoders} takes text",
                 "no tokens were given",
-                "pass input_ids= and attention_mask=, or take a system without a text encoder",
+                "pass input_ids= and attention_mask=, or use a system without a text encoder",
+                code="no-text",
             )
         valid_BN = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         return self.text(input_ids=input_ids, attention_mask=valid_BN).last_hidden_state, valid_BN.bool()
@@ -272,19 +223,19 @@ def _samples(given: Tensor, lengths: Tensor | None) -> list[int]:
 def _refuse_impossible(config: SystemConfig) -> None:
     name = f"system {config.encoders}".strip()
     if config.audio_config is None and config.text_config is None:
-        raise EncoderError(
-            name, "it has neither an audio nor a text encoder", "give audio_config=, text_config= or both"
-        )
+        why = "it has neither an audio nor a text encoder"
+        raise EncoderError(name, why, "give audio_config=, text_config= or both", code="no-encoder")
     if config.fusion not in FUSIONS:
-        raise EncoderError(name, f"it has no fusion {config.fusion!r}", f"choose one of {', '.join(FUSIONS)}")
+        why = f"there is no fusion {config.fusion!r}"
+        raise EncoderError(name, why, f"choose one of {', '.join(FUSIONS)}", code="fusion")
     absent = [part for part in config.freeze if getattr(config, f"{part}_config", None) is None]
     if absent:
-        raise EncoderError(
-            name, f"it has no {absent[0]} encoder to freeze", "freeze audio, text or both, as it has them"
-        )
+        why = f"it has no {absent[0]} encoder to freeze"
+        raise EncoderError(name, why, "freeze only the encoders that it has", code="freeze-absent")
     audio = config.audio_config
     if config.spec_augment and not (audio and (audio.mask_time_prob or audio.mask_feature_prob)):
-        raise EncoderError(name, "SpecAugment would mask nothing in it", "leave SpecAugment off")
+        why = "its configuration masks nothing, so SpecAugment would change nothing"
+        raise EncoderError(name, why, "leave SpecAugment off", code="no-effect")
 
 
 def _encoder(part: PretrainedConfig | None, config: SystemConfig) -> Any:
@@ -296,12 +247,12 @@ def _encoder(part: PretrainedConfig | None, config: SystemConfig) -> Any:
         part.update({"layerdrop": 0.0, "apply_spec_augment": config.spec_augment})
     else:
         part.update({"use_cache": False})  # what decoders do, and BERT warns of
-    model = AutoModel.from_config(part, dtype=torch.get_default_dtype())  # which from_pretrained's dtype= sets
+    # from_pretrained's dtype= sets torch's default. A received configuration may name code, which is never run.
+    model = AutoModel.from_config(part, dtype=torch.get_default_dtype(), trust_remote_code=False)
     model.config = part
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
 
 
-AutoConfig.register(SystemConfig.model_type, SystemConfig)
 AutoModel.register(SystemConfig, EmotionSystem)

@@ -1,4 +1,4 @@
-"""What a system is fed: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
+"""What feeds a system: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
 
 Shape legend: B utterances · S samples at 16 kHz · N tokens.
 """
@@ -23,16 +23,19 @@ from transformers import (
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.errors import EncoderError
-from probing.systems.model import SystemConfig
+from probing.systems.config import SystemConfig
 
 
+# It is no transformers `ProcessorMixin`, which demands a value of its class for every part, where a system may have only
+# one; and which writes the feature extractor into processor_config.json, so that neither the folders of version 0.1.0
+# nor AutoFeatureExtractor would find it in its usual place.
 class Processor:
-    """What a system is fed: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
+    """What feeds a system: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
 
     Args:
         audio: The audio encoder's feature extractor, or None.
-        text: The text encoder's tokenizer, whose `model_max_length` is what the encoder can read, or None.
-        truncate: Whether the end of a transcript that is longer is cut off; else it is an error.
+        text: The text encoder's tokenizer, whose `model_max_length` is the encoder's maximum, or None.
+        truncate: Whether a longer transcript is truncated; otherwise it is an error.
     """
 
     def __init__(
@@ -42,20 +45,20 @@ class Processor:
 
     @property
     def limit(self) -> int:
-        """Most tokens that the text encoder reads; 0 where there is none."""
+        """Maximum number of tokens of the text encoder; 0 where there is none."""
         return self.text.model_max_length if self.text is not None else 0
 
     def tokens(self, text: str) -> int:
-        """Number of tokens N of a transcript, special ones counted, before anything is cut off."""
-        assert self.text is not None  # only a system that reads has transcripts to count
+        """Number of tokens N of a transcript, special ones included, before anything is truncated."""
+        assert self.text is not None  # only a system with a text encoder has transcripts to count
         return len(self.text(text, truncation=False, verbose=False)["input_ids"])
 
     def __call__(
         self, waveforms: Sequence[NDArray[np.float32]] | None = None, texts: Sequence[str] | None = None
     ) -> BatchFeature:
-        """Normalise waveforms each by itself where the encoder wants it, make tokens of texts, pad both.
+        """Normalise each waveform by itself where the encoder wants it, tokenise texts, pad both.
 
-        What the system does not take is left out, what it takes and is not given too.
+        What the system has no encoder for is left out, and so is what is not given.
 
         Args:
             waveforms: B arrays [S] of different lengths, mono, 16 kHz, not normalised (what `probing.load` gives).
@@ -65,21 +68,21 @@ class Processor:
             `input_values` [B, S], `lengths` [B]; `input_ids` [B, N], `attention_mask` [B, N].
 
         Raises:
-            EncoderError: A transcript is longer than the encoder can read.
+            EncoderError: A transcript is longer than the encoder's maximum (code `transcript-too-long`).
         """
         batch: dict[str, Tensor] = {}
         if self.audio is not None and waveforms is not None:
-            heard = self.audio(
+            extracted = self.audio(
                 list(waveforms),
                 sampling_rate=SAMPLE_RATE,
                 padding=True,
                 return_attention_mask=True,
                 return_tensors="pt",
             )
-            batch["input_values"] = heard["input_values"]
+            batch["input_values"] = extracted["input_values"]
             batch["lengths"] = torch.tensor([len(waveform) for waveform in waveforms])
         if self.text is not None and texts is not None:
-            read = self.text(
+            tokenised = self.text(
                 list(texts),
                 padding=True,
                 truncation=self.truncate,
@@ -87,12 +90,11 @@ class Processor:
                 return_tensors="pt",
                 padding_side="right",
             )
-            longest, limit = read["input_ids"].shape[1], self.text.model_max_length
+            longest, limit = tokenised["input_ids"].shape[1], self.text.model_max_length
             if longest > limit:
-                raise EncoderError(
-                    f"a transcript has {longest} tokens", f"the text encoder reads {limit}", "shorten the transcript"
-                )
-            batch |= {"input_ids": read["input_ids"], "attention_mask": read["attention_mask"]}
+                what, why = f"a transcript has {longest} tokens", f"the text encoder accepts at most {limit}"
+                raise EncoderError(what, why, "shorten the transcript", code="transcript-too-long")
+            batch |= {"input_ids": tokenised["input_ids"], "attention_mask": tokenised["attention_mask"]}
         return BatchFeature(batch)
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -103,9 +105,8 @@ class Processor:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read what `save_pretrained` wrote beside a system."""
-        config = SystemConfig.from_pretrained(folder)
-        return cls(
-            AutoFeatureExtractor.from_pretrained(folder) if config.audio_config else None,
-            AutoTokenizer.from_pretrained(folder) if config.text_config else None,
-        )
+        """Read what `save_pretrained` wrote beside a system; code that a folder brings along is never run."""
+        config = SystemConfig.from_pretrained(folder, trust_remote_code=False)
+        audio = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False) if config.audio_config else None
+        text = AutoTokenizer.from_pretrained(folder, trust_remote_code=False) if config.text_config else None
+        return cls(audio, text)

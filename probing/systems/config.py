@@ -1,0 +1,59 @@
+"""What settles a system's architecture: the configuration that is saved beside its weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import AutoConfig, PretrainedConfig
+
+from probing.corpus.model import EMOTIONS
+
+
+class SystemConfig(PretrainedConfig):
+    """What settles a system's architecture and the meaning of its output.
+
+    Args:
+        audio_config: The audio encoder's own configuration (or its dictionary), None for text alone.
+        text_config: The text encoder's, None for audio alone.
+        encoders: The name that the system was built from.
+        dimensions: Names of the K outputs, in their order.
+        scale: Lowest and highest rating of the corpus; output 0 and 1 stand for them.
+        fusion: How average and maximum become one vector, a name in `FUSIONS`.
+        dropout: Probability everywhere: on the feature projection, in attention, activations and hidden states, and
+            before both layers of the head (section 3.3: "throughout the model"). LayerDrop is always 0.
+        spec_augment: Whether spans of frames are masked in training, as the encoder's own configuration says.
+        do_normalize: Whether the audio encoder wants zero mean and unit variance per utterance.
+        freeze: Encoders that do not learn, `audio` and `text`, besides the front end (FT⇒FRZ, section 4.3).
+    """
+
+    model_type = "emotion-system"
+
+    def __init__(
+        self,
+        audio_config: PretrainedConfig | dict[str, Any] | None = None,
+        text_config: PretrainedConfig | dict[str, Any] | None = None,
+        encoders: str = "",
+        dimensions: Sequence[str] = EMOTIONS,
+        scale: Sequence[float] = (0.0, 1.0),
+        fusion: str = "sum",
+        dropout: float = 0.1,
+        spec_augment: bool = False,
+        do_normalize: bool = True,
+        freeze: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.audio_config, self.text_config = _configuration(audio_config), _configuration(text_config)
+        self.encoders, self.dimensions, self.scale = encoders, list(dimensions), list(scale)
+        self.fusion, self.dropout, self.spec_augment = fusion, dropout, spec_augment
+        self.do_normalize, self.freeze = do_normalize, list(freeze)
+        super().__init__(**kwargs)
+
+
+def _configuration(given: PretrainedConfig | dict[str, Any] | None) -> PretrainedConfig | None:
+    """A configuration of the system's own, which it may change."""
+    return AutoConfig.for_model(**given) if isinstance(given, dict) else copy.deepcopy(given)
+
+
+AutoConfig.register(SystemConfig.model_type, SystemConfig)
