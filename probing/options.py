@@ -7,8 +7,8 @@ alone. `validate` checks an instance, wherever it was made; `probing.cli.derive`
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,26 @@ def _demand_bounds(shown: str, value: float, bounds: dict[str, float | None]) ->
     for broken, rule in rules:
         if broken:
             raise OptionError(shown, rule, "give another value, or leave it out for the default", code="option-bounds")
+
+
+def with_settings(parts: Sequence[Any], settings: Mapping[str, Any]) -> list[Any]:
+    """Options dataclasses with some of their fields replaced, each in whichever has it: what a Python call names.
+
+    Args:
+        parts: Instances whose fields have different names.
+        settings: Field → value.
+
+    Raises:
+        OptionError: None of them has such a field (code `option-unknown`).
+    """
+    known = [one.name for part in parts for one in fields(part)]
+    if unknown := sorted(settings.keys() - set(known)):
+        remedy = f"the options are {', '.join(sorted(known))}"
+        raise OptionError(f"there is no option {', '.join(unknown)}", "", remedy, code="option-unknown")
+    return [
+        replace(part, **{one.name: settings[one.name] for one in fields(part) if one.name in settings})
+        for part in parts
+    ]
 
 
 def device_option() -> Any:

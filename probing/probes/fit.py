@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from probing.errors import FitError, OptionError
 from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions
 from probing.files import absolute
+from probing.options import with_settings
 from probing.probes.features import MAX
 from probing.probes.options import FitOptions, FitPlace
 from probing.probes.results import FILES, Tables, best_layers, probe_scores, save_bank, tables_of, write_tables
@@ -83,13 +83,12 @@ def fit(
         EncoderError: The encoder cannot be opened.
         CacheError: There is no cache of the corpus and this very encoder, or it is damaged or made from other audio.
         FitError: There is nothing to learn from, or the training fails.
-        OptionError: An option is out of bounds, or options exclude each other.
-        TypeError: A setting is a field of none of the three.
+        OptionError: An option is out of bounds, options exclude each other, or there is none of a setting's name (code
+            `option-unknown`).
     """
     began = time.time()
-    options, source, place = _with_settings(
-        (options or FitOptions(), source or CacheOptions(), place or FitPlace()), settings
-    )
+    parts = (options or FitOptions(), source or CacheOptions(), place or FitPlace())
+    options, source, place = with_settings(parts, settings)
     device = settle_device(place.device)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
     checked = check_corpus(spec, Needs(dims=options.dims), place.allow_missing)
@@ -110,19 +109,6 @@ def fit(
         save_bank(fitted.bank, options, checked.corpus.scale, new.aside)
         record = write_record(record, new.aside, FILES)
     return replace(record, folder=new.final)
-
-
-def _with_settings(
-    parts: tuple[FitOptions, CacheOptions, FitPlace], settings: Mapping[str, Any]
-) -> tuple[FitOptions, CacheOptions, FitPlace]:
-    """Each of the three with the settings that are its fields."""
-    rest = dict(settings)
-    own = [{one.name: rest.pop(one.name) for one in fields(part) if one.name in rest} for part in parts]
-    if rest:
-        known = ", ".join(one.name for part in parts for one in fields(part))
-        raise TypeError(f"fit() has no setting {', '.join(rest)}; its settings are {known}")
-    options, source, place = parts
-    return replace(options, **own[0]), replace(source, **own[1]), replace(place, **own[2])
 
 
 def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from builders import save_text_encoder
 from hidden_states import N_LAYERS, planted_layer, write_cache, write_table
 
 from probing.corpus.checked import Needs, check_corpus
@@ -16,7 +17,9 @@ from probing.corpus.identity import identify
 from probing.corpus.opening import open_corpus
 from probing.corpus.scan import file_checksum
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError, FitError, OptionError, ProbingError
+from probing.extraction.extract import extract
 from probing.probes.fit import fit
 from probing.probes.options import FitOptions, FitPlace
 from probing.runs.records import FitRecord
@@ -130,12 +133,10 @@ def test_pooled_maxima_are_said_to_be_approximate(fit_world: Callable[..., FitRe
 
 
 def test_options_are_given_by_name_or_as_values(world: tuple[Path, Path], tmp_path: Path) -> None:
-    """A setting by its name replaces the field, and what is a field of none is a TypeError."""
+    """A setting by its name replaces the field of whichever has it."""
     given = FitOptions(**SHORT), None, FitPlace(tmp_path / "runs")
     record = fit(CorpusSpec.resolve(str(world[0])), None, *given, cache=world[1], seeds=1)
     assert record.options["seeds"] == 1 and record.options["epochs"] == 2
-    with pytest.raises(TypeError, match="optimiser"):
-        fit(str(world[0]), None, cache=world[1], optimiser="SGD")
 
 
 def test_nothing_is_left_of_a_fit_that_is_refused(
@@ -153,6 +154,7 @@ def test_nothing_is_left_of_a_fit_that_is_refused(
         (OptionError, "no-encoder", lambda: fit(str(world[0]), None, cache=tmp_path)),
         (OptionError, "exclusive", lambda: fit(str(world[0]), "hubert-base", cache=world[1])),
         (OptionError, "exclusive", lambda: fit_world(store="pooled")),
+        (OptionError, "option-unknown", lambda: fit_world(optimiser="SGD")),
         (FitError, "no-labels", lambda: fit(str(no_labels), None, cache=world[1])),
     ]
     for kind, code, run in cases:
@@ -175,3 +177,33 @@ def test_a_cache_made_from_other_audio_is_refused(table: Path, tmp_path: Path) -
     with pytest.raises(CacheError) as caught:
         fit(str(table), None, cache=wrong, runs=tmp_path / "runs", **SHORT)
     assert caught.value.code == "cache-other-audio"
+
+
+def test_extract_then_fit(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """The encoder is recorded with its whole path, and the corpus's digest is that in the cache's name.
+
+    A checkpoint that a user keeps in a folder has its weights' digest in the run's name, since folders share names.
+    """
+    encoder = str(checkpoints["hubert"])
+    places = {"cache": tmp_path / "cache", "dtype": "float32"}
+    cache = extract(str(table), encoder, store="pooled", **places)
+    record = fit(str(table), encoder, runs=tmp_path / "runs", **places, **SHORT)
+    assert (record.encoder.spec, record.encoder.random) == (EncoderSpec(encoder), False)
+    assert record.corpus.identity is not None and record.corpus.identity.audio is not None
+    assert cache.path.parent.name == record.corpus.file_name == f"small-{record.corpus.identity.short}"
+    weights = record.encoder.identity["weights"]
+    assert record.folder.name.startswith(f"fit-{record.corpus.file_name}-hubert-{weights[:8]}-")
+    with pytest.raises(CacheError) as caught:
+        fit(str(table), f"{encoder}@random", runs=tmp_path / "runs", **places, **SHORT)
+    assert caught.value.code == "cache-missing" and "@random" in caught.value.remedy
+
+
+def test_a_text_encoder_reads_the_words(table: Path, tmp_path: Path) -> None:
+    """Then the words, and not the audio, are part of what the corpus is."""
+    encoder = str(save_text_encoder(tmp_path / "bert", words=("some", "words")))
+    places = {"cache": tmp_path / "cache"}
+    cache = extract(str(table), f"{encoder}@random", store="pooled", **places)
+    record = fit(str(table), f"{encoder}@random", runs=tmp_path / "runs", **places, **SHORT)
+    assert record.encoder.random
+    assert record.corpus.identity == identify(open_corpus(str(table)), text=True)
+    assert cache.path.parent.name == record.corpus.file_name
