@@ -1,36 +1,28 @@
+"""Waveform encoders: every state of every utterance is what it gives alone, whatever it was batched with."""
+
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import torch
 from builders import CHECKPOINTS, LENGTHS, SMALL, configurations, small_model, waveform
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import (
-    AutoConfig,
     AutoFeatureExtractor,
     AutoModel,
-    BertConfig,
-    BertModel,
-    GPT2Config,
-    GPT2Model,
     Wav2Vec2FeatureExtractor,
 )
 
-from probing.cli.main import main
-from probing.encoders.checkpoints import PRESETS, RANDOM, SPEECH
-from probing.encoders.speech import SpeechEncoder, open_encoder
+from probing.encoders.opening import open_encoder
+from probing.encoders.speech import SpeechEncoder
 from probing.errors import EncoderError
 
 SaveCheckpoint = Callable[..., Path]
@@ -95,11 +87,6 @@ def test_hundreds_of_batches_are_exact(
 ) -> None:
     """The same, five hundred times."""
     check_any_batch(drawn, lengths, seed, do_normalize)
-
-
-def test_every_architecture_is_tested() -> None:
-    """What is said to give exact batches is what the tests above try."""
-    assert set(SPEECH) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
 
 
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
@@ -172,32 +159,6 @@ def test_state_c_is_the_raw_convolution_output(checkpoints: dict[str, Path], nam
         assert not state_TD[:, 16:].any()
 
 
-def test_state_c_is_another_encoder(save_checkpoint: SaveCheckpoint) -> None:
-    """It shows in name and identity only when asked for, and a front end wider than the states is refused."""
-    folder = save_checkpoint("hubert")
-    plain, encoder = open_encoder(str(folder)), open_encoder(str(folder), layers=2, convolution=True)
-    assert "convolution" not in plain.identity and encoder.identity["convolution"] is True
-    assert encoder.name == "hubert-layers2-C" and encoder.state_names == ["C", "0", "1", "2"]
-    assert open_encoder("demo-hubert", convolution=True).title == "demo-hubert-C"
-    wide = save_checkpoint("hubert", conv_dim=(16,) * 6 + (40,))
-    assert open_encoder(str(wide)).width == 32
-    with pytest.raises(EncoderError, match="40 numbers a frame"):
-        open_encoder(str(wide), convolution=True)
-
-
-def test_state_c_reaches_the_cache(checkpoints: dict[str, Path], table: Path, tmp_path: Path) -> None:
-    """`probe extract --convolution` keeps it; `probe fit --convolution` names that command where it was not typed."""
-    words = [str(table), "--encoder", str(checkpoints["hubert"]), "--convolution"]
-    missing = CliRunner().invoke(main, ["fit", *words, "--cache", str(tmp_path)])
-    assert missing.exit_code == 1 and f"{checkpoints['hubert']} --convolution" in missing.output
-    done = CliRunner().invoke(main, ["extract", *words, "--store", "pooled", "--out", str(tmp_path)])
-    assert done.exit_code == 0, done.output
-    (path,) = tmp_path.glob("small/hubert-C-pooled-*.h5")
-    with h5py.File(path) as file:
-        assert file.attrs["n_states"] == SMALL["num_hidden_layers"] + 2
-        assert json.loads(file.attrs["identity"])["convolution"] is True
-
-
 @pytest.mark.parametrize("name", CHECKPOINTS)
 @pytest.mark.parametrize("samples", [400, 719, 720, 16_000, 16_001])
 def test_frames_are_known_before_extraction(checkpoints: dict[str, Path], name: str, samples: int) -> None:
@@ -243,8 +204,10 @@ def test_pruning_keeps_the_first_layers(checkpoints: dict[str, Path], name: str)
             full[:, 2], (32,), weights["encoder.layer_norm.weight"], weights["encoder.layer_norm.bias"]
         )
         torch.testing.assert_close(states[:, 2], normed, rtol=1e-4, atol=1e-5)
-    with pytest.raises(EncoderError, match="3 transformer layers"):
-        open_encoder(str(checkpoints[name]), layers=4)
+    for layers in (0, 4):
+        with pytest.raises(EncoderError) as caught:
+            open_encoder(str(checkpoints[name]), layers=layers)
+        assert caught.value.code == "encoder-layers" and "3" in caught.value.why
 
 
 def test_the_fingerprint_knows_what_matters(save_checkpoint: SaveCheckpoint, tmp_path: Path) -> None:
@@ -258,145 +221,3 @@ def test_the_fingerprint_knows_what_matters(save_checkpoint: SaveCheckpoint, tmp
     settings_file = copy / "preprocessor_config.json"
     settings_file.write_text(settings_file.read_text().replace('"do_normalize": true', '"do_normalize": false'))
     assert open_encoder(str(copy)).identity != identity
-
-
-def test_old_checkpoints_load_alike(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    """A pytorch_model.bin with weight_g and weight_v, as most hub repositories hold, gives the same encoder."""
-    old = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "old"))
-    weights = load_file(old / "model.safetensors")
-    (old / "model.safetensors").unlink()
-    renamed = {
-        key.replace("parametrizations.weight.original0", "weight_g").replace(
-            "parametrizations.weight.original1", "weight_v"
-        ): value
-        for key, value in weights.items()
-    }
-    assert any(key.endswith("weight_g") for key in renamed)
-    torch.save(renamed, old / "pytorch_model.bin")
-    assert open_encoder(str(old)).identity == open_encoder(str(checkpoints["hubert"])).identity
-
-
-def test_random_weights_are_seeded(checkpoints: dict[str, Path]) -> None:
-    """`@random` gives the same architecture with other weights, the same ones every time, whatever the global seed."""
-    folder = str(checkpoints["hubert"])
-    torch.manual_seed(1)
-    first = open_encoder(folder + RANDOM)
-    torch.manual_seed(2)
-    second, trained = open_encoder(folder + RANDOM), open_encoder(folder)
-    assert first.identity == second.identity and first.random and not trained.random
-    assert first.identity["architecture"] == trained.identity["architecture"]
-    assert first.identity["weights"] != trained.identity["weights"]
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [
-        ("hubert-base", 94_371_712),
-        ("distilhubert", 23_491_968),
-        ("wav2vec2-large-robust-12", 164_284_032),
-        ("wavlm-base-plus", 94_381_936),
-        ("data2vec-audio-base", 93_164_288),
-    ],
-)
-def test_presets_have_the_published_sizes(name: str, parameters: int) -> None:
-    """The architectures behind the names have the parameter counts of the published models."""
-    preset = PRESETS[name]
-    config = AutoConfig.for_model(preset.model_type, **preset.config)
-    config.num_hidden_layers = preset.layers or config.num_hidden_layers
-    with torch.device("meta"):
-        model = AutoModel.from_config(config)
-    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
-
-
-def test_a_random_built_in_encoder_has_its_architecture_and_other_weights() -> None:
-    """demo-hubert is trained; with @random it says so, in name and title, and only its weights differ."""
-    trained, random = open_encoder("demo-hubert"), open_encoder("demo-hubert@random")
-    assert (trained.random, trained.title) == (False, "demo-hubert")
-    assert (random.random, random.title) == (True, "demo-hubert@random")
-    assert {key for key in trained.identity if trained.identity[key] != random.identity[key]} == {"weights"}
-
-
-@pytest.mark.parametrize("name", ["demo-distilhubert", "demo-distilhubert@random"])
-def test_a_built_in_encoder_that_is_not_there_is_named(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its random twin does not become another architecture."""
-    absent = replace(PRESETS["demo-distilhubert"], source=str(tmp_path / "demo-distilhubert"))
-    monkeypatch.setitem(PRESETS, "demo-distilhubert", absent)
-    monkeypatch.setattr("probing.encoders.checkpoints.BUILT_IN", tmp_path)
-    with pytest.raises(EncoderError, match="demo-distilhubert is not in this installation") as error:
-        open_encoder(name)
-    assert "python -m probing.pretrain distilhubert" in error.value.remedy
-
-
-def spoil_weights(folder: Path) -> None:
-    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:2000])
-
-
-def drop_weights(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-
-
-def other_model(folder: Path) -> None:
-    config = GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9)
-    GPT2Model(config).save_pretrained(folder)
-
-
-def no_tokenizer(folder: Path) -> None:
-    config = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
-    BertModel(config).save_pretrained(folder)
-
-
-def other_rate(folder: Path) -> None:
-    settings_file = folder / "preprocessor_config.json"
-    settings_file.write_text(json.dumps({**json.loads(settings_file.read_text()), "sampling_rate": 8000}))
-
-
-def other_size(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 96}))
-
-
-def more_layers(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
-
-
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (spoil_weights, "could not be opened"),
-        (drop_weights, "could not be opened"),
-        (lambda folder: (folder / "preprocessor_config.json").unlink(), "could not be opened"),
-        (lambda folder: (folder / "config.json").unlink(), "no config.json"),
-        (lambda folder: (folder / "config.json").write_text("{"), "could not be opened"),
-        (other_model, "gpt2 model"),
-        (no_tokenizer, "its tokenizer has"),
-        (other_rate, "16 kHz"),
-        (other_size, "encoder"),
-        (more_layers, "lacks"),
-    ],
-)
-def test_a_damaged_checkpoint_is_refused(
-    checkpoints: dict[str, Path], tmp_path: Path, damage: Callable[[Path], None], says: str
-) -> None:
-    """Every damage to a checkpoint's folder is an error that says what to do."""
-    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "damaged"))
-    damage(folder)
-    with pytest.raises(EncoderError, match=says) as caught:
-        open_encoder(str(folder))
-    assert caught.value.remedy
-
-
-def test_an_unknown_name_shows_the_known_ones() -> None:
-    """A misspelt name gets the closest one and the list."""
-    with pytest.raises(EncoderError, match="did you mean hubert-base") as caught:
-        open_encoder("hubert-bass")
-    assert all(name in str(caught.value) for name in PRESETS)
-
-
-def test_an_unreachable_hub_is_explained() -> None:
-    """Without a network a hub name says how to bring the model here, and what runs without."""
-    with pytest.raises(EncoderError, match="facebook/hubert-base-ls960") as caught:
-        open_encoder("hubert-base")
-    assert "hf download" in caught.value.remedy and "hubert-base@random" in caught.value.remedy

@@ -1,0 +1,179 @@
+"""Checkpoints that load, load alike, are random on purpose, or are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from builders import CHECKPOINTS
+from safetensors.torch import load_file
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2Model,
+)
+
+from probing.encoders.checkpoints import SPEECH, load_checkpoint
+from probing.encoders.opening import open_encoder
+from probing.encoders.presets import PRESETS
+from probing.encoders.spec import RANDOM, EncoderSpec
+from probing.errors import EncoderError
+
+SaveCheckpoint = Callable[..., Path]
+
+
+def test_every_architecture_is_tested() -> None:
+    """What is said to give exact batches is what the tests above try."""
+    assert set(SPEECH) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
+
+
+def test_old_checkpoints_load_alike(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """A pytorch_model.bin with weight_g and weight_v, as most hub repositories hold, gives the same encoder."""
+    old = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "old"))
+    weights = load_file(old / "model.safetensors")
+    (old / "model.safetensors").unlink()
+    renamed = {
+        key.replace("parametrizations.weight.original0", "weight_g").replace(
+            "parametrizations.weight.original1", "weight_v"
+        ): value
+        for key, value in weights.items()
+    }
+    assert any(key.endswith("weight_g") for key in renamed)
+    torch.save(renamed, old / "pytorch_model.bin")
+    assert open_encoder(str(old)).identity == open_encoder(str(checkpoints["hubert"])).identity
+
+
+def test_random_weights_are_seeded(checkpoints: dict[str, Path]) -> None:
+    """`@random` gives the same architecture with other weights, the same ones every time, whatever the global seed."""
+    folder = str(checkpoints["hubert"])
+    torch.manual_seed(1)
+    first = open_encoder(folder + RANDOM)
+    torch.manual_seed(2)
+    second, trained = open_encoder(folder + RANDOM), open_encoder(folder)
+    assert first.identity == second.identity and first.random and not trained.random
+    assert first.identity["architecture"] == trained.identity["architecture"]
+    assert first.identity["weights"] != trained.identity["weights"]
+
+
+def test_a_random_built_in_encoder_has_its_architecture_and_other_weights() -> None:
+    """demo-hubert is trained; with @random it says so, in name and title, and only its weights differ."""
+    trained, random = open_encoder("demo-hubert"), open_encoder("demo-hubert@random")
+    assert (trained.random, trained.title) == (False, "demo-hubert")
+    assert (random.random, random.title) == (True, "demo-hubert@random")
+    assert {key for key in trained.identity if trained.identity[key] != random.identity[key]} == {"weights"}
+
+
+@pytest.mark.parametrize("name", ["demo-distilhubert", "demo-distilhubert@random"])
+def test_a_built_in_encoder_that_is_not_there_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its random twin does not become another architecture."""
+    absent = replace(PRESETS["demo-distilhubert"], source=str(tmp_path / "demo-distilhubert"))
+    monkeypatch.setitem(PRESETS, "demo-distilhubert", absent)
+    monkeypatch.setattr("probing.encoders.checkpoints.BUILT_IN", tmp_path)
+    with pytest.raises(EncoderError, match="demo-distilhubert") as error:
+        load_checkpoint(name)
+    assert error.value.code == "encoder-not-installed"
+    assert "python -m probing.pretrain distilhubert" in error.value.remedy
+
+
+def spoil_weights(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:2000])
+
+
+def drop_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def other_model(folder: Path) -> None:
+    config = GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9)
+    GPT2Model(config).save_pretrained(folder)
+
+
+def no_tokenizer(folder: Path) -> None:
+    config = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
+    BertModel(config).save_pretrained(folder)
+
+
+def other_rate(folder: Path) -> None:
+    settings_file = folder / "preprocessor_config.json"
+    settings_file.write_text(json.dumps({**json.loads(settings_file.read_text()), "sampling_rate": 8000}))
+
+
+def other_size(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 96}))
+
+
+def more_layers(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (spoil_weights, "encoder-unopened"),
+        (drop_weights, "encoder-unopened"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "encoder-unopened"),
+        (lambda folder: (folder / "config.json").unlink(), "encoder-incomplete"),
+        (lambda folder: (folder / "config.json").write_text("{"), "encoder-unopened"),
+        (other_model, "encoder-foreign"),
+        (no_tokenizer, "encoder-incomplete"),
+        (other_rate, "encoder-foreign"),
+        (other_size, "encoder-unopened"),
+        (more_layers, "encoder-incomplete"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(
+    checkpoints: dict[str, Path], tmp_path: Path, damage: Callable[[Path], None], code: str
+) -> None:
+    """Every damage to a checkpoint's folder is an error that says what to do."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "damaged"))
+    damage(folder)
+    with pytest.raises(EncoderError) as caught:
+        load_checkpoint(str(folder))
+    assert caught.value.code == code and caught.value.remedy
+
+
+def test_an_unknown_name_shows_the_known_ones() -> None:
+    """A misspelt name gets the closest one and the list."""
+    with pytest.raises(EncoderError, match="mean hubert-base") as caught:
+        load_checkpoint("hubert-bass")
+    assert caught.value.code == "encoder-unknown"
+    assert all(name in str(caught.value) for name in PRESETS)
+
+
+def test_an_unreachable_hub_is_explained() -> None:
+    """Without a network a hub name says how to bring the model here, and what runs without."""
+    with pytest.raises(EncoderError, match="facebook/hubert-base-ls960") as caught:
+        load_checkpoint("hubert-base")
+    assert caught.value.code == "encoder-unopened"
+    assert "hf download" in caught.value.remedy and "hubert-base@random" in caught.value.remedy
+
+
+def test_weights_of_code_are_never_run(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """A checkpoint that brings its own code is opened without it."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "own code"))
+    config = json.loads((folder / "config.json").read_text())
+    maps = {"AutoConfig": "own.Config", "AutoModel": "own.Model"}
+    (folder / "config.json").write_text(json.dumps({**config, "auto_map": maps}))
+    (folder / "own.py").write_text("raise SystemExit('code was run')")
+    assert load_checkpoint(str(folder)).model.config.model_type == "hubert"
+
+
+def test_a_checkpoint_knows_what_named_it(checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is shown by its own name, and named by its absolute path, so that it opens from everywhere."""
+    folder = checkpoints["hubert"]
+    monkeypatch.chdir(folder.parent)
+    found = load_checkpoint(EncoderSpec.resolve(f"{folder.name}@random", layers=2))
+    assert found.spec == EncoderSpec(f"{folder}@random", 2) and found.random and not found.reads
+    assert found.name == f"{folder.name}@random-layers2"
+    monkeypatch.chdir("/")
+    assert load_checkpoint(found.spec).name == found.name
