@@ -35,7 +35,7 @@ class _Disk(io.FileIO):
     """A new file that HDF5 writes to; its first failure is kept until `check`.
 
     HDF5 cannot close a file that it cannot write to (disk full, quota): it fails again at every turn, and crashes when
-    the process ends. So it is never told, and the writer asks here.
+    the process ends. So failures are hidden from it, and the writer asks here.
     """
 
     def __init__(self, path: Path) -> None:
@@ -209,7 +209,7 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
             file["part/n_bytes"] = np.array([(folder / part).stat().st_size for part in parts], dtype=np.int64)
             for name, found in tables.items():
                 kind = h5py.string_dtype() if name == "id" else None
-                # Nothing else tells whether these are whole; the ids are compared with the parts'.
+                # No other check covers these tables; the ids are compared with the parts'.
                 file.create_dataset(name, data=np.concatenate(found), dtype=kind, fletcher32=name != "id")
             file["offset"] = np.concatenate([[0], np.cumsum(np.concatenate(tables["n_frames"]))]).astype(np.int64)
             for name in layout.arrays:

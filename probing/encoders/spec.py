@@ -34,7 +34,7 @@ class EncoderSpec:
     def resolve(
         cls, name: str, layers: int | None = None, revision: str | None = None, convolution: bool = False
     ) -> Self:
-        """What a user typed in the present folder."""
+        """What a user typed in the current folder."""
         return cls(resolved(name), layers, revision, convolution)
 
     @classmethod
@@ -69,7 +69,7 @@ class EncoderSpec:
         return self if self.random else type(self)(self.name + RANDOM, self.layers, None, self.convolution)
 
     def words(self) -> list[str]:
-        """What a user types; a folder below the present one is relative to it."""
+        """What a user types; a folder below the current one is relative to it."""
         words = ["--encoder", typed(self.name)]
         words += ["--encoder-layers", str(self.layers)] if self.layers is not None else []
         words += ["--revision", self.revision] if self.revision is not None else []
@@ -79,7 +79,7 @@ class EncoderSpec:
 def resolved(name: str) -> str:
     """A name as it is, or a folder's absolute path; `@random` stays behind it.
 
-    A preset's name stands for the preset, even where a folder of that name lies in the present one (`./NAME` is it).
+    A preset's name stands for the preset even if the current folder has one of that name, which `./NAME` opens.
 
     >>> resolved("demo-hubert@random")
     'demo-hubert@random'
@@ -90,6 +90,6 @@ def resolved(name: str) -> str:
 
 
 def typed(name: str) -> str:
-    """A resolved name as a user would type it in the present folder."""
+    """A resolved name as a user would type it in the current folder."""
     stem = name.removesuffix(RANDOM)
     return shown(stem) + RANDOM * name.endswith(RANDOM) if Path(stem).is_absolute() else name

@@ -195,7 +195,7 @@ class SpeechEncoder:
         }
 
     def _batch(self, waveforms: Sequence[NDArray[np.float32]]) -> Any:
-        """Normalised as the checkpoint asks, padded, on the device; the layers are told the lengths."""
+        """Normalised as the checkpoint asks, padded, on the device; the layers know the lengths."""
         self._padding.set([len(waveform) for waveform in waveforms], self.device)
         return self._preprocessor(
             list(waveforms),

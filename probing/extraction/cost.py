@@ -1,4 +1,4 @@
-"""What an extraction will take, known before it starts: hours, frames, bytes, free disk."""
+"""The cost of an extraction, forecast before it starts: hours, frames, bytes, free disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OVERHEAD = 1.02  # of HDF5 over the numbers themselves
 
 @dataclass(frozen=True)
 class Forecast:
-    """What an extraction will take, known before it starts.
+    """The cost of an extraction, known before it starts.
 
     Args:
         path: The cache's virtual file.
@@ -48,14 +48,18 @@ class Forecast:
     empty: int = 0
 
     def __str__(self) -> str:
-        fed = f"{self.frames:,} tokens" + (f" ({self.empty:,} transcripts are empty)" if self.empty else "")
+        given = f"{self.frames:,} tokens" + (f" ({self.empty:,} transcripts are empty)" if self.empty else "")
         if self.seconds is not None:
-            fed = f"{self.seconds / 3600:.2f} h, {self.frames:,} frames"
-        return f"{self.utterances:,} utterances, {fed} → {size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
+            given = f"{self.seconds / 3600:.2f} h, {self.frames:,} frames"
+        return f"{self.utterances:,} utterances, {given} → {size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
 
 
 def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float16") -> Layout:
-    """What the cache of a corpus, an encoder and a store says of itself; its `path` is where the cache belongs."""
+    """What the cache of a corpus, an encoder and a store says of itself.
+
+    Raises:
+        CacheError: A text encoder has no such store (code `store-of-speech`).
+    """
     libraries = ", ".join(f"{name} {version(name)}" for name in ("probing", "torch", "transformers", "h5py"))
     if store != "latents":
         n_states, width, identity, names = encoder.n_states, encoder.width, encoder.identity, encoder.state_names

@@ -1,6 +1,6 @@
 """Corpus × encoder → cache: run a frozen encoder over every utterance and keep all hidden states.
 
-A kill loses the part in flight; rerunning the command resumes. Any number of processes may run the same command at
+A kill loses the part in flight; rerun the command to resume. Any number of processes may run the same command at
 once: each takes the next part that no other is writing.
 """
 
@@ -36,7 +36,7 @@ from probing.extraction.parts import Job
 from probing.extraction.plan import PLAN, Part, kept_plan, plan_changes, settle_plan
 from probing.files import LOCK, PARTIAL, claim, size
 
-# A rate below one is left as it is: turned over it would read "s/ s of audio".
+# The rate is never inverted: below one it would read "s/ s of audio".
 _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 
 
@@ -176,7 +176,7 @@ class Extraction:
         own = [part for part in _missing(folder, plan) if shard is None or part.number in shard]
         job = Job(folder, self.layout, self.checked.corpus, self.scan, self.encoder)
         unit = f" {self.encoder.unit}"
-        # Without this a terminal that does not tell its size would get a bar of no width.
+        # A terminal that does not report its size would otherwise get a bar without width.
         width = shutil.get_terminal_size().columns
         with tqdm(
             total=job.amount(own),

@@ -20,7 +20,7 @@ from probing.encoders.text import TOKEN, TextEncoder
 from probing.errors import CacheError, CorpusError, first_names
 
 Encoder = SpeechEncoder | TextEncoder
-_LOOKED_AT = 8  # files, evenly spaced, whose bytes are read where nothing else tells whether they are the right ones
+_SAMPLED = 8  # files, evenly spaced, whose bytes are read if their checksums are not remembered
 
 
 def scan_text(corpus: Corpus, encoder: TextEncoder) -> AudioScan:
@@ -81,7 +81,7 @@ def _text_checksum(text: str) -> int:
 
 
 def checksum(utterance: Utterance, identity: Mapping[str, Any]) -> int | None:
-    """CRC-32 of what an encoder with this identity is given of an utterance; None where it is not at hand."""
+    """CRC-32 of what an encoder with this identity is given of an utterance; None if that is not available."""
     if "tokenizer" in identity:
         return None if utterance.text is None else _text_checksum(utterance.text)
     there = utterance.path is not None and utterance.path.is_file()
@@ -91,24 +91,25 @@ def checksum(utterance: Utterance, identity: Mapping[str, Any]) -> int | None:
 def known_checksums(
     utterances: Sequence[Utterance], identity: Mapping[str, Any], memory: Path | None = None
 ) -> dict[str, int]:
-    """CRC-32 of what an encoder with this identity is given, of as many utterances as can be known at once.
+    """CRC-32 of what an encoder with this identity is given, for the utterances where it is quickly known.
 
-    Of text these are all. Of audio, the files that are as the memory knows them, and some of the others.
+    For text these are all. For audio they are the files that have not changed since they were remembered, and a few
+    of the others.
 
     Args:
         utterances: Which.
         identity: Of the encoder.
-        memory: The file that remembers what sound files hold; it is only read.
+        memory: The file that remembers what sound files hold; it is read only.
     """
     found = {} if memory is None or "tokenizer" in identity else remembered_checksums(utterances, memory)
     rest = [utterance for utterance in utterances if utterance.id not in found]
-    step = 1 if "tokenizer" in identity else max(1, len(rest) // _LOOKED_AT)
-    looked_at = {utterance.id: checksum(utterance, identity) for utterance in rest[::step]}
-    return found | {id_: now for id_, now in looked_at.items() if now is not None}
+    step = 1 if "tokenizer" in identity else max(1, len(rest) // _SAMPLED)
+    sampled = {utterance.id: checksum(utterance, identity) for utterance in rest[::step]}
+    return found | {id_: now for id_, now in sampled.items() if now is not None}
 
 
 def refuse_other_inputs(cache: Cache, corpus: Corpus) -> None:
-    """Make sure, as far as it can be told at once, that a cache was made from a corpus's audio or text.
+    """Make sure, as far as can be seen quickly, that a cache was made from a corpus's audio or text.
 
     Raises:
         CacheError: It was made from other audio or text (code `cache-other-audio`).

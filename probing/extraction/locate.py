@@ -1,8 +1,8 @@
-"""Where the cache of a corpus × encoder × store is, told by what it holds, since `labels.csv` is everybody's name.
+"""Where the cache of a corpus × encoder × store is, decided by what it holds: many corpora are called `labels.csv`.
 
-A cache is a corpus's own if it holds some of its utterances, made from its audio or text (`extraction.matching`). So a
-corpus that has grown, its partitions one by one, and all of its folds share one cache, and two corpora of one name have
-two, side by side. Nothing here writes.
+A cache belongs to a corpus if it holds some of its utterances, made from its audio or text (`extraction.matching`). So
+a corpus that has grown, its partitions one by one, and all of its folds share one cache, and two corpora of one name
+have two, side by side. Nothing here writes.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def extract_command(spec: CorpusSpec, encoder: EncoderSpec, store: str | None, d
 
 
 def settle_path(checked: Checked, layout: Layout, root: Path, scan: AudioScan, partitions: Sequence[str]) -> Path:
-    """Where an extraction goes: the corpus's own cache, finished or not, or a new one.
+    """Where an extraction goes: to the corpus's own cache, finished or not, or to a new one.
 
     Args:
         checked: What is to be extracted.
         layout: What the cache says of itself.
         root: Folder of all caches.
         scan: Lengths and checksums of what is to be extracted.
-        partitions: The only partitions to extract, if not all; the corpus's others count too when its cache is sought.
+        partitions: The only partitions to extract, if not all; the others still identify the corpus's cache.
 
     Returns:
         The virtual file. It may be that of a cache some of whose audio or text has changed: the extraction then says
@@ -106,8 +106,8 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
     Raises:
         CacheError: Nothing has been extracted (code `cache-missing`), the extraction has not ended
             (`cache-unfinished`), there is only one made under another fingerprint (`cache-fingerprint`), it lacks
-            utterances (`cache-incomplete`), it was made from other audio or text (`cache-other-audio`), two differ of which
-            nothing tells which is meant (`cache-ambiguous`), or it is damaged.
+            utterances (`cache-incomplete`), it was made from other audio or text (`cache-other-audio`), two that differ
+            both fit because the audio is not available (`cache-ambiguous`), or it is damaged.
     """
     found = _finished(corpus, layout, root)
     own = best(found)
@@ -116,7 +116,7 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
     if own.damage:
         raise own.damage
     if whole and own.other:
-        remedy = f"type: {command} (it tells which part to delete)"
+        remedy = f"type: {command} (its message names the part to delete)"
         raise other_inputs(own.path, corpus, own.other, remedy)
     if whole and own.lacking:
         raise CacheError(
@@ -139,7 +139,7 @@ def _finished(corpus: Corpus, layout: Layout, root: Path) -> list[Match]:
 
 
 def _matches(corpus: Corpus, layout: Layout, root: Path, paths: Iterable[Path]) -> list[Match]:
-    """Some caches set beside a corpus; its audio is looked at only where there are any."""
+    """Some caches compared with a corpus, whose audio is examined only if there are any."""
     there = list(paths)
     if not there:
         return []
@@ -149,7 +149,7 @@ def _matches(corpus: Corpus, layout: Layout, root: Path, paths: Iterable[Path]) 
 
 
 def _refuse_ambiguous(own: Match, found: Sequence[Match]) -> None:
-    """Two caches that both fit may differ only where the audio is not at hand: then the user must say which it is."""
+    """Two caches that both fit differ only if the audio is not available; then the user must decide."""
     for one in found:
         if one is own or not one.own:
             continue
@@ -157,7 +157,7 @@ def _refuse_ambiguous(own: Match, found: Sequence[Match]) -> None:
         if any(a and b and a != b for a, b in pairs):
             raise CacheError(
                 f"{own.path} and {one.path} both hold the corpus's utterances",
-                "they were made from different audio, and the audio is not at hand to tell which is meant",
+                "they were made from different audio, and the corpus's own is not available to decide between them",
                 "name one of the two files with --cache",
                 code="cache-ambiguous",
             )

@@ -1,4 +1,4 @@
-"""How far a cache is a corpus's own: told by the audio or text that it was made from, not by names."""
+"""Whether a cache belongs to a corpus, decided by the audio or text that it was made from and not by names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Match:
-    """A cache set beside a corpus.
+    """A cache compared with a corpus.
 
     Args:
         path: The cache's virtual file; it is not there before the extraction has ended.
@@ -66,7 +66,7 @@ class Match:
 
     @cached_property
     def equal(self) -> list[str]:
-        """Those that were certainly made from the corpus's audio or text."""
+        """Those that were certainly made from the corpus's audio or text: their checksums agree."""
         return [id_ for id_, same in self._same.items() if same]
 
     @cached_property
@@ -78,12 +78,12 @@ class Match:
 
     @property
     def own(self) -> bool:
-        """Whether it is the corpus's, as far as can be told: all that both have is the same."""
+        """Whether it belongs to the corpus, as far as is known: everything that both have is the same."""
         return bool(self.shared) and not self.other
 
     @property
     def changed(self) -> bool:
-        """Whether it seems to be the corpus's, with some audio or text that has changed since: not all is the same."""
+        """Whether it belongs to the corpus, some of whose audio or text has changed since: some of it is the same."""
         return bool(self.other and self.equal)
 
 
@@ -103,7 +103,7 @@ def candidates(name: str, layout: Layout, root: Path) -> list[Path]:
 
 
 def match(path: Path, known: Known) -> Match:
-    """Set a cache, finished or not, beside a corpus."""
+    """Compare a cache, finished or not, with a corpus."""
     damage = None
     if path.is_file():
         try:
@@ -120,9 +120,9 @@ def match(path: Path, known: Known) -> Match:
 
 
 def best(matches: Iterable[Match]) -> Match | None:
-    """The corpus's own cache: of those that hold nothing else, the one with most of the corpus; else one that changed.
+    """The cache that belongs to the corpus and holds most of it; else one whose audio or text has changed since.
 
-    What cannot be read comes last. None where there is none of these.
+    A cache that cannot be read is the last choice. None where all belong to other corpora.
     """
     found = list(matches)
     by_rank = (

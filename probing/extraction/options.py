@@ -86,7 +86,7 @@ class ExtractOptions:
 class ExtractPlace:
     """Where the work is done and its result kept, and how many utterances may be left out."""
 
-    cache: Path = cache_option()  # noqa: RUF009 - a field
+    cache: Path = cache_option()
     device: str | None = device_option()
     allow_missing: int = allow_missing_option()
 
@@ -105,7 +105,7 @@ class CacheOptions:
         shown_default="verify: frames; fit: one that is exact, pooled first",
     )
     dtype: str = option("float16", "Number format of the cache.", choices=DTYPES)
-    cache: Path = option(  # noqa: RUF009 - a field
+    cache: Path = option(
         Path("cache"),
         "Folder of all caches, or one cache file, which is then read whatever encoder made it.",
         envvar="PROBING_CACHE",

@@ -37,7 +37,7 @@ class Verification:
     """What was found.
 
     Args:
-        cache: What was looked at.
+        cache: What was checked.
         damaged: Utterances whose bytes do not give their checksum, with the reason.
         sample: Utterances that were extracted again.
         errors: Array → relative error ‖cached − fresh‖/‖fresh‖ of each sampled utterance and layer, [sample, L].
@@ -134,7 +134,7 @@ def verified(corpus: Corpus, cache: Cache, encoder: Encoder, options: VerifyOpti
 
     Args:
         corpus: Where the sample's audio or transcripts come from.
-        cache: What to look at.
+        cache: What to check.
         encoder: The encoder that made it.
         options: What to extract again.
     """
@@ -158,7 +158,7 @@ def verified(corpus: Corpus, cache: Cache, encoder: Encoder, options: VerifyOpti
 
 
 def _changed(cache: Cache, utterance: Utterance) -> bool:
-    """Whether what was extracted is not there any more or is other (where the cache knows it)."""
+    """Whether what was extracted is gone, or different by now (if the cache knows its checksum)."""
     known = int(cache.audio[cache.row[utterance.id]])
     now = checksum(utterance, cache.layout.identity)
     return now is None or (known != 0 and now != known)

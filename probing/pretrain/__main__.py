@@ -15,7 +15,7 @@ ENCODERS = Path("runs/pretrain/encoders")
 def main() -> None:
     """Make the built-in encoders again, from speech and text of the demo language.
 
-    A command that was stopped goes on from its last checkpoint when it is typed again. Progress goes to stderr,
+    Rerun a command that was stopped to resume from its last checkpoint. Progress goes to stderr,
     losses and depth profiles into the folder of the run. With `--smoke` every recipe runs in some seconds, on little
     speech: to see that it works, not to get an encoder.
 

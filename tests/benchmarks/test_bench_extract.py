@@ -16,11 +16,11 @@ import torch
 from builders import RATE, waveform
 
 from probing.audio.decode import load
-from probing.corpus.opening import open_corpus
-from probing.corpus.scan import scan_audio
-from probing.encoders.speech import open_encoder
-from probing.extraction.cost import ExtractOptions
-from probing.extraction.extract import extract
+from probing.corpus.checked import Needs, check_corpus
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.opening import open_encoder
+from probing.extraction.extract import prepared
+from probing.extraction.options import ExtractOptions
 from probing.extraction.pooling import summarise
 
 pytestmark = pytest.mark.slow
@@ -64,7 +64,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     peaks: dict[str, list[float]] = {"extract": [], "fit": []}
     for size in (40, 800):
         table, out = corpus_of(tmp_path / f"{size}", size), tmp_path / f"cache{size}"
-        peaks["extract"].append(peak("extract", table, "--out", out, "--part-seconds", 60))
+        peaks["extract"].append(peak("extract", table, "--cache", out, "--part-seconds", 60))
         fit = ("fit", table, "--cache", out, "--store", "frames", "--epochs", 2, "--batch", 8, "--runs", tmp_path)
         peaks["fit"].append(peak(*fit))
     for command, (small, large) in peaks.items():
@@ -75,7 +75,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
 @pytest.mark.parametrize("store", ["frames", "pooled"])
 def test_extraction_stays_near_the_bare_forward_pass(tmp_path: Path, store: str) -> None:
     """Seconds of `extract` beside those of the bare forward pass over the same audio, and where the rest goes."""
-    corpus = open_corpus(str(corpus_of(tmp_path / "corpus", 16)))
+    spec = CorpusSpec.resolve(str(corpus_of(tmp_path / "corpus", 16)))
     encoder = open_encoder("distilhubert@random")
     spent: dict[str, float] = {}
 
@@ -83,11 +83,12 @@ def test_extraction_stays_near_the_bare_forward_pass(tmp_path: Path, store: str)
         spent[name] = spent.get(name, 0) + time.perf_counter() - began
 
     began = time.perf_counter()
-    scan = scan_audio(corpus.utterances)
+    checked = check_corpus(spec, Needs(audio=True), cache=tmp_path, remember=False)
     timed("scan", began)
+    corpus = checked.corpus
     encoder.hidden_states([load(corpus.utterances[0].path or "")])  # what the first pass sets up
     began = time.perf_counter()
-    extract(corpus, scan, encoder, ExtractOptions(store, root=tmp_path / "cache"))
+    prepared(checked, encoder, ExtractOptions(store), tmp_path / "cache").run()
     timed("extract", began)
     for utterance in corpus.utterances:
         began = time.perf_counter()

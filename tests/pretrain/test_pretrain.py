@@ -15,7 +15,8 @@ from scipy import fft
 from torch.nn.functional import cosine_similarity, cross_entropy
 from transformers import HubertConfig, HubertModel
 
-from probing.demo.corpus import perform, script
+from probing.demo import script
+from probing.demo.corpus import perform
 from probing.demo.language import LEXICON
 from probing.encoders.opening import open_encoder
 from probing.pretrain.bert import learn_tokenizer, sentences
