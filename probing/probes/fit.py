@@ -27,8 +27,9 @@ from probing.probes.options import FitOptions, FitPlace
 from probing.probes.results import FILES, Tables, best_layers, probe_scores, save_bank, tables_of, write_tables
 from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
 from probing.probes.train import Fit, learning_rate, refuse_unfit, train_bank
-from probing.runs.records import CacheEntry, Clusters, CorpusEntry, EncoderEntry, FitRecord
-from probing.runs.scores import cluster_counts, interval_notes, labels_digest
+from probing.runs.entries import CacheEntry, EncoderEntry, corpus_entry
+from probing.runs.records import FitRecord
+from probing.runs.scores import interval_notes, labels_digest
 from probing.runs.store import new_run, provenance, write_record
 
 ENCODER = "demo-hubert"
@@ -154,7 +155,7 @@ def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitReco
     }
     return FitRecord(
         command="fit",
-        corpus=_corpus_entry(ready.checked, ready.cache),
+        corpus=corpus_entry(ready.checked, _identity(ready.checked, ready.cache)),
         encoder=_encoder_entry(layout, ready.encoder),
         cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint, layout.dtype),
         device=ready.device,
@@ -165,20 +166,6 @@ def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitReco
         scores=probe_scores(tables.scores),
         notes=(*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)),
         **provenance(configuration, began),
-    )
-
-
-def _corpus_entry(checked: Checked, cache: Cache) -> CorpusEntry:
-    corpus = checked.corpus
-    return CorpusEntry(
-        name=corpus.name,
-        title=corpus.title,
-        spec=checked.spec,
-        scale=corpus.scale,
-        utterances={partition: len(members) for partition, members in corpus.partitions.items()},
-        identity=_identity(checked, cache),
-        left_out=checked.left_out,
-        clusters={partition: Clusters(**counts) for partition, counts in cluster_counts(corpus).items()},
     )
 
 

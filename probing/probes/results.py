@@ -21,7 +21,8 @@ from probing.errors import RunError
 from probing.probes.bank import SINGLE, WEIGHTED, Probe, ProbeBank
 from probing.probes.options import FitOptions
 from probing.probes.train import Fit
-from probing.runs.records import PREDICTIONS, Score
+from probing.runs.entries import Score
+from probing.runs.records import PREDICTIONS
 from probing.runs.scores import Estimator, predictions_table, score_rows, scores_table, summary
 
 PROBES, WEIGHTS, SCORES = "probes.safetensors", "weights.csv", "scores.csv"
