@@ -21,6 +21,14 @@ The rooms, one folder a step of the pipeline; each imports only from those above
     report/ ★      tables, figures, findings: `probe compare`, `figure`
     pretrain/      how the built-in encoders were made
     cli/ ★         the command `probe`
+
+In Python, where `probe extract`, `fit` and `figure 2` are typed on a command line:
+
+    import probing
+
+    cache = probing.extract("demo", "demo-hubert", store="pooled")
+    record = probing.fit("demo", "demo-hubert", layers="both")
+    probing.plot_layers(record)
 """
 
 from __future__ import annotations
@@ -32,24 +40,51 @@ if TYPE_CHECKING:
     from probing.audio.decode import load
     from probing.cache.reader import open_cache
     from probing.corpus.opening import open_corpus
-    from probing.encoders.speech import open_encoder
+    from probing.encoders.opening import open_encoder
+    from probing.extraction.extract import extract
     from probing.predict.predictor import open_run
+    from probing.probes.fit import fit
+    from probing.report.compare import compare
+    from probing.report.figure2 import plot_layers
     from probing.statistics.concordance import ccc
     from probing.systems.model import EmotionSystem
     from probing.systems.processor import Processor
+    from probing.training.evaluate import evaluate
+    from probing.training.finetune import finetune
 
 __version__ = "0.1.0"
-__all__ = ["EmotionSystem", "Processor", "ccc", "load", "open_cache", "open_corpus", "open_encoder", "open_run"]
+__all__ = [
+    "EmotionSystem",
+    "Processor",
+    "ccc",
+    "compare",
+    "evaluate",
+    "extract",
+    "finetune",
+    "fit",
+    "load",
+    "open_cache",
+    "open_corpus",
+    "open_encoder",
+    "open_run",
+    "plot_layers",
+]
 
 _HOMES = {
-    "EmotionSystem": ("probing.systems.model", "EmotionSystem"),
-    "Processor": ("probing.systems.processor", "Processor"),
-    "ccc": ("probing.statistics.concordance", "ccc"),
-    "load": ("probing.audio.decode", "load"),
-    "open_cache": ("probing.cache.reader", "open_cache"),
-    "open_corpus": ("probing.corpus.opening", "open_corpus"),
-    "open_encoder": ("probing.encoders.speech", "open_encoder"),
-    "open_run": ("probing.predict.predictor", "open_run"),
+    "EmotionSystem": "probing.systems.model",
+    "Processor": "probing.systems.processor",
+    "ccc": "probing.statistics.concordance",
+    "compare": "probing.report.compare",
+    "evaluate": "probing.training.evaluate",
+    "extract": "probing.extraction.extract",
+    "finetune": "probing.training.finetune",
+    "fit": "probing.probes.fit",
+    "load": "probing.audio.decode",
+    "open_cache": "probing.cache.reader",
+    "open_corpus": "probing.corpus.opening",
+    "open_encoder": "probing.encoders.opening",
+    "open_run": "probing.predict.predictor",
+    "plot_layers": "probing.report.figure2",
 }
 
 
@@ -57,5 +92,4 @@ def __getattr__(name: str) -> Any:
     """Import what a user asks for when it is asked for: `import probing` itself loads no heavy module."""
     if name not in _HOMES:
         raise AttributeError(f"module 'probing' has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(_HOMES[name]), name)

@@ -13,8 +13,12 @@ import pytest
 import probing
 
 PACKAGE = Path(probing.__file__).parent
-ROOMS = re.findall(r"^    (\w+)/?( ★)? ", probing.__doc__ or "", flags=re.MULTILINE)
+ROOMS = re.findall(r"^    (\w+)(/? ★|/) ", probing.__doc__ or "", flags=re.MULTILINE)
 ORDER = [name for name, _ in ROOMS]
+LIGHT = [name for name, mark in ROOMS if "★" in mark]
+FILES = sorted(PACKAGE.rglob("*.py"))
+MOST_LINES, MOST_ARGUMENTS = 300, 7
+PRESCRIBED = {"EmotionSystem.forward", "SystemConfig.__init__"}  # transformers says what they take
 
 
 def modules_of(room: str) -> list[Path]:
@@ -63,16 +67,44 @@ def test_the_modules_of_a_room_form_no_circle(room: str) -> None:
     assert not graph, f"these import one another: {sorted(graph)}"
 
 
+def names_of(paths: list[Path]) -> list[str]:
+    """Modules as they are imported."""
+    dotted = [".".join(["probing", *path.relative_to(PACKAGE).with_suffix("").parts]) for path in paths]
+    return [name.removesuffix(".__init__") for name in dotted]
+
+
+def loads_none_of(modules: list[str], heavy: set[str]) -> None:
+    """Import some modules in a process of its own; it must not load others."""
+    code = f"import sys, {', '.join(modules)}\nsys.exit(' '.join({heavy!r} & set(sys.modules)) or 0)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
 def test_light_rooms_load_without_torch() -> None:
     """Every module of the rooms marked ★ loads without torch and transformers."""
-    light = [path for name, star in ROOMS if star for path in modules_of(name)]
-    names = [".".join(["probing", *p.relative_to(PACKAGE).with_suffix("").parts]) for p in light]
-    code = f"import sys, {', '.join(names)}; assert not {{'torch', 'transformers'}} & set(sys.modules), 'heavy'"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    loads_none_of(names_of([path for name in LIGHT for path in modules_of(name)]), {"torch", "transformers"})
+
+
+def test_specs_and_options_load_without_heavy_modules() -> None:
+    """What the command line is derived from loads without NumPy, pandas, torch, transformers and h5py."""
+    paths = [path for path in FILES if path.name in ("options.py", "spec.py")]
+    assert len(paths) > 5
+    loads_none_of(names_of(paths), {"torch", "transformers", "numpy", "pandas", "h5py", "matplotlib"})
+
+
+def test_inference_loads_no_training() -> None:
+    """`probing.predict` loads neither the cache's library nor what trains and compares."""
+    heavy = {"h5py", "accelerate", "jiwer", "transformers.trainer", "probing.training"}
+    loads_none_of(names_of(modules_of("predict")), heavy)
+
+
+def test_drawing_loads_no_storage() -> None:
+    """`probing.report` loads neither torch nor the cache's library."""
+    loads_none_of(names_of(modules_of("report")), {"torch", "h5py", "transformers"})
 
 
 def test_help_loads_no_heavy_module() -> None:
-    """`probe --help` answers without NumPy, pandas, torch or matplotlib."""
+    """`probe --help`, and that of every command, answers without NumPy, pandas, torch or matplotlib."""
     code = (
         "import sys; from click.testing import CliRunner; from probing.cli.main import main\n"
         "for words in ([], *([name] for name in main.commands)):\n"
@@ -80,3 +112,57 @@ def test_help_loads_no_heavy_module() -> None:
         "assert not {'torch', 'transformers', 'numpy', 'pandas', 'matplotlib', 'h5py'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_is_short(path: Path) -> None:
+    """No module is longer than a reader can hold."""
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+def functions_of(tree: ast.AST, inside: str = "") -> list[tuple[str, ast.FunctionDef]]:
+    """All functions and methods below a node, with the class that they are in."""
+    found = []
+    for node in ast.iter_child_nodes(tree):
+        name = f"{inside}{node.name}" if isinstance(node, ast.FunctionDef | ast.ClassDef) else ""
+        if isinstance(node, ast.FunctionDef):
+            found.append((name, node))
+        found += functions_of(node, f"{name}." if isinstance(node, ast.ClassDef) else inside)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_function_takes_few_arguments(path: Path) -> None:
+    """At most seven, where click or transformers do not say how many."""
+    for name, function in functions_of(ast.parse(path.read_text("utf-8"))):
+        asked = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        taken = [argument.arg for argument in asked if argument.arg not in ("self", "cls")]
+        prescribed = name in PRESCRIBED or any("command" in ast.unparse(one) for one in function.decorator_list)
+        assert len(taken) <= MOST_ARGUMENTS or prescribed, f"{name} takes {len(taken)}"
+
+
+def test_no_exported_function_has_the_name_of_a_folder() -> None:
+    """Else importing the folder would put it in the function's place."""
+    assert not {*probing.__all__} & {*ORDER, *(path.parent.name for path in FILES)}
+
+
+def test_each_command_has_its_own_file() -> None:
+    """`probe NAME` is found in cli/NAME.py."""
+    from probing.cli.main import main
+
+    for name, command in main.commands.items():
+        assert command.callback is not None and (PACKAGE / "cli" / f"{name}.py").is_file()
+        assert f"probing.cli.{name}" in sys.modules
+        assert getattr(sys.modules[f"probing.cli.{name}"], name) is command
+
+
+def test_no_checkpoint_brings_code_along() -> None:
+    """Every `from_pretrained` refuses code from a checkpoint, unless the class is this package's own."""
+    own = ("EmotionSystem", "Processor", "SystemConfig", "super()", "cls")
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr == "from_pretrained" and ast.unparse(node.func.value) not in own:
+                words = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert words.get("trust_remote_code") == "False", f"{path.name}:{node.lineno}"

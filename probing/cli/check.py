@@ -1,0 +1,78 @@
+"""`probe check`: what is in a corpus, and whether it can be used."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from probing.cli.command import command
+from probing.cli.derive import options_of
+from probing.cli.named import CORPORA, corpus_options, transcripts_option
+from probing.corpus.spec import CorpusSpec
+from probing.options import option, validate
+
+if TYPE_CHECKING:
+    from probing.corpus.overview import Overview
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What counts as a failure, and how the answer is printed."""
+
+    allow_missing: int = option(0, "Exit with status 0 if there are up to N problems.", at_least=0, metavar="N")
+    json: bool = option(False, "Print JSON for a program.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@command(epilog=CORPORA)
+@corpus_options
+@transcripts_option
+@options_of(CheckOptions, "options")
+def check(corpus: CorpusSpec, options: CheckOptions) -> None:
+    """Audit a corpus before any work.
+
+    Prints partitions, hours, speakers, labels, and every problem. The exit status is 1 if there are more problems than
+    --allow-missing. Of the built-in corpus it also prints what is known to be true: the best score that any listener
+    could reach by prosody, by words, by both.
+
+    \b
+    Example: probe check my/table.csv --scale 1 7
+    """
+    from probing.corpus.overview import check as audit
+
+    found = audit(corpus)
+    click.echo(json.dumps(_content(found), indent=2, ensure_ascii=False) if options.json else found)
+    if corpus.prefix == "demo" and not options.json:
+        from probing.demo import script, truth
+
+        click.echo(f"\n{truth.report(script.plan())}")
+    if found.count > options.allow_missing:
+        raise SystemExit(1)
+
+
+def _content(found: Overview) -> dict[str, Any]:
+    """What is in a corpus, JSON-ready."""
+    from probing.audio.decode import SAMPLE_RATE
+
+    partitions = {}
+    for name, group in found.corpus.partitions.items():
+        samples = sum(found.scan.samples.get(utterance.id, 0) for utterance in group)
+        partitions[name] = {
+            "utterances": len(group),
+            "hours": round(samples / SAMPLE_RATE / 3600, 4),
+            "speakers": len({utterance.speaker for utterance in group} - {None}),
+        }
+    return {
+        "corpus": found.corpus.title,
+        "scale": list(found.corpus.scale),
+        "dimensions": list(found.corpus.dimensions),
+        "partitions": partitions,
+        "notes": list(found.notes),
+        "problems": list(found.problems),
+        "count": found.count,
+    }

@@ -1,0 +1,87 @@
+"""What every command does beside its own work: old spellings still work, and a mistake is one message, no traceback."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from probing.cli.derive import respelled
+from probing.errors import OptionError, ProbingError
+
+_PLACES = ("--out", "--cache", "--runs")  # options that name where something is written
+
+
+class Refusal(click.ClickException):
+    """A mistake or damage that the user can mend: exit status 1. `__cause__` is the error, with its code."""
+
+
+class Interruption(click.ClickException):
+    """Control-C; the exit status is that which a shell gives it."""
+
+    exit_code = 130
+
+
+class UsageRefusal(click.UsageError):
+    """An option that cannot be meant: exit status 2. `__cause__` is the error, with its code."""
+
+
+class Command(click.Command):
+    """A command of `probe`.
+
+    Args:
+        resumes: Whether rerunning it after a kill resumes it.
+    """
+
+    def __init__(self, *args: Any, resumes: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._resumes = resumes
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words apart; spellings of earlier versions are replaced first."""
+        return super().parse_args(ctx, respelled(self.params, args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what a user can mend becomes a message.
+
+        Raises:
+            click.ClickException: With the message; an OptionError leads to exit status 2, any other to 1.
+        """
+        try:
+            return super().invoke(ctx)
+        except OptionError as error:
+            raise UsageRefusal(str(error), ctx) from error
+        except ProbingError as error:
+            raise Refusal(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise Interruption("interrupted" + "; rerun the command to resume" * self._resumes) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # `probe runs | head`: click ends quietly
+                raise
+            raise Refusal(self._without_system_words(error)) from error
+
+    def _without_system_words(self, error: OSError) -> str:
+        """An operating system's error as a message, with the options that name another place."""
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror or error}"
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return text
+        places = [flag for one in self.params for flag in one.opts if flag in _PLACES]
+        return f"{text}\n  What to do: name a folder that you may write to ({', '.join(places)})" if places else text
+
+
+def command(*, resumes: bool = False, epilog: str | None = None) -> Callable[[Callable[..., Any]], Command]:
+    """A decorator that makes a function a command of its name.
+
+    Args:
+        resumes: Whether rerunning it after a kill resumes it.
+        epilog: Text below the options.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Command:
+        made: Command = click.command(cls=Command, resumes=resumes, epilog=epilog)(function)
+        return made
+
+    return decorate

@@ -1,0 +1,66 @@
+"""`probe compare`: fine-tuned runs set against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from probing.cli.command import command
+from probing.cli.derive import options_of
+from probing.options import option, runs_option
+
+
+def out_option() -> Path:
+    """Folder of tables and figures."""
+    found: Path = option(Path("figures"), "Folder of the tables and figures.", metavar="DIR")
+    return found
+
+
+def name_option() -> str | None:
+    """What stands in the names of the files in place of corpus and runs."""
+    found: str | None = option(
+        None, "What the files' names end in.", metavar="NAME", shown_default="corpus and digest of the runs"
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What is compared with what, and where the tables and figures go."""
+
+    against: Path | None = option(
+        None, "Run that differences are taken to.", metavar="RUN", shown_default="the largest on audio alone"
+    )
+    fit: Path | None = option(
+        None, "Fit run for the comparison figure.", metavar="RUN", shown_default="the latest on the same corpus"
+    )
+    out: Path = out_option()
+    name: str | None = name_option()
+    runs: Path = runs_option()
+
+
+@command()
+@click.argument("runs_compared", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@options_of(CompareOptions, "options")
+def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
+    """Compare fine-tuned RUNs on one corpus.
+
+    Writes Table 1 with intervals, paired differences and the fall from seen to unseen; which of the paper's findings
+    hold among these runs; Figure 3 (what text adds to valence); and, with a fit run on the same corpus, the importance
+    of each layer beside the systems. A run that is still training is left out.
+
+    \b
+    Example: probe compare runs/finetune-demo-*
+    """
+    from probing.report.compare import compare as run
+    from probing.report.compare import latest_fit
+    from probing.report.compared import finished
+
+    records = finished(runs_compared)
+    fit = options.fit or latest_fit(records[0], options.runs)
+    found = run(records, options.out, options.against, fit, options.name)
+    click.echo(found)
+    for path in found.paths:
+        click.echo(path)

@@ -1,0 +1,55 @@
+"""`probe evaluate`: a trained system scored on a corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from probing.cli.command import command
+from probing.cli.derive import options_of
+from probing.cli.named import CORPORA, CorpusOptions, WordsOptions
+from probing.cli.printing import evaluated
+from probing.options import option
+from probing.training.options import EvaluateOptions, EvaluatePlace
+
+
+@dataclass(frozen=True)
+class _Other:
+    """The corpus, where it is another than the run's own."""
+
+    corpus: str | None = option(
+        None, "Corpus to score it on; see below.", metavar="CORPUS", shown_default="the one that it was trained on"
+    )
+
+
+@command(epilog=CORPORA, resumes=True)
+@click.argument("run", type=click.Path(path_type=Path))
+@options_of(_Other, "other")
+@options_of(CorpusOptions, "opened")
+@options_of(WordsOptions, "words")
+@options_of(EvaluateOptions, "options")
+@options_of(EvaluatePlace, "place")
+def evaluate(
+    run: Path,
+    other: _Other,
+    opened: CorpusOptions,
+    words: WordsOptions,
+    options: EvaluateOptions,
+    place: EvaluatePlace,
+) -> None:
+    """Score a fine-tuned RUN on every partition.
+
+    Intervals resample speakers. On another corpus than its own, the estimates are mapped through [0, 1] to that
+    corpus's scale. The run is given the words that it was trained on, unless --transcripts names others, or `own` for
+    the corpus's own. Estimates and scores go to RUN/evaluations/. Once it has finished, the same command prints its
+    scores again.
+
+    \b
+    Example: probe evaluate runs/finetune-demo-demo-hubert
+             probe evaluate runs/finetune-demo-demo-hubert --corpus my/table.csv --scale 1 7
+    """
+    from probing.training.evaluate import evaluate as run_evaluate
+
+    click.echo(evaluated(run_evaluate(run, None, options, place)))

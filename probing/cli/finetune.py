@@ -1,0 +1,58 @@
+"""`probe finetune`: a full system trained end to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from probing.cli.command import command
+from probing.cli.derive import options_of
+from probing.cli.named import CORPORA, corpus_and_words_options
+from probing.cli.printing import system_sizes, trained
+from probing.corpus.spec import CorpusSpec
+from probing.options import option
+from probing.training.options import FinetuneOptions, FinetunePlace
+
+_SYSTEMS = """A system is an encoder, or an audio and a text encoder joined by +: distilhubert, hubert-base+tinybert,
+path/to/a+path/to/b. `@random` after a part gives it random weights."""
+
+
+@dataclass(frozen=True)
+class _What:
+    """What is trained, if anything."""
+
+    system: str = option("demo-hubert", "System to train; see below.")
+    list: bool = option(False, "Only print the six systems of Table 1 with their numbers of parameters.")
+    dry_run: bool = option(False, "Only make three steps and print the time, memory and disk that training will take.")
+
+
+@command(epilog=f"{_SYSTEMS} {CORPORA}", resumes=True)
+@corpus_and_words_options
+@options_of(_What, "what")
+@options_of(FinetuneOptions, "options")
+@options_of(FinetunePlace, "place")
+def finetune(corpus: CorpusSpec, what: _What, options: FinetuneOptions, place: FinetunePlace) -> None:
+    """Fine-tune a full system: audio, text or both.
+
+    The run's folder is named after corpus, system and options. If it is killed, rerun the command to resume from the
+    last checkpoint. Once it has finished, the same command prints its scores again, and with more --seeds it adds
+    trainings.
+
+    \b
+    Example: probe finetune my/table.csv --scale 1 7 --system distilhubert+tinybert --seeds 3
+             torchrun --nproc-per-node 4 -m probing finetune my/table.csv --scale 1 7 --system hubert-base
+    """
+    if what.list:
+        from probing.systems.build import parameter_table
+
+        click.echo(system_sizes(parameter_table()))
+        return
+    from probing.training.finetune import finetune as run
+    from probing.training.finetune import forecast
+
+    if what.dry_run:
+        click.echo(forecast(corpus, what.system, options, place))
+        return
+    if record := run(corpus, what.system, options, place):  # None in all but the first of several processes
+        click.echo(trained(record))

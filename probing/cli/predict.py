@@ -1,0 +1,105 @@
+"""`probe predict`: a finished run on any recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from probing.cli.command import command
+from probing.cli.derive import options_of
+from probing.errors import OptionError
+from probing.options import device_option, option, validate
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What the run is given, and where its estimates go."""
+
+    encoder: str | None = option(
+        None, "Of a fit: its encoder, if the run does not say which it was, or if it has moved.", metavar="NAME"
+    )
+    text: str | None = option(None, "What is said, for a run that reads.")
+    asr: str | None = option(None, "Whisper model that recognises what is said, for a run that reads.", metavar="NAME")
+    language: str = option("en", "Language that is spoken, as two letters, for --asr.")
+    window: float | None = option(
+        None, "Length of a window.", above=0, metavar="SECONDS", shown_default="the whole recording"
+    )
+    hop: float | None = option(
+        None, "Time from one window to the next.", above=0, metavar="SECONDS", shown_default="one window"
+    )
+    plot: Path | None = option(None, "Plot the estimates over time into this file: .pdf, .png or .svg.")
+    out: Path | None = option(None, "Write the table to this file.", shown_default="stdout")
+    device: str | None = device_option()
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.text is not None and self.asr is not None:
+            raise OptionError("--text and --asr", "both say what is said", "give one of them", code="exclusive")
+        if self.hop is not None and self.window is None:
+            remedy = "add --window SECONDS"
+            raise OptionError(f"--hop {self.hop:g}", "there are no windows to hop between", remedy, code="no-effect")
+
+
+@command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options_of(PredictOptions, "options")
+def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
+    """Estimate emotion in any recordings with a finished RUN.
+
+    RUN is the folder of a `probe finetune` or `probe fit` run; estimates are on the scale of its corpus. FILE is an
+    audio file, a folder of them or a pattern. The table is CSV: file, start and end (s), the dimensions, and the text
+    if the run reads. Of a fit, the probes with learned layer weights are used or, if it has none, those of the layer
+    that is best on development. A file that cannot be decoded is named on stderr, the others are processed, and the
+    exit status is 1.
+
+    \b
+    Example: probe predict runs/finetune-demo-demo-hubert interview.flac --window 5 --hop 2.5 --plot interview.png
+    """
+    from probing.audio.windows import windows
+
+    windows(1, options.window, options.hop)  # what cannot be cut, drawn or written is refused before any work
+    if options.plot:
+        from probing.report.over_time import refuse_ending
+
+        refuse_ending(options.plot)
+    for path in (options.out, options.plot):
+        if path:
+            _refuse_place(path)
+    from probing.encoders.device import settle_device
+    from probing.predict.predictor import open_run
+    from probing.predict.recordings import found_files, predict_files
+
+    device = settle_device(options.device)
+    predictor = open_run(run, device, options.encoder)
+    predictor.demand_words(options.text is not None or options.asr is not None)
+    recognise = None
+    if options.asr:
+        from probing.asr.recogniser import Recogniser
+
+        recognise = Recogniser(options.asr, options.language, device).transcribe
+    named = found_files(files)
+    found = predict_files(predictor, named, options.text, options.window, options.hop, recognise)
+    table = found.table.to_csv(options.out, index=False, float_format="%.6g")
+    click.echo(options.out if options.out else table, nl=bool(options.out))
+    for error in found.refused:
+        click.echo(f"left out: {error}", err=True)
+    if options.plot and len(found.table):
+        from probing.report.over_time import over_time
+
+        over_time(found.table, predictor.dimensions, predictor.scale, predictor.title, options.plot)
+        click.echo(options.plot, err=not options.out)
+    if found.refused:
+        click.echo(f"{len(found.refused):,} of {len(named):,} files could not be used", err=True)
+        raise SystemExit(1)
+
+
+def _refuse_place(path: Path) -> None:
+    """Raise an OSError where no file can be written: long work must not end without a place for its result."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = path.exists()
+    path.open("ab").close()
+    if not there:
+        path.unlink()

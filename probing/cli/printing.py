@@ -1,0 +1,113 @@
+"""What the commands print of the values that the steps return: results on stdout, remarks on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from probing.asr.transcribe import Transcripts
+    from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record
+
+
+def say_left_out(ids: Sequence[str]) -> None:
+    """Name on stderr what a command goes on without."""
+    from probing.errors import first_names
+
+    if ids:
+        click.echo(f"left out as --allow-missing permits: {first_names(ids)}", err=True)
+
+
+def fitted(record: FitRecord) -> str:
+    """A fit's scores, notes and files."""
+    from probing.runs.printing import heading
+
+    say_left_out(record.corpus.left_out)
+    table = scores_of(record).replace({"probe": {"shuffled": "shuffled labels"}})
+    # The learned layer weights first, then the best single layer, the control last.
+    order = {"weighted": 0, "shuffled labels": 2}
+    table = table.sort_values("probe", key=lambda names: names.map(order).fillna(1), kind="stable")
+    seeds = int(record.options["seeds"])
+    names = ("record.json", "weights.csv", "scores.csv", "predictions.csv", "probes.safetensors")
+    return _whole(record, heading(record, seeds), table, {"dimension": 12, "probe": 18}, names)
+
+
+def trained(record: FinetuneRecord) -> str:
+    """A training's scores, notes and files."""
+    say_left_out(record.corpus.left_out)
+    system, seeds = record.system, len(record.seeds)
+    heading = (
+        f"CCC, mean over {seeds} seed{'s' * (seeds > 1)} [95 % interval by speaker] · {system.name} "
+        f"({system.parameters / 1e6:.3g} M parameters, {system.regime}) on {record.corpus.title}"
+    )
+    return _whole(
+        record,
+        heading,
+        scores_of(record),
+        {"dimension": 12},
+        ("record.json", "scores.csv", "predictions.csv", "seed0"),
+    )
+
+
+def evaluated(record: EvaluationRecord) -> str:
+    """An evaluation's scores, notes and files."""
+    say_left_out(record.corpus.left_out)
+    heading = f"CCC [95 % interval by speaker] · {record.title} on {record.corpus.title}"
+    names = ("record.json", "scores.csv", "predictions.csv")
+    return _whole(record, heading, scores_of(record), {"dimension": 12}, names)
+
+
+def scores_of(record: Record) -> pd.DataFrame:
+    """A record's scores as a table: dimension, probe, partition, ccc, sd, low, high, n; NaN where there is none."""
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    table = pd.DataFrame([asdict(score) for score in record.scores])
+    numbers = ["ccc", "sd", "low", "high"]
+    return table.assign(**{name: pd.to_numeric(table[name]).astype(float) for name in numbers})
+
+
+def _whole(record: Record, heading: str, scores: pd.DataFrame, keys: dict[str, int], files: Sequence[str]) -> str:
+    from probing.runs.printing import crossed
+
+    notes = [f"note: {note}" for note in record.notes]
+    return "\n".join([heading, crossed(scores, keys), *notes, *(f"{record.folder}/{name}" for name in files)])
+
+
+def transcribed(found: Transcripts) -> str:
+    """The word errors of a table of transcripts, and where it is."""
+    lines = [
+        f"{found.utterances:,} utterances by {found.asr} ({found.parameters / 1e6:.3g} M parameters, {found.language})"
+    ]
+    if found.wer:
+        lines += [f"word errors ({found.counted})"]
+        lines += [f"  {'partition':14s}{'WER':>8s}{'words':>12s}{'substituted':>13s}{'deleted':>10s}{'inserted':>10s}"]
+        lines += [
+            f"  {name:14s}{row['wer']:8.1%}{row['words']:12,}{row['substitutions']:13,}{row['deletions']:10,}"
+            f"{row['insertions']:10,}"
+            for name, row in found.wer.items()
+        ]
+    else:
+        lines += ["the corpus has no text of its own: word errors cannot be counted"]
+    lines += [f"note: {found.empty:,} transcripts are empty"] if found.empty else []
+    return "\n".join([*lines, str(found.table), str(found.record)])
+
+
+def system_sizes(table: pd.DataFrame) -> str:
+    """The six systems of Table 1: all parameters, those that learn, and their ratio to the largest.
+
+    Args:
+        table: Columns system, parameters, trainable.
+    """
+    largest = table.trainable.max()
+    lines = [f"{'system':38s}{'parameters':>14s}{'trainable':>14s}{'of the largest':>18s}"]
+    lines += [
+        f"{row.system:38s}{row.parameters / 1e6:12.1f} M{row.trainable / 1e6:12.1f} M{row.trainable / largest:17.1%}"
+        for row in table.itertuples()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""`probe figure` draws from finished runs and prints what it wrote; a missing control is told how to make."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from builders import write_run
+from commands import done, probe, refused
+
+FIT = ["--epochs", "2", "--hidden", "4", "--dim", "valence", "--layers", "both"]
+
+
+def test_the_control_that_is_missing_can_be_made_as_it_is_told(pooled: list[object]) -> None:
+    """The two commands, typed as they stand, make the run that the figure then draws beside the first."""
+    done("fit", *pooled, *FIT)
+    (run,) = Path("runs").iterdir()
+    alone = done("figure", 2)
+    assert alone.paths and all(Path(path).is_file() for path in alone.paths)
+    commands = re.findall(r"`(probe [^`]+)`", alone.stderr)
+    assert [shlex.split(line)[1] for line in commands] == ["extract", "fit"]
+    for line in commands:
+        done(*shlex.split(line)[1:])
+    both = done("figure", 2, run)
+    assert both.stderr == "" and both.paths == alone.paths
+    assert "random" in Path(next(path for path in both.paths if path.endswith(".csv"))).read_text()
+    (control,) = [folder for folder in Path("runs").iterdir() if folder != run]
+    assert done("figure", 2, run, "--control", control).paths == alone.paths
+    assert done("figure", 2, run, "--no-control").stderr == ""
+    refused(probe("figure", 2, run, "--control", run), "no-control")
+
+
+def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:
+    """No run at all, no such run, a run of another kind, too many."""
+    refused(probe("figure", 2), "no-run")
+    refused(probe("figure", 2, "nowhere"), "no-run")
+    refused(probe("figure", 2, "a", "b"), "one-run", status=2)
+    system = write_run(here / "runs", "large").folder
+    refused(probe("figure", 2, system), "run-kind")
+    refused(probe("figure", "wer", system), "no-curve")

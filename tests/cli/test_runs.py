@@ -1,0 +1,43 @@
+"""`probe runs` lists every finished run once, and marks what is not whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from builders import write_run
+from commands import done, probe
+
+
+def test_runs_are_listed_with_their_scores(here: Path) -> None:
+    """Command, corpus with its digest, system, scores on the test partitions, folder."""
+    record = write_run(here / "runs", "large", "words")
+    (line,) = done("runs").stdout.splitlines()
+    assert "finetune" in line and "made-up" in line and "large+words" in line and "valence test2" in line
+    assert str(Path("runs") / record.folder.name) in line and "incomplete" not in line
+
+
+def test_a_run_that_lacks_a_file_is_marked(here: Path) -> None:
+    """A missing file, and one that has another size."""
+    record = write_run(here / "runs", "large")
+    (record.folder / "predictions.csv").unlink()
+    assert "incomplete: predictions.csv" in done("runs").stdout
+    (content,) = json.loads(done("runs", "--json").stdout)
+    assert content["missing_files"] == ["predictions.csv"] and content["title"] == "large"
+
+
+def test_an_empty_folder_is_no_error(here: Path) -> None:
+    """There is nothing yet; for a program, an empty list. PROBING_RUNS names the folder too."""
+    assert "no runs in runs" in done("runs").stdout
+    assert done("runs", "--json").stdout.strip() == "[]"
+    write_run(here / "elsewhere", "large")
+    assert len(probe("runs", environment={"PROBING_RUNS": "elsewhere"}).stdout.splitlines()) == 1
+
+
+def test_a_damaged_run_does_not_hide_the_others(here: Path) -> None:
+    """It is named on stderr."""
+    write_run(here / "runs", "large")
+    record = write_run(here / "runs", "small")
+    (record.folder / "record.json").write_text("{")
+    result = done("runs")
+    assert len(result.stdout.splitlines()) == 1 and record.folder.name in result.stderr
