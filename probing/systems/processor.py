@@ -26,9 +26,8 @@ from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
 
 
-# It is no transformers `ProcessorMixin`, which demands a value of its class for every part, where a system may have only
-# one; and which writes the feature extractor into processor_config.json, so that neither the folders of version 0.1.0
-# nor AutoFeatureExtractor would find it in its usual place.
+# It is no transformers `ProcessorMixin`: that demands every part, where a system may have only one, and it keeps the
+# feature extractor inside processor_config.json, where the runs of version 0.1.0 have preprocessor_config.json.
 class Processor:
     """What feeds a system: waveforms and transcripts in, the arguments of `EmotionSystem.forward` out.
 

@@ -2,88 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from probing.corpus.transcripts import HUMAN, said
-from probing.report.table1 import ends, piped, titled
-from probing.runs.records import Record
+from probing.files import slug, write_text
+from probing.runs.printing import ends, markdown_table, titled
+from probing.runs.records import FinetuneRecord, SystemEntry
+from probing.training.resume import CARD
 
 NOT_STATED = "not stated"
 
 
-def card(record: Record, folder: str) -> str:
+def write_cards(record: FinetuneRecord, licence: str | None = None) -> None:
+    """Write a README.md into the run's folder, and into each folder that may go to a model hub.
+
+    Args:
+        record: The run, in its folder.
+        licence: Of the data, where it is stated only now; the record stays as it was written.
+    """
+    stated = replace(record, data_licence=licence or record.data_licence)
+    places = [record.folder / f"seed{seed}" for seed in record.seeds]
+    write_text(record.folder / CARD, card(stated, str(places[0])))
+    for place in places:
+        write_text(place / CARD, card(stated, "."))
+
+
+def card(record: FinetuneRecord, folder: str) -> str:
     """The model card of a finished `finetune` run, in Markdown with the header that model hubs read.
 
     Args:
         record: The run.
         folder: What the reader has in place of the folder of a trained system.
     """
-    system, corpus = record["system"], record["corpus"]
-    low, high = corpus["scale"]
-    licence = record.content.get("data_licence")
-    words = record.content.get("transcripts") or {"method": HUMAN}
-    trained = record["configuration"]["options"]
-    facts = {
-        "Input": system["modality"].replace("audio", "audio (mono, 16 kHz)").replace("+", " and "),
-        "Output": f"{', '.join(system['dimensions'])}, on {low:g} to {high:g}",
-        "Encoders": f"`{system['name']}`" + " (random weights at the start)" * system["random"],
-        "Parameters": f"{system['parameters'] / 1e6:.3g} M, of which {system['trainable'] / 1e6:.3g} M learned",
-        "Frozen": ", ".join(["convolutional front end"] * ("audio" in system["modality"]) + system["frozen"])
-        or "nothing",
-        "Trained on": f"{corpus['title']}, " + ", ".join(f"{n:,} {name}" for name, n in corpus["utterances"].items()),
-        "Words": said(words) if "text" in system["modality"] else "none",
-        "Licence of the data": licence or NOT_STATED,
-        "Loss": "1 − CCC, averaged over the dimensions",
-        "Learning rate": f"{record['used']['lr']:g}, batches of {trained['batch']}, dropout {trained['dropout']:g}",
-        "Training seeds": str(len(record["seeds"])),
-    }
-    notes = [*record["notes"], *(["The labels of train and development were permuted."] if record["shuffled"] else [])]
+    system = record.system
+    notes = [*record.notes, *(["The labels of train and development were permuted."] if record.shuffled else [])]
     blocks = [
-        _header(system["modality"], licence),
-        f"# {system['name']} on {corpus['title']}",
+        f"# {system.name} on {record.corpus.title}",
         "Estimates dimensions of emotion in speech. Encoders, pooling, early fusion and "
         "a regression head, after de Oliveira, Raj Prabhu and Gerkmann (Interspeech 2023).",
-        piped(["", ""], [[name, value] for name, value in facts.items()]),
+        markdown_table(_facts(record)),
         "## Scores",
         "Concordance correlation coefficient, mean over training seeds [95 % interval by speaker].",
-        _scores(record["scores"], system["dimensions"]),
+        markdown_table(_scores(record)),
         *(["\n".join(f"- {note}" for note in dict.fromkeys(notes))] if notes else []),
         "## Use",
-        _usage(folder, system["modality"]),
+        _usage(folder, system),
         "Ratings are of how an utterance sounds to listeners of that corpus, not of what its speaker feels; other "
         "languages, rooms and ways of speaking were not tested unless a table above says so.",
     ]
-    return "\n\n".join(blocks) + "\n"
+    return str(ModelCard(f"---\n{_header(record).to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))
 
 
-def _header(modality: str, licence: str | None) -> str:
-    tags = ["speech-emotion-recognition", "probing", *(["text"] if "text" in modality else [])]
-    lines = ["library_name: transformers", "tags:", *(f"- {tag}" for tag in tags), "metrics:", "- ccc"]
-    lines += ["license: other", f"license_name: {licence!r}"] if licence else []
-    return "\n".join(["---", *lines, "---"])
+def _header(record: FinetuneRecord) -> ModelCardData:
+    """What model hubs read. Everything is a value in it, so that no text can break its YAML."""
+    system, corpus = record.system, record.corpus
+    task = "audio-classification" if system.hears else "text-classification"
+    results = [
+        EvalResult(
+            task_type=task,
+            dataset_type=slug(corpus.title),
+            dataset_name=corpus.title,
+            dataset_split=score.partition,
+            metric_type="ccc",
+            metric_name=f"CCC of {score.dimension}",
+            metric_value=score.ccc,
+        )
+        for score in record.scores
+    ]
+    return ModelCardData(
+        library_name="transformers",
+        tags=["speech-emotion-recognition", "probing", *(["text"] if system.reads else [])],
+        metrics=["ccc"],
+        model_name=f"{system.name} on {corpus.title}",
+        eval_results=results,
+        license="other" if record.data_licence else None,
+        license_name=_one_line(record.data_licence) if record.data_licence else None,
+    )
 
 
-def _scores(rows: Sequence[Mapping[str, Any]], dimensions: Sequence[str]) -> str:
-    partitions = list(dict.fromkeys(row["partition"] for row in rows))
-    cells = {(row["dimension"], row["partition"]): row for row in rows}
+def _facts(record: FinetuneRecord) -> pd.DataFrame:
+    system, corpus = record.system, record.corpus
+    low, high = corpus.scale
+    inputs = ["audio (mono, 16 kHz)"] * system.hears + ["text"] * system.reads
+    frozen = [*["convolutional front end"] * system.hears, *system.frozen]
+    facts = {
+        "Input": " and ".join(inputs),
+        "Output": f"{', '.join(system.dimensions)}, on {low:g} to {high:g}",
+        "Encoders": f"`{system.name}`" + " (random weights at the start)" * system.random,
+        "Parameters": f"{system.parameters / 1e6:.3g} M, {system.trainable / 1e6:.3g} M of them trained",
+        "Frozen": ", ".join(frozen) or "nothing",
+        "Trained on": f"{corpus.title}, " + ", ".join(f"{n:,} {name}" for name, n in corpus.utterances.items()),
+        "Words": record.words.title if system.reads else "none",
+        "Licence of the data": _one_line(record.data_licence or NOT_STATED),
+        "Loss": "1 − CCC, averaged over the dimensions",
+        "Learning rate": f"{record.used['lr']:g}, batches of {record.options['batch']}, dropout "
+        f"{record.options['dropout']:g}",
+        "Training seeds": str(len(record.seeds)),
+    }
+    return pd.DataFrame(list(facts.items()), columns=["", " "])
+
+
+def _scores(record: FinetuneRecord) -> pd.DataFrame:
+    """A row for each dimension, a column for each partition."""
+    cells = {(score.dimension, score.partition): score for score in record.scores}
+    partitions = list(dict.fromkeys(score.partition for score in record.scores))
 
     def cell(dimension: str, partition: str) -> str:
-        row = cells.get((dimension, partition))
-        if row is None:
-            return "—"
-        low, high = (np.nan if row[end] is None else row[end] for end in ("low", "high"))
-        return f"{row['ccc']:.3f} {ends(low, high)}"
+        score = cells.get((dimension, partition))
+        return "—" if score is None else f"{score.ccc:.3f} {ends(score.low, score.high)}"
 
     columns = ["", *(f"{p} ({titled(p)})" if titled(p) != p else p for p in partitions)]
-    return piped(columns, [[d, *(cell(d, p) for p in partitions)] for d in dimensions])
+    rows = [[dimension, *(cell(dimension, p) for p in partitions)] for dimension in record.system.dimensions]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _usage(folder: str, modality: str) -> str:
-    waveforms = '[load("recording.wav")]' if "audio" in modality else "None"
-    texts = ', ["what is said"]' if "text" in modality else ""
+def _usage(folder: str, system: SystemEntry) -> str:
+    waveforms = '[load("recording.wav")]' if system.hears else "None"
+    texts = ', ["what is said"]' if system.reads else ""
     return f"""```python
 from probing import EmotionSystem, Processor, load
 
@@ -91,3 +128,7 @@ folder = {folder!r}
 system, processor = EmotionSystem.from_pretrained(folder), Processor.from_pretrained(folder)
 ratings = system.ratings(system(**processor({waveforms}{texts})).logits)
 ```"""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -5,101 +5,130 @@ from __future__ import annotations
 import resource
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from probing.extraction.cost import size
-from probing.systems.inputs import Feed
+from probing.corpus.model import DEVELOPMENT, TRAIN
+from probing.files import duration, size
+from probing.systems.batches import Feed, by_length
 from probing.systems.model import EmotionSystem
-from probing.training.datasets import by_length
-from probing.training.train import FinetuneOptions, hold_fewer_activations, uses_bf16
+from probing.training.options import FinetuneOptions
+from probing.training.start import hold_fewer_activations, uses_bf16
 
 _STEPS = 2  # of the middle length, after one of the longest utterances
+_TIMED = 16  # utterances on which the front end's time is measured
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """Measured on this device.
+class Forecast:
+    """What a training will take, measured on this device before it starts.
 
     Args:
-        step: A training step, in s.
-        epoch: A pass over train and development, in s.
-        memory: Most memory in use, in bytes; on a CPU of the whole process.
-        checkpoints: Disk that a training takes, in bytes.
-        system: Disk that a trained system takes, in bytes.
-        free: Free disk, in bytes.
+        system: The system's name.
+        parameters: All of its parameters.
+        trainable: Those of them that learn.
+        members: Partition, `train` and `development` → number of utterances.
+        options: How it is trained.
+        device: PyTorch's name of the device.
+        step: Seconds of a training step.
+        epoch: Seconds of an epoch, with scoring development.
+        memory: Peak memory, in bytes; on a CPU of the whole process.
+        checkpoints: Bytes on disk while a seed is trained.
+        n_bytes: Bytes on disk of a trained system.
+        free: Free bytes on the disk.
     """
 
+    system: str
+    parameters: int
+    trainable: int
+    members: Mapping[str, int]
+    options: FinetuneOptions
+    device: str
     step: float
     epoch: float
     memory: int
     checkpoints: int
-    system: int
+    n_bytes: int
     free: int
 
-    def text(self, options: FinetuneOptions, device: str) -> str:
-        """As a user reads it."""
-        whole = self.epoch * options.epochs
-        if options.max_steps is not None:
-            whole = min(whole, self.step * options.max_steps)
+    @property
+    def seed(self) -> float:
+        """Maximum number of seconds of one training seed; early stopping usually ends it before."""
+        whole = self.epoch * self.options.epochs
+        return whole if self.options.max_steps is None else min(whole, self.step * self.options.max_steps)
+
+    def __str__(self) -> str:
         return (
-            f"{self.step:.2f} s a step of {options.batch} utterances, {_hours(self.epoch)} a pass, at most "
-            f"{_hours(whole)} a seed ({options.epochs} passes; early stopping usually ends it before) on one {device}; "
-            f"{size(self.memory)} of memory; {size(self.checkpoints)} of disk meanwhile, "
-            f"{size(self.system * options.seeds)} in the end ({size(self.free)} free)"
+            f"{self.system}: {self.parameters / 1e6:.1f} M parameters, {self.trainable / 1e6:.1f} M of them trainable; "
+            f"{self.members[TRAIN]:,} utterances to train on, {self.members[DEVELOPMENT]:,} to stop by\n"
+            f"{self.step:.2f} s a step of {self.options.batch} utterances, {duration(self.epoch)} an epoch, at most "
+            f"{duration(self.seed)} a seed ({self.options.epochs} epochs; early stopping usually ends it before) on "
+            f"one {self.device}; {size(self.memory)} of memory; {size(self.checkpoints)} of disk during training, "
+            f"{size(self.n_bytes * self.options.seeds)} afterwards ({size(self.free)} free)"
         )
 
 
-def outlook(
+def measured(
     system: EmotionSystem,
     source: Feed,
-    learned: Sequence[int],
-    scored: Sequence[int],
+    members: Mapping[str, Sequence[int]],
     options: FinetuneOptions,
     device: str,
     root: Path,
-) -> Outlook:
-    """Make three training steps and say what the whole will take.
+) -> Forecast:
+    """Make three training steps and forecast the whole.
 
     Args:
         system: A system as its training begins; it is changed.
         source: The corpus as it takes it.
-        learned: Places of the training utterances.
-        scored: Places of the development utterances.
+        members: Partition, `train` and `development` → places of its utterances.
         options: How it will be trained.
         device: PyTorch's name of a device.
         root: Where the run will be written.
     """
-    order = by_length(source.lengths, learned)
+    order = by_length(source.lengths, members[TRAIN])
     middle = len(order) // 2
     if options.gradient_checkpointing:
         hold_fewer_activations(system)
     module: Any = system
     module.to(device).train()
-    optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad])
+    parameters = list(module.parameters())
+    optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad])
     _step(module, optimizer, source, order[: options.batch], options, device)
     began = time.perf_counter()
     for _ in range(_STEPS):
         _step(module, optimizer, source, order[middle : middle + options.batch], options, device)
     step = (time.perf_counter() - began) / _STEPS
-    weights = 4 * sum(p.numel() for p in module.parameters())
-    moments = 8 * sum(p.numel() for p in module.parameters() if p.requires_grad)
-    steps = max(1, len(learned) // options.batch)
-    gpu = device.startswith("cuda")
-    absolute = root.absolute()
-    disk = next(folder for folder in (absolute, *absolute.parents) if folder.exists())
-    return Outlook(
+    total, trainable = sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
+    weights, moments = 4 * total, 8 * trainable  # bytes: float32, and Adam's two numbers for each that learns
+    steps = max(1, len(order) // options.batch)
+    disk = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    return Forecast(
+        system=system.config.encoders,
+        parameters=total,
+        trainable=trainable,
+        members={partition: len(places) for partition, places in members.items()},
+        options=options,
+        device=device,
         step=step,
-        epoch=step * (steps + len(scored) / options.batch / 3),  # scoring is the forward third of a step
-        memory=torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        epoch=step * (steps + len(members[DEVELOPMENT]) / options.batch / 3),  # scoring is the forward third of a step
+        memory=_peak_memory(device),
         checkpoints=2 * (weights + moments),  # the last and the best
-        system=weights,
+        n_bytes=weights,
         free=shutil.disk_usage(disk).free,
     )
+
+
+def _peak_memory(device: str) -> int:
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _step(
@@ -121,12 +150,30 @@ def _step(
         torch.cuda.synchronize()
 
 
-def _hours(seconds: float) -> str:
-    """Seconds as a person reads them.
+def seconds_saved(system: EmotionSystem, waveforms: Feed, latents: Feed, device: str) -> float:
+    """Seconds that reading latents saves on an utterance, measured on a few: decoding and front end against reading.
 
-    >>> _hours(90), _hours(7200), _hours(12)
-    ('1.5 min', '2 h', '12 s')
+    Args:
+        system: Whose front end is meant.
+        waveforms: The corpus as audio.
+        latents: The corpus as latents.
+        device: Where the front end would compute.
     """
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 3600 else f"{seconds / 3600:.3g} h"
+    n = len(waveforms.items)
+    places = np.linspace(0, n - 1, min(_TIMED, n)).astype(int).tolist()
+
+    def timed(source: Feed, then: Callable[[dict[str, Tensor]], object]) -> float:
+        began = time.perf_counter()
+        then(source.collate([source.items[place] for place in places]))
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    def compute(batch: dict[str, Tensor]) -> Tensor:
+        return module.front_end(batch["input_values"].to(device), batch["lengths"])
+
+    module: Any = system
+    module.to(device)
+    for source, then in ((waveforms, compute), (latents, lambda _: None)):
+        timed(source, then)  # once before, so that nothing is measured that happens only once
+    return (timed(waveforms, compute) - timed(latents, lambda _: None)) / len(places)

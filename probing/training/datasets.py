@@ -1,111 +1,50 @@
-"""Utterances as a system's batches: read, put together, and drawn in buckets of like length.
+"""What a system is trained on: batches of utterances of similar length, and labels, permuted for a control.
 
-Shape legend: N utterances · B those of a batch · S samples · T frames · C front end's channels · P pooled numbers
-· K dimensions of emotion.
+Shape legend: N utterances · K dimensions of emotion.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
-from probing.corpus.model import Corpus
-from probing.systems.processor import Processor
+from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
+from probing.errors import FitError
+from probing.runs.scores import places
+from probing.statistics.permutation import permuted
+from probing.systems.batches import Collate, Item
 
-Hear = Callable[[str], NDArray[Any]]  # an utterance's id → its waveform [S] or latents [T, C]
-Item = dict[str, Any]
 _POOL = 50  # batches that are drawn together before they are sorted by length
 
 
-class Utterances(Dataset[Item]):
-    """A corpus's utterances, each as the parts of which a batch is made.
+@dataclass(frozen=True)
+class Material:
+    """What a training reads.
 
     Args:
-        corpus: The utterances.
-        dimensions: The K names whose ratings are the labels.
-        hear: What the audio encoder is given of an utterance; None for text alone.
+        items: One for each utterance.
+        ids: The utterances.
+        lengths: Their lengths, in any unit.
+        members: Partition, `train` and `development` → places of its utterances.
+        collate: Puts items together.
     """
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        dimensions: Sequence[str],
-        hear: Hear | None = None,
-    ) -> None:
-        self._utterances, self._hear = corpus.utterances, hear
-        self.labels_NK = unit_labels(corpus, dimensions)
-
-    def with_labels(self, labels_NK: NDArray[np.float64]) -> Utterances:
-        """The same with other labels."""
-        other = copy.copy(self)
-        other.labels_NK = labels_NK
-        return other
-
-    def __len__(self) -> int:
-        return len(self._utterances)
-
-    def __getitem__(self, place: int) -> Item:
-        utterance = self._utterances[place]
-        item: Item = {"place": place, "text": utterance.text, "labels": torch.from_numpy(self.labels_NK[place]).float()}
-        return item | ({"heard": self._hear(utterance.id)} if self._hear else {})
-
-
-class Vectors(Dataset[Item]):
-    """What a head alone is trained on: pooled vectors [N, P], computed once, and labels [N, K]."""
-
-    def __init__(self, vectors_NP: Tensor, labels_NK: NDArray[np.float64]) -> None:
-        self._vectors_NP, self.labels_NK = vectors_NP, labels_NK
-
-    def __len__(self) -> int:
-        return len(self._vectors_NP)
-
-    def __getitem__(self, place: int) -> Item:
-        return {
-            "place": place,
-            "vectors": self._vectors_NP[place],
-            "labels": torch.from_numpy(self.labels_NK[place]).float(),
-        }
-
-
-class Collate:
-    """A batch, the arguments of `EmotionSystem.forward` and `places` [B], of what the two datasets give.
-
-    Args:
-        processor: The system's.
-        samples: Utterance's place → its length in samples, where it is heard as latents; else None.
-    """
-
-    def __init__(self, processor: Processor, samples: Sequence[int] | None = None) -> None:
-        self._processor, self._samples = processor, samples
-
-    def __call__(self, items: Sequence[Item]) -> dict[str, Tensor]:
-        """Put items together."""
-        places = [item["place"] for item in items]
-        batch = {"labels": torch.stack([item["labels"] for item in items]), "places": torch.tensor(places)}
-        if "vectors" in items[0]:
-            return batch | {"vectors": torch.stack([item["vectors"] for item in items])}
-        heard = [item["heard"] for item in items] if "heard" in items[0] else None
-        texts = [item["text"] or "" for item in items] if self._processor.text is not None else None
-        if heard is None or self._samples is None:
-            return batch | dict(self._processor(heard, texts))
-        latents = pad_sequence([torch.from_numpy(latents_TC).float() for latents_TC in heard], batch_first=True)
-        lengths = torch.tensor([self._samples[place] for place in places])
-        return batch | {"latents": latents, "lengths": lengths} | dict(self._processor(None, texts))
+    items: Dataset[Item]
+    ids: Sequence[str]
+    lengths: Sequence[int]
+    members: Mapping[str, Sequence[int]]
+    collate: Collate
 
 
 class Buckets(Sampler[int]):
-    """An order in which every `batch` utterances on end are of like length (section 3.2).
+    """An order in which every `batch` consecutive utterances are of similar length (section 3.2).
 
-    It depends on the seed and the epoch alone, so that a run that is taken up again sees what it would have seen. The
-    utterances that fill no batch, other ones in every epoch, wait for the next.
+    It depends on the seed and the epoch alone, so that a resumed training gets the batches that it would have got.
+    Those utterances that fill no batch, others in every epoch, wait for the next.
 
     Args:
         lengths: Of each utterance, in any unit.
@@ -118,7 +57,7 @@ class Buckets(Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch begins."""
+        """Set the epoch that begins."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -132,12 +71,26 @@ class Buckets(Sampler[int]):
         yield from rng.permutation(ordered.reshape(-1, self._batch)).ravel().tolist()
 
 
-def unit_labels(corpus: Corpus, dimensions: Sequence[str]) -> NDArray[np.float64]:
-    """Ratings [N, K] mapped to [0, 1]; NaN where there is none."""
-    ratings = [[utterance.labels.get(name, np.nan) for name in dimensions] for utterance in corpus.utterances]
-    return corpus.to_unit(np.array(ratings, np.float64).reshape(len(corpus), len(dimensions)))
+def learned_and_scored(corpus: Corpus) -> dict[str, list[int]]:
+    """Places of the utterances to train on and of those to stop by.
+
+    Raises:
+        FitError: One of the two partitions has fewer than two utterances (code `too-few`).
+    """
+    members = {partition: places(corpus, partition).tolist() for partition in (TRAIN, DEVELOPMENT)}
+    for partition, own in members.items():
+        if len(own) < 2:
+            raise FitError(
+                f"partition {partition} of corpus {corpus.name} has {len(own)} utterances",
+                "a CCC needs at least two",
+                f"its partitions are {', '.join(corpus.partitions)}; train is learned from, development stops training",
+                code="too-few",
+            )
+    return members
 
 
-def by_length(lengths: Sequence[int], places: Sequence[int]) -> list[int]:
-    """Places, the longest first, so that batches hold little padding and the first one needs the most memory."""
-    return sorted(places, key=lambda place: -lengths[place])
+def labels_to_learn(
+    labels_NK: NDArray[np.float64], members: Mapping[str, Sequence[int]], shuffled: bool, seed: int
+) -> NDArray[np.float64]:
+    """The labels [N, K] or, for a control, the same permuted within train and within development."""
+    return permuted(labels_NK, list(members.values()), seed) if shuffled else labels_NK

@@ -1,178 +1,235 @@
-"""One run of `probe evaluate`: a trained system × a corpus → RUN/evaluations/<corpus>/."""
+"""A trained system × a corpus → RUN/evaluations/<corpus>/: the work of `probe evaluate`."""
 
 from __future__ import annotations
 
-import json
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import transformers
-
-from probing.corpus.model import Corpus
-from probing.corpus.scan import AudioScan
-from probing.corpus.transcripts import HUMAN, OWN, checksum, name_of, notes_on
-from probing.errors import FitError, ProbingError
-from probing.files import slug
-from probing.probes.fit import title_of
-from probing.probes.results import interval_notes
-from probing.runs.records import Record, write_record
-from probing.systems.inference import estimates, predictions_table, printed, scores_table, summary
+from probing.corpus.checked import Checked, Needs, check_corpus
+from probing.corpus.spec import DEMO, CorpusSpec
+from probing.corpus.transcripts import OWN
+from probing.encoders.device import settle_device
+from probing.errors import FitError, OptionError, RunError
+from probing.files import absolute, file_digest, slug
+from probing.runs.entries import corpus_entry
+from probing.runs.records import PREDICTIONS, EvaluationRecord, FinetuneRecord
+from probing.runs.scores import interval_notes
+from probing.runs.store import (
+    RECORD,
+    demand_whole,
+    missing_files,
+    provenance,
+    read_kind,
+    signature,
+    write_record,
+)
+from probing.systems.inference import estimates, opened
 from probing.systems.inputs import feed
-from probing.systems.model import EmotionSystem
-from probing.systems.processor import Processor
-from probing.training.finetune import corpus_entry
+from probing.training.describe import SCORES, write_tables
+from probing.training.options import EvaluateOptions, EvaluatePlace
+from probing.training.resume import sole_writer
+from probing.training.start import readers
+
+FOLDER = "evaluations"  # in the run's
 
 
-def needs(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a run's system reads, of `audio` and `text`, and the dimensions that it estimates.
-
-    Raises:
-        ProbingError: It is no `finetune` run.
-    """
-    if record["command"] != "finetune":
-        raise ProbingError(
-            f"{record.folder}", f"it is a run of `probe {record['command']}`", "name a finetune run (see `probe runs`)"
-        )
-    return tuple(record["system"]["modality"].split("+")), tuple(record["system"]["dimensions"])
-
-
-def own_corpus(record: Record) -> tuple[str, int | None]:
-    """The spec and the fold of the corpus that a run was trained on."""
-    spec, _, fold = record["corpus"]["spec"].partition(" --fold ")
-    return spec, int(fold) if fold else None
-
-
-def own_scale(record: Record) -> tuple[float, float] | None:
-    """Its scale, where the user has to give it: of a table."""
-    spec, _ = own_corpus(record)
-    low, high = record["corpus"]["scale"]
-    return (low, high) if spec.endswith(".csv") else None
-
-
-def own_words(record: Record, table: Path | None, rate: float | None) -> tuple[Path | None, float | None]:
-    """The transcripts to read on a run's own corpus: those asked for, or else those it was trained on.
+def evaluate(
+    run: Path | str,
+    corpus: CorpusSpec | str | None = None,
+    options: EvaluateOptions = EvaluateOptions(),  # noqa: B008 - frozen
+    place: EvaluatePlace = EvaluatePlace(),  # noqa: B008
+) -> EvaluationRecord:
+    """Score a fine-tuned run on every partition of a corpus.
 
     Args:
-        record: A `finetune` run of a system that reads.
-        table: What --transcripts named; `own` for the corpus's own words.
-        rate: What --corrupt-words named.
+        run: The run's folder.
+        corpus: What to score it on (`corpus_to_score`); None: what it was trained on, with the same words.
+        options: How.
+        place: Where to compute.
+
+    Returns:
+        The evaluation's record; read back where the same evaluation had finished before.
 
     Raises:
-        FitError: The table that it was trained on is not there any more, or holds something else.
-    """
-    trained = record.content.get("transcripts") or {"method": HUMAN}
-    if str(table) == OWN:
-        return None, rate
-    if table is not None or trained["method"] == HUMAN:
-        return table, rate
-    if trained["file"] is None:
-        return None, trained["rate"] if rate is None else rate
-    file = Path(trained["file"])
-    if not file.is_file() or checksum(file) != trained["sha256"]:
-        raise FitError(
-            f"{record.folder} was trained on the transcripts {file}",
-            "they have changed since" if file.is_file() else "there is no such file any more",
-            f"name the transcripts: --transcripts FILE, or --transcripts {OWN} for the corpus's own",
-        )
-    return file, trained["rate"] if rate is None else rate
-
-
-def run(
-    record: Record,
-    corpus: Corpus,
-    scan: AudioScan,
-    wanted: Sequence[str],
-    device: str,
-    batch: int,
-    left_out: Sequence[str] = (),
-    words: Mapping[str, Any] | None = None,
-    snr: float | None = None,
-) -> str:
-    """Estimate, score, write, and return what to print.
-
-    Args:
-        record: A `finetune` run.
-        corpus: Utterances with what its system reads.
-        scan: Lengths of the audio.
-        wanted: Dimensions that the system estimates.
-        device: PyTorch's name of a device.
-        batch: Utterances in a batch.
-        left_out: Utterances left out as --allow-missing permits.
-        words: What `transcripts.reworded` says of the words.
-        snr: Audio is put into a room and noise at this ratio, in dB.
-
-    Raises:
-        FitError: The run's folder is incomplete, or the corpus rates none of these dimensions.
+        RunError: The folder holds no whole `finetune` run (code `no-run`, `run-kind`, `run-incomplete` …), or another
+            process is writing the evaluation (`run-busy`).
+        CorpusError: The corpus cannot be opened, or lacks what the system takes.
+        FitError: The corpus rates none of the system's dimensions (code `no-ratings`).
+        OptionError: An option changes nothing (code `no-effect`).
     """
     began = time.time()
-    rated = [name for name in wanted if name in corpus.dimensions]
-    if not rated:
+    trained = read_kind(Path(run), FinetuneRecord)
+    demand_whole(trained)
+    system = trained.system
+    if options.snr is not None and not system.hears:
+        what = f"--snr {options.snr:g} changes nothing"
+        raise OptionError(what, "the system takes no audio", "leave --snr out", code="no-effect")
+    device = settle_device(place.device)
+    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(trained)
+    needs = Needs(audio=system.hears, text=system.reads)
+    checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
+    if not {*system.dimensions} & {*checked.corpus.dimensions}:
         raise FitError(
-            f"corpus {corpus.name} rates none of {', '.join(wanted)}",
-            f"its dimensions are {', '.join(corpus.dimensions) or 'none'}",
+            f"corpus {checked.corpus.name} rates none of {', '.join(system.dimensions)}",
+            f"its dimensions are {', '.join(checked.corpus.dimensions) or 'none'}",
             "name a corpus with one of those",
+            code="no-ratings",
         )
-    found = {}
-    for seed in record["seeds"]:
-        place = record.folder / f"seed{seed}"
-        system, processor = opened(place)
-        processor.truncate = bool(record["configuration"]["options"].get("truncate_text"))
-        source = feed(corpus, wanted, processor, scan, snr=snr)
-        workers = 4 * device.startswith("cuda")  # a GPU would wait for a single reader
-        found[place.name] = estimates(
-            system, source.items, source.lengths, source.collate, device, batch, workers=workers
-        ).numpy()
-    predictions = predictions_table(corpus, wanted, found)
-    predictions = predictions[predictions.dimension.isin(rated)]
-    scores = scores_table(corpus, predictions)
-    words = words or {"method": HUMAN}
-    folder = record.folder / "evaluations" / slug("-".join([title_of(corpus), *_otherwise(record, words, snr)]))
-    folder.mkdir(parents=True, exist_ok=True)
-    predictions.to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
-    scores.to_csv(folder / "scores.csv", index=False, float_format="%.8g")
-    notes = [*corpus.notes, *interval_notes(corpus), *notes_on(words)]
-    if snr is not None:
-        notes.append(f"audio in a room and pink noise, {snr:g} dB")
-    if corpus.scale != tuple(record["corpus"]["scale"]):
-        notes.append(f"estimates were mapped from scale {record['corpus']['scale']} through [0, 1] to {corpus.scale}")
-    results = {
-        "corpus": corpus_entry(corpus, left_out),
-        "encoder": record["encoder"],
-        "run": str(record.folder),
-        "seeds": record["seeds"],
-        "transcripts": words,
-        "snr": snr,
-        "device": device,
-        "scores": json.loads(summary(scores).round(6).to_json(orient="records")),
-        "notes": notes,
-    }
-    settled = {"run": record["signature"], "corpus": corpus.spec, "transcripts": words, "snr": snr}
-    write_record(folder, "evaluate", settled, results, began)
-    heading = f"CCC [95 % interval by speaker] · {record['encoder']['name']} ({record.folder}) on {title_of(corpus)}"
-    files = [f"{folder}/{name}" for name in ("record.json", "scores.csv", "predictions.csv")]
-    return "\n".join([heading, printed(scores), *(f"note: {note}" for note in notes), *files])
+    configuration = _configuration(trained, checked, options)
+    named = trained.folder / FOLDER / _name(trained, checked, options)
+    with sole_writer(named):
+        folder, there = _settled(named, configuration)
+        if there is not None and not missing_files(there, digests=True):
+            return there
+        return _made(trained, checked, options, device, folder, configuration, began)
 
 
-def _otherwise(record: Record, words: Mapping[str, Any], snr: float | None) -> list[str]:
-    """What of an evaluation is not as in training, for its folder's name."""
-    trained = record.content.get("transcripts") or {"method": HUMAN}
-    return [name_of(words)] * (name_of(words) != name_of(trained)) + ([] if snr is None else [f"snr{snr:g}"])
+def corpus_to_score(
+    trained: FinetuneRecord,
+    typed: str | None = None,
+    scale: tuple[float, float] | None = None,
+    fold: int | None = None,
+    transcripts: str | None = None,
+    corrupt_words: float | None = None,
+) -> CorpusSpec:
+    """The corpus to score a run on, of what a user types beside the run.
 
-
-def opened(place: Path) -> tuple[EmotionSystem, Processor]:
-    """A trained system and what feeds it.
+    Args:
+        trained: The run.
+        typed: Another corpus; None: that which it was trained on, and then also its scale, fold and words, where no
+            others are given.
+        scale: Lowest and highest possible rating of a table.
+        fold: The session that is test2.
+        transcripts: A table of words, or `own` for the corpus's own words.
+        corrupt_words: Word errors made on purpose, per word.
 
     Raises:
-        FitError: The folder is incomplete.
+        RunError: The transcripts that it was trained on are missing or have changed (code `transcripts-changed`).
     """
-    transformers.utils.logging.disable_progress_bar()  # of each file that is read
+    table = None if transcripts is None or transcripts == OWN else absolute(transcripts)
+    if typed is not None:
+        return CorpusSpec.resolve(typed, scale, fold, table, corrupt_words)
+    own = trained.corpus.spec
+    spec = replace(own.without_other_words(), scale=scale or own.scale, fold=own.fold if fold is None else fold)
+    if transcripts is not None or trained.words.human:
+        return replace(spec, transcripts=table, corrupt_words=corrupt_words)
+    _demand_transcripts(trained)
+    rate = trained.words.rate if corrupt_words is None else corrupt_words
+    return replace(spec, transcripts=own.transcripts, corrupt_words=rate)
+
+
+def _demand_transcripts(trained: FinetuneRecord) -> None:
+    """The table that a run was trained on must be there as it was."""
+    table = trained.corpus.spec.transcripts
+    if table is None:
+        return
+    there = Path(table).is_file()
+    if not there or file_digest(Path(table)) != trained.words.sha256:
+        raise RunError(
+            f"{trained.folder} was trained on the transcripts {table}",
+            "they have changed since" if there else "there is no such file any more",
+            f"name the transcripts: --transcripts FILE, or --transcripts {OWN} for the corpus's own",
+            code="transcripts-changed",
+        )
+
+
+def _configuration(trained: FinetuneRecord, checked: Checked, options: EvaluateOptions) -> dict[str, Any]:
+    """All that settles an evaluation's numbers. Seeds are added to a run, so its own signature is not enough."""
+    weights = [f"seed{seed}/model.safetensors" for seed in trained.seeds]
+    files = trained.files or {}
+    words = checked.words
+    return {
+        "run": trained.signature,
+        "systems": {name: files[name].sha256 if name in files else None for name in weights},
+        "corpus": asdict(checked.identity),
+        "words": {"method": words.method, "sha256": words.sha256, "rate": words.rate},
+        "snr": options.snr,
+    }
+
+
+def _name(trained: FinetuneRecord, checked: Checked, options: EvaluateOptions) -> str:
+    """An evaluation's name: its corpus, and what is not as in training."""
+    parts = [checked.name]
+    parts += [] if checked.words.same(trained.words) else [checked.words.name]
+    parts += [] if options.snr is None else [f"snr{options.snr:g}"]
+    return slug("-".join(parts))
+
+
+def _settled(named: Path, configuration: Mapping[str, Any]) -> tuple[Path, EvaluationRecord | None]:
+    """The folder of an evaluation, never another one's, and the evaluation where it has been made."""
+    there = _there(named)
+    if there is None or _same(there, configuration):
+        return named, there
+    other = named.with_name(f"{named.name}-{signature(configuration)[:6]}")
+    return other, _there(other)
+
+
+def _there(folder: Path) -> EvaluationRecord | None:
+    """The evaluation that a folder holds; None where it holds none that can be read."""
     try:
-        return EmotionSystem.from_pretrained(place), Processor.from_pretrained(place)
-    except (OSError, ValueError) as error:
-        raise FitError(
-            f"{place} cannot be opened as a trained system",
-            " ".join(str(error).split())[:200],
-            "the run is incomplete: type its `probe finetune` command again (see record.json)",
-        ) from error
+        return read_kind(folder, EvaluationRecord)
+    except RunError as error:
+        if error.code in ("run-kind", "run-version"):
+            raise
+        return None
+
+
+def _same(there: EvaluationRecord, configuration: Mapping[str, Any]) -> bool:
+    """Whether an evaluation is that of this configuration.
+
+    Of one of version 0.1.0, which knows no digest of its corpus, this is known only on the built-in corpus.
+    """
+    if there.version > 1:
+        return there.signature == signature(configuration)
+    words = {"method": there.words.method, "sha256": there.words.sha256, "rate": there.words.rate}
+    seeds = [f"seed{seed}/model.safetensors" for seed in there.seeds]
+    return (
+        there.corpus.spec.prefix == DEMO
+        and (there.run_signature, words, there.snr)
+        == (configuration["run"], configuration["words"], configuration["snr"])
+        and seeds == list(configuration["systems"])
+    )
+
+
+def _made(
+    trained: FinetuneRecord,
+    checked: Checked,
+    options: EvaluateOptions,
+    device: str,
+    folder: Path,
+    configuration: Mapping[str, Any],
+    began: float,
+) -> EvaluationRecord:
+    """Estimate, score and write."""
+    system, corpus = trained.system, checked.corpus
+    found = {}
+    for seed in trained.seeds:
+        model, processor = opened(trained.folder / f"seed{seed}")
+        processor.truncate = bool(trained.options.get("truncate_text"))
+        source = feed(checked, system.dimensions, processor, snr=options.snr)
+        found[seed] = estimates(model, source, device, options.batch, workers=readers(None, device)).numpy()
+    notes = [*corpus.notes, *interval_notes(corpus), *checked.words.notes()]
+    if options.snr is not None:
+        notes.append(f"audio in a room and pink noise, {options.snr:g} dB")
+    if corpus.scale != trained.corpus.scale:
+        notes.append(f"estimates were mapped from scale {trained.corpus.scale} through [0, 1] to {corpus.scale}")
+    (folder / RECORD).unlink(missing_ok=True)  # of an evaluation that is damaged
+    record = EvaluationRecord(
+        command="evaluate",
+        corpus=corpus_entry(checked),
+        scores=write_tables(corpus, found, system.dimensions, folder),
+        notes=tuple(notes),
+        system=system,
+        seeds=trained.seeds,
+        words=checked.words,
+        run=os.path.relpath(trained.folder, folder),
+        run_signature=trained.signature,
+        snr=options.snr,
+        device=device,
+        **provenance(configuration, began),
+    )
+    return write_record(record, folder, [PREDICTIONS, SCORES])

@@ -70,7 +70,7 @@ class FinetuneOptions:
     )
 
     def __post_init__(self) -> None:
-        # A configuration must not depend on how a list is typed: `--freeze text,audio`, or dims="valence" in a notebook.
+        # A configuration must not depend on how a list is typed: --freeze text,audio, or dims="valence" in a notebook.
         dims = (self.dims,) if isinstance(self.dims, str) else tuple(self.dims)
         freeze = (self.freeze,) if isinstance(self.freeze, str) else self.freeze
         parts = {part.strip() for named in freeze for part in named.split(",")} - {""}

@@ -1,7 +1,8 @@
-"""What transformers' Trainer shows of a training: a bar, the loss and scores, on stderr."""
+"""What is shown on stderr of a training by transformers' Trainer: a bar, the loss and scores."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,8 @@ class Progress(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Show the bar, if stderr is a terminal."""
         hidden = None if state.is_world_process_zero else True
-        self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=hidden)
+        width = shutil.get_terminal_size().columns  # a terminal that does not tell its size would get an empty bar
+        self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=hidden, ncols=width)
 
     def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Print the loss, or the scores on the development partition."""

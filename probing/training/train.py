@@ -1,7 +1,7 @@
 """Train one system on a corpus's train partition, with transformers' Trainer (section 3.2).
 
 Adam at a constant rate, batches of utterances of like length, loss 1 − CCC averaged over dimensions, and the state
-that is best on the whole development partition kept. A training that was killed goes on from its last checkpoint and
+that is best on the whole development partition kept. A training that was killed is resumed from its last checkpoint and
 ends as one that was not: the order of the batches depends on seed and epoch alone, and optimiser, random states and
 early stopping are in the checkpoint.
 
@@ -14,18 +14,14 @@ Shape legend: N utterances · B those of a batch · K dimensions of emotion.
 from __future__ import annotations
 
 import importlib.util
-import json
-import math
 import os
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -38,115 +34,24 @@ from transformers import (
 from probing.corpus.model import DEVELOPMENT, TRAIN
 from probing.errors import FitError, first_names
 from probing.statistics.concordance import ccc
-from probing.systems.model import FUSIONS, EmotionSystem
-from probing.training.datasets import Buckets, Collate, Item, by_length
+from probing.systems.batches import by_length
+from probing.systems.model import EmotionSystem
+from probing.training.datasets import Buckets, Material
+from probing.training.options import FinetuneOptions
 from probing.training.progress import Progress
-
-PRECISIONS = ("bf16", "float32")
-_LR, _HEAD_LR, _WIDTH = 1e-5, 1e-4, 768  # learning rates at HuBERT base's hidden size
-_STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
-
-
-@dataclass(frozen=True)
-class FinetuneOptions:
-    """How to train a system; what changes its numbers goes into the run's configuration.
-
-    Args:
-        dims: Dimensions to estimate, all at once.
-        seeds: Trainings from other random states, 0 … seeds − 1: heads, order of the data, dropout.
-        lr: Adam's learning rate, constant; None: 1e-5 (section 3.2), where only the head learns 1e-4; below 768 units
-            in inverse proportion to the hidden size.
-        batch: Utterances in a step on one process; the loss is the CCC over them.
-        epochs: Most passes over the training partition.
-        max_steps: Most steps, or None.
-        evaluate_every: Steps between two scores on development, each with a checkpoint; None: one pass.
-        patience: Scores without a better development CCC after which a training stops.
-        dropout: Probability throughout the system.
-        fusion: How average and maximum over time are put together, a name in `systems.FUSIONS`.
-        spec_augment: Mask spans of frames in training.
-        freeze: Encoders that do not learn: `audio`, `text`.
-        init: Encoder → folder of the run whose fine-tuned encoder it starts from.
-        shuffled: Permute the labels of train and of development: a control, what is learned from nothing.
-        truncate_text: Cut transcripts off that are longer than the text encoder reads.
-        gradient_checkpointing: Compute activations twice to hold fewer of them.
-        precision: `bf16` (a GPU's mixed precision) or `float32`; None: bf16 where the device has it.
-        workers: Processes that read ahead; None: 4 where there is a GPU.
-    """
-
-    dims: tuple[str, ...] = ("arousal", "valence", "dominance")
-    seeds: int = 1
-    lr: float | None = None
-    batch: int = 16
-    epochs: int = 30
-    max_steps: int | None = None
-    evaluate_every: int | None = None
-    patience: int = 5
-    dropout: float = 0.1
-    fusion: str = "sum"
-    spec_augment: bool = False
-    freeze: tuple[str, ...] = ()
-    init: tuple[tuple[str, str], ...] = ()
-    shuffled: bool = False
-    truncate_text: bool = False
-    gradient_checkpointing: bool = False
-    precision: str | None = None
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        for option in ("seeds", "batch", "epochs", "max_steps", "evaluate_every", "patience"):
-            value = getattr(self, option)
-            if value is not None and value < 1:
-                raise FitError(f"--{option.replace('_', '-')} {value}", "it must be 1 or more", "")
-        if self.batch < 2:
-            raise FitError(f"--batch {self.batch}", "the CCC of one utterance teaches nothing", "take 16")
-        if self.lr is not None and not 0 < self.lr < math.inf:
-            raise FitError(f"--lr {self.lr}", "it must be above 0", "leave it out for the paper's 1e-5")
-        if not 0 <= self.dropout < 1:
-            raise FitError(f"--dropout {self.dropout}", "it must be at least 0 and below 1", "the paper takes 0.1")
-        if self.fusion not in FUSIONS:
-            raise FitError(f"--fusion {self.fusion}", "there is no such fusion", f"use {' or '.join(FUSIONS)}")
-        if self.precision not in (None, *PRECISIONS):
-            raise FitError(f"--precision {self.precision}", "it is not known", f"use {' or '.join(PRECISIONS)}")
-        parts = {*self.freeze, *(part for part, _ in self.init)} - {"audio", "text"}
-        if parts:
-            raise FitError(f"{sorted(parts)[0]!r} is no encoder of a system", "", "say audio or text")
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a training reads.
-
-    Args:
-        items: One for each utterance.
-        ids: The utterances.
-        lengths: Their lengths, in any unit.
-        members: Partition → places of its utterances.
-        collate: Puts items together.
-    """
-
-    items: Dataset[Item]
-    ids: Sequence[str]
-    lengths: Sequence[int]
-    members: Mapping[str, Sequence[int]]
-    collate: Collate
+from probing.training.resume import last_checkpoint
+from probing.training.start import hold_fewer_activations, learning_rate, readers, uses_bf16
 
 
 def train(
-    system: EmotionSystem,
-    material: Material,
-    dimensions: Sequence[str],
-    options: FinetuneOptions,
-    seed: int,
-    folder: Path,
-    device: str,
+    system: EmotionSystem, material: Material, options: FinetuneOptions, seed: int, folder: Path, device: str
 ) -> dict[str, Any]:
-    """Train a system, or go on where a killed training was; it is left in its best state, on the CPU.
+    """Train a system, or resume a training that was killed; it is left in its best state, on the CPU.
 
     Args:
         system: Freshly built from the same seed.
-        material: What it reads.
-        dimensions: Names of its K outputs.
-        options: How.
+        material: What it is trained on.
+        options: How; its dimensions are settled.
         seed: Of the order of the data and of dropout.
         folder: Where checkpoints are kept meanwhile.
         device: PyTorch's name of a device; torchrun gives each process its own.
@@ -155,12 +60,12 @@ def train(
         `steps`, `best_step`, `best_ccc` (mean over dimensions on development) and `history`, what was logged.
 
     Raises:
-        FitError: The loss is not finite; the message names the batch.
+        FitError: The loss is not finite (code `loss-not-finite`); the message names the batch.
     """
     learned, scored = material.members[TRAIN], by_length(material.lengths, material.members[DEVELOPMENT])
     buckets = Buckets([material.lengths[place] for place in learned], options.batch, seed)
     every = options.evaluate_every or max(1, len(buckets) // _global(options))
-    every = min(every, options.max_steps or every)  # what is never scored has no best state
+    every = min(every, options.max_steps or every)  # a training that is never scored has no best state
     if options.gradient_checkpointing:
         hold_fewer_activations(system)
     if options.spec_augment:
@@ -174,7 +79,7 @@ def train(
         data_collator=material.collate,
         train_dataset=Subset(material.items, learned),
         eval_dataset=Subset(material.items, scored),
-        compute_metrics=lambda found: _scores(found, dimensions),
+        compute_metrics=lambda found: _scores(found, options.dims),
         callbacks=[_Epoch(buckets), EarlyStoppingCallback(options.patience), Progress()],
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which is for results
@@ -190,54 +95,6 @@ def train(
     }
 
 
-def last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint; what a kill left half-written is removed."""
-    whole: dict[int, Path] = {}
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            json.loads((checkpoint / _STATE).read_text("utf-8"))
-            whole[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
-        except (FileNotFoundError, ValueError):
-            if int(os.environ.get("RANK", "0")) == 0:
-                shutil.rmtree(checkpoint)
-    return str(whole[max(whole)]) if whole else None
-
-
-def hold_fewer_activations(system: EmotionSystem) -> None:
-    """Turn gradient checkpointing on, whose switch transformers renamed within its version 5."""
-    getattr(system, "activation_checkpointing_enable", system.gradient_checkpointing_enable)()
-
-
-def learning_rate(options: FinetuneOptions, system: EmotionSystem) -> float:
-    """The rate asked for, or the default for what learns."""
-    if options.lr is not None:
-        return options.lr
-    width = int(system.head[1].out_features)  # type: ignore[arg-type]
-    return (_HEAD_LR if only_head_learns(system) else _LR) * max(1.0, _WIDTH / width)
-
-
-def only_head_learns(system: EmotionSystem) -> bool:
-    """Whether every encoder is frozen, so that pooled vectors are computed once."""
-    return all(part is None or name in system.config.freeze for name, part in _encoders(system))
-
-
-def uses_bf16(options: FinetuneOptions, device: str) -> bool:
-    """Whether encoders compute in bfloat16."""
-    possible = device.startswith("cuda") and torch.cuda.is_bf16_supported()
-    if options.precision == "bf16" and not possible:
-        raise FitError(f"--precision bf16 on {device}", "it has no bfloat16 arithmetic", "leave --precision out")
-    return possible if options.precision is None else options.precision == "bf16"
-
-
-def readers(options: FinetuneOptions, device: str) -> int:
-    """Processes that read ahead: a GPU would wait for a single one."""
-    return options.workers if options.workers is not None else 4 * device.startswith("cuda")
-
-
-def _encoders(system: EmotionSystem) -> list[tuple[str, Any]]:
-    return [("audio", system.audio), ("text", system.text)]
-
-
 def _global(options: FinetuneOptions) -> int:
     """Utterances in a step over all processes."""
     return options.batch * int(os.environ.get("WORLD_SIZE", "1"))
@@ -247,7 +104,7 @@ def _arguments(
     options: FinetuneOptions, lr: float, every: int, seed: int, folder: Path, device: str
 ) -> TrainingArguments:
     gpu = device.startswith("cuda")
-    workers = readers(options, device)
+    workers = readers(options.workers, device)
     if gpu and "LOCAL_RANK" not in os.environ:
         torch.cuda.set_device(device)
     logged = importlib.util.find_spec("tensorboard") is not None
@@ -302,7 +159,7 @@ class _Epoch(TrainerCallback):
 
 
 class _Trainer(Trainer):
-    """Trainer with our order of utterances, and a loss that may not be other than finite."""
+    """Trainer with our order of utterances, which stops at a loss that is not finite."""
 
     def __init__(self, ids: Sequence[str], buckets: Buckets, **options: Any) -> None:
         super().__init__(**options)
@@ -325,7 +182,8 @@ class _Trainer(Trainer):
             raise FitError(
                 f"the loss of a batch is {outputs.loss.item()} at step {self.state.global_step:,}",
                 f"its utterances are {first_names(batch, 16)}",
-                "look at their audio and labels, or lower --lr; the same command goes on from the last checkpoint",
+                "check their audio and labels, or lower --lr; the last checkpoint is kept",
+                code="loss-not-finite",
             )
         return (outputs.loss, outputs) if return_outputs else outputs.loss
 
@@ -334,11 +192,3 @@ def _scores(found: EvalPrediction, dimensions: Sequence[str]) -> dict[str, float
     """CCC over the whole partition: of each dimension, and their mean."""
     scores = ccc(np.asarray(found.label_ids).T, np.asarray(found.predictions).T)
     return {"ccc": float(scores.mean())} | {f"ccc_{name}": float(s) for name, s in zip(dimensions, scores, strict=True)}
-
-
-def permuted(labels: Any, members: Sequence[Sequence[int]], seed: int) -> Any:
-    """Labels [N, K] whose rows are permuted within each of some groups of places."""
-    shuffled = labels.copy()
-    for places in members:
-        shuffled[list(places)] = labels[np.random.default_rng([seed, 1]).permutation(list(places))]
-    return shuffled

@@ -1,0 +1,131 @@
+"""What a run's name, configuration and record say of a training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probing.corpus.checked import Checked
+from probing.corpus.model import Corpus
+from probing.encoders.numerics import weights_digest
+from probing.encoders.spec import RANDOM
+from probing.files import digest, slug, written_aside
+from probing.runs.records import PREDICTIONS, Score, SystemEntry
+from probing.runs.scores import (
+    SEED,
+    Estimator,
+    labels_digest,
+    predictions_table,
+    score_rows,
+    scores_table,
+    summary,
+)
+from probing.systems.build import parts_of
+from probing.systems.model import EmotionSystem
+from probing.training.options import FinetuneOptions
+
+SCORES = "scores.csv"
+_FREE = ("seeds", "workers")  # options that may differ when a run is resumed
+
+
+def default_name(checked: Checked, system: EmotionSystem, options: FinetuneOptions) -> str:
+    """The name of a run's folder: corpus, system, and what makes it another kind of run."""
+    parts = ["finetune", checked.name, slug(system.config.encoders)]
+    parts += [f"frozen-{'-'.join(options.freeze)}"] if options.freeze else []
+    parts += [] if checked.words.human else [slug(checked.words.name)]
+    return "-".join(parts + ["shuffled"] * options.shuffled)
+
+
+def configuration_of(checked: Checked, system: EmotionSystem, options: FinetuneOptions) -> dict[str, Any]:
+    """All that settles a run's numbers, by the names that the user knows, apart from the latents that are read.
+
+    Args:
+        checked: What it is trained on.
+        system: As the training of seed 0 begins.
+        options: How it is trained; its dimensions are settled.
+    """
+    corpus, checksums = checked.corpus, checked.scan.checksums
+    chosen = {key: value for key, value in asdict(options).items() if key not in _FREE}
+    texts = [u.text for u in corpus.utterances] if system.text is not None else []
+    sounds = [checksums.get(u.id) for u in corpus.utterances] if system.audio is not None else []
+    parts = {"audio": system.audio, "text": system.text}
+    return {
+        "system": system.config.encoders,
+        "weights": {key: weights_digest(part)[:16] for key, part in parts.items() if part is not None},
+        "corpus": corpus.name,
+        "scale": list(corpus.scale),
+        "labels": labels_digest(corpus, options.dims),
+        "audio and text": digest({"rows": [sounds, texts]}),
+        "options": json.loads(json.dumps(chosen)),
+    }
+
+
+def system_entry(system: EmotionSystem, name: str, options: FinetuneOptions) -> SystemEntry:
+    """What a record says of a system.
+
+    Args:
+        system: As its training begins.
+        name: As the user names it.
+        options: How it is trained.
+    """
+    encoders = system.config.encoders
+    both = system.audio is not None and system.text is not None
+    first, _, second = encoders.partition("+") if both else (encoders, "", encoders)
+    audio, text = first if system.audio is not None else None, second if system.text is not None else None
+    return SystemEntry(
+        name=encoders,
+        audio=audio,
+        text=text,
+        modality="+".join(kind for kind, part in (("audio", audio), ("text", text)) if part),
+        parameters=sum(p.numel() for p in system.parameters()),
+        trainable=sum(p.numel() for p in system.parameters() if p.requires_grad),
+        frozen=options.freeze,
+        regime=_regime(options),
+        dimensions=options.dims,
+        random=RANDOM in encoders,
+        spec=tuple(parts_of(name)),
+    )
+
+
+def _regime(options: FinetuneOptions) -> str:
+    """What section 4.3 calls it; frozen after fine-tuning if the audio encoder comes from a run."""
+    if not options.freeze:
+        return "FT"
+    return "FT⇒FRZ" if "audio" in dict(options.init) else "FRZ"
+
+
+def write_tables(
+    corpus: Corpus, found: dict[int, NDArray[np.floating]], dimensions: Sequence[str], folder: Path
+) -> tuple[Score, ...]:
+    """Write predictions.csv and scores.csv of some training seeds.
+
+    Args:
+        corpus: The N utterances.
+        found: Training seed → estimates [N, K], 0 and 1 being the ends of the scale.
+        dimensions: Names of the K estimates; those that the corpus does not rate are left out.
+        folder: Where they go.
+
+    Returns:
+        The mean over seeds for each dimension and partition, with its interval.
+    """
+    rated = [(k, name) for k, name in enumerate(dimensions) if name in corpus.dimensions]
+    estimates = {
+        name: {Estimator(f"{SEED}{seed}", seed): found_NK[:, k] for seed, found_NK in found.items()}
+        for k, name in rated
+    }
+    scores = scores_table(corpus, estimates)
+    _write_csv(predictions_table(corpus, estimates), folder / PREDICTIONS, "%.7g")
+    _write_csv(scores, folder / SCORES, "%.8g")
+    return tuple(Score(**row) for row in score_rows(summary(scores)))
+
+
+def _write_csv(table: pd.DataFrame, path: Path, numbers: str) -> None:
+    with written_aside(path) as aside:
+        table.to_csv(aside, index=False, float_format=numbers)

@@ -1,0 +1,100 @@
+"""A system as its training begins, and what is settled of that training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from probing.corpus.model import Corpus
+from probing.errors import EncoderError, FitError
+from probing.systems.build import build_system
+from probing.systems.inference import opened_system
+from probing.systems.model import EmotionSystem
+from probing.systems.processor import Processor
+from probing.training.options import PARTS, FinetuneOptions
+
+_LR, _HEAD_LR, _WIDTH = 1e-5, 1e-4, 768  # learning rates at HuBERT base's hidden size
+_READERS = 4  # processes that read ahead of a GPU, which would wait for a single one
+
+
+def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> tuple[EmotionSystem, Processor]:
+    """A system before its first step: pre-trained encoders, those of --init in their place, a fresh head.
+
+    Args:
+        name: The system's name.
+        corpus: Whose scale its estimates are on.
+        options: How it is trained; its dimensions are settled.
+        seed: Of its head, and of the encoders that --init takes.
+
+    Raises:
+        EncoderError: As `build_system`, or --init names no fine-tuned encoder of the same kind (code `init`).
+    """
+    system, processor = build_system(
+        name,
+        seed,
+        dimensions=options.dims,
+        scale=corpus.scale,
+        fusion=options.fusion,
+        dropout=options.dropout,
+        spec_augment=options.spec_augment,
+        freeze=options.freeze,
+    )
+    processor.truncate = options.truncate_text
+    for part, origin in options.init:
+        _take_encoder(system, part, Path(origin), seed)
+    return system, processor
+
+
+def _take_encoder(system: EmotionSystem, part: str, origin: Path, seed: int) -> None:
+    """Put a run's fine-tuned encoder in the place of the pre-trained one: that of the same training seed."""
+    what = f"--init {part}={origin}"
+    place = origin if (origin / "config.json").is_file() else origin / f"seed{seed}"
+    if not (place / "config.json").is_file():
+        why = f"{place} holds no fine-tuned system"
+        raise EncoderError(what, why, "name a `probe finetune` run with as many --seeds", code="init")
+    ours, theirs = getattr(system, part), getattr(opened_system(place), part)
+    if ours is None or theirs is None:
+        whose = system.config.encoders if ours is None else place
+        raise EncoderError(what, f"{whose} has no {part} encoder", "name an encoder that both have", code="init")
+    try:
+        ours.load_state_dict(theirs.state_dict())
+    except RuntimeError as error:
+        why = f"its {part} encoder is another one than that of {system.config.encoders}"
+        raise EncoderError(what, why, "name a run with the same encoder", code="init") from error
+
+
+def only_head_learns(system: EmotionSystem) -> bool:
+    """Whether every encoder is frozen, so that pooled vectors are computed only once."""
+    return all(getattr(system, part) is None or part in system.config.freeze for part in PARTS)
+
+
+def learning_rate(options: FinetuneOptions, system: EmotionSystem) -> float:
+    """The rate asked for, or the default for what learns: 1e-5 (section 3.2), more for narrow systems and heads."""
+    if options.lr is not None:
+        return options.lr
+    width = int(system.head[1].out_features)  # type: ignore[arg-type]
+    return (_HEAD_LR if only_head_learns(system) else _LR) * max(1.0, _WIDTH / width)
+
+
+def uses_bf16(options: FinetuneOptions, device: str) -> bool:
+    """Whether encoders compute in bfloat16.
+
+    Raises:
+        FitError: It is asked for, and the device cannot (code `precision`).
+    """
+    possible = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+    if options.precision == "bf16" and not possible:
+        what, why = f"--precision bf16 on {device}", "it has no bfloat16 arithmetic"
+        raise FitError(what, why, "leave --precision out", code="precision")
+    return possible if options.precision is None else options.precision == "bf16"
+
+
+def readers(workers: int | None, device: str) -> int:
+    """Processes that read ahead: as many as asked for, or the device's default."""
+    return workers if workers is not None else _READERS * device.startswith("cuda")
+
+
+def hold_fewer_activations(system: EmotionSystem) -> None:
+    """Turn gradient checkpointing on, whose switch transformers renamed within its version 5."""
+    getattr(system, "activation_checkpointing_enable", system.gradient_checkpointing_enable)()
