@@ -69,6 +69,20 @@ class FitError(ProbingError):
     code = "fit"
 
 
+def number_of(number: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun, in the singular or the plural.
+
+    Args:
+        number: How many.
+        noun: What they are.
+        nouns: The plural, where it is not the noun with an s.
+
+    >>> number_of(1, "utterance"), number_of(3_021, "utterance"), number_of(2, "speaker is", "speakers are")
+    ('1 utterance', '3,021 utterances', '2 speakers are')
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
 def first_names(names: Sequence[str], limit: int = 5) -> str:
     """Name the first few of many things.
 

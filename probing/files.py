@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import socket
@@ -53,13 +54,20 @@ def file_digest(path: Path) -> str:
 
 def absolute(path: str | Path) -> str:
     """An absolute path without `..`; links are kept, since a name may be that of a link."""
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - resolve() would follow links
+    # Path.resolve() would follow links, and Path.expanduser() refuses a file `~name` where there is no such user.
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
 def shown(path: str) -> str:
-    """A path as a user would type it: relative where it lies below the present folder."""
+    """A path as a user would type it: relative where it lies below the present folder.
+
+    What `absolute` makes of it is the path again, and it is never taken for an option or for a home folder.
+    """
     here = Path.cwd()
-    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+    if not Path(path).is_relative_to(here):
+        return path
+    below = str(Path(path).relative_to(here))
+    return f"./{below}" if below.startswith(("-", "~")) else below
 
 
 @contextmanager
@@ -86,7 +94,8 @@ def written_aside(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with written_aside(path) as aside:
-        aside.write_text(text, "utf-8")
+        # A file name that is not UTF-8 holds lone surrogates; as escapes they are JSON, and read back as they were.
+        aside.write_text(text, "utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -102,16 +111,25 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
         remedy: What to do where it is damaged.
 
     Raises:
-        FileNotFoundError: It is not there.
-        ProbingError: It holds no JSON object (code `damaged`).
+        OSError: It is not there, or cannot be read.
+        ProbingError: It holds no JSON object (code `damaged`); NaN and infinity are not JSON.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:  # not UTF-8, no JSON, or nested without end
         raise ProbingError(f"{path}", f"it is damaged ({error})", remedy, code="damaged") from error
     if not isinstance(content, dict):
         raise ProbingError(f"{path}", "it is damaged (no JSON object)", remedy, code="damaged")
     return content
+
+
+def _refuse_constant(written: str) -> float:
+    raise ValueError(f"{written} is no number")
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    return number if math.isfinite(number) else _refuse_constant(written)  # 1e999 would be infinity
 
 
 @contextmanager
