@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from probing.corpus.model import DEVELOPMENT, TEST2, TRAIN, Corpus
 from probing.corpus.scan import AudioScan
-from probing.errors import CorpusError, first_names
+from probing.errors import CorpusError, first_names, number_of
 
 
 def require(
@@ -35,8 +35,9 @@ def require(
         The corpus without what is left out, and the ids left out in the corpus's order.
 
     Raises:
-        CorpusError: More utterances than that lack something, a dimension is unknown, train or development is not
-            labelled, or they share a speaker with test2.
+        CorpusError: More utterances than that lack something (code `utterances-lack`), a dimension is unknown
+            (`dimension-unknown`), train or development is not labelled (`unlabelled`), or they share a speaker with
+            test2 (`speakers-shared`).
     """
     _demand_dimensions(corpus, dims)
     blank = unlabelled(corpus, dims)
@@ -44,24 +45,28 @@ def require(
         if partition in (TRAIN, DEVELOPMENT):
             raise CorpusError(
                 f"corpus {corpus.name}: no utterance of {partition} is rated on {dimension}",
-                f"{corpus.name} cannot be used for {dimension} without",
+                f"{dimension} cannot be learned without ratings in train and development",
                 f"add the ratings, or choose another dimension of {', '.join(corpus.dimensions)}",
+                code="unlabelled",
             )
     lacking = gaps(corpus, dims, text, audio)
     missing = {id_ for ids in lacking.values() for id_ in ids}
     if len(missing) > allow_missing:
         raise CorpusError(
-            f"corpus {corpus.name}: {len(missing):,} of {len(corpus):,} utterances lack what is needed",
-            "; ".join(f"{len(ids):,} have {what}: {first_names(ids)}" for what, ids in lacking.items()),
-            f"complete the corpus, or go on without them: --allow-missing {len(missing)}",
+            f"corpus {corpus.name}: {len(missing):,} of {number_of(len(corpus), 'utterance')} cannot be used",
+            "; ".join(f"{len(ids):,} without {what}: {first_names(ids)}" for what, ids in lacking.items()),
+            f"complete the corpus, or leave them out: --allow-missing {len(missing)}",
+            code="utterances-lack",
         )
     kept = _without(corpus, missing)
     shared = shared_speakers(kept, TEST2)
     if shared:
+        what = number_of(len(shared), "speaker of test2 (unseen) is", "speakers of test2 (unseen) are")
         raise CorpusError(
-            f"corpus {corpus.name}: {len(shared):,} speakers of test2 (unseen) are also in train or development",
+            f"corpus {corpus.name}: {what} also in train or development",
             first_names(shared),
-            "give all utterances of each of them the same side: test1 is the partition of seen speakers",
+            "move all utterances of each of them to one side: test1 is the partition of seen speakers",
+            code="speakers-shared",
         )
     notes = tuple(f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank)
     return replace(kept, notes=kept.notes + notes), tuple(u.id for u in corpus.utterances if u.id in missing)
@@ -82,17 +87,19 @@ def leave_out_damaged(
         The corpus without them, and all ids left out: those given, then the damaged ones.
 
     Raises:
-        CorpusError: That would be more than allowed; it names the first five files with their reasons.
+        CorpusError: That would be more than allowed (code `audio-unusable`); it names the first five files with their
+            reasons.
     """
     damaged = tuple(utterance.id for utterance in corpus.utterances if utterance.id in scan.damaged)
     total = len(left_out) + len(damaged)
     if damaged and total > allow_missing:
         reasons = [f"\n  {scan.damaged[id_].what}: {scan.damaged[id_].why}" for id_ in damaged]
-        before = f" (with the {len(left_out):,} that lack something)" if left_out else ""
+        before = f" (together with the {len(left_out):,} left out for other reasons)" if left_out else ""
         raise CorpusError(
-            f"corpus {corpus.name}: {len(damaged):,} of {len(corpus):,} audio files cannot be used",
+            f"corpus {corpus.name}: {len(damaged):,} of {number_of(len(corpus), 'audio file')} cannot be used",
             "".join(reasons[:5]) + ("\n  …" if len(reasons) > 5 else ""),
-            f"mend the files, or go on without them{before}: --allow-missing {total}",
+            f"replace the files, or leave them out{before}: --allow-missing {total}",
+            code="audio-unusable",
         )
     return _without(corpus, damaged), (*left_out, *damaged)
 
@@ -105,14 +112,15 @@ def _demand_dimensions(corpus: Corpus, dims: Sequence[str]) -> None:
     for dimension in dims:
         if dimension in corpus.dimensions:
             continue
-        known = ", ".join(corpus.dimensions) or "none: it has no labels"
-        about = [note for note in corpus.notes if f"column {dimension} " in note]
+        known = f"its dimensions are {', '.join(corpus.dimensions)}" if corpus.dimensions else "it has no labels"
+        about = [f"column {dimension} cannot be one: {corpus.unused[dimension]}"] if dimension in corpus.unused else []
         near = difflib.get_close_matches(dimension.lower(), corpus.dimensions, n=1)
         remedy = f"did you mean {near[0]}?" if near else "name one of those, or add the column to the table"
         raise CorpusError(
             f"corpus {corpus.name} has no dimension {dimension}",
-            "; ".join([f"its dimensions are {known}", *about]),
+            "; ".join([known, *about]),
             remedy,
+            code="dimension-unknown",
         )
 
 
@@ -123,18 +131,18 @@ def unlabelled(corpus: Corpus, dims: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def gaps(corpus: Corpus, dims: Sequence[str], text: bool, audio: bool) -> dict[str, list[str]]:
-    """What utterances lack, and which; partitions wholly unlabelled in a dimension do not count for it."""
+    """What some utterances lack → their ids; a partition without any rating of a dimension does not count for it."""
     blank = set(unlabelled(corpus, dims))
     found = {
-        f"no rating of {d}": [u.id for u in corpus.utterances if not (d in u.labels or (u.partition, d) in blank)]
+        f"a rating of {d}": [u.id for u in corpus.utterances if not (d in u.labels or (u.partition, d) in blank)]
         for d in dims
     }
-    found["no transcript"] = [u.id for u in corpus.utterances if text and u.text is None]
-    found["no audio path"] = [u.id for u in corpus.utterances if audio and u.path is None]
+    found["a transcript"] = [u.id for u in corpus.utterances if text and u.text is None]
+    found["an audio path"] = [u.id for u in corpus.utterances if audio and u.path is None]
     return {what: ids for what, ids in found.items() if ids}
 
 
 def shared_speakers(corpus: Corpus, test: str, seen: Sequence[str] = (TRAIN, DEVELOPMENT)) -> list[str]:
-    """Speakers of a test partition that the model has heard."""
-    heard = {u.speaker for u in corpus.utterances if u.partition in seen}
-    return sorted({u.speaker for u in corpus.utterances if u.partition == test and u.speaker in heard if u.speaker})
+    """Speakers of a test partition who are in other partitions too, sorted."""
+    known = {u.speaker for u in corpus.utterances if u.partition in seen}
+    return sorted({u.speaker for u in corpus.utterances if u.partition == test and u.speaker in known if u.speaker})

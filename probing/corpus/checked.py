@@ -1,4 +1,4 @@
-"""A corpus made ready for a command: all that the command reads is there, decoded once, and its identity known."""
+"""A corpus checked for a command: everything that the command reads is there, and it is known which corpus it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probing.corpus.identity import Identity, identify
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan, scan_audio
-from probing.corpus.spec import CorpusSpec
+from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
 from probing.errors import OptionError
 from probing.files import claim, slug
@@ -28,7 +28,7 @@ class Needs:
         audio: Whether it decodes the recordings.
         text: Whether it reads the words.
         dims: Dimensions of which it needs ratings; `all` stands for the emotions that the corpus rates.
-        partitions: Only these, where there are any.
+        partitions: The only partitions that it reads; none named: all of them.
     """
 
     audio: bool = False
@@ -39,10 +39,10 @@ class Needs:
 
 @dataclass(frozen=True)
 class Checked:
-    """A corpus that holds what a command reads.
+    """A corpus that has everything that a command reads.
 
     Args:
-        spec: What names it, its fold settled.
+        spec: What names it, with the fold that was used.
         corpus: The utterances that can be used, with the words to read.
         identity: Digests of what was read.
         scan: Lengths and checksums of the audio; empty where the command does not decode it.
@@ -64,9 +64,16 @@ class Checked:
 
 
 def corpus_name(title: str, spec: CorpusSpec, identity: Identity | None) -> str:
-    """A corpus in file names: its title and, unless it is the built-in one, eight digits of its identity."""
-    own = identity is not None and spec.prefix != "demo"
-    return slug(title) + (f"-{identity.short}" if own and identity else "")
+    """A corpus in file names: its title and, unless it is the built-in one, eight digits of its identity.
+
+    Args:
+        title: Its name, with its fold where it has folds.
+        spec: What names it.
+        identity: None of a run of version 0.1.0, which has no digests.
+    """
+    if identity is None or spec.prefix == DEMO:
+        return slug(title)
+    return f"{slug(title)}-{identity.short}"
 
 
 def check_corpus(
@@ -77,23 +84,24 @@ def check_corpus(
     remember: bool = True,
     wait: bool = True,
 ) -> Checked:
-    """Open a corpus, make sure that what a command reads is there, and decode its audio once.
+    """Open a corpus, make sure that everything that a command reads is there, and decode its audio once.
 
     Args:
         spec: The corpus.
         needs: What the command reads.
-        allow_missing: Utterances that may be left out, all causes together.
-        cache: Folder of all caches, which remembers what sound files hold.
-        remember: Whether that memory is written, and not only read.
-        wait: Whether processes that start at once decode one after another, by a lock; only where it is written.
+        allow_missing: Number of utterances that may be left out, for all reasons together.
+        cache: Folder of all caches, where lengths and checksums of sound files are remembered.
+        remember: Whether that memory is written, and not only read; without, nothing at all is written there.
+        wait: Whether processes that start at the same time wait for each other, so that one of them decodes and the
+            others read what it remembers; only where the memory is written.
 
     Raises:
-        CorpusError: The corpus lacks something that is read, or cannot be opened.
+        CorpusError: The corpus cannot be opened, or lacks something that is read (see `probing.corpus.audit`).
         OptionError: Other words are given to a command that reads none (code `no-effect`).
     """
     if not needs.text and (spec.transcripts is not None or spec.corrupt_words is not None):
         flag = "--transcripts" if spec.transcripts is not None else "--corrupt-words"
-        raise OptionError(f"{flag} changes nothing", "no text is read", f"leave {flag} out", code="no-effect")
+        raise OptionError(f"{flag} has no effect", "no text is read here", f"leave {flag} out", code="no-effect")
     opened = open_corpus(spec)
     opened = opened.select(needs.partitions) if needs.partitions else opened
     dims = settle_dims(opened, needs.dims)
@@ -116,11 +124,11 @@ def check_corpus(
 
 
 def settle_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
-    """The dimensions asked for, each once; `all` stands for the emotions that are rated, or else all that is."""
+    """The dimensions asked for, each once; `all` stands for the emotions that are rated, or else for all dimensions."""
     rated = tuple(d for d in EMOTIONS if d in corpus.dimensions) or corpus.dimensions
     return tuple(dict.fromkeys(name for d in dims for name in (rated if d == ALL else (d,))))
 
 
 def audio_memory(corpus: CorpusSpec | Corpus, cache: Path) -> Path:
-    """The file that remembers what the sound files of corpora of that name hold."""
+    """The file where lengths and checksums of the sound files of corpora of that name are remembered."""
     return cache / slug(corpus.name) / "audio.json"

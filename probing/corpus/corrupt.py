@@ -1,4 +1,4 @@
-"""Damage transcripts on purpose, at a stated word error rate (section 4.4)."""
+"""Corrupt transcripts on purpose, at a stated word error rate (section 4.4 of the paper)."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from probing.corpus.model import Corpus
-from probing.errors import CorpusError, first_names
+from probing.errors import CorpusError, first_names, number_of
 
-# Substitutions, deletions, insertions of 100 errors. Our choice: a recogniser on clear speech mostly mishears, then
-# leaves out, and least often adds.
+# Shares of substitutions, deletions and insertions among the errors. Our choice: on clear speech a recogniser mostly
+# substitutes words, omits some, and inserts the fewest.
 SHARES = (0.6, 0.25, 0.15)
-_ALIKE = 10  # words spelt most alike, of which one takes a word's place
+_ALIKE = 10  # words closest in spelling, one of which takes a word's place
 
 
 def corrupted(corpus: Corpus, rate: float, seed: int = 0) -> Corpus:
-    """Damage a corpus's transcripts at a stated word error rate.
+    """Corrupt a corpus's transcripts at a stated word error rate.
 
-    Each word suffers an error with probability `rate`: in `SHARES` it is replaced by a word of the corpus that is
-    spelt like it, left out, or followed by another word of the corpus, drawn by frequency. An utterance's errors
-    depend on its id, the rate and the seed alone, and those at a lower rate are among those at a higher one.
-    What is achieved must be measured (`errors_by_partition`): an aligner may find a shorter way.
+    Each word gets an error with probability `rate`: with the probabilities in `SHARES` it is replaced by a word of the
+    corpus with a similar spelling, deleted, or followed by another word of the corpus, drawn by frequency. An
+    utterance's errors depend only on its id, the rate and the seed, and the errors at a lower rate are among those at
+    a higher one. The rate achieved must be measured (`errors_by_partition`): an alignment may need fewer errors.
 
     Args:
         corpus: Every utterance with a transcript.
-        rate: Errors per word, 0 to 1.
-        seed: Of the errors.
+        rate: Errors per word, from 0 to 1.
+        seed: Another seed makes other errors.
 
     Raises:
-        CorpusError: The rate is no share, or an utterance has no transcript.
+        CorpusError: The rate is not between 0 and 1 (code `rate`), or an utterance has no transcript
+            (`no-transcript`).
     """
     if not 0 <= rate <= 1:
         raise CorpusError(
-            f"--corrupt-words {rate:g}", "it is no share of words", "give a number from 0 to 1", code="rate"
+            f"--corrupt-words {rate:g}", "it is not a proportion of words", "give a number from 0 to 1", code="rate"
         )
     mute = [utterance.id for utterance in corpus.utterances if utterance.text is None]
     if mute:
         raise CorpusError(
-            f"corpus {corpus.name}: {len(mute):,} utterances have no transcript to damage",
+            f"corpus {corpus.name}: {number_of(len(mute), 'utterance')} without a transcript to corrupt",
             first_names(mute),
             "complete the corpus, or give --transcripts FILE",
             code="no-transcript",
@@ -62,8 +63,9 @@ def corrupted(corpus: Corpus, rate: float, seed: int = 0) -> Corpus:
         rng = np.random.default_rng([seed, zlib.crc32(id_.encode())])
         kept = []
         for word in text.split():
-            suffers, kind, which = rng.random(3)  # always three: a lower rate's errors are among a higher one's
-            if suffers >= rate:
+            # Always three numbers a word, so that the errors at a lower rate are among those at a higher one.
+            chance, kind, which = rng.random(3)
+            if chance >= rate:
                 kept.append(word)
             elif kind < SHARES[0]:
                 near = alike(word)

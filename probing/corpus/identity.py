@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 from probing.corpus.model import Corpus
-from probing.errors import CorpusError
 from probing.files import digest
 
 _DIGITS = 16  # hexadecimal digits of a digest in a record
@@ -38,20 +36,6 @@ class Identity:
         pairs = ((self.audio, other.audio), (self.text, other.text))
         return self.labels == other.labels and all(a == b for a, b in pairs if a is not None and b is not None)
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """What `to_json` gave; a CorpusError (code `damaged`) where it is something else."""
-        try:
-            return cls(str(content["labels"]), content["audio"], content["text"])
-        except (KeyError, TypeError) as error:
-            raise CorpusError(
-                "a corpus's digests in a record", f"they are damaged ({error})", code="damaged"
-            ) from error
-
 
 def identify(corpus: Corpus, audio: Mapping[str, int] | None = None, text: bool = False) -> Identity:
     """The identity of a corpus as a command has read it.
@@ -63,7 +47,7 @@ def identify(corpus: Corpus, audio: Mapping[str, int] | None = None, text: bool 
     """
     rows = [[u.id, u.partition, u.speaker, sorted(u.labels.items())] for u in corpus.utterances]
     return Identity(
-        digest({"scale": list(corpus.scale), "rows": rows})[:_DIGITS],
+        digest({"scale": [float(end) for end in corpus.scale], "rows": rows})[:_DIGITS],  # JSON tells 1 from 1.0
         None if audio is None else digest([audio.get(u.id) for u in corpus.utterances])[:_DIGITS],
         digest([u.text for u in corpus.utterances])[:_DIGITS] if text else None,
     )

@@ -32,7 +32,7 @@ class Utterance:
         partition: `train`, `development`, `test1` (seen speakers or podcasts), `test2` (unseen), or another name.
         speaker: Whose voice it is; the cluster that intervals resample. None where the corpus does not say.
         labels: Dimension → rating on the corpus's own scale; a dimension without a rating is absent.
-        text: Transcript, or None where there is none. An empty transcript is a transcript.
+        text: Transcript, or None where there is none; an empty string is the transcript of somebody who says nothing.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Corpus:
         utterances: All utterances; ids are unique.
         notes: What a user should know but need not mend (unlabelled partitions, unknown speakers …).
         fold: The session that is test2, of a corpus that is split by session.
+        unused: Column of a table that is no dimension → why.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Corpus:
     utterances: tuple[Utterance, ...]
     notes: tuple[str, ...] = ()
     fold: int | None = None
+    unused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -88,7 +90,7 @@ class Corpus:
         """The same corpus with only the utterances of some partitions.
 
         Raises:
-            CorpusError: The corpus lacks one of the partitions.
+            CorpusError: The corpus lacks one of the partitions (code `partition-unknown`).
         """
         absent = [p for p in partitions if p not in self.partitions]
         if absent:
@@ -96,6 +98,7 @@ class Corpus:
                 f"corpus {self.name} has no partition {', '.join(absent)}",
                 f"its partitions are {', '.join(self.partitions)}",
                 "name one of those",
+                code="partition-unknown",
             )
         return replace(self, utterances=tuple(u for u in self.utterances if u.partition in partitions))
 

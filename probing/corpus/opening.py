@@ -31,7 +31,7 @@ _SCALES = {  # each release knows its own
     "msp-improv": msp_improv.SCALE,
     DEMO: (1.0, 7.0),
 }
-_SPECS = (
+_KNOWN = (
     "corpora are: demo, path/to/table.csv (or .tsv), msp-podcast:/path/to/release, iemocap:/path/to/release, "
     "msp-improv:/path/to/release"
 )
@@ -71,27 +71,28 @@ def open_corpus(
     elif spec.path and spec.path.suffix.lower() in table.SEPARATORS:
         corpus = table.read(spec.path, spec.scale)
     else:
-        raise CorpusError(f"there is no corpus {spec.source!r}", _SPECS, _nearest(spec.source), code="corpus-unknown")
+        what = f"there is no corpus {spec.source!r}"
+        raise CorpusError(what, _KNOWN, _nearest(spec.source), code="corpus-unknown")
     return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
 
 
 def _refuse_unfit(spec: CorpusSpec) -> None:
-    """Scale and fold must be meant, and fit the corpus."""
-    shown = spec.words()[0]
+    """Raise a CorpusError where scale or fold make no sense, or do not fit the corpus."""
+    typed = spec.words()[0]
     if spec.fold is not None and spec.prefix not in SPLIT_BY_SESSION:
         why = f"only {' and '.join(SPLIT_BY_SESSION)} have folds"
-        raise CorpusError(f"--fold {spec.fold} does not fit {shown}", why, "leave --fold out", code="fold")
+        raise CorpusError(f"--fold {spec.fold} does not fit {typed}", why, "leave --fold out", code="fold")
     if spec.scale is None:
         return
     low, high = spec.scale
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         what = f"--scale {low:g} {high:g}"
-        raise CorpusError(what, "LOW must lie below HIGH", "for example --scale 1 7", code="scale")
+        raise CorpusError(what, "LOW must be less than HIGH", "for example --scale 1 7", code="scale")
     own = _SCALES.get(spec.prefix)
     if own is not None and spec.scale != own:
         raise CorpusError(
-            f"--scale {low:g} {high:g} does not fit {shown}",
-            f"its ratings lie on {own[0]:g} to {own[1]:g}",
+            f"--scale {low:g} {high:g} does not fit {typed}",
+            f"its scale is {own[0]:g} to {own[1]:g}",
             "leave --scale out",
             code="scale",
         )

@@ -16,14 +16,14 @@ from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan, scan_audio
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words, reworded
-from probing.errors import first_names
+from probing.errors import first_names, number_of
 
 _BINS = 7  # of a label histogram: the answers of a 7-point scale
 _BARS = "▁▂▃▄▅▆▇█"
 _WRAP = textwrap.TextWrapper(
     96, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
 )
-_NAMED = 20  # utterances named for each problem; the commands' errors name five
+_NAMED = 20  # utterances named for each problem; other commands' errors name five
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Overview:
     Args:
         corpus: The whole corpus.
         scan: Lengths of its audio, and the files that cannot be used.
-        notes: What a user should know but need not mend.
-        problems: Everything to mend, a line each.
-        count: How many things there are to mend: unusable files, utterances that lack what others of the corpus have,
-            unlabelled train or development, speakers of test2 also in train or development.
+        notes: What a user should know but need not fix.
+        problems: Everything to fix, a line each.
+        count: Number of things to fix: unusable files, utterances without what others of the corpus have, train or
+            development without any rating, speakers of test2 who are also in train or development.
     """
 
     corpus: Corpus
@@ -49,10 +49,10 @@ class Overview:
         """At most some 100 columns wide."""
         corpus = self.corpus
         low, high = corpus.scale
-        lines = [f"{corpus.title}: {len(corpus):,} utterances, labels on {low:g} to {high:g}", ""]
+        lines = [f"{corpus.title}: {number_of(len(corpus), 'utterance')}, labels on {low:g} to {high:g}", ""]
         lines += _partition_lines(corpus, self.scan)
         if corpus.dimensions:
-            lines += ["", f"labels: a bar for each seventh of the scale, {low:g} left to {high:g} right"]
+            lines += ["", f"labels: a bar for each seventh of the scale, from {low:g} (left) to {high:g} (right)"]
             lines += _label_lines(corpus)
         lines += ["", *_items("notes", self.notes)] if self.notes else []
         found = _items(f"problems: {self.count:,}", self.problems) if self.problems else ["problems: none"]
@@ -63,10 +63,10 @@ def check(spec: CorpusSpec | str) -> Overview:
     """Audit a corpus before any work: open it, decode every recording, count what is missing or damaged.
 
     Args:
-        spec: What names it; the word errors of its transcripts are counted where it names any.
+        spec: What names it; where that names transcripts, their word errors are counted.
 
     Raises:
-        CorpusError: It cannot be opened as it stands.
+        CorpusError: It cannot be opened (see `probing.corpus.opening`).
     """
     spec = CorpusSpec.resolve(spec) if isinstance(spec, str) else spec
     corpus = open_corpus(spec)
@@ -81,17 +81,19 @@ def overview(corpus: Corpus, scan: AudioScan) -> Overview:
     """What is in a corpus whose audio has been decoded, and what is wrong with it."""
     problems, count = _problems(corpus, scan)
     shared = shared_speakers(corpus, TEST1, seen=(TRAIN,))
-    seen = [f"{len(shared):,} speakers are in both train and test1 (seen): {first_names(shared)}"] if shared else []
+    what = number_of(len(shared), "speaker is", "speakers are")
+    seen = [f"{what} in both train and test1 (seen): {first_names(shared)}"]
     without = [
-        f"no {name} partition: probes cannot be fitted"
+        f"no {name} partition, so probes cannot be fitted"
         for name in (TRAIN, DEVELOPMENT)
         if name not in corpus.partitions
     ]
-    return Overview(corpus, scan, (*corpus.notes, *seen, *without), tuple(problems), count)
+    notes = (*corpus.notes, *(seen if shared else []), *without)
+    return Overview(corpus, scan, notes, tuple(problems), count)
 
 
 def _partition_lines(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
-    """Size, length, speakers and texts of each partition, and of all."""
+    """Number of utterances, duration, speakers and texts of each partition and of the whole corpus."""
     yield f"  {'':<14}{'utterances':>10}{'hours':>9}{'seconds (min, mean, max)':>28}{'speakers':>10}{'texts':>9}"
     for name, group in [*corpus.partitions.items(), ("all", corpus.utterances)]:
         seconds = np.array([scan.samples[u.id] for u in group if u.id in scan.samples]) / SAMPLE_RATE
@@ -117,29 +119,30 @@ def _label_lines(corpus: Corpus) -> Iterator[str]:
 
 
 def _bars(values: NDArray[np.float64], scale: tuple[float, float]) -> str:
-    """A histogram of seven bins across the scale as characters; the fullest bin is the highest, an empty one a dot.
+    """A histogram with seven bins over the scale as characters; the fullest bin is the tallest, an empty one a dot.
 
     >>> _bars(np.array([0.0, 1.0, 1.0]), (0.0, 1.0))
     '▄·····█'
     """
     counts, _ = np.histogram(values.clip(*scale), bins=_BINS, range=scale)
+    # Rounded up, so that a single label among thousands is still seen: 0 is an empty bin, 8 the fullest.
     levels = np.ceil(counts / counts.max() * len(_BARS)).astype(int)
-    # ceil: half of the fullest bin is the fourth bar, a single label among thousands still the first
     return "".join(("·" + _BARS)[level] for level in levels)
 
 
 def _problems(corpus: Corpus, scan: AudioScan) -> tuple[list[str], int]:
-    """Every problem as a line, and how many things there are to mend."""
+    """Every problem as a line, and the number of things to fix."""
     blank = [pair for pair in unlabelled(corpus, corpus.dimensions) if pair[0] in (TRAIN, DEVELOPMENT)]
     lines = [f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank]
     has_audio = any(u.path is not None for u in corpus.utterances)
-    rated = [dimension for dimension in corpus.dimensions if dimension in EMOTIONS]  # others are read only if asked for
+    rated = [dimension for dimension in corpus.dimensions if dimension in EMOTIONS]  # others are read only on request
     lacking = gaps(corpus, rated, False, has_audio)
-    lines += [f"{len(ids):,} utterances have {what}: {first_names(ids, _NAMED)}" for what, ids in lacking.items()]
+    for what, ids in lacking.items():
+        lines.append(f"{number_of(len(ids), 'utterance')} without {what}: {first_names(ids, _NAMED)}")
     shared = shared_speakers(corpus, TEST2)
     if shared:
-        names = first_names(shared, _NAMED)
-        lines.append(f"{len(shared):,} speakers of test2 (unseen) are also in train or development: {names}")
+        what = number_of(len(shared), "speaker of test2 (unseen) is", "speakers of test2 (unseen) are")
+        lines.append(f"{what} also in train or development: {first_names(shared, _NAMED)}")
     lines += [f"{id_}: {error.what}: {error.why}" for id_, error in scan.damaged.items()]
     return lines, len(blank) + sum(map(len, lacking.values())) + len(shared) + len(scan.damaged)
 

@@ -1,4 +1,4 @@
-"""Decode every recording of a corpus once: its length, its checksum, or why it cannot be used."""
+"""Decode every recording of a corpus once: its length and its checksum, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tqdm import tqdm
 
 from probing.audio.decode import load
 from probing.corpus.model import Utterance
-from probing.errors import AudioError
-from probing.files import absolute, write_text
+from probing.errors import AudioError, ProbingError
+from probing.files import absolute, read_json, write_text
 
 _COLUMNS = ("size", "changed", "samples", "checksum")  # of the file that remembers sound files
-_CHUNK = 1024  # files handed to the threads at a time, so that memory does not grow with the corpus
+_CHUNK = 1024  # files given to the threads at a time, so that memory does not grow with the corpus
 
 
 @dataclass(frozen=True)
 class AudioScan:
-    """What decoding every file of a corpus found.
+    """What was found when every file of a corpus was decoded.
 
     Args:
-        samples: Utterance id → samples at 16 kHz that audio.load yields.
+        samples: Utterance id → number of samples at 16 kHz that `probing.audio.decode.load` yields.
         damaged: Utterance id → why its file cannot be used.
         checksums: Utterance id → CRC-32 of its file's bytes.
     """
@@ -42,21 +42,22 @@ def scan_audio(
     """Decode every file in full; a header alone does not tell whether the audio behind it is whole.
 
     Args:
-        utterances: Those to decode; one without a path is in neither part of the result.
+        utterances: Those to decode; one without a path is in no part of the result.
         threads: Files decoded at a time.
-        memory: A file that remembers what sound files hold, so that each is decoded once; files that have changed
-            since (size or time of change) are decoded again. None decodes them all.
+        memory: A file that remembers lengths and checksums, so that each sound file is decoded once; files that have
+            changed since (size or time of change) are decoded again. None decodes them all.
         remember: Whether that file is written, and not only read.
     """
     scan = AudioScan()
-    known = _remembered(memory)
-    heard = [utterance for utterance in utterances if utterance.path is not None]
+    before = _remembered(memory)
+    known = dict(before)
+    recorded = [utterance for utterance in utterances if utterance.path is not None]
     with (
-        tqdm(total=len(heard), desc="audio", unit="file", disable=None) as bar,
+        tqdm(total=len(recorded), desc="audio", unit="file", disable=None) as bar,
         ThreadPoolExecutor(max_workers=threads) as pool,
     ):
-        for start in range(0, len(heard), _CHUNK):
-            chunk = heard[start : start + _CHUNK]
+        for start in range(0, len(recorded), _CHUNK):
+            chunk = recorded[start : start + _CHUNK]
             for utterance, found in zip(chunk, pool.map(partial(_measure, known=known), chunk), strict=True):
                 if isinstance(found, AudioError):
                     scan.damaged[utterance.id] = found
@@ -64,7 +65,7 @@ def scan_audio(
                     known[absolute(str(utterance.path))] = found
                     *_, scan.samples[utterance.id], scan.checksums[utterance.id] = found
                 bar.update()
-    if memory is not None and remember:
+    if memory is not None and remember and known != before:
         _remember(memory, known)
     return scan
 
@@ -80,7 +81,7 @@ def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[
         memory: As in `scan_audio`.
 
     Returns:
-        Utterance id → checksum, without the files that are not there, have changed or were never scanned.
+        Utterance id → checksum, without the files that are missing, have changed or were never scanned.
     """
     known = _remembered(memory)
     found = {u.id: _unchanged(u.path, known) for u in utterances if known and u.path is not None}
@@ -105,7 +106,7 @@ def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | Audi
         samples = len(load(utterance.path))
         status = utterance.path.stat()
         return status.st_size, status.st_mtime_ns, samples, file_checksum(utterance.path)
-    except AudioError as error:  # a copy: the error itself holds its traceback, and with it the waveform
+    except AudioError as error:  # a copy, since the error itself keeps its traceback, and that keeps the waveform
         return AudioError(*error.args)
 
 
@@ -115,16 +116,18 @@ def file_checksum(path: Path) -> int:
 
 
 def _remembered(memory: Path | None) -> dict[str, _Sound]:
-    """What a file remembers; nothing where it is not there or not whole, since it only saves time."""
-    if memory is None or not memory.is_file():
+    """What a file remembers; nothing where it is missing or damaged, since it only saves time."""
+    if memory is None:
         return {}
     try:
-        table = json.loads(memory.read_text("utf-8"))
-        return dict(zip(table["path"], zip(*(table[column] for column in _COLUMNS), strict=True), strict=True))
-    except (ValueError, KeyError, TypeError):
+        table = read_json(memory, remedy="delete it")
+        rows = list(zip(*(table[column] for column in _COLUMNS), strict=True))
+        whole = all(type(number) is int for row in rows for number in row)
+        return dict(zip(table["path"], rows, strict=True)) if whole else {}
+    except (OSError, ProbingError, ValueError, KeyError, TypeError):
         return {}
 
 
 def _remember(memory: Path, known: Mapping[str, _Sound]) -> None:
-    columns = dict(zip(_COLUMNS, zip(*known.values(), strict=True), strict=True)) if known else {}
+    columns = dict(zip(_COLUMNS, zip(*known.values(), strict=True), strict=True))
     write_text(memory, json.dumps({"path": list(known), **columns}, ensure_ascii=False))

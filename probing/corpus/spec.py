@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from probing.errors import CorpusError
 from probing.files import absolute, shown
 
 DEMO = "demo"
@@ -46,6 +44,14 @@ class CorpusSpec:
     ) -> Self:
         """What a user typed in the present folder.
 
+        Args:
+            typed: `demo`, the path of a table, or a release's prefix with the path of its folder; anything else is kept
+                as it is, for `open_corpus` to refuse.
+            scale: As in the class.
+            fold: As in the class.
+            transcripts: Path of a table `id,text`.
+            corrupt_words: As in the class.
+
         >>> CorpusSpec.resolve("demo").source, CorpusSpec.resolve("/data/x.csv", (1, 7)).words()
         ('demo', ['/data/x.csv', '--scale', '1', '7'])
         """
@@ -55,39 +61,20 @@ class CorpusSpec:
         else:
             source = absolute(typed) if Path(typed).suffix.lower() in TABLES else typed
         words = None if transcripts is None else absolute(transcripts)
-        return cls(source, None if scale is None else (scale[0], scale[1]), fold, words, corrupt_words)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """What `to_json` gave.
-
-        Raises:
-            CorpusError: It is something else (code `damaged`).
-        """
-        try:
-            scale = content["scale"]
-            return cls(
-                str(content["source"]),
-                None if scale is None else (float(scale[0]), float(scale[1])),
-                None if content["fold"] is None else int(content["fold"]),
-                None if content["transcripts"] is None else str(content["transcripts"]),
-                None if content["corrupt_words"] is None else float(content["corrupt_words"]),
-            )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CorpusError(
-                "a corpus's description in a record", f"it is damaged ({error})", code="damaged"
-            ) from error
+        # Two integers and two floats must be one scale: its digest is part of the corpus's identity.
+        ends = None if scale is None else (float(scale[0]), float(scale[1]))
+        return cls(source, ends, fold, words, corrupt_words)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
-        content = asdict(self)
-        return content | {"scale": None if self.scale is None else list(self.scale)}
+        return asdict(self) | {"scale": None if self.scale is None else list(self.scale)}
 
     @property
     def prefix(self) -> str:
         """`demo`, a release's prefix, or `table`."""
-        prefix = self.source.partition(":")[0]
-        return prefix if prefix in (DEMO, *RELEASES) else "table"
+        prefix, colon, _ = self.source.partition(":")
+        known = self.source == DEMO or (colon and prefix in RELEASES)
+        return prefix if known else "table"
 
     @property
     def path(self) -> Path | None:
@@ -106,11 +93,29 @@ class CorpusSpec:
         return replace(self, transcripts=None, corrupt_words=None)
 
     def words(self) -> list[str]:
-        """What a user types, CORPUS first; paths below the present folder are relative to it."""
-        prefix, colon, rest = self.source.partition(":")
-        source = f"{prefix}:{shown(rest)}" if colon and prefix in RELEASES else self.source
-        typed = [shown(source) if self.prefix == "table" else source]
-        typed += ["--scale", *(f"{end:g}" for end in self.scale)] if self.scale else []
+        """What a user types in the present folder, CORPUS first: `resolve` makes this very spec of it again."""
+        typed = [self._typed_source()]
+        typed += ["--scale", *map(exact, self.scale)] if self.scale else []
         typed += ["--fold", str(self.fold)] if self.fold is not None else []
         typed += ["--transcripts", shown(self.transcripts)] if self.transcripts else []
-        return typed + (["--corrupt-words", f"{self.corrupt_words:g}"] if self.corrupt_words is not None else [])
+        return typed + (["--corrupt-words", exact(self.corrupt_words)] if self.corrupt_words is not None else [])
+
+    def _typed_source(self) -> str:
+        """The source as a user types it; paths below the present folder are relative to it."""
+        prefix, _, rest = self.source.partition(":")
+        if self.prefix == DEMO:
+            return self.source
+        if self.prefix in RELEASES:
+            return f"{prefix}:{shown(rest)}"
+        path = shown(self.source)
+        return f"./{path}" if path.partition(":")[0] in RELEASES else path  # a table `iemocap:x.csv` is no release
+
+
+def exact(number: float) -> str:
+    """A number as a user types it, with as many digits as it needs.
+
+    >>> exact(7.0), exact(0.222), exact(1 / 3)
+    ('7', '0.222', '0.3333333333333333')
+    """
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)

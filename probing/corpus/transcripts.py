@@ -1,4 +1,4 @@
-"""The words that a system reads in place of a corpus's own: recognised, from a table, or damaged on purpose.
+"""The words that a system reads instead of a corpus's own: recognised, from a table, or corrupted on purpose.
 
 `probe transcribe` writes a table `id,text` and, beside it, a `.json` that says which recogniser made it and how many
 errors it made; `--transcripts FILE` reads both.
@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from probing.corpus.model import Corpus
-from probing.corpus.spec import CorpusSpec
-from probing.errors import CorpusError
+from probing.corpus.spec import CorpusSpec, exact
+from probing.errors import CorpusError, ProbingError, number_of
 from probing.files import file_digest, read_json
 
 OWN = "own"  # the corpus's own words, where a run's were others
-HUMAN, RECOGNISED, CORRUPTED = "human", "recognised", "corrupted"
+HUMAN: Final = "human"
+RECOGNISED: Final = "recognised"
+CORRUPTED: Final = "corrupted"
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,18 @@ class Words:
     """What is known of the words that were read.
 
     Args:
-        method: `human` (the corpus's own), `recognised` (a table) or `corrupted` (damaged on purpose).
+        method: `human` (the corpus's own), `recognised` (a table) or `corrupted` (word errors made on purpose).
         file: Absolute path of the table.
         sha256: Its digest.
         asr: The recogniser, or the table's name where that is not known.
-        parameters: The recogniser's.
+        parameters: Number of the recogniser's parameters.
         rate: Word errors made on purpose, per word.
         wer: Partition → wer (errors per word), words, substitutions, deletions, insertions.
         counted: How errors were counted.
         empty: Number of empty transcripts.
     """
 
-    method: str = HUMAN
+    method: Literal["human", "recognised", "corrupted"] = HUMAN
     file: str | None = None
     sha256: str | None = None
     asr: str | None = None
@@ -53,7 +57,7 @@ class Words:
 
     @property
     def title(self) -> str:
-        """Their origin in words, for a table or a legend.
+        """Their origin, for a table or a legend.
 
         >>> Words(CORRUPTED, rate=0.222).title, Words(RECOGNISED, asr="whisper-tiny").title, Words().title
         ('corrupted at 22.2 %', 'whisper-tiny', 'human')
@@ -69,10 +73,10 @@ class Words:
         ('corrupted-0.222', 'own', 't-01234567')
         """
         table = [f"{Path(self.file).stem}-{(self.sha256 or '')[:8]}"] if self.file else []
-        return OWN if self.human else "-".join(table + [f"corrupted-{self.rate:g}"] * (self.rate is not None))
+        return OWN if self.human else "-".join(table + ([] if self.rate is None else [f"corrupted-{exact(self.rate)}"]))
 
     def same(self, other: Words) -> bool:
-        """Whether both are of one origin: the same table, damaged at the same rate."""
+        """Whether both have one origin: the same table, corrupted at the same rate."""
         return (self.method, self.sha256, self.rate) == (other.method, other.sha256, other.rate)
 
     def notes(self) -> list[str]:
@@ -81,32 +85,24 @@ class Words:
             return []
         rates = ", ".join(f"{partition} {row['wer']:.1%}" for partition, row in self.wer.items())
         lines = [f"transcripts: {self.title}" + (f"; WER {rates} ({self.counted})" if rates else "")]
-        return lines + ([f"{self.empty:,} transcripts are empty"] if self.empty else [])
+        return lines + ([number_of(self.empty, "empty transcript")] if self.empty else [])
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any] | None) -> Self:
-        """What `to_json` gave, also of version 0.1.0; None stands for the corpus's own words."""
-        known = {key: value for key, value in (content or {}).items() if key in cls.__dataclass_fields__}
-        words = cls(**known)
-        if words.method not in (HUMAN, RECOGNISED, CORRUPTED) or not isinstance(words.wer, Mapping):
-            raise CorpusError("what a record says of transcripts", "it is damaged", code="damaged")
-        return words
-
 
 def reworded(corpus: Corpus, own: Corpus, spec: CorpusSpec) -> tuple[Corpus, Words]:
-    """Put other words in the place of a corpus's own, and say what they are.
+    """Replace a corpus's own words with those that its spec asks for, and say what they are.
 
     Args:
         corpus: The utterances in question, with the words of the spec's table where it names one.
-        own: The same corpus with its own words, if it has any: what errors are counted against.
+        own: The same corpus with its own words, if it has any: the reference that errors are counted against.
         spec: Names the table and the rate of errors made on purpose.
 
     Raises:
-        CorpusError: The rate is no share, or there is nothing to damage.
+        CorpusError: The rate is not between 0 and 1 (code `rate`), an utterance has no transcript to corrupt
+            (`no-transcript`), or what is beside the table is damaged (`transcripts-damaged`).
     """
     table, rate = (Path(spec.transcripts) if spec.transcripts else None), spec.corrupt_words
     if table is None and rate is None:
@@ -123,7 +119,7 @@ def reworded(corpus: Corpus, own: Corpus, spec: CorpusSpec) -> tuple[Corpus, Wor
         corpus = corrupted(corpus, rate)
         known |= {"method": CORRUPTED, "rate": rate}
     elif made:
-        known |= {"wer": made["wer"], "counted": made["counted"]}
+        known |= {"wer": made.get("wer", {}), "counted": made.get("counted", "")}
     if not known.get("wer") and reference is not corpus:
         known |= counted(reference, corpus, made.get("language") or "en")
     return corpus, Words(**known, empty=sum(not u.text for u in corpus.utterances))
@@ -132,13 +128,13 @@ def reworded(corpus: Corpus, own: Corpus, spec: CorpusSpec) -> tuple[Corpus, Wor
 def counted(
     reference: Corpus, other: Corpus, language: str, spelling: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Errors of each partition and how they were counted, as `Words` keeps them: `wer` and `counted`.
+    """Word errors of each partition and how they were counted: the arguments `wer` and `counted` of `Words`.
 
     Args:
         reference: The corpus with its own words.
-        other: The same utterances with others.
-        language: Of both.
-        spelling: As `wer.normaliser` takes it.
+        other: The same utterances with other words.
+        language: The language of both, as a code: `en`.
+        spelling: As in `wer.normaliser`.
     """
     from probing.corpus import wer  # only here: it loads jiwer
 
@@ -148,9 +144,20 @@ def counted(
 
 
 def made_by(table: Path) -> dict[str, Any]:
-    """What `probe transcribe` wrote beside its table; empty where somebody else made it, or has changed it since."""
-    beside = table.with_suffix(".json")
+    """What `probe transcribe` wrote beside its table; empty where the table is not its own, or has changed since.
+
+    Raises:
+        CorpusError: It is damaged (code `transcripts-damaged`).
+    """
+    beside, remedy = table.with_suffix(".json"), "delete it, or transcribe again"
     if not beside.is_file():
         return {}
-    made = read_json(beside, "delete it, or transcribe again")
-    return made if made.get("sha256") == file_digest(table) else {}
+    try:
+        made = read_json(beside, remedy)
+        if made.get("sha256") != file_digest(table):
+            return {}
+        TypeAdapter(Words).validate_python({key: made[key] for key in ("asr", "parameters", "wer") if key in made})
+        return made
+    except (ProbingError, ValidationError) as error:
+        why = error.why if isinstance(error, ProbingError) else f"it is damaged ({error.errors()[0]['msg']})"
+        raise CorpusError(f"{beside}", why, remedy, code="transcripts-damaged") from error

@@ -1,4 +1,4 @@
-"""Word errors of transcripts, counted against a reference (section 4.4)."""
+"""Word errors of transcripts, counted against a reference (section 4.4 of the paper)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class WordErrors:
     """Errors of transcripts, counted over all of them together.
 
     Args:
-        words: Words of the references.
-        substitutions: Words that are others.
+        words: Number of words in the references.
+        substitutions: Words that were replaced by others.
         deletions: Words that are missing.
-        insertions: Words that are too many.
+        insertions: Words that were added.
     """
 
     words: int
@@ -30,9 +30,9 @@ class WordErrors:
 
     @property
     def rate(self) -> float:
-        """Word error rate: errors per word of the references; above 1 it has more errors than words.
+        """Word error rate: errors per word of the references; above 1 there are more errors than words.
 
-        NaN where the references hold no words.
+        NaN where the references have no words.
         """
         errors = self.substitutions + self.deletions + self.insertions
         return errors / self.words if self.words else float("nan")
@@ -45,12 +45,12 @@ class WordErrors:
 
 
 def normaliser(language: str = "en", spelling: Mapping[str, str] | None = None) -> Normaliser:
-    """What both sides pass through before errors are counted: Whisper's own rules, as transformers has them.
+    """What references and transcripts pass through before errors are counted: Whisper's own rules, from transformers.
 
     Args:
-        language: For `en` case, punctuation, contractions, numbers and spelling are made alike; for others case and
-            punctuation.
-        spelling: British → American spelling, which a Whisper tokenizer brings along.
+        language: For `en`, case, punctuation, contractions, numbers and spelling are normalised; for other languages
+            case and punctuation.
+        spelling: British → American spelling, which comes with a Whisper tokenizer.
     """
     from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
@@ -58,16 +58,16 @@ def normaliser(language: str = "en", spelling: Mapping[str, str] | None = None) 
 
 
 def normaliser_name(language: str = "en") -> str:
-    """What a table must say of how errors were counted."""
+    """How errors were counted, for a table's note."""
     return f"transformers' {'English' if language == 'en' else 'basic'} normaliser"
 
 
 def word_errors(references: Sequence[str], transcripts: Sequence[str], normalise: Normaliser) -> WordErrors:
-    """Count errors over transcripts, aligned one by one.
+    """Count errors over all transcripts, each aligned with its reference.
 
     Args:
         references: What was said.
-        transcripts: What was recognised, in the same order; an empty one has all words deleted.
+        transcripts: What was recognised, in the same order; in an empty one all words are deleted.
         normalise: From `normaliser`.
 
     >>> str(word_errors(["Well, I won't!", ""], ["well i will not not", "oh"], normaliser()))
@@ -75,7 +75,8 @@ def word_errors(references: Sequence[str], transcripts: Sequence[str], normalise
     """
     pairs = [(normalise(r).strip(), normalise(t).strip()) for r, t in zip(references, transcripts, strict=True)]
     spoken = [(reference, transcript) for reference, transcript in pairs if reference]
-    added = sum(len(transcript.split()) for reference, transcript in pairs if not reference)  # jiwer wants a reference
+    # jiwer refuses an empty reference; against one every word is an insertion.
+    added = sum(len(transcript.split()) for reference, transcript in pairs if not reference)
     if not spoken:
         return WordErrors(0, 0, 0, added)
     found = jiwer.process_words([reference for reference, _ in spoken], [transcript for _, transcript in spoken])
@@ -84,11 +85,11 @@ def word_errors(references: Sequence[str], transcripts: Sequence[str], normalise
 
 
 def errors_by_partition(reference: Corpus, other: Corpus, normalise: Normaliser) -> dict[str, WordErrors]:
-    """Count the errors of another text of the same utterances, for each partition.
+    """Count the errors of other texts of the same utterances, partition by partition.
 
     Args:
-        reference: The corpus with its own text; utterances without are passed over.
-        other: The same, or some of its utterances, with other text.
+        reference: The corpus with its own texts; utterances without one are passed over.
+        other: The same corpus, or some of its utterances, with other texts.
         normalise: From `normaliser`.
     """
     said = {utterance.id: utterance.text for utterance in reference.utterances}

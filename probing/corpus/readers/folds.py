@@ -1,4 +1,4 @@
-"""Split a corpus that has no split of its own by its recording sessions, each of them the unseen one in its turn."""
+"""Split a corpus that has no split of its own by recording session; each session is the unseen one in one fold."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from probing.errors import CorpusError
 class Fold:
     """One of as many folds as there are sessions: fold k tests on session k, which shares no speaker with the others.
 
-    The session before it, the last one before the first, is development; all others are train.
+    The session before it is development (before the first comes the last); all others are train.
 
     Args:
         number: k, from 1.
         sessions: How many sessions the corpus has.
 
     Raises:
-        CorpusError: There is no such fold.
+        CorpusError: There is no such fold (code `fold`).
 
     >>> fold = Fold(1, sessions=5)
     >>> [fold.partition(session) for session in (1, 2, 3, 4, 5)]
@@ -34,13 +34,14 @@ class Fold:
         if not 1 <= self.number <= self.sessions:
             raise CorpusError(
                 f"--fold {self.number}",
-                f"the corpus has {self.sessions} sessions, and a fold for each",
+                f"the corpus has {self.sessions} sessions, and so {self.sessions} folds",
                 f"give a number from 1 to {self.sessions}, or leave --fold out for {self.sessions}",
+                code="fold",
             )
 
     @property
     def development(self) -> int:
-        """The session to stop on: the one before the tested one."""
+        """The development session: the one before the test session."""
         return (self.number - 2) % self.sessions + 1
 
     def partition(self, session: int) -> str:
@@ -56,20 +57,21 @@ class Fold:
         return f"fold {self.number}: Session {self.number} is test2, Session {self.development} development"
 
     def demand_all(self, present: Collection[int], source: object, what: str) -> None:
-        """Raise a CorpusError that names the sessions of which nothing is present.
+        """Raise a CorpusError (code `session-missing`) that names the sessions that were not found.
 
         Args:
             present: Sessions found.
             source: File or folder that was searched.
-            what: What marks a session there.
+            what: What a session consists of there, in the plural.
         """
         absent = [session for session in range(1, self.sessions + 1) if session not in present]
         if absent:
             names = ", ".join(f"Session {session}" for session in absent)
             raise CorpusError(
                 f"{source} lacks {names}",
-                f"there are no {what} of {'it' if len(absent) == 1 else 'them'}; a fold needs all {self.sessions}",
-                "complete the release; of a part of it make a table with partitions of your own",
+                f"no {what} were found there; a fold needs all {self.sessions} sessions",
+                "complete the release, or write a table of what you have, with partitions of your own",
+                code="session-missing",
             )
 
 

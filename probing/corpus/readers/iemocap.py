@@ -1,15 +1,15 @@
 """Read IEMOCAP as it is unpacked (Busso et al. 2008): five sessions of two actors each, 10,039 rated turns.
 
-The release, itself up to two folders below the one that is named, holds (in any case of letters):
+The release, which may lie up to two folders below the one that is named, contains (in any case of letters):
 
 * `Session1/dialog/EmoEvaluation/Ses01F_impro01.txt`, with a line
   `[6.2901 - 8.2357]⇥Ses01F_impro01_F000⇥neu⇥[2.5000, 2.5000, 2.5000]` for each turn: valence, activation, dominance;
-  its folders Attribute, Categorical and Self-evaluation hold the single raters' files, which are not read,
+  its folders Attribute, Categorical and Self-evaluation have the files of single raters, which are not read,
 * `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`,
 * `Session1/dialog/transcriptions/Ses01F_impro01.txt`, with lines
   `Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.`, and a few of other kinds.
 
-In `Ses01F_impro01_M003` the F says that the woman wears the markers of the motion capture, the M that the man speaks.
+In `Ses01F_impro01_M003` the F means that the woman wears the motion-capture markers, the M that the man is speaking.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from probing.corpus.readers.release import (
     walk,
 )
 from probing.corpus.readers.table import demand_unique
-from probing.errors import CorpusError, first_names
+from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 5.0)
 SESSIONS = 5
@@ -57,8 +57,9 @@ def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpu
         fold, so that all folds share one cache.
 
     Raises:
-        CorpusError: There is no such fold, no release, a session is missing, a line of labels cannot be read, or a
-            turn stands twice.
+        CorpusError: There is no such fold (code `fold`), no release (`folder-missing`, `release-missing`,
+            `release-several`), a session is missing (`session-missing`), a line of labels cannot be read
+            (`label-line`), or a turn occurs twice (`ids-repeated`).
     """
     split = settle_fold(fold, SESSIONS)
     release = _release(folder)
@@ -98,7 +99,7 @@ def _release(folder: Path) -> Path:
 
 
 def _labels(file: Path, session: int) -> list[tuple[str, dict[str, float]]]:
-    """Turns of a dialog and their ratings; the other lines are a header and what the single raters said."""
+    """Turns of a dialog and their ratings; the other lines are a header and the answers of single raters."""
     found = []
     for number, line in enumerate(read_lines(file), start=1):
         if not line.startswith("["):
@@ -109,21 +110,23 @@ def _labels(file: Path, session: int) -> list[tuple[str, dict[str, float]]]:
         if labels is None or turn is None or len(values) != len(_ORDER):
             raise CorpusError(
                 f"{file}, line {number}",
-                f"{line!r} is not [start - end], turn, emotion, [valence, activation, dominance], parted by tabs",
+                f"{line!r} is not [start - end], turn, emotion, [valence, activation, dominance], separated by tabs",
                 "copy this file from the release again",
+                code="label-line",
             )
         if int(turn["session"]) != session:
             raise CorpusError(
                 f"{file}, line {number}",
-                f"turn {turn[0]} lies in Session{session}",
+                f"turn {turn[0]} is in Session{session}",
                 "copy this file from the release again",
+                code="label-line",
             )
         found.append((turn[0], dict(zip(_ORDER, values, strict=True))))
     return found
 
 
 def _numbers(written: str) -> list[float]:
-    """Finite numbers parted by commas; none where one of them is not one."""
+    """Finite numbers separated by commas; an empty list where one of them is not one."""
     try:
         values = [float(word) for word in written.split(",")]
     except ValueError:
@@ -133,7 +136,7 @@ def _numbers(written: str) -> list[float]:
 
 def _utterance(turn: str, path: Path | None, split: Fold, labels: dict[str, float], text: str | None) -> Utterance:
     parts = _TURN.fullmatch(turn)
-    assert parts is not None  # _labels lets no other pass
+    assert parts is not None  # _labels has refused all others
     speaker = f"Ses0{parts['session']}{parts['speaker']}"
     return Utterance(turn, path, split.partition(int(parts["session"])), speaker, labels, text)
 
@@ -148,7 +151,8 @@ def _off_scale(utterances: tuple[Utterance, ...]) -> list[str]:
     ]
     if not off:
         return []
-    return [f"{len(off):,} ratings lie off the scale {low:g} to {high:g} and are kept as they are: {first_names(off)}"]
+    what = number_of(len(off), "rating")
+    return [f"{what} off the scale {low:g} to {high:g}, kept as in the release: {first_names(off)}"]
 
 
 def _audio(sessions: dict[int, Path], ids: list[str]) -> tuple[list[Path | None], list[str]]:
@@ -169,8 +173,8 @@ def _audio(sessions: dict[int, Path], ids: list[str]) -> tuple[list[Path | None]
 
 
 def _transcripts(sessions: dict[int, Path], ids: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Text by turn, and notes; what the transcriptions hold beyond the rated turns is left alone."""
-    heard: dict[str, str] = {}
+    """Text by turn, and notes; lines about anything else than rated turns are passed over."""
+    said: dict[str, str] = {}
     places = [descend(session, "dialog", "transcriptions") for session in sessions.values()]
     if not any(places):
         return {}, ["no session has a folder dialog/transcriptions: no transcripts"]
@@ -178,6 +182,6 @@ def _transcripts(sessions: dict[int, Path], ids: list[str]) -> tuple[dict[str, s
         for file in files_in(place, lambda name: name.endswith(".txt")) if place else []:
             for line in read_lines(file):
                 if match := _TRANSCRIPT.fullmatch(line):
-                    heard.setdefault(match["turn"], " ".join(match["text"].split()))
-    texts = {turn: heard[turn] for turn in ids if turn in heard}
-    return texts, transcript_notes([turn for turn in ids if turn not in heard], texts)
+                    said.setdefault(match["turn"], " ".join(match["text"].split()))
+    texts = {turn: said[turn] for turn in ids if turn in said}
+    return texts, transcript_notes([turn for turn in ids if turn not in said], texts)

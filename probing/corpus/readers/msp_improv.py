@@ -1,20 +1,20 @@
 """Read MSP-Improv as it is unpacked (Busso et al. 2017): six sessions of two actors each, 8,438 turns.
 
-The release, itself up to two folders below the one that is named, holds (in any case of letters):
+The release, which may lie up to two folders below the one that is named, contains (in any case of letters):
 
-* `Evalution.txt` (so spelled; `Evaluation.txt` in some copies): a line for each turn,
+* `Evalution.txt` (spelled so; `Evaluation.txt` in some copies): a line for each turn,
   `UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000 ; N:3.600000;` (emotion, activation, valence,
-  dominance, naturalness), followed by a line for each of its raters, which is not read, and a blank one. A rating may
-  be NaN: there is none,
+  dominance, naturalness), followed by a line for each of its raters, which is not read, and a blank one. NaN means that
+  there is no rating,
 * `session1/S01A/S/MSP-IMPROV-S01A-F01-S-FM01.wav` (44.1 kHz), beside the labels or below a folder `Audio`,
 * in some copies transcripts `MSP-IMPROV-S01A-F01-S-FM01.txt`, in a folder of any name.
 
 In `S01A-F01-S-FM01`, S01 is the target sentence, A the emotion of the scenario, F01 the woman of session 1, S the kind
-of recording (P between the takes, R read, S improvised, T the target sentence in it), 01 the turn. That F01 is the one
-who speaks, and FM only the roles in the scene, is how all public readers that we found take it; the release's own
-description was not at hand [unsure]. The split does not depend on it, since both actors are of the same session.
+of recording (P between the takes, R read, S improvised, T the target sentence in it), 01 the turn. All public readers
+that we found take F01 to be the speaker and FM to be only the roles in the scene; the release's own description was not
+available to us [unsure]. The split does not depend on it, since both actors are of the same session.
 
-Activation is rated from 1 (active) to 5 (calm), against all other corpora: arousal is 6 − A. We know it from a public
+Activation is rated from 1 (active) to 5 (calm), unlike in all other corpora: arousal is 6 − A. We know it from a public
 reader that says so, and from published rows of the labels (a sad turn 4.2, neutral ones 4.4 to 4.8, happy ones 2.4 to
 2.6), not from the release's own description [unsure].
 """
@@ -41,7 +41,7 @@ from probing.corpus.readers.release import (
     walk,
 )
 from probing.corpus.readers.table import demand_unique
-from probing.errors import CorpusError, first_names
+from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 5.0)
 SESSIONS = 6
@@ -65,8 +65,9 @@ def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpu
         utterances are the same in every fold, so that all folds share one cache.
 
     Raises:
-        CorpusError: There is no such fold, no release or more than one, a session is missing, a line of labels cannot
-            be read or lies off the scale, or a turn stands twice.
+        CorpusError: There is no such fold (code `fold`), no release or more than one (`folder-missing`,
+            `release-missing`, `release-several`), a session is missing (`session-missing`), a line of labels cannot be
+            read or is off the scale (`label-line`), or a turn occurs twice (`ids-repeated`).
     """
     split = settle_fold(fold, SESSIONS)
     source = _labels_file(folder)
@@ -103,7 +104,7 @@ def _labels_file(folder: Path) -> Path:
 
 
 def _labels(source: Path) -> list[tuple[re.Match[str], dict[str, float]]]:
-    """Turns and their ratings; the other lines are blank, or what a single rater said."""
+    """Turns and their ratings; the other lines are blank, or the answers of a single rater."""
     found = []
     for number, line in enumerate(read_lines(source), start=1):
         if not line.startswith(_STARTS):
@@ -116,13 +117,14 @@ def _labels(source: Path) -> list[tuple[re.Match[str], dict[str, float]]]:
                 f"{source}, line {number}",
                 f"{line!r} is not UTD-IMPROV-<turn>.avi; emotion; A:…; V:…; D:…; with ratings from 1 to 5 or NaN",
                 "copy this file from the release again",
+                code="label-line",
             )
         found.append((turn, ratings))
     return found
 
 
 def _ratings(written: str) -> dict[str, float] | None:
-    """Ratings by dimension, without those that are NaN; None where they cannot be read or lie off the scale."""
+    """Ratings by dimension, without those that are NaN; None where they cannot be read or are off the scale."""
     cells = dict(cell.strip().partition(":")[::2] for cell in written.split(";"))
     try:
         values = {dimension: float(cells[letter]) for letter, dimension in _DIMENSIONS.items()}
@@ -141,12 +143,13 @@ def _unrated(utterances: tuple[Utterance, ...]) -> list[str]:
     for dimension in _DIMENSIONS.values():
         lacking = [utterance.id for utterance in utterances if dimension not in utterance.labels]
         if lacking:
-            notes.append(f"{len(lacking):,} utterances have no rating of {dimension} (NaN): {first_names(lacking)}")
+            what = number_of(len(lacking), "utterance")
+            notes.append(f"{what} without a rating of {dimension} (NaN): {first_names(lacking)}")
     return notes
 
 
 def _root(source: Path, folder: Path) -> Path:
-    """The release: the folder of the labels, or the one above where only that holds audio."""
+    """The release: the folder of the labels, or the one above if only that contains audio."""
     holder = source.parent
     if holder == folder or any(name.lower().endswith(".wav") for name, _ in walk(holder)):
         return holder
@@ -182,5 +185,5 @@ def _repeated(files: list[tuple[str, str]], ids: Collection[str], ending: str) -
     if not repeated:
         return []
     kind = ending[1:].upper()
-    what = f"{len(repeated):,} utterances have more than one {kind} file, of which the first by path is used"
+    what = f"{number_of(len(repeated), 'utterance')} with more than one {kind} file, of which the first by path is used"
     return [f"{what}: {first_names(repeated)}"]

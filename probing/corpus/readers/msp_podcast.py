@@ -1,6 +1,6 @@
 """Read a release of MSP-Podcast as it is unpacked (Lotfian & Busso 2019), in any of the spellings that occur.
 
-A release, itself up to two folders below the one that is named, holds (in any case of letters):
+A release, which may lie up to two folders below the one that is named, contains (in any case of letters):
 
 * `Audios/MSP-PODCAST_0001_0008.wav`, or `Audio/`,
 * `Labels/labels_consensus.csv`, or `labels_concensus.csv`,
@@ -20,7 +20,7 @@ import pandas as pd
 from probing.corpus.model import Corpus, Utterance, partition_name
 from probing.corpus.readers.release import by_stem, files_in, folders, locate, pair_audio, read_transcripts, stem, walk
 from probing.corpus.readers.table import demand_unique, ratings, read_cells, rows_of
-from probing.errors import CorpusError, first_names
+from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 7.0)
 _LABEL_FILES = ("labels_consensus.csv", "labels_concensus.csv")
@@ -28,7 +28,7 @@ _AUDIO_FOLDERS = ("audios", "audio")
 _TRANSCRIPT_FOLDER = "transcripts"
 _DIMENSIONS = {"EmoAct": "arousal", "EmoVal": "valence", "EmoDom": "dominance"}
 _COLUMNS = ("FileName", "Split_Set", *_DIMENSIONS)
-# Folders that hold a file an utterance: never searched for a release.
+# Folders with a file for each utterance, which are never searched for a release.
 _LEAVES = (*_AUDIO_FOLDERS, _TRANSCRIPT_FOLDER, "labels", "time_labels", "forcealigned")
 _TURN = re.compile(r"MSP-PODCAST_(\d+)_\d+(?:_\d+)?", re.IGNORECASE)  # podcast, turn, part of the turn
 
@@ -38,14 +38,15 @@ def read(folder: Path, with_text: bool = True) -> Corpus:
 
     Args:
         folder: The release, or a folder up to two levels above it.
-        with_text: Read the transcripts (one small file an utterance).
+        with_text: Read the transcripts (one small file per utterance).
 
     Returns:
         The corpus in the order of its labels file; ids are file names without their ending. An utterance of an
         unknown speaker gets the speaker `podcast:<number>`, so that its podcast is a cluster of its own.
 
     Raises:
-        CorpusError: There is no labels file or more than one, or it cannot be read as it stands.
+        CorpusError: There is no labels file or more than one (codes `folder-missing`, `release-missing`,
+            `release-several`), or it cannot be read as it stands (as in `probing.corpus.readers.table`).
     """
     source = _labels_file(folder)
     release = source.parent.parent if source.parent.name.lower() == "labels" else source.parent
@@ -67,7 +68,8 @@ def read(folder: Path, with_text: bool = True) -> Corpus:
         for id_, path, partition, speaker, labels_ in zip(ids, paths, partitions, speakers, rated, strict=True)
     )
     if unknown:
-        notes.insert(0, f"{unknown:,} utterances of unknown speakers: each of their podcasts counts as a cluster")
+        what = number_of(unknown, "utterance of an unknown speaker", "utterances of unknown speakers")
+        notes.insert(0, f"{what}: each of their podcasts counts as a cluster")
     return Corpus("msp-podcast", SCALE, utterances, (*_unlabelled(utterances), *notes))
 
 
@@ -92,9 +94,10 @@ def _partitions(cells: pd.DataFrame, source: Path) -> list[str]:
     blank = cells["FileName"][(cells["Split_Set"] == "") | (cells["FileName"] == "")].tolist()
     if blank:
         raise CorpusError(
-            f"{source}: {len(blank):,} rows lack a FileName or a Split_Set",
+            f"{source}: {number_of(len(blank), 'row')} without a FileName or a Split_Set",
             first_names(blank),
             "fill them in, or remove these rows",
+            code="cell-blank",
         )
     return [partition_name(cell) for cell in cells["Split_Set"]]
 
@@ -138,4 +141,5 @@ def _unlabelled(utterances: Sequence[Utterance]) -> list[str]:
     """A note on every partition of which no utterance has a label."""
     sizes = Counter(utterance.partition for utterance in utterances)
     labelled = {utterance.partition for utterance in utterances if utterance.labels}
-    return [f"partition {name} is unlabelled ({sizes[name]:,} utterances)" for name in sizes if name not in labelled]
+    blank = [(name, number_of(sizes[name], "utterance")) for name in sizes if name not in labelled]
+    return [f"partition {name} is unlabelled ({size})" for name, size in blank]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from probing.errors import CorpusError, first_names
+from probing.errors import CorpusError, first_names, number_of
 
 _DEPTH = 2  # folders between the one that the user names and the release
 
@@ -33,32 +33,35 @@ def locate(
         marks_in: Gives what marks a release in one folder.
         what: What those are, in the plural.
         looked_for: The same with its spellings.
-        contents: What the right folder holds.
-        leaves: Names, in lower case, of folders that hold a file an utterance and are never searched.
+        contents: What the right folder contains.
+        leaves: Names, in lower case, of folders with a file for each utterance, which are never searched.
 
     Raises:
-        CorpusError: There is no such folder, no release, or more than one.
+        CorpusError: There is no such folder (code `folder-missing`), no release (`release-missing`), or more than one
+            (`release-several`).
     """
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         remedy = f"type {corpus.lower()}:/path/to/the/unpacked/release"
-        raise CorpusError(f"{corpus} release {folder}", why, remedy)
+        raise CorpusError(f"{corpus} release {folder}", why, remedy, code="folder-missing")
     level = [folder]
     for _ in range(_DEPTH + 1):
         found = [mark for candidate in level for mark in marks_in(candidate)]
         if len(found) > 1:
             raise CorpusError(
-                f"{folder} holds {len(found)} {what}",
+                f"{folder} contains {len(found)} {what}",
                 first_names([str(mark.relative_to(folder)) for mark in found]),
-                "name the folder of one release, which holds one of them",
+                "name the folder of one release, which contains one of them",
+                code="release-several",
             )
         if found:
             return found[0]
         level = [child for parent in level for child in folders(parent) if child.name.lower() not in leaves]
     raise CorpusError(
-        f"{folder} holds no {corpus} release",
+        f"{folder} contains no {corpus} release",
         f"looked for {looked_for} there and up to {_DEPTH} folders further down",
-        f"name the folder that holds {contents}",
+        f"name the folder that contains {contents}",
+        code="release-missing",
     )
 
 
@@ -68,7 +71,7 @@ def folders(parent: Path) -> list[Path]:
 
 
 def files_in(parent: Path, accept: Callable[[str], bool]) -> list[Path]:
-    """The files in a folder whose lower-case names are accepted, sorted by name."""
+    """The files in a folder whose names, in lower case, are accepted, sorted by name."""
     return sorted(Path(entry.path) for entry in _entries(parent) if accept(entry.name.lower()) and entry.is_file())
 
 
@@ -91,7 +94,7 @@ def walk(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def by_stem(files: Iterable[tuple[str, str]], ending: str = "") -> dict[str, str]:
-    """Path by file name without its ending, of the files that end so."""
+    """Path by file name without its ending, of the files with that ending."""
     return {stem(name): path for name, path in files if name.lower().endswith(ending)}
 
 
@@ -101,7 +104,7 @@ def stem(name: str) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8, or else in the encoding of Windows, which older releases use."""
+    """The lines of a text file in UTF-8, or else in Windows-1252, which older releases use."""
     raw = path.read_bytes()
     try:
         return raw.decode("utf-8-sig").splitlines()
@@ -124,19 +127,19 @@ def pair_audio(
     notes = []
     absent = [id_ for id_ in ids if id_ not in found]
     if absent:
-        notes.append(f"{len(absent):,} utterances have no file in {where}: {first_names(absent)}")
+        notes.append(f"{number_of(len(absent), 'utterance')} without a file in {where}: {first_names(absent)}")
     others = len(found.keys() - set(ids))
     if others:
-        notes.append(f"{others:,} files in {where} are not in the labels file and are not used")
+        notes.append(f"{number_of(others, 'file')} in {where} not used: not listed in the labels file")
     return paths, notes
 
 
 def read_transcripts(ids: Sequence[str], files: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Text by utterance, and notes; what is absent or not UTF-8 is counted, and stops only who reads text.
+    """Text by utterance, and notes; what is absent or not UTF-8 is counted, and stops only commands that need text.
 
     Args:
         ids: Utterances.
-        files: Path by utterance of a file that holds its text and nothing else.
+        files: Path by utterance of a file that contains its text and nothing else.
     """
     texts: dict[str, str] = {}
     unreadable = []
@@ -150,7 +153,8 @@ def read_transcripts(ids: Sequence[str], files: Mapping[str, str]) -> tuple[dict
             unreadable.append(id_)
     notes = transcript_notes([id_ for id_ in ids if id_ not in files], texts)
     if unreadable:
-        notes.append(f"{len(unreadable):,} transcripts are not UTF-8 and not used: {first_names(unreadable)}")
+        what = number_of(len(unreadable), "transcript")
+        notes.append(f"{what} not used: not UTF-8: {first_names(unreadable)}")
     return texts, notes
 
 
@@ -158,10 +162,10 @@ def transcript_notes(absent: Sequence[str], texts: Mapping[str, str]) -> list[st
     """Notes on utterances without a transcript, and on empty transcripts."""
     notes = []
     if absent:
-        notes.append(f"{len(absent):,} utterances have no transcript: {first_names(absent)}")
+        notes.append(f"{number_of(len(absent), 'utterance')} without a transcript: {first_names(absent)}")
     empty = [id_ for id_, text in texts.items() if not text]
     if empty:
-        notes.append(f"{len(empty):,} transcripts are empty: {first_names(empty)}")
+        notes.append(f"{number_of(len(empty), 'empty transcript')}: {first_names(empty)}")
     return notes
 
 
