@@ -24,12 +24,13 @@ SILENCE = 1e-5  # peak-to-peak amplitude below which a file holds no signal (-10
 
 # An MP3 header counts encoder padding, which the decoder then drops: up to two MPEG frames.
 _LOSSY_SLACK = {"MP3": 2 * 1152, "MPEG": 2 * 1152}  # samples
-# libsndfile corrects the length of a cut file and tells only its log, e.g. "data : 768000 (should be 19956)". WAV says
-# data, AIFF SSND, AU Data Size, W64 riff, RF64 Riff size; a WAV's RIFF is wrong in many files that are whole.
+# libsndfile corrects the length of a truncated file and says so only in its log: "data : 768000 (should be 19956)". The
+# word is data in WAV, SSND in AIFF, Data Size in AU, riff in W64, Riff size in RF64; the RIFF size of a WAV file is
+# wrong in many files that are complete.
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-_OGG_CUT = "Last page lacks an end-of-stream bit"  # the same for OGG and OPUS, whose headers promise no length
-_NIST_COUNT = re.compile(rb"sample_count -i (\d+)")  # libsndfile does not compare this one
-_UNKNOWN_SIZE = 0x7FFFF000  # sizes from here on are what a streaming writer puts when it cannot go back
+_OGG_CUT = "Last page lacks an end-of-stream bit"  # the same for OGG and OPUS, whose headers state no length
+_NIST_COUNT = re.compile(rb"sample_count -i (\d+)")  # libsndfile does not compare this number with the file
+_UNKNOWN_SIZE = 0x7FFFF000  # from here on a size means "unknown": it was written by a program that could not seek back
 _CONVERT = "convert it first, for example: ffmpeg -i {0} -ar 16000 -ac 1 {0}.wav"
 
 
@@ -45,7 +46,9 @@ def load(path: str | Path) -> NDArray[np.float32]:
         Waveform [S], float32, full scale ±1, S ≥ 400.
 
     Raises:
-        AudioError: The file is missing, not decodable, cut short, empty, not finite, silent or shorter than a frame.
+        AudioError: The file is missing (code `audio-missing`), cannot be decoded (`audio-undecodable`), is damaged or
+            truncated (`audio-damaged`), empty (`audio-empty`), silent (`audio-silent`) or shorter than a frame
+            (`audio-short`), or has samples that are not finite (`audio-not-finite`).
     """
     path = Path(path)
     raw, rate = _decode(path)
@@ -54,46 +57,45 @@ def load(path: str | Path) -> NDArray[np.float32]:
         divisor = math.gcd(SAMPLE_RATE, rate)
         mono = resample_poly(mono, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32, copy=False)
     if not np.isfinite(mono).all():
-        raise AudioError(f"{path}", "it holds samples that are not a number", "export the recording again")
+        why, remedy = "it has samples that are not finite numbers", "export the recording again"
+        raise AudioError(f"{path}", why, remedy, code="audio-not-finite")
     if len(mono) < MIN_SAMPLES:
         raise AudioError(
             f"{path}",
             f"it is too short: {len(mono)} samples at 16 kHz; an encoder's first frame needs {MIN_SAMPLES} (25 ms)",
             "leave it out",
+            code="audio-short",
         )
     if np.ptp(mono) < SILENCE:
-        raise AudioError(f"{path}", "it is silent (no sample differs from the others)", "leave it out")
+        why = "it is silent (all samples are the same)"
+        raise AudioError(f"{path}", why, "leave it out", code="audio-silent")
     return mono
 
 
 def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """The file's own samples [S, channels] and rate in Hz; raises AudioError where they are not all there."""
     if not path.is_file():
-        raise AudioError(f"{path}", "there is no such audio file", "correct the path, or copy the file there")
+        why, remedy = "there is no such audio file", "correct the path, or copy the file there"
+        raise AudioError(f"{path}", why, remedy, code="audio-missing")
     if path.stat().st_size == 0:
-        raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again")
+        raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again", code="audio-empty")
     try:
         with soundfile.SoundFile(path) as file:
-            promised, rate, log, kind = file.frames, file.samplerate, file.extra_info, file.format
-            raw = file.read(promised, dtype="float32", always_2d=True)  # -1 is refused for GSM 6.10
+            stated_samples, rate, log, kind = file.frames, file.samplerate, file.extra_info, file.format
+            raw = file.read(stated_samples, dtype="float32", always_2d=True)  # -1 is refused for GSM 6.10
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}", *_undecodable(path, error)) from error
-    damaged = "copy or export it again; it must not enter an analysis as a shorter utterance"
-    for stated, held in _CUT_SHORT.findall(log):
-        if int(held) < int(stated) < _UNKNOWN_SIZE:
-            raise AudioError(
-                f"{path}", f"damaged: its header promises {stated} bytes of audio, the file holds {held}", damaged
-            )
+        raise _undecodable(path, error) from error
+    for stated, there in _CUT_SHORT.findall(log):
+        if int(there) < int(stated) < _UNKNOWN_SIZE:
+            raise _truncated(path, f"its header states {stated} bytes of audio, the file has {there}")
     if _OGG_CUT in log:
-        raise AudioError(f"{path}", "damaged: it ends before its stream does", damaged)
+        raise _truncated(path, "it ends before the end of its stream")
     if kind == "NIST" and (count := _NIST_COUNT.search(_head(path, 1024))):
-        promised = int(count[1])
-    if len(raw) < promised - _LOSSY_SLACK.get(kind, 0):
-        raise AudioError(
-            f"{path}", f"damaged: its header promises {promised} samples, {len(raw)} could be decoded", damaged
-        )
+        stated_samples = int(count[1])
+    if len(raw) < stated_samples - _LOSSY_SLACK.get(kind, 0):
+        raise _truncated(path, f"its header states {stated_samples} samples, {len(raw)} could be decoded")
     if len(raw) == 0:
-        raise AudioError(f"{path}", "it holds no samples", "leave it out")
+        raise AudioError(f"{path}", "it has no samples", "leave it out", code="audio-empty")
     return raw, rate
 
 
@@ -103,13 +105,22 @@ def _head(path: Path, size: int) -> bytes:
         return file.read(size)
 
 
-def _undecodable(path: Path, error: soundfile.LibsndfileError) -> tuple[str, str]:
-    """Why libsndfile refused, and what helps."""
-    head = _head(path, 12)
-    if head[4:8] == b"ftyp":
-        return "MPEG-4 audio (m4a, aac) cannot be decoded here", _CONVERT.format(path.name)
-    if head[:4] == b"\x1aE\xdf\xa3":
-        return "WebM or Matroska audio cannot be decoded here", _CONVERT.format(path.name)
+def _truncated(path: Path, why: str) -> AudioError:
+    """Less audio than there should be."""
+    remedy = "copy or export it again; it must not enter an analysis as a shorter utterance"
+    return AudioError(f"{path}", f"damaged: {why}", remedy, code="audio-damaged")
+
+
+def _undecodable(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+    """Why libsndfile refused a file, and what helps."""
+    head, convert = _head(path, 12), _CONVERT.format(path.name)
     if head[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM") or head[:3] == b"ID3":
-        return f"damaged: decoding failed ({error.error_string.rstrip('. ') or 'no reason given'})", "copy it again"
-    return "it is not an audio file that libsndfile reads", _CONVERT.format(path.name)
+        why = f"damaged: decoding failed ({error.error_string.rstrip('. ') or 'no reason given'})"
+        return AudioError(f"{path}", why, "copy it again", code="audio-damaged")
+    if head[4:8] == b"ftyp":
+        why = "MPEG-4 audio (m4a, aac) cannot be decoded here"
+    elif head[:4] == b"\x1aE\xdf\xa3":
+        why = "WebM or Matroska audio cannot be decoded here"
+    else:
+        why = "it is not an audio file that libsndfile reads"
+    return AudioError(f"{path}", why, convert, code="audio-undecodable")

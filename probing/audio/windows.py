@@ -1,4 +1,4 @@
-"""Long recordings in windows: where each begins and ends."""
+"""Cut long recordings into windows: where each begins and ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def windows(samples: int, window: float | None = None, hop: float | None = None)
 
     Args:
         samples: Its length at 16 kHz.
-        window: Seconds in a window; None: one window, the whole recording.
-        hop: Seconds from one window's beginning to the next one's; None: as long as a window.
+        window: Length of a window in seconds; None: one window, the whole recording.
+        hop: Seconds from the start of one window to the start of the next; None: the length of a window.
 
     Returns:
-        First sample and the one behind the last, of each window. Every sample is in a window where the hop is no longer
-        than one; the last may be shorter, but is never shorter than an encoder's first frame (400 samples).
+        Start and end of each window in samples; the end is exclusive. If the hop is not longer than a window, every
+        sample is in one. The last window may be shorter, but never shorter than an encoder's first frame (400 samples).
 
     Raises:
         OptionError: A window is shorter than that or infinite, or the hop is not above 0 or infinite (code
@@ -29,20 +29,20 @@ def windows(samples: int, window: float | None = None, hop: float | None = None)
     """
     if window is None:
         if hop is not None:
-            why = "there are no windows to hop between"
+            why = "without windows it has no effect"
             raise OptionError(f"--hop {hop:g}", why, "add --window SECONDS", code="no-effect")
         return [(0, samples)]
     size = round(window * SAMPLE_RATE) if math.isfinite(window) else 0
     if size < MIN_SAMPLES:
-        why = f"a window has at least {MIN_SAMPLES} samples, which an encoder's first frame needs, and an end"
-        remedy = "give a longer window, some seconds; leave it out for the whole recording"
+        why = f"a window must be finite and have {MIN_SAMPLES} samples or more, as an encoder's first frame needs"
+        remedy = "give the length of a window in seconds, for example 5; leave it out for the whole recording"
         raise OptionError(f"--window {window:g}", why, remedy, code="option-bounds")
     step = size
     if hop is not None:
         step = round(hop * SAMPLE_RATE) if math.isfinite(hop) else 0
     if step < 1:
-        why = "windows would not advance"
-        raise OptionError(f"--hop {hop:g}", why, "give seconds above 0", code="option-bounds")
+        why, remedy = "it must be a finite number above 0", "give seconds, for example 2.5"
+        raise OptionError(f"--hop {hop:g}", why, remedy, code="option-bounds")
     found = []
     for start in range(0, samples, step):
         found.append((min(start, max(0, samples - MIN_SAMPLES)), min(start + size, samples)))

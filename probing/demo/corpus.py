@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import shutil
 import tempfile
 import time
@@ -22,34 +21,35 @@ from probing.demo.language import transcript
 from probing.demo.script import COUNTS, SCALE, Line, delivery, plan
 from probing.demo.timing import Segment, schedule
 from probing.demo.voice import synthesise
-from probing.errors import CorpusError
+from probing.errors import CorpusError, ProbingError
+from probing.files import file_digest, read_json, write_json
 
 __all__ = ["COUNTS", "SCALE", "VERSION", "perform", "speak", "write_demo"]
 
-VERSION = 2  # of the recipe; raise it with every change that alters a sample, a rating or a word
+VERSION = 2  # of the recipe; increase it with every change that alters a sample, a rating or a word
 COLUMNS = ("id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text")
-ABANDONED = 3600  # s after which what a killed run left aside is cleared away
+ABANDONED = 3600  # s after which the unfinished files of a killed process are deleted
 
 
 def write_demo(folder: Path, counts: Mapping[str, int] = COUNTS, seed: int = 0, progress: bool = True) -> Path:
-    """Write the built-in corpus into a folder, or find it there.
+    """Write the built-in corpus into a folder, unless it is there already.
 
-    The folder then holds `demo.csv`, `audio/<id>.flac` (16 kHz, mono, 16 bit) and `demo.json`, which says by which
-    recipe they were made. What is there already is kept if it is whole and of this recipe, seed and counts, and made
-    anew if not. All is made aside and moved in at the end, the table last: a killed run leaves no table, and several
-    processes may write the same corpus at once.
+    The folder then contains `demo.csv`, `audio/<id>.flac` (16 kHz, mono, 16 bit) and `demo.json`, which states the
+    recipe, seed and counts. A corpus that is there is kept if it is complete and of this recipe, seed and counts, and
+    replaced otherwise. Everything is made in a folder aside and moved in at the end, the table last: a killed process
+    leaves no table, and several processes may write the same corpus at the same time.
 
     Args:
-        folder: Where it goes; made if need be.
+        folder: Where to write it; created if necessary.
         counts: Partition (`train`, `development`, `test1`, `test2`) → number of utterances.
-        seed: The same seed and counts give equal tables and samples, bit by bit.
-        progress: Whether to show a bar on stderr, if that is a terminal.
+        seed: The same seed and counts give the same table and samples, bit by bit.
+        progress: Whether to show a progress bar on stderr, if that is a terminal.
 
     Returns:
         The path of `demo.csv`, whose labels are on the scale 1–7.
 
     Raises:
-        CorpusError: The folder cannot be written to.
+        CorpusError: The folder cannot be written to (code `not-writable`).
     """
     wanted = {"version": VERSION, "seed": seed, "counts": dict(counts)}
     if not _is_whole(folder, wanted):
@@ -57,8 +57,9 @@ def write_demo(folder: Path, counts: Mapping[str, int] = COUNTS, seed: int = 0, 
             _make(folder, wanted, plan(counts, seed), progress)
         except (OSError, soundfile.LibsndfileError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            remedy = "free some 100 MB there, or name a folder that you may write to"
-            raise CorpusError(f"the built-in corpus cannot be written to {folder}", why, remedy) from error
+            what = f"the built-in corpus cannot be written to {folder}"
+            remedy = "free about 100 MB there, or work in a folder that you may write to"
+            raise CorpusError(what, why, remedy, code="not-writable") from error
     return folder / "demo.csv"
 
 
@@ -84,7 +85,7 @@ def perform(line: Line, seed: int = 0) -> tuple[list[Segment], NDArray[np.float3
 
 
 def _make(folder: Path, wanted: Mapping[str, Any], lines: Sequence[Line], progress: bool) -> None:
-    """Make everything aside, then move it in, unless another process was first."""
+    """Make everything in a folder aside, then move it in, unless another process was faster."""
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     _clear_abandoned(folder)
     aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
@@ -93,9 +94,8 @@ def _make(folder: Path, wanted: Mapping[str, Any], lines: Sequence[Line], progre
             soundfile.write(aside / _audio_name(line), speak(line, wanted["seed"]), SAMPLE_RATE, subtype="PCM_16")
         _write_table(aside / "demo.csv", lines)
         names = [_audio_name(line) for line in lines]
-        digests = {"table_sha256": _digest(aside / "demo.csv"), "audio_sizes_sha256": _sizes_digest(aside, names)}
-        made = {**wanted, **digests}
-        (aside / "demo.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        digests = {"table_sha256": file_digest(aside / "demo.csv"), "audio_sizes_sha256": _sizes_digest(aside, names)}
+        write_json(aside / "demo.json", {**wanted, **digests})
         if not _is_whole(folder, wanted):
             _move_in(aside, folder, names)
     finally:
@@ -103,7 +103,7 @@ def _make(folder: Path, wanted: Mapping[str, Any], lines: Sequence[Line], progre
 
 
 def _move_in(aside: Path, folder: Path, names: Sequence[str]) -> None:
-    """Replace the corpus: no table stands while the rest changes."""
+    """Replace the corpus; there is no table while the rest changes."""
     (folder / "demo.csv").unlink(missing_ok=True)
     for name in names:
         (aside / name).replace(folder / "audio" / name)
@@ -112,15 +112,16 @@ def _move_in(aside: Path, folder: Path, names: Sequence[str]) -> None:
 
 
 def _is_whole(folder: Path, wanted: Mapping[str, Any]) -> bool:
-    """Whether the folder holds the corpus that is wanted, all of it, with table and audio as they were written."""
+    """Whether the folder contains the whole corpus that is wanted, with table and audio as they were written."""
+    table = folder / "demo.csv"
     try:
-        made = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
-        table = (folder / "demo.csv").read_bytes()
-        if hashlib.sha256(table).hexdigest() != made["table_sha256"] or any(made[k] != wanted[k] for k in wanted):
+        made = read_json(folder / "demo.json", "delete it")
+        if file_digest(table) != made["table_sha256"] or any(made[key] != wanted[key] for key in wanted):
             return False
-        names = [f"{row['id']}.flac" for row in csv.DictReader(table.decode("utf-8").splitlines())]
+        with table.open(encoding="utf-8", newline="") as file:
+            names = [f"{row['id']}.flac" for row in csv.DictReader(file)]
         return bool(made["audio_sizes_sha256"] == _sizes_digest(folder / "audio", names))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, ProbingError):  # something is missing or damaged
         return False
 
 
@@ -138,21 +139,17 @@ def _audio_name(line: Line) -> str:
     return f"{line.id}.flac"
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _sizes_digest(folder: Path, names: Sequence[str]) -> str:
-    """Digest of the audio files' sizes: finds what is missing or cut short without reading all of it."""
+    """Digest of the audio files' sizes, which shows what is missing or truncated without reading all of it."""
     sizes = "\n".join(f"{name} {(folder / name).stat().st_size}" for name in names)
     return hashlib.sha256(sizes.encode()).hexdigest()
 
 
 def _clear_abandoned(folder: Path) -> None:
-    """Remove what runs that were killed left aside."""
+    """Delete the unfinished files of processes that were killed."""
     for aside in folder.glob(".making-*"):
         try:
             if time.time() - aside.stat().st_mtime > ABANDONED:
                 shutil.rmtree(aside, ignore_errors=True)
-        except FileNotFoundError:  # another process was clearing it away too
+        except FileNotFoundError:  # another process is deleting it too
             continue

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft, signal
 
 from probing.audio.decode import SAMPLE_RATE
+from probing.audio.noise import impulse_response
 
 Floats = NDArray[np.float32]
 
@@ -47,9 +48,5 @@ def reverberate(speech: Floats, seconds: float, level: float, rng: np.random.Gen
     Returns:
         Samples [S]; what rings on after the end is cut off.
     """
-    at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(len(at), dtype=np.float32) * (10 ** (-3 * at / seconds)).astype(np.float32)
-    tail[: round(DIRECT * SAMPLE_RATE)] = 0
-    tail *= np.float32(10 ** (level / 20) / np.sqrt(np.sum(np.square(tail), dtype=np.float64)))
-    tail[0] = 1
-    return np.asarray(signal.fftconvolve(speech, tail)[: len(speech)], dtype=np.float32)
+    response = impulse_response(seconds, level, rng, round(DIRECT * SAMPLE_RATE), np.float32)
+    return np.asarray(signal.fftconvolve(speech, response)[: len(speech)], dtype=np.float32)

@@ -74,7 +74,12 @@ def _weights(words: Sequence[Word], index: int) -> Iterator[float]:
     ends_phrase = index + 1 == len(words) or words[index + 1].opens_phrase
     for place in range(len(word.syllables)):
         last = place + 1 == len(word.syllables)
-        weight = PARTICLE if word.opens_phrase else STRESSED if not place else UNSTRESSED if last else LINK
+        if word.opens_phrase:
+            weight = PARTICLE
+        elif place == 0:
+            weight = STRESSED
+        else:
+            weight = UNSTRESSED if last else LINK
         yield weight * (FINAL_LENGTHENING if ends_phrase and last else 1.0)
 
 
