@@ -20,7 +20,7 @@ def titled(partition: str) -> str:
 
 
 def spread(sd: float | None) -> str:
-    """A standard deviation behind a mean, if there is one."""
+    """A standard deviation, to be appended to a mean, if there is one."""
     return f" ± {sd:.3f}" if sd is not None and np.isfinite(sd) else ""
 
 
@@ -36,7 +36,7 @@ def signed(value: float, low: float, high: float) -> str:
 
 
 def seeds_of(number: int) -> str:
-    """How many training seeds a mean is over.
+    """Number of training seeds that a mean is over.
 
     >>> seeds_of(1), seeds_of(3)
     ('one seed', '3 seeds')
@@ -45,12 +45,12 @@ def seeds_of(number: int) -> str:
 
 
 def crossed(table: pd.DataFrame, keys: Mapping[str, int]) -> str:
-    """Scores as text: one line for each value of the keys, one column a partition.
+    """Scores as text: a line for each combination of the keys, a column for each partition.
 
     Args:
-        table: Columns dimension, partition, ccc, low, high (NaN for no interval) and the keys; dimensions and
-            partitions keep their order.
-        keys: Name of a column, `dimension` first → its width in letters.
+        table: Columns dimension, partition, ccc, low, high (NaN where there is no interval) and the keys; dimensions
+            and partitions keep their order.
+        keys: Name of a column, `dimension` first → its width in characters.
     """
     partitions = list(dict.fromkeys(table.partition))
     lines = ["".join(f"{key:{width}s}" for key, width in keys.items()) + "".join(f"{p:26s}" for p in partitions)]
@@ -68,7 +68,7 @@ def printed(scores: pd.DataFrame) -> str:
 
 
 def line(record: Record) -> str:
-    """One line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder."""
+    """A line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder."""
     shown = [s for s in record.scores if s.probe in (None, "weighted") and s.partition.startswith("test")]
     scores = " ".join(f"{score.dimension} {score.partition} {score.ccc:.3f}" for score in shown)
     identity = record.corpus.identity
@@ -78,14 +78,14 @@ def line(record: Record) -> str:
 
 
 def heading(record: Record, seeds: int) -> str:
-    """The line above a run's scores: what they are, of what, on what."""
+    """The line above a run's scores: what they are, of which encoder or system, on which corpus."""
     over = f"mean over {seeds} seed{'s' * (seeds > 1)} [95 % interval by speaker]"
     read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
     return f"CCC, {over} · {record.title} on {record.corpus.title}{read}"
 
 
 def markdown_table(frame: pd.DataFrame) -> str:
-    r"""A table of texts in Markdown, its columns' names as the head.
+    r"""A table of texts in Markdown, with the names of its columns as the header.
 
     >>> print(markdown_table(pd.DataFrame({"a": ["x|y"], "b": ["2"]})))
     | a | b |

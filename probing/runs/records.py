@@ -10,164 +10,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from probing.corpus.checked import corpus_name
-from probing.corpus.identity import Identity
-from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
-from probing.encoders.spec import EncoderSpec
 from probing.files import slug
+from probing.runs.entries import CacheEntry, Clusters, CorpusEntry, EncoderEntry, File, Score, SystemEntry
 from probing.runs.scores import Predictions
+
+__all__ = [
+    "CacheEntry",
+    "Clusters",
+    "CorpusEntry",
+    "EncoderEntry",
+    "EvaluationRecord",
+    "File",
+    "FinetuneRecord",
+    "FitRecord",
+    "Record",
+    "Score",
+    "SystemEntry",
+    "SystemRecord",
+]
 
 VERSION = 2  # of the record; 1 is that of version 0.1.0, which names no files and no digests
 PREDICTIONS = "predictions.csv"
-
-
-@dataclass(frozen=True)
-class CorpusEntry:
-    """The corpus of a run.
-
-    Args:
-        name: Short name.
-        title: The name, with its fold where it has folds.
-        spec: What opens it again.
-        scale: Lowest and highest possible rating.
-        utterances: Partition → number of utterances.
-        identity: Digests of what was read; None of a run of version 0.1.0.
-        left_out: Utterances left out as --allow-missing permits.
-        clusters: Partition → what its intervals resample and how many there are.
-    """
-
-    name: str
-    title: str
-    spec: CorpusSpec
-    scale: tuple[float, float]
-    utterances: Mapping[str, int]
-    identity: Identity | None = None
-    left_out: tuple[str, ...] = ()
-    clusters: Mapping[str, Clusters] = field(default_factory=dict)
-
-    @property
-    def file_name(self) -> str:
-        """The corpus in file names."""
-        return corpus_name(self.title, self.spec, self.identity)
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """What the intervals of a partition resample.
-
-    Args:
-        by: `speaker`, or `utterance` where some speakers are not named.
-        number: How many there are.
-    """
-
-    by: Literal["speaker", "utterance"]
-    number: int
-
-
-@dataclass(frozen=True)
-class EncoderEntry:
-    """The frozen encoder of a fit.
-
-    Args:
-        name: As in file names: what the user typed, of a folder its own name.
-        title: For a figure's title.
-        random: Whether its weights are random.
-        identity: Everything that settles its answers.
-        spec: What opens it again; None where only its cache was known.
-    """
-
-    name: str
-    title: str
-    random: bool
-    identity: Mapping[str, Any]
-    spec: EncoderSpec | None = None
-
-
-@dataclass(frozen=True)
-class CacheEntry:
-    """The cache that a fit read; version 0.1.0 does not say its number format."""
-
-    path: str
-    store: str
-    fingerprint: str
-    dtype: str = "float16"
-
-
-@dataclass(frozen=True)
-class SystemEntry:
-    """A full system: its parts, its parameters, and what of it learned.
-
-    Args:
-        name: Its encoders' names, joined by `+`.
-        audio: The audio encoder's name, if it has one.
-        text: The text encoder's.
-        modality: `audio`, `text` or `audio+text`.
-        parameters: Their number.
-        trainable: Those of them that learned.
-        frozen: Encoders that did not learn, `audio` and `text`.
-        regime: `FT` (fine-tuned), `FT⇒FRZ` (frozen after fine-tuning) or `FRZ` (frozen as pre-trained).
-        dimensions: What it estimates, in order.
-        random: Whether an encoder started with random weights.
-        spec: What builds it again: the encoders' resolved names.
-    """
-
-    name: str
-    audio: str | None
-    text: str | None
-    modality: str
-    parameters: int
-    trainable: int
-    frozen: tuple[str, ...]
-    regime: str
-    dimensions: tuple[str, ...]
-    random: bool = False
-    spec: tuple[str, ...] = ()
-
-    @property
-    def hears(self) -> bool:
-        """Whether it takes audio."""
-        return self.audio is not None
-
-    @property
-    def reads(self) -> bool:
-        """Whether it takes words."""
-        return self.text is not None
-
-
-@dataclass(frozen=True)
-class Score:
-    """A CCC: the mean over seeds, with the 95 % interval of that mean.
-
-    Args:
-        dimension: Name of a dimension.
-        partition: Name of a partition.
-        ccc: Mean over seeds.
-        sd: Standard deviation over seeds; None for one seed.
-        low: Lower end; None where there is no interval.
-        high: Upper end.
-        n: Utterances.
-        probe: Of a fit: `weighted`, `shuffled` or `best layer: K`.
-    """
-
-    dimension: str
-    partition: str
-    ccc: float
-    sd: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    probe: str | None = None
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of a finished run."""
-
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Estimates and scores as tables, the same for probes and for full systems; estimates read back.
+"""Estimates and scores as tables, the same for probes and for full systems; and estimates read back.
 
     predictions.csv    id, partition, speaker, dimension, truth, then one column an estimator, on the corpus's own scale
     scores.csv         dimension, [kind, layer,] seed, partition, n, ccc, low, high, mean_low, mean_high
@@ -19,13 +19,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probing.corpus.model import Corpus, Utterance
-from probing.errors import RunError
+from probing.errors import RunError, number_of
 from probing.files import digest, file_digest
 from probing.statistics.bootstrap import FEW_SPEAKERS, bootstrap_ccc, interval
 from probing.statistics.concordance import ccc
 from probing.statistics.paired import Sample
 
-SEED = "seed"  # begins the column of a training seed
+SEED = "seed"  # begins the name of a training seed's column
+_WORDS = ("id", "partition", "speaker", "dimension")  # columns of predictions.csv that are not numbers
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Estimator:
     """A column of predictions.csv, and what its scores say of it.
 
     Args:
-        column: Its name.
-        seed: Of its training.
-        kind: Of a probe.
-        layer: Of a single-layer probe.
+        column: Name of the column.
+        seed: Its training seed.
+        kind: The kind of a probe.
+        layer: The layer of a single-layer probe.
     """
 
     column: str
@@ -46,7 +47,7 @@ class Estimator:
 
 
 class Written(Protocol):
-    """What a record says of a file."""
+    """What a record says about a file."""
 
     @property
     def sha256(self) -> str:
@@ -65,12 +66,12 @@ def ratings(corpus: Corpus, dimensions: Sequence[str]) -> NDArray[np.float64]:
 
 
 def places(corpus: Corpus, partition: str) -> NDArray[np.int64]:
-    """Places of a partition's utterances in the corpus."""
+    """Indices of a partition's utterances in the corpus."""
     return np.array([i for i, u in enumerate(corpus.utterances) if u.partition == partition], dtype=np.int64)
 
 
 def clusters_of(corpus: Corpus) -> list[str]:
-    """What intervals resample: each utterance's speaker, or the utterance itself where the corpus names none."""
+    """What intervals resample: each utterance's speaker, or the utterance itself where no speaker is named."""
     return [utterance.speaker or f"utterance:{utterance.id}" for utterance in corpus.utterances]
 
 
@@ -87,18 +88,19 @@ def cluster_counts(corpus: Corpus) -> dict[str, dict[str, Any]]:
 
 
 def interval_notes(corpus: Corpus) -> list[str]:
-    """What to know about the intervals: by utterance where speakers are not named, too narrow where they are few."""
+    """What a reader should know about the intervals: by utterance, or by few speakers, they are too narrow."""
     notes = []
     for partition, clusters in cluster_counts(corpus).items():
         if clusters["by"] == "utterance":
             notes.append(f"{partition}: intervals are by utterance where no speaker is named, so they are too narrow")
         elif clusters["number"] < FEW_SPEAKERS:
-            notes.append(f"{partition}: intervals resample only {clusters['number']} speakers and are too narrow")
+            speakers = number_of(clusters["number"], "speaker")
+            notes.append(f"{partition}: intervals resample only {speakers} and are too narrow")
     return notes
 
 
 def labels_digest(corpus: Corpus, dimensions: Sequence[str]) -> str:
-    """SHA-256 of ids, partitions, speakers and ratings: what is learned from beside what the encoder is given."""
+    """SHA-256 of ids, partitions, speakers and ratings: what is learned from, apart from the encoder's input."""
     names = sorted(dimensions)
     rows = [[u.id, u.partition, u.speaker, *(u.labels.get(name) for name in names)] for u in corpus.utterances]
     return digest({"rows": rows})
@@ -107,11 +109,11 @@ def labels_digest(corpus: Corpus, dimensions: Sequence[str]) -> str:
 def predictions_table(
     corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDArray[np.floating]]]
 ) -> pd.DataFrame:
-    """Estimates on the corpus's own scale: one row an utterance and dimension, one column an estimator.
+    """Estimates on the corpus's own scale: a row for each utterance and dimension, a column for each estimator.
 
     Args:
         corpus: The N utterances.
-        estimates: Dimension → estimator → estimates [N], 0 and 1 being the ends of the scale.
+        estimates: Dimension → estimator → estimates [N]; 0 and 1 are the ends of the scale.
     """
     blocks = []
     for dimension, own in estimates.items():
@@ -151,7 +153,7 @@ def scores_table(corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDAr
             found_EN = np.stack([np.asarray(found_N, np.float64)[rated] for found_N in own.values()])
             draws_ER = bootstrap_ccc(truth_N, found_EN, [clusters[i] for i in rated])
             if len({clusters[i] for i in rated}) < 2:
-                draws_ER[:] = np.nan  # one cluster, drawn again and again, tells nothing of the spread
+                draws_ER[:] = np.nan  # resampling a single cluster says nothing about the spread
             score_E, (low_E, high_E) = ccc(truth_N, found_EN), interval(draws_ER)
             groups = [(estimator.kind, estimator.layer) for estimator in own]
             means = {group: interval(draws_ER[[g == group for g in groups]].mean(0)) for group in set(groups)}
@@ -171,20 +173,21 @@ def summary(scores: pd.DataFrame, by: Sequence[str] = ("dimension", "partition")
 
 
 def score_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A summary as a record keeps it: six digits, None for what is not there."""
+    """A summary as a record keeps it: six digits, None where there is no value."""
     rows = table.round(6).to_dict("records")
     return [{str(key): None if value != value else value for key, value in row.items()} for row in rows]
 
 
 class Predictions:
-    """Estimates read back: the file once, each sample of them made once.
+    """Estimates read back; the file is read once, and each sample is made once.
 
     Args:
         path: predictions.csv of a run.
-        written: What the run's record says of it; None of a run of version 0.1.0.
+        written: What the run's record says about it; None for a run of version 0.1.0.
 
     Raises:
-        RunError: On first use: it is missing, changed, damaged, or lacks what is asked for.
+        RunError: On first use: it is missing or has changed (code `run-incomplete`), is damaged (`run-damaged`), or
+            does not have what is asked for (`no-estimates`).
     """
 
     def __init__(self, path: Path, written: Written | None = None) -> None:
@@ -200,14 +203,21 @@ class Predictions:
         if self._written is not None and file_digest(self._path) != self._written.sha256:
             raise RunError(f"{self._path}", "it is not what the run wrote", remedy, code="run-incomplete")
         try:
-            table = pd.read_csv(self._path, dtype={"id": str, "speaker": str, "partition": str, "dimension": str})
-            columns = ["id", "partition", "speaker", "dimension", "truth"]
-            return table.astype(dict.fromkeys(table.columns.difference(columns), float) | {"truth": float})
-        except (ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
+            # Only a blank cell is missing: pandas would take a speaker "NA" or an id "null" for missing too.
+            table = pd.read_csv(self._path, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=[""])
+            absent = [name for name in (*_WORDS, "truth") if name not in table]
+            if absent:
+                raise ValueError(f"there is no column {', '.join(absent)}")
+            numbers = table.columns.difference(_WORDS)
+            table = table.astype(dict.fromkeys(numbers, float))
+            if np.isinf(table[numbers]).to_numpy().any():
+                raise ValueError("a number is infinite")
+            return table
+        except ValueError as error:  # pandas' own errors are ValueErrors too
             raise RunError(f"{self._path}", f"it is damaged ({error})", remedy, code="run-damaged") from error
 
     def sample(self, dimension: str, partition: str) -> Sample:
-        """A system's estimates of one dimension on one partition, where it is rated."""
+        """A system's estimates of one dimension on one partition, of the rated utterances."""
         key = (dimension, partition)
         if key not in self._samples:
             self._samples[key] = self._select(dimension, partition)
@@ -217,11 +227,11 @@ class Predictions:
         table = self.table
         own = table[(table.dimension == dimension) & (table.partition == partition) & table.truth.notna()]
         own = own.sort_values("id")
-        columns = [name for name in table.columns if name.startswith(SEED)]
+        columns = [name for name in table.columns if name.startswith(SEED) and name.removeprefix(SEED).isdecimal()]
         if own.empty or not columns or own[columns].isna().any(axis=None):
             raise RunError(
                 f"{self._path} has no estimates of {dimension} on {partition}",
-                "the run did not estimate them, or nothing there is rated",
+                "the run did not estimate it there, or no utterance there is rated",
                 "compare runs with the same --dim on the same corpus",
                 code="no-estimates",
             )

@@ -1,4 +1,4 @@
-"""Folders of runs: begun aside, finished at once, read by one reader, listed."""
+"""Folders of runs: started under another name, finished in one step, read by one reader, listed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from probing.errors import ProbingError, RunError
+from probing.errors import ProbingError, RunError, first_names
 from probing.files import digest, file_digest, read_json, write_json
 from probing.runs.records import VERSION, EvaluationRecord, File, FinetuneRecord, FitRecord, Record
 from probing.runs.version1 import upgraded
@@ -30,6 +30,7 @@ RECORD = "record.json"
 CONFIGURATION = "configuration.json"  # of a run that can be resumed: written first, where the record is written last
 RUNS = Path("runs")
 KINDS: dict[str, type[Record]] = {"fit": FitRecord, "finetune": FinetuneRecord, "evaluate": EvaluationRecord}
+_AGAIN = "rerun the command"  # of a run whose record is lost
 _LIBRARIES = ("probing", "torch", "transformers", "numpy", "h5py", "scipy", "soundfile")
 _Kind = TypeVar("_Kind", bound=Record)
 
@@ -47,11 +48,11 @@ def new_run(name: str, root: Path = RUNS) -> Iterator[NewRun]:
     """A folder to write a run into, which gets its final name only when the run has ended well.
 
     Args:
-        name: Command, corpus and encoder, for the folder's name; the time is put behind it.
+        name: Command, corpus and encoder, for the folder's name; the time is appended.
         root: Folder of all runs.
 
     Yields:
-        The folder to write into and the one it becomes.
+        The folder to write into and the one that it becomes.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     final = _reserved(root, f"{name}-{stamp}")
@@ -78,10 +79,10 @@ def _reserved(root: Path, name: str) -> Path:
 
 
 def provenance(configuration: Mapping[str, Any], began: float) -> dict[str, Any]:
-    """What every record says of its making.
+    """What every record says about how the run was made.
 
     Args:
-        configuration: Everything that settles the result, JSON-ready; its digest is the run's signature.
+        configuration: Everything that determines the result, JSON-ready; its digest is the run's signature.
         began: time.time() at the start.
 
     Returns:
@@ -111,42 +112,61 @@ def write_record(record: _Kind, folder: Path, files: Sequence[str]) -> _Kind:
         The record as it is read back.
     """
     known = {name: File((folder / name).stat().st_size, file_digest(folder / name)) for name in files}
-    complete = replace(record, files=known, folder=folder)
-    content = _adapter(type(record)).dump_python(complete, mode="json")
+    adapter = _adapter(type(record))
+    content = adapter.dump_python(replace(record, files=known), mode="json")
     del content["folder"]
+    again = adapter.validate_python(content)  # what could not be read back must not be written
     write_json(folder / RECORD, content)
-    return complete
+    return replace(again, folder=folder)
 
 
 def read_record(folder: Path) -> Record:
     """Read a run's record, of this version or of 0.1.0.
 
     Raises:
-        RunError: The folder holds none (code `no-run`), the run has not ended (`run-unfinished`), or the record is
-            damaged (`run-damaged`) or of a later version (`run-version`).
+        RunError: The folder has none (code `no-run`), the run has not finished (`run-unfinished`), or the record
+            cannot be read (`run-unreadable`), is damaged (`run-damaged`) or of a later version (`run-version`); or it
+            is an evaluation of version 0.1.0 without its run (`run-incomplete`).
     """
     path = folder / RECORD
     try:
-        content = read_json(path, "make the run again")
-        known = content.get("version", 1)
-        if known not in (1, VERSION):
-            remedy = "read it with the version of the toolkit that made it, or a later one"
-            raise RunError(f"{path}", f"it is of version {known}, not 1 to {VERSION}", remedy, code="run-version")
-        typed = upgraded(content, folder) if known == 1 else content
-        if typed["command"] not in KINDS:
-            raise ValueError(f"there is no command {typed['command']!r}")
-        record = _adapter(KINDS[typed["command"]]).validate_python(typed)
-        return replace(record, folder=folder)
-    except FileNotFoundError as error:
+        content = read_json(path, _AGAIN)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise _no_record(folder) from error
+    except OSError as error:
+        remedy = "make the file readable, or name another run"
+        raise RunError(f"{path}", str(error.strerror), remedy, code="run-unreadable") from error
+    except ProbingError as error:
+        raise RunError(f"{path}", error.why, _AGAIN, code="run-damaged") from error
+    try:
+        return replace(_checked(path, content), folder=folder)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-        raise RunError(f"{path}", f"it is damaged ({wrong})", "make the run again", code="run-damaged") from error
-    except RunError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, ProbingError) as error:
-        why = error.why if isinstance(error, ProbingError) else f"it is damaged ({type(error).__name__}: {error})"
-        raise RunError(f"{path}", why, "make the run again", code="run-damaged") from error
+        raise RunError(f"{path}", f"it is damaged ({wrong})", _AGAIN, code="run-damaged") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"it is damaged ({type(error).__name__}: {error})"
+        raise RunError(f"{path}", why, _AGAIN, code="run-damaged") from error
+
+
+def _checked(path: Path, content: Mapping[str, Any]) -> Record:
+    """A record's content with every field checked.
+
+    Raises:
+        RunError: It is of another version.
+        pydantic.ValidationError, KeyError, TypeError, ValueError, AttributeError: It is damaged.
+    """
+    version_ = content.get("version", 1)
+    if type(version_) is not int or version_ < 1:
+        raise ValueError(f"there is no version {version_!r}")
+    if version_ > VERSION:
+        remedy = "read it with the version of the toolkit that made it, or a later one"
+        raise RunError(
+            f"{path}", f"it is of version {version_}; this toolkit reads 1 to {VERSION}", remedy, code="run-version"
+        )
+    typed = upgraded(content, path.parent) if version_ == 1 else content
+    if typed["command"] not in KINDS:
+        raise ValueError(f"there is no command {typed['command']!r}")
+    return _adapter(KINDS[typed["command"]]).validate_python(typed)
 
 
 def read_kind(folder: Path, kind: type[_Kind]) -> _Kind:
@@ -159,17 +179,16 @@ def read_kind(folder: Path, kind: type[_Kind]) -> _Kind:
     if not isinstance(record, kind):
         command = next(name for name, own in KINDS.items() if own is kind)
         why = f"it is a run of `probe {record.command}`"
-        raise RunError(f"{folder}", why, f"name a {command} run (see `probe runs`)", code="run-kind")
+        raise RunError(f"{folder}", why, f"name a run of `probe {command}` (see `probe runs`)", code="run-kind")
     return record
 
 
 def missing_files(record: Record, digests: bool = False) -> list[str]:
-    """Files of a finished run that are not there, or not as they were written.
+    """Names of a finished run's files that are missing, or not as they were written.
 
     Args:
-        record: The run.
-        digests: Whether every byte is read, and not only sizes compared. Of a run of version 0.1.0 only presence is
-            known.
+        record: The run. Of one of version 0.1.0, which has no digests, only missing files are found.
+        digests: Whether every byte is read, rather than only sizes compared.
     """
     if record.files is None:
         return [name for name in record.required if not (record.folder / name).is_file()]
@@ -185,13 +204,13 @@ def missing_files(record: Record, digests: bool = False) -> list[str]:
 def demand_whole(record: Record) -> None:
     """Raise a RunError (code `run-incomplete`) where a run's files are not those that its record names."""
     if lacking := missing_files(record):
-        why = f"{', '.join(lacking[:3])} of its files {'is' if len(lacking) == 1 else 'are'} missing or changed"
+        why = f"missing or changed: {first_names(lacking, 3)}"
         remedy = "copy the run again, or rerun the command in its record.json"
         raise RunError(f"{record.folder} is not complete", why, remedy, code="run-incomplete")
 
 
 def all_records(root: Path = RUNS) -> list[Record]:
-    """Every finished run, oldest first; what cannot be read is named on stderr and passed over."""
+    """Every finished run, oldest first; a run whose record cannot be read is named on stderr and skipped."""
     found = []
     for path in root.glob(f"*/{RECORD}"):
         if path.parent.name.endswith(".partial"):
@@ -199,7 +218,7 @@ def all_records(root: Path = RUNS) -> list[Record]:
         try:
             found.append(read_record(path.parent))
         except RunError as error:  # one damaged record must not hide the other runs
-            print(f"passed over: {error.what}: {error.why}", file=sys.stderr)
+            print(f"skipped: {error.what}: {error.why}", file=sys.stderr)
     return sorted(found, key=lambda record: (record.date, record.folder.name))
 
 
@@ -212,12 +231,12 @@ def latest(kind: type[_Kind], root: Path = RUNS) -> _Kind:
     found = [record for record in all_records(root) if isinstance(record, kind)]
     if not found:
         command = next(name for name, own in KINDS.items() if own is kind)
-        raise RunError(f"no {command} run in {root}", "", f"type `probe {command}` first", code="no-run")
+        raise RunError(f"there is no {command} run in {root}", "", f"run `probe {command}` first", code="no-run")
     return found[-1]
 
 
 def signature(configuration: Mapping[str, Any]) -> str:
-    """Digest of a configuration: equal for runs that should give equal numbers."""
+    """Digest of a configuration: the same for runs that should give the same numbers."""
     return digest(json.loads(json.dumps(configuration, default=str)))[:16]
 
 
@@ -233,7 +252,7 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the package's own checkout and whether it was changed; None where it is not a checkout."""
+    """Commit of the package's own checkout and whether it has changes; None where it is not a checkout."""
     here = Path(__file__).parents[1]
     try:
         tracked = ["ls-files", "--error-unmatch", "__init__.py"]  # fails inside somebody else's repository
@@ -242,20 +261,20 @@ def git_state() -> dict[str, Any] | None:
             subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
             for words in asked
         )
-    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout: that is what None says
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout
         return None
     return {"commit": commit, "changed": bool(status)}
 
 
 def _no_record(folder: Path) -> RunError:
     if (folder / CONFIGURATION).is_file():
-        why = f"it holds no {RECORD}: the run has begun but not ended"
+        why = f"it has no {RECORD}: the run has been started but not finished"
         return RunError(f"{folder}", why, "rerun its command to resume", code="run-unfinished")
-    why = f"it holds no {RECORD}" if folder.is_dir() else "there is no such folder"
+    why = f"it has no {RECORD}" if folder.is_dir() else "there is no such folder"
     return RunError(f"{folder}", why, "name a run's folder (see `probe runs`)", code="no-run")
 
 
-_ADAPTERS: dict[type[Record], Any] = {}  # each takes some milliseconds to make
+_ADAPTERS: dict[type[Record], Any] = {}  # made once, since each takes some milliseconds
 
 
 def _adapter(kind: type[_Kind]) -> TypeAdapter[_Kind]:

@@ -1,13 +1,16 @@
-"""Records of version 0.1.0 as those of today; what they do not know stays unknown."""
+"""Records of version 0.1.0 in today's form; what they do not say remains unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from probing.corpus.spec import CorpusSpec
-from probing.encoders.spec import RANDOM
+from probing.encoders.spec import RANDOM, EncoderSpec
+from probing.errors import ProbingError, RunError
+from probing.files import read_json
 
 _KEPT = """
     command configuration signature scores notes typed date seconds versions git machine device threads best_layers
@@ -17,14 +20,17 @@ _BY_UTTERANCE = "{}: intervals are by utterance"
 
 
 def upgraded(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """What `record.json` of version 0.1.0 says, in today's form.
+    """What a `record.json` of version 0.1.0 says, in today's form.
+
+    Paths in it are as they were typed, so they are taken to be relative to the present folder.
 
     Args:
         content: The file.
         folder: The run's folder.
 
     Raises:
-        KeyError, TypeError, ValueError: It lacks something.
+        RunError: It is an evaluation, and the run that it belongs to cannot be read (code `run-incomplete`).
+        KeyError, TypeError, ValueError, AttributeError: It is damaged.
     """
     found = {key: content[key] for key in _KEPT if key in content} | {"version": 1, "files": None}
     found["signature"] = content.get("signature", "")
@@ -33,7 +39,8 @@ def upgraded(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if content["command"] == "fit":
         opened, identity = encoder.get("opened"), encoder.get("identity", {})
         layers = identity.get("architecture", {}).get("num_hidden_layers")
-        spec = opened and {**opened, "layers": layers, "convolution": bool(identity.get("convolution"))}
+        convolution = bool(identity.get("convolution"))
+        spec = opened and asdict(EncoderSpec.resolve(opened["name"], layers, opened["revision"], convolution))
         random = RANDOM in encoder["name"] or "(random weights)" in encoder["title"]
         found["encoder"] = {"identity": identity, "random": random, "spec": spec}
         found["encoder"] |= {"name": encoder["name"], "title": encoder["title"]}
@@ -77,7 +84,10 @@ def _words(entry: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _system_of_run(folder: Path) -> Any:
-    """An evaluation of version 0.1.0 leaves its system to the run that it stands in."""
-    from probing.files import read_json
-
-    return read_json(folder.parent.parent / "record.json", "evaluate the run again")["system"]
+    """The system of an evaluation, which in version 0.1.0 only the record of its run says, two folders above."""
+    path = folder.absolute().parent.parent / "record.json"
+    try:
+        return read_json(path, "copy the whole run again")["system"]
+    except (OSError, KeyError, ProbingError) as error:
+        why = f"an evaluation of version 0.1.0 needs the record of its run: {path} is missing or damaged"
+        raise RunError(f"{folder}", why, "copy the whole run again", code="run-incomplete") from error
