@@ -20,11 +20,11 @@ import pandas as pd
 from probing.corpus.model import EMOTIONS
 from probing.demo.script import COUNTS, plan
 from probing.demo.truth import bounds
-from probing.encoders.checkpoints import BUILT_IN
 from probing.encoders.opening import open_encoder
+from probing.encoders.presets import BUILT_IN
 from probing.files import write_text
 from probing.pretrain.profile import depth_profile
-from probing.runs.printing import titled
+from probing.runs.printing import markdown_table, titled
 from probing.systems.build import SYSTEMS, count_parameters
 
 _UNSEEN = "test2"
@@ -112,7 +112,8 @@ def _profile(encoder: str) -> dict[str, list[float]]:
     if card.is_file():
         found: dict[str, list[float]] = json.loads(card.read_text("utf-8"))["profile"][_UNSEEN]
         return found
-    return {name: list(scores) for name, scores in depth_profile(open_encoder(encoder), (_UNSEEN,), COUNTS)[_UNSEEN].items()}
+    measured = depth_profile(open_encoder(encoder), (_UNSEEN,), COUNTS)[_UNSEEN]
+    return {name: list(scores) for name, scores in measured.items()}
 
 
 def _columns(table: pd.DataFrame) -> list[str]:
@@ -125,8 +126,7 @@ def _scores(own: pd.DataFrame) -> list[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)))
 
 
 def main() -> None:
