@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-from click.testing import CliRunner
+from corpora import names_all, record, refusal, write
 
-from probing.cli.main import main
 from probing.corpus.audit import require
+from probing.corpus.checked import Needs, check_corpus
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.overview import check
+from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]"
@@ -29,19 +28,13 @@ RATERS = (
 )
 
 
-def write(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
-    """A text file of these lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding=encoding)
-    return path
-
-
 def labelled(turn: str, ratings: str = "2.5000, 4.0000, 1.5000") -> str:
     """A turn's line in EmoEvaluation."""
     return f"[6.2901 - 8.2357]\t{turn}\tneu\t[{ratings}]"
 
 
 def labels_file(root: Path, dialog: str = "Ses01F_impro01") -> Path:
+    """Where the labels of a dialog are."""
     return root / f"Session{dialog[4]}" / "dialog" / "EmoEvaluation" / f"{dialog}.txt"
 
 
@@ -70,20 +63,14 @@ def release(root: Path, sessions: tuple[int, ...] = (1, 2, 3, 4, 5)) -> Path:
     return root
 
 
-def opened(root: Path, **options: object) -> Corpus:
-    return open_corpus(f"iemocap:{root}", **options)
-
-
-def refusal(root: Path, **options: object) -> str:
-    """The whole message with which a release is refused; it always names a remedy."""
-    with pytest.raises(CorpusError) as caught:
-        opened(root, **options)
-    assert caught.value.remedy
-    return str(caught.value)
+def opened(root: Path, fold: int | None = None) -> Corpus:
+    """The release in a folder."""
+    return open_corpus(f"iemocap:{root}", fold=fold)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """A release."""
     return release(tmp_path / "IEMOCAP_full_release")
 
 
@@ -126,12 +113,11 @@ def test_the_ten_speakers_of_five_sessions_are_told_apart(root):
 
 @pytest.mark.parametrize(("fold", "development"), [(1, 5), (2, 1), (3, 2), (4, 3), (5, 4)])
 def test_fold_k_tests_on_session_k_and_stops_on_the_one_before(root, fold, development):
-    """Before the first comes the last; spec and notes tell the fold, the name that the cache goes by does not."""
+    """Before the first comes the last; title and notes say the fold, the name that the cache goes by does not."""
     corpus = opened(root, fold=fold)
     expected = dict.fromkeys(range(1, 6), "train") | {fold: "test2", development: "development"}
     assert {int(u.id[4]): u.partition for u in corpus.utterances} == expected
-    assert corpus.name == "iemocap"
-    assert corpus.spec == f"iemocap:{root} --fold {fold}"
+    assert (corpus.name, corpus.fold, corpus.title) == ("iemocap", fold, f"iemocap fold {fold}")
     assert f"fold {fold}: Session {fold} is test2, Session {development} development" in corpus.notes
 
 
@@ -145,8 +131,7 @@ def test_folds_differ_in_their_partitions_only(root):
 @pytest.mark.parametrize("fold", [0, 6, -1])
 def test_a_fold_that_there_is_not_is_refused(root, fold):
     """The message says which there are."""
-    message = refusal(root, fold=fold)
-    assert f"--fold {fold}" in message and "from 1 to 5" in message
+    assert names_all(refusal(CorpusError, "fold", opened, root, fold), f"--fold {fold}", "from 1 to 5")
 
 
 @pytest.mark.parametrize("below", ["", "IEMOCAP_full_release", "corpora/IEMOCAP_full_release"])
@@ -176,36 +161,38 @@ def test_ratings_off_the_scale_are_kept_and_counted(root):
     corpus = opened(root)
     assert corpus.utterances[0].labels["arousal"] == 5.5 and corpus.utterances[1].labels["dominance"] == 0.5
     (note,) = [note for note in corpus.notes if "off the scale" in note]
-    assert note.startswith("2 ratings lie off the scale 1 to 5 and are kept as they are")
+    assert note.startswith("2 ratings off the scale 1 to 5")
     assert f"{turns[0]} (arousal 5.5), {turns[1]} (dominance 0.5)" in note
     assert math.isclose(corpus.to_unit(5.5), 1.125)
 
 
 @pytest.mark.parametrize("absent", [(5,), (1, 3)])
 def test_a_release_without_all_its_sessions_names_those_missing(tmp_path, absent):
-    """Also where the folder is there without a label file in it."""
+    """Also if the folder is there without a label file in it."""
     root = release(tmp_path, tuple({1, 2, 3, 4, 5} - set(absent)))
     (root / f"Session{absent[0]}" / "dialog" / "EmoEvaluation").mkdir(parents=True)
-    message = refusal(root)
-    assert f"{root} lacks {', '.join(f'Session {session}' for session in absent)}: " in message
-    assert "EmoEvaluation/*.txt" in message
+    names = ", ".join(f"Session {session}" for session in absent)
+    error = refusal(CorpusError, "session-missing", opened, root)
+    assert error.what == f"{root} lacks {names}"
+    assert names_all(error, "EmoEvaluation/*.txt")
 
 
 def test_folders_that_are_no_release_are_told(tmp_path):
     """A missing folder, one without sessions, and one above two releases."""
     (tmp_path / "empty").mkdir()
-    assert "no such folder" in refusal(tmp_path / "absent")
-    assert "no IEMOCAP release" in refusal(tmp_path / "empty") and "Session1" in refusal(tmp_path / "empty")
+    refusal(CorpusError, "folder-missing", opened, tmp_path / "absent")
+    assert names_all(refusal(CorpusError, "release-missing", opened, tmp_path / "empty"), "IEMOCAP", "Session1")
     for name in "ab":
         release(tmp_path / name, (1,))
-    assert "2 folders with sessions" in refusal(tmp_path)
+    refusal(CorpusError, "release-several", opened, tmp_path)
 
 
 def test_sessions_without_label_files_are_no_release(root):
     """All five are named."""
     for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):
         file.unlink()
-    assert "lacks Session 1, Session 2, Session 3, Session 4, Session 5" in refusal(root)
+    names = ", ".join(f"Session {session}" for session in range(1, 6))
+    assert names_all(refusal(CorpusError, "session-missing", opened, root), names)
 
 
 @pytest.mark.parametrize(
@@ -223,16 +210,15 @@ def test_sessions_without_label_files_are_no_release(root):
 def test_a_malformed_line_is_told_with_file_and_line(root, line):
     """Nothing is guessed."""
     file = write(labels_file(root), HEADER, "", labelled("Ses01F_impro01_M000"), "", line)
-    message = refusal(root)
-    assert f"{file}, line 5" in message
-    assert "Ses02F_impro01_F000 lies in Session1" in message or repr(line) in message
+    error = refusal(CorpusError, "label-line", opened, root)
+    assert names_all(error, f"{file}, line 5")
+    assert repr(line) in error.why or ("Ses02F_impro01_F000" in error.why and "Session1" in error.why)
 
 
-def test_a_turn_that_stands_twice_is_an_error(root):
+def test_a_turn_that_occurs_twice_is_an_error(root):
     """In one file or in two."""
     write(labels_file(root, "Ses01F_impro02"), labelled("Ses01F_impro01_F000"), labelled("Ses01F_impro02_F000"))
-    message = refusal(root)
-    assert "repeats 1 ids" in message and "Ses01F_impro01_F000" in message
+    assert names_all(refusal(CorpusError, "ids-repeated", opened, root), "1 id", "Ses01F_impro01_F000")
 
 
 def test_what_lacks_a_transcript_is_counted(root):
@@ -246,8 +232,8 @@ def test_what_lacks_a_transcript_is_counted(root):
     )
     corpus = opened(root)
     assert [u.text for u in corpus.utterances[:3]] == ["Excuse me. [LAUGHTER]", "", None]
-    assert "1 utterances have no transcript: Ses01F_impro01_M001" in corpus.notes
-    assert "1 transcripts are empty: Ses01F_impro01_M000" in corpus.notes
+    assert "1 utterance without a transcript: Ses01F_impro01_M001" in corpus.notes
+    assert "1 empty transcript: Ses01F_impro01_M000" in corpus.notes
 
 
 @pytest.mark.parametrize("times", [" [006.2901-008.2357]:", ":", " [006.2901-008.2357]"])
@@ -275,7 +261,7 @@ def test_a_table_of_transcripts_takes_the_place_of_the_release_s_own(root, tmp_p
     (root / "Session1/dialog/transcriptions/Ses01F_impro01.txt").unlink()
     ids = [u.id for u in opened(root).utterances]
     table = write(tmp_path / "asr.csv", "id,text", *(f"{id_},heard {n}" for n, id_ in enumerate(ids)))
-    corpus = opened(root, transcripts=table)
+    corpus = open_corpus(CorpusSpec.resolve(f"iemocap:{root}", transcripts=table))
     assert [u.text for u in corpus.utterances] == [f"heard {n}" for n in range(45)]
     assert not any("transcript" in note for note in corpus.notes)
 
@@ -286,8 +272,8 @@ def test_audio_that_is_missing_keeps_its_place_and_audio_without_labels_is_count
     gone.rename(gone.with_name("Ses01F_impro01_F099.wav"))
     corpus = opened(root)
     assert corpus.utterances[0].path == gone
-    assert "1 utterances have no file in sentences/wav: Ses01F_impro01_F000" in corpus.notes
-    assert "1 files in sentences/wav are not in the labels file and are not used" in corpus.notes
+    assert "1 utterance without a file in sentences/wav: Ses01F_impro01_F000" in corpus.notes
+    assert any(note.startswith("1 file in sentences/wav not used") for note in corpus.notes)
 
 
 def test_a_release_of_labels_alone_opens(root):
@@ -300,38 +286,40 @@ def test_a_release_of_labels_alone_opens(root):
     assert [note.split(": ")[1] for note in corpus.notes[1:]] == ["no audio", "no transcripts"]
 
 
-def record_noise(root: Path) -> None:
-    """Audio for every turn."""
-    rng = np.random.default_rng(0)
+def test_check_reports_the_fold_and_finds_no_problem(root):
+    """Its partitions, its note, and no problem in a whole release."""
     for file in root.glob("Session*/sentences/wav/*/Ses*.wav"):
-        soundfile.write(file, rng.uniform(-0.5, 0.5, 800), 16_000)
+        record(file)
+    found = check(CorpusSpec.resolve(f"iemocap:{root}", fold=2))
+    assert {name: len(group) for name, group in found.corpus.partitions.items()} == {
+        "train": 27,
+        "development": 9,
+        "test2": 9,
+    }
+    assert "fold 2: Session 2 is test2, Session 1 development" in found.notes
+    assert (found.count, found.problems) == (0, ())
 
 
-def test_the_command_line_takes_a_fold(root):
-    """`probe check iemocap:PATH --fold 2` reports the fold and its partitions, and finds no problem."""
-    record_noise(root)
-    result = CliRunner().invoke(main, ["check", f"iemocap:{root}", "--fold", "2"])
-    assert result.exit_code == 0, result.output
-    assert "iemocap: 45 utterances, labels on 1 to 5" in result.stdout
-    assert "fold 2: Session 2 is test2, Session 1 development" in result.stdout
-    rows = {line.split()[0]: line.split()[1] for line in result.stdout.splitlines() if line.startswith("  ")}
-    assert (rows["train"], rows["development"], rows["test2"]) == ("27", "9", "9")
-    assert "problems: none" in result.stdout
+def test_a_checked_release_knows_its_fold_and_its_folds_are_two_corpora(root):
+    """The last one where none was asked for; the digest and the name tell folds apart."""
+    found = [check_corpus(CorpusSpec.resolve(f"iemocap:{root}", fold=fold), Needs()) for fold in (None, 5, 4)]
+    assert [checked.spec.fold for checked in found] == [5, 5, 4]
+    assert found[0].name == found[1].name != found[2].name
+    assert found[0].name.startswith("iemocap_fold_5-")
 
 
 def test_one_cache_serves_every_fold_and_a_record_tells_its_fold(root, tmp_path, monkeypatch, checkpoints):
     """Extracted under one fold, fitted on another: the audio does not depend on it, the run does."""
-    record_noise(root)
+    from probing.extraction.extract import extract
+    from probing.probes.fit import fit
+
+    for file in root.glob("Session*/sentences/wav/*/Ses*.wav"):
+        record(file)
     for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):  # ratings that differ, so that there is a CCC
         file.write_text(file.read_text().replace("M000\tneu\t[2.5", "M000\tneu\t[4.5"))
     monkeypatch.chdir(tmp_path)
-    words = [f"iemocap:{root}", "--encoder", str(checkpoints["hubert"])]
-    extracted = CliRunner().invoke(main, ["extract", *words, "--store", "pooled", "--fold", "2"])
-    assert extracted.exit_code == 0, extracted.output
-    options = ("--fold", "3", "--dim", "valence", "--epochs", "2", "--hidden", "4")
-    fitted = CliRunner().invoke(main, ["fit", *words, *options])
-    assert fitted.exit_code == 0, fitted.output
-    (record,) = Path("runs").glob("*/record.json")
-    told = json.loads(record.read_text())
-    assert told["corpus"]["spec"] == f"iemocap:{root} --fold 3"
-    assert any(note.startswith("fold 3: Session 3 is test2") for note in told["notes"])
+    encoder = str(checkpoints["hubert"])
+    extract(CorpusSpec.resolve(f"iemocap:{root}", fold=2), encoder, store="pooled")
+    fitted = fit(CorpusSpec.resolve(f"iemocap:{root}", fold=3), encoder, dims=("valence",), epochs=2, hidden=4)
+    assert (fitted.corpus.spec.fold, fitted.corpus.title) == (3, "iemocap fold 3")
+    assert any(note.startswith("fold 3: Session 3 is test2") for note in fitted.notes)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-from click.testing import CliRunner
+from corpora import names_all, record, refusal, write
 
-from probing.cli.main import main
 from probing.corpus.audit import require
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.overview import check
+from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
 RATERS = (  # as single raters answered; some worked twice
@@ -22,13 +21,6 @@ RATERS = (  # as single raters answered; some worked twice
 )
 RATINGS = "A:2.000000; V:3.500000; D:3.200000"
 SCENES = ("S01A-{}-P-FM01", "S01A-{}-S-FM01", "S02H-{}-R-FF01", "S02H-{}-T-MF01")  # one of each kind of recording
-
-
-def write(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
-    """A text file of these lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding=encoding)
-    return path
 
 
 def labelled(turn: str, ratings: str = RATINGS) -> str:
@@ -56,20 +48,14 @@ def release(root: Path, sessions: tuple[int, ...] = (1, 2, 3, 4, 5, 6), **change
     return root
 
 
-def opened(root: Path, **options: object) -> Corpus:
-    return open_corpus(f"msp-improv:{root}", **options)
-
-
-def refusal(root: Path, **options: object) -> str:
-    """The whole message with which a release is refused; it always names a remedy."""
-    with pytest.raises(CorpusError) as caught:
-        opened(root, **options)
-    assert caught.value.remedy
-    return str(caught.value)
+def opened(root: Path, fold: int | None = None) -> Corpus:
+    """The release in a folder."""
+    return open_corpus(f"msp-improv:{root}", fold=fold)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """A release."""
     return release(tmp_path / "MSP-IMPROV")
 
 
@@ -99,7 +85,7 @@ def test_a_rating_that_is_not_a_number_is_absent_and_counted(tmp_path):
     """The release has turns whose dominance nobody rated."""
     corpus = opened(release(tmp_path, lines=[labelled("S20N-M03-S-MF12", "A:2.000000; V:2.000000; D:NaN"), ""]))
     assert dict(corpus.utterances[0].labels) == {"arousal": 4.0, "valence": 2.0}
-    assert "1 utterances have no rating of dominance (NaN): MSP-IMPROV-S20N-M03-S-MF12" in corpus.notes
+    assert "1 utterance without a rating of dominance (NaN): MSP-IMPROV-S20N-M03-S-MF12" in corpus.notes
 
 
 def test_speakers_are_the_twelve_actors_in_the_third_part_of_the_name(root):
@@ -117,7 +103,7 @@ def test_fold_k_tests_on_session_k_and_stops_on_the_one_before(root, fold, devel
     corpus, tested = opened(root, fold=fold), fold or 6
     expected = dict.fromkeys(range(1, 7), "train") | {tested: "test2", development: "development"}
     assert {int(u.speaker[1:]): u.partition for u in corpus.utterances} == expected
-    assert (corpus.name, corpus.spec) == ("msp-improv", f"msp-improv:{root} --fold {tested}")
+    assert (corpus.name, corpus.fold) == ("msp-improv", tested)
     assert corpus.notes[0] == f"fold {tested}: Session {tested} is test2, Session {development} development"
     assert [u.id for u in corpus.utterances] == [u.id for u in opened(root).utterances]
 
@@ -125,8 +111,7 @@ def test_fold_k_tests_on_session_k_and_stops_on_the_one_before(root, fold, devel
 @pytest.mark.parametrize("fold", [0, 7])
 def test_a_fold_that_there_is_not_is_refused(root, fold):
     """The message says which there are."""
-    message = refusal(root, fold=fold)
-    assert f"--fold {fold}" in message and "from 1 to 6" in message
+    assert names_all(refusal(CorpusError, "fold", opened, root, fold), f"--fold {fold}", "from 1 to 6")
 
 
 @pytest.mark.parametrize(
@@ -152,17 +137,17 @@ def test_a_release_reads_the_same_in_all_its_layouts(tmp_path, below, changes):
 def test_folders_that_are_no_release_are_told(tmp_path):
     """A missing folder, one without labels, and one above two releases."""
     (tmp_path / "empty").mkdir()
-    assert "no such folder" in refusal(tmp_path / "absent")
-    assert "no MSP-Improv release" in refusal(tmp_path / "empty") and "Evalution.txt" in refusal(tmp_path / "empty")
+    refusal(CorpusError, "folder-missing", opened, tmp_path / "absent")
+    assert names_all(refusal(CorpusError, "release-missing", opened, tmp_path / "empty"), "MSP-Improv", "Evalution.txt")
     for name in "ab":
         release(tmp_path / name, (1,))
-    assert "2 labels files" in refusal(tmp_path)
+    assert names_all(refusal(CorpusError, "release-several", opened, tmp_path), "a/Evalution.txt, b/Evalution.txt")
 
 
 def test_a_release_without_all_its_sessions_names_those_missing(tmp_path):
     """A fold needs them all."""
-    message = refusal(release(tmp_path, (1, 3, 4, 6)))
-    assert "Evalution.txt lacks Session 2, Session 5: there are no turns" in message
+    error = refusal(CorpusError, "session-missing", opened, release(tmp_path, (1, 3, 4, 6)))
+    assert names_all(error, "Evalution.txt lacks Session 2, Session 5", "turns")
 
 
 @pytest.mark.parametrize(
@@ -181,14 +166,14 @@ def test_a_release_without_all_its_sessions_names_those_missing(tmp_path):
 def test_a_malformed_line_is_told_with_file_and_line(tmp_path, line):
     """Nothing is guessed."""
     root = release(tmp_path, lines=[labelled("S20N-M03-S-MF12"), *RATERS, "", line])
-    message = refusal(root)
-    assert f"{root / 'Evalution.txt'}, line 5" in message and repr(line) in message
+    error = refusal(CorpusError, "label-line", opened, root)
+    assert names_all(error, f"{root / 'Evalution.txt'}, line 5", repr(line))
 
 
-def test_a_turn_that_stands_twice_is_an_error(tmp_path):
+def test_a_turn_that_occurs_twice_is_an_error(tmp_path):
     """With its name."""
-    message = refusal(release(tmp_path, lines=[labelled("S01A-F01-S-FM01")]))
-    assert "repeats 1 ids" in message and "MSP-IMPROV-S01A-F01-S-FM01" in message
+    root = release(tmp_path, lines=[labelled("S01A-F01-S-FM01")])
+    assert names_all(refusal(CorpusError, "ids-repeated", opened, root), "1 id", "MSP-IMPROV-S01A-F01-S-FM01")
 
 
 def test_transcripts_are_read_from_whatever_folder_holds_them(tmp_path):
@@ -199,12 +184,12 @@ def test_transcripts_are_read_from_whatever_folder_holds_them(tmp_path):
     (folder / "MSP-IMPROV-S01A-M01-P-FM01.txt").write_bytes(b"it\x92s")
     corpus = opened(root)
     assert [u.text for u in corpus.utterances[:3]] == [None, None, "words of S01A-F01-S-FM01"]
-    assert "1 utterances have no transcript: MSP-IMPROV-S01A-F01-P-FM01" in corpus.notes
-    assert any("1 transcripts are not UTF-8" in note for note in corpus.notes)
+    assert "1 utterance without a transcript: MSP-IMPROV-S01A-F01-P-FM01" in corpus.notes
+    assert any(note.startswith("1 transcript not used: not UTF-8") for note in corpus.notes)
 
 
 def test_a_release_without_transcripts_has_none(root):
-    """A note says so, and nobody stops who reads no text."""
+    """A note says so, and no command stops that reads no text."""
     corpus = opened(root)
     assert all(u.text is None for u in corpus.utterances)
     assert f"there are no transcripts in {root}" in corpus.notes
@@ -216,8 +201,8 @@ def test_audio_that_is_missing_keeps_its_place_and_audio_without_labels_is_count
     gone.rename(gone.with_name("MSP-IMPROV-S01A-F01-P-FM99.wav"))
     corpus = opened(root)
     assert corpus.utterances[0].path == gone
-    assert "1 utterances have no file in MSP-IMPROV: MSP-IMPROV-S01A-F01-P-FM01" in corpus.notes
-    assert "1 files in MSP-IMPROV are not in the labels file and are not used" in corpus.notes
+    assert "1 utterance without a file in MSP-IMPROV: MSP-IMPROV-S01A-F01-P-FM01" in corpus.notes
+    assert any(note.startswith("1 file in MSP-IMPROV not used") for note in corpus.notes)
 
 
 def test_of_two_recordings_of_a_name_the_first_by_path_is_used_and_they_are_counted(root):
@@ -227,7 +212,7 @@ def test_of_two_recordings_of_a_name_the_first_by_path_is_used_and_they_are_coun
     corpus = opened(root)
     assert corpus.utterances[0].path == first
     (note,) = [note for note in corpus.notes if "more than one" in note]
-    assert note.startswith("1 utterances have more than one WAV file") and copy.stem in note
+    assert note.startswith("1 utterance with more than one WAV file") and copy.stem in note
 
 
 def test_a_release_of_labels_alone_opens(tmp_path):
@@ -240,12 +225,11 @@ def test_a_release_of_labels_alone_opens(tmp_path):
 
 
 def test_recordings_at_44_1_khz_pass_the_check(root):
-    """`probe check msp-improv:PATH --fold 1` decodes them and reports the fold."""
-    rng = np.random.default_rng(0)
+    """They are decoded, resampled and counted; the fold is reported."""
     for file in root.glob("session*/*/*/MSP*.wav"):
-        soundfile.write(file, rng.uniform(-0.5, 0.5, 4410), 44_100)
-    result = CliRunner().invoke(main, ["check", f"msp-improv:{root}", "--fold", "1"])
-    assert result.exit_code == 0, result.output
-    assert "msp-improv: 48 utterances, labels on 1 to 5" in result.stdout
-    assert "fold 1: Session 1 is test2, Session 6 development" in result.stdout
-    assert "0.10 0.10 0.10" in result.stdout and "problems: none" in result.stdout
+        record(file, samples=4410, rate=44_100)
+    found = check(CorpusSpec.resolve(f"msp-improv:{root}", fold=1))
+    assert (found.corpus.title, len(found.corpus)) == ("msp-improv fold 1", 48)
+    assert "fold 1: Session 1 is test2, Session 6 development" in found.notes
+    assert set(found.scan.samples.values()) == {1600}
+    assert (found.count, found.problems) == (0, ())
