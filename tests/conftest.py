@@ -8,6 +8,7 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: no test may wait for a network
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: small models are quickest on one thread
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # and take no processor from the other workers while they wait
 
 import numpy as np
 import pytest
@@ -52,3 +53,26 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.append(f"u{number:02d},{number:02d}.wav,{partition},{speaker},{arousal},{valence},{dominance},some words")
     (folder / "small.csv").write_text("\n".join(lines) + "\n")
     return folder / "small.csv"
+
+
+@pytest.fixture(scope="session")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recogniser that knows two words."""
+    from whisper import teach
+
+    return teach(tmp_path_factory.mktemp("asr") / "whisper-two")
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Path:
+    """A table of six recordings for that recogniser; its text is partly not what was said."""
+    from whisper import OWN, SAID, tone
+
+    folder = tmp_path / "spoken"
+    folder.mkdir()
+    lines = ["id,path,partition,text"]
+    for number, (word, text) in enumerate(zip(SAID, OWN, strict=True)):
+        soundfile.write(folder / f"{number}.wav", tone(word, 1 + number / 3, 9000 + number), RATE)
+        lines.append(f"u{number},{number}.wav,{'train' if number < 4 else 'test1'},{text}")
+    (folder / "spoken.csv").write_text("\n".join(lines) + "\n")
+    return folder / "spoken.csv"

@@ -50,6 +50,11 @@ def evaluate(
     Example: probe evaluate runs/finetune-demo-demo-hubert
              probe evaluate runs/finetune-demo-demo-hubert --corpus my/table.csv --scale 1 7
     """
-    from probing.training.evaluate import evaluate as run_evaluate
+    from probing.runs.records import FinetuneRecord
+    from probing.runs.store import read_kind
+    from probing.training.evaluate import corpus_to_score
+    from probing.training.evaluate import evaluate as score
 
-    click.echo(evaluated(run_evaluate(run, None, options, place)))
+    trained = read_kind(run, FinetuneRecord)
+    corpus = corpus_to_score(trained, other.corpus, opened.scale, opened.fold, words.transcripts, words.corrupt_words)
+    click.echo(evaluated(score(run, corpus, options, place), run))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from probing.asr.transcribe import Transcripts
@@ -53,10 +55,15 @@ def trained(record: FinetuneRecord) -> str:
     )
 
 
-def evaluated(record: EvaluationRecord) -> str:
-    """An evaluation's scores, notes and files."""
+def evaluated(record: EvaluationRecord, run: Path) -> str:
+    """An evaluation's scores, notes and files.
+
+    Args:
+        record: The evaluation.
+        run: Folder of the run that was scored, as the user typed it.
+    """
     say_left_out(record.corpus.left_out)
-    heading = f"CCC [95 % interval by speaker] · {record.title} on {record.corpus.title}"
+    heading = f"CCC [95 % interval by speaker] · {record.title} ({run}) on {record.corpus.title}"
     names = ("record.json", "scores.csv", "predictions.csv")
     return _whole(record, heading, scores_of(record), {"dimension": 12}, names)
 

@@ -4,27 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-import soundfile
 from commands import done, probe, refused
-from whisper import OWN, RATE, SAID, teach, tone
-
-
-@pytest.fixture(scope="module")
-def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recogniser that knows two words."""
-    return teach(tmp_path_factory.mktemp("asr") / "whisper-two")
-
-
-@pytest.fixture
-def spoken(here: Path) -> Path:
-    """A table of six recordings; its text is partly not what was said."""
-    lines = ["id,path,partition,text"]
-    for number, (word, text) in enumerate(zip(SAID, OWN, strict=True)):
-        soundfile.write(here / f"{number}.wav", tone(word, 1 + number / 3, 9000 + number), RATE)
-        lines.append(f"u{number},{number}.wav,{'train' if number < 4 else 'test1'},{text}")
-    (here / "spoken.csv").write_text("\n".join(lines) + "\n")
-    return here / "spoken.csv"
 
 
 def test_errors_and_paths_are_printed(spoken: Path, whisper: Path) -> None:
