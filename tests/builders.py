@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,11 @@ from hypothesis import strategies as st
 
 from probing.corpus.identity import Identity
 from probing.corpus.spec import CorpusSpec
-from probing.corpus.transcripts import Words
+from probing.corpus.transcripts import CORRUPTED, Words
 from probing.encoders.spec import EncoderSpec
 from probing.files import digest, write_json
-from probing.runs.records import (
-    CacheEntry,
-    CorpusEntry,
-    EncoderEntry,
-    FinetuneRecord,
-    FitRecord,
-    Record,
-    Score,
-    SystemEntry,
-)
+from probing.runs.entries import CacheEntry, CorpusEntry, EncoderEntry, Score, SystemEntry
+from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record
 from probing.runs.store import RECORD, read_kind, signature, write_record
 from probing.statistics.concordance import ccc
 
@@ -220,12 +213,13 @@ def write_run(
     options: Mapping[str, Any] | None = None,
     folder: str | None = None,
     version: int = 2,
+    entry: CorpusEntry | None = None,
     **changes: Any,
 ) -> FinetuneRecord:
     """A finetune run's folder whose estimates are the truth and noise: the more noise, the lower the CCC.
 
     It is written by the real writer, or as version 0.1.0 wrote it, and read by the real reader. `options` are those of
-    the training, `changes` other fields of the record of version 2.
+    the training, `entry` says what its corpus is, `changes` are other fields of the record of version 2.
     """
     name = "+".join(part for part in (audio, text) if part)
     place = root / (folder or f"finetune-{corpus}-{name}-{regime.replace('⇒', '-')}{'-shuffled' * shuffled}")
@@ -252,7 +246,7 @@ def write_run(
         "@random" in (audio or ""),
     )
     settings = {"system": name, "labels": digest([corpus, n]), "options": {"lr": None, **(options or {})}}
-    content: dict[str, Any] = {"corpus": entry_of(corpus, n, partitions), "words": Words()} | changes
+    content: dict[str, Any] = {"corpus": entry or entry_of(corpus, n, partitions), "words": Words()} | changes
     record = FinetuneRecord(
         command="finetune",
         configuration=settings,
@@ -388,13 +382,16 @@ def write_fit(
     folder: str | None = None,
     version: int = 2,
     share: float | None = None,
+    entry: CorpusEntry | None = None,
+    encoder_entry: EncoderEntry | None = None,
     **changes: Any,
 ) -> FitRecord:
     """A fit's folder with weights that peak at layer 1 + the dimension's place, and scores that are easily computed.
 
     The CCC of layer l is 0.1 l + 0.01 (seed − 1), that of the weighted sum 0.5 and of shuffled labels 0.02, and on
     random weights (`@random` in the encoder's name) half of it, or a `share` of it; every interval goes from 0.03 below
-    to 0.04 above. `options` are those of the fit, `changes` other fields of the record of version 2.
+    to 0.04 above. `options` are those of the fit, `entry` and `encoder_entry` say what corpus and encoder are, and
+    `changes` are other fields of the record of version 2.
     """
     place = root / (folder or f"fit-{corpus}-{encoder.replace('/', '--')}")
     place.mkdir(parents=True)
@@ -424,8 +421,8 @@ def write_fit(
     configuration = {"labels": digest([corpus, 9]), "store": "pooled", "options": settled}
     content: dict[str, Any] = {
         "date": "2026-01-01T00:00:00",
-        "corpus": entry_of(corpus, 9),
-        "encoder": EncoderEntry(encoder, encoder, random, identity, spec),
+        "corpus": entry or entry_of(corpus, 9),
+        "encoder": encoder_entry or EncoderEntry(encoder, encoder, random, identity, spec),
         "configuration": configuration,
         "signature": signature(configuration),
         "cache": CacheEntry("cache/x.h5", "pooled", "0" * 64),
@@ -444,7 +441,7 @@ def _fit_as_version_1(record: FitRecord) -> dict[str, Any]:
     """A fit's record as version 0.1.0 wrote it."""
     corpus, encoder = record.corpus, record.encoder
     entry = {"name": corpus.name, "title": corpus.title, "spec": corpus.spec.source, "scale": list(corpus.scale)}
-    opened = {"name": encoder.name, "revision": None}
+    opened = {"name": encoder.spec.name if encoder.spec else encoder.name, "revision": None}
     return {
         "command": "fit",
         "typed": record.typed,
@@ -457,3 +454,55 @@ def _fit_as_version_1(record: FitRecord) -> dict[str, Any]:
         "scores": [],
         "notes": list(record.notes),
     }
+
+
+def damaged_words(wrong: float, **other: Any) -> Words:
+    """Words damaged at a rate, of which somewhat fewer are counted; `other` are further fields, or other values."""
+    wer = {partition: {"wer": 0.95 * wrong} for partition in PARTITIONS}
+    return Words(**{"method": CORRUPTED, "rate": wrong, "counted": "jiwer", "wer": wer} | other)
+
+
+def write_evaluation(
+    run: FinetuneRecord,
+    name: str,
+    noise: float = 0.0,
+    words: Words | None = None,
+    snr: float | None = None,
+    version: int = 2,
+    **changes: Any,
+) -> EvaluationRecord:
+    """An evaluation of a run below its folder, whose estimates are worse by a noise; `changes` as in `write_run`."""
+    place = run.folder / "evaluations" / name
+    place.mkdir(parents=True)
+    table = pd.read_csv(run.folder / "predictions.csv")
+    for seed in run.seeds:
+        table[f"seed{seed}"] += noise * np.random.default_rng(1).standard_normal(len(table))
+    table.to_csv(place / "predictions.csv", index=False)
+    shutil.copy(run.folder / "scores.csv", place)
+    configuration = {"run": run.signature, "snr": snr}
+    content: dict[str, Any] = {
+        "date": "2026-01-02T00:00:00",
+        "corpus": run.corpus,
+        "run_signature": run.signature,
+        "seeds": run.seeds,
+        "typed": f"probe evaluate {run.folder}",
+    } | changes
+    record = EvaluationRecord(
+        command="evaluate",
+        configuration=configuration,
+        signature=signature(configuration),
+        scores=run.scores,
+        system=run.system,
+        words=words or Words(),
+        run="../..",
+        snr=snr,
+        **content,
+    )
+    if version == 1:
+        plain = _as_version_1(run) | {"transcripts": record.words.to_json(), "snr": snr, "seeds": list(record.seeds)}
+        plain |= {"command": "evaluate", "configuration": {"run": record.run_signature}, "typed": record.typed}
+        plain["corpus"] |= {"name": record.corpus.name, "title": record.corpus.title}
+        write_json(place / RECORD, plain)
+    else:
+        write_record(record, place, ["predictions.csv", "scores.csv"])
+    return read_kind(place, EvaluationRecord)

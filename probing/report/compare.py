@@ -10,7 +10,7 @@ import pandas as pd
 
 from probing.files import write_text
 from probing.report import findings, table1, table2
-from probing.report.compared import corpus_title, finished, same_corpus, systems
+from probing.report.compared import corpus_title, demand_one_corpus, finished, same_corpus, systems
 from probing.report.conditions import on_own_words
 from probing.report.figure3 import figure3
 from probing.report.layers_and_systems import layers_and_systems
@@ -65,6 +65,8 @@ def compare(
     records = on_own_words(everything) or everything  # other words have a table of their own
     reference = _reference(against, everything)
     layers = read_kind(fit, FitRecord) if isinstance(fit, Path) else fit
+    if layers is not None:
+        demand_one_corpus([layers, *everything])  # before anything is written
     title = corpus_title(records[0])
     beside: list[Record] = [reference] if reference else []
     stem = set_stem(everything, name, *beside)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from probing.errors import ProbingError
-from probing.runs.records import CorpusEntry
+from probing.runs.entries import CorpusEntry
 
 RELEASE = "MSP-Podcast v1.10"  # what they were measured on
 SAID = (

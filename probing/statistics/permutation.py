@@ -24,5 +24,6 @@ def permuted(
     shuffled = labels.copy()
     for places in groups:
         order = np.random.default_rng([seed, 1]).permutation(len(places))
-        shuffled[np.asarray(places)] = labels[np.asarray(places)[order]]
+        index = np.asarray(places, np.int64)  # also of a group of nobody
+        shuffled[index] = labels[index[order]]
     return shuffled

@@ -1,54 +1,28 @@
-"""Figure 3, the comparison figure and `probe compare`: what is drawn, and what is not."""
+"""Figure 3: what text adds to valence, relative and absolute, and what it says where there is no number."""
 
 from __future__ import annotations
 
-import json
-import shutil
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from builders import planted, rows, write_run
-from click.testing import CliRunner
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from probing.cli.main import main
-from probing.errors import ProbingError
-from probing.report.figure3 import comparison_figure, figure3, gains
-from probing.runs.records import Record, read_record
+from probing.report.figure3 import figure3, gains, plot_gains
+from probing.runs.records import Record
 from probing.statistics.concordance import ccc
 
-
-def write_fit(root: Path, corpus: str = "made-up", layers: int = 13) -> Record:
-    """A fit run's folder with weights that grow with the layer, and single-layer scores."""
-    folder = root / f"fit-{corpus}"
-    folder.mkdir(parents=True)
-    rows, scores = [], []
-    for dimension in ("arousal", "valence"):
-        for seed in range(2):
-            weights = np.arange(1.0, layers + 1) + seed
-            rows += [(dimension, seed, layer, w) for layer, w in enumerate(weights / weights.sum())]
-            scores += [
-                (dimension, "single", layer, seed, "test2", 40, layer / 20, layer / 20 - 0.1, layer / 20 + 0.1)
-                for layer in range(layers)
-            ]
-    pd.DataFrame(rows, columns=["dimension", "seed", "layer", "weight"]).to_csv(folder / "weights.csv", index=False)
-    columns = ["dimension", "kind", "layer", "seed", "partition", "n", "ccc", "mean_low", "mean_high"]
-    pd.DataFrame(scores, columns=columns).to_csv(folder / "scores.csv", index=False)
-    record = {
-        "command": "fit",
-        "date": "2026-01-01T00:00:00",
-        "corpus": {"name": corpus, "title": corpus},
-        "encoder": {"name": "large", "title": "large"},
-        "configuration": {"options": {"seeds": 2}},
-    }
-    (folder / "record.json").write_text(json.dumps(record))
-    return read_record(folder)
+LOST = {"arousal": 0.2, "valence": 40.0, "dominance": 0.2}
 
 
-def test_gains_are_those_of_the_scores(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_gains_are_those_of_the_scores(tmp_path: Path, version: int) -> None:
     """Relative and absolute gain of both regimes, each over the fine-tuned audio-only system."""
-    records = planted(tmp_path, small=0.5, small_text=0.2)
+    records = planted(tmp_path, small=0.5, small_text=0.2, version=version)
     found = gains(records).set_index(["encoder", "regime", "partition", "measure"])
 
     def score(record: Record) -> float:
@@ -65,8 +39,7 @@ def test_gains_are_those_of_the_scores(tmp_path: Path) -> None:
 
 def test_a_relative_gain_over_nothing_is_undefined(tmp_path: Path) -> None:
     """Where audio alone gives no valence, the relative gain is not drawn and the table says why."""
-    lost = {"arousal": 0.2, "valence": 40.0, "dominance": 0.2}
-    records = [write_run(tmp_path, "small", noise=lost), write_run(tmp_path, "small", "words", noise=0.2)]
+    records = [write_run(tmp_path, "small", noise=LOST), write_run(tmp_path, "small", "words", noise=0.2)]
     found = gains(records)
     relative = found[found.measure == "relative"]
     assert relative.low.isna().all() and relative.said.str.len().gt(0).all()
@@ -74,41 +47,58 @@ def test_a_relative_gain_over_nothing_is_undefined(tmp_path: Path) -> None:
     assert figure3(records, tmp_path / "out")
 
 
-def test_the_comparison_figure_holds_layers_and_systems(tmp_path: Path) -> None:
-    """Its CSV has the learned weights of every layer and each system's score; another corpus is refused."""
-    records = planted(tmp_path, small=0.5, small_text=0.2)
-    paths = comparison_figure(write_fit(tmp_path), records, tmp_path / "out")
-    assert {path.suffix for path in paths} == {".pdf", ".png", ".svg", ".csv"} and all(p.is_file() for p in paths)
-    drawn = pd.read_csv(paths[-1])
-    assert len(drawn[drawn.panel == "weight"]) == 2 * 2 * 13
-    assert drawn[drawn.side == "systems"].model.nunique() == 6
-    with pytest.raises(ProbingError, match="is on elsewhere, the systems are on made-up"):
-        comparison_figure(write_fit(tmp_path, "elsewhere"), records, tmp_path / "out")
+def test_what_is_undefined_is_said_within_its_panel(tmp_path: Path) -> None:
+    """The word lies neither over the title nor over the axis, whatever else is drawn."""
+    records = [write_run(tmp_path, "small", noise=LOST), write_run(tmp_path, "small", "words", noise=0.2)]
+    figure = Figure()
+    axes = plot_gains(records, figure)
+    FigureCanvasAgg(figure).draw()
+    (said,) = axes[0].texts
+    box, panel = said.get_window_extent(), axes[0].get_window_extent()
+    assert panel.y0 <= box.y0 and box.y1 <= panel.y1 and panel.x0 <= box.x0 and box.x1 <= panel.x1
 
 
-def test_compare_writes_everything_and_equal_runs_give_equal_files(tmp_path: Path) -> None:
-    """Tables, findings and figures, found fit included, and a second call writes the same bytes."""
-    records = planted(tmp_path / "runs", small=0.5, small_text=0.2)
-    write_fit(tmp_path / "runs")
-    words = ["compare", *(str(r.folder) for r in records), "--runs", str(tmp_path / "runs"), "--out"]
-    results = [CliRunner().invoke(main, [*words, str(tmp_path / out)]) for out in ("one", "two")]
-    assert all(result.exit_code == 0 for result in results), results[0].output
-    names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    stems = {name.rsplit(".", 1)[0] for name in names}
-    assert stems == {"table1-made-up", "findings-made-up", "figure3-made-up", "comparison-made-up-large"}
-    for name in names:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
-        assert name in results[0].stdout
-    assert "**holds**" in results[0].stdout
+def test_nothing_is_cut_off_or_overlaps(tmp_path: Path) -> None:
+    """Every bar lies within its panel, and title, panels and legend have their own places."""
+    figure = Figure()
+    axes = plot_gains(planted(tmp_path, small=0.5, small_text=0.2), figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for ax in axes:
+        ends = np.concatenate([bar.get_segments()[0][:, 1] for bar in ax.collections])
+        assert ax.get_ylim()[0] < ends.min() and ends.max() < ax.get_ylim()[1]
+    renderer = canvas.get_renderer()
+    boxes = [ax.get_tightbbox(renderer) for ax in axes]
+    boxes += [figure.legends[0].get_window_extent(renderer), figure._suptitle.get_window_extent(renderer)]
+    assert not any(a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
 
 
-def test_an_incomplete_or_foreign_run_is_refused(tmp_path: Path) -> None:
-    """Each with what is wrong and what to type."""
-    record = write_run(tmp_path, "large")
-    shutil.copytree(record.folder, tmp_path / "half")
-    (tmp_path / "half/predictions.csv").unlink()
-    for folder, said in ((tmp_path / "half", "incomplete"), (write_fit(tmp_path).folder, "it is a fit run")):
-        result = CliRunner().invoke(main, ["compare", str(folder), "--out", str(tmp_path / "out")])
-        assert result.exit_code == 1 and said in result.stderr and "What to do" in result.stderr
-    result = CliRunner().invoke(main, ["compare", str(tmp_path / "nothing")])
-    assert result.exit_code == 1 and "holds no record.json" in result.stderr
+def test_two_runs_that_could_be_meant_are_named_and_not_chosen(tmp_path: Path) -> None:
+    """In any order of the arguments the same: no number, and both names."""
+    runs = [
+        write_run(tmp_path, "small", noise=0.4),
+        write_run(tmp_path, "small", "words", noise=0.2),
+        write_run(tmp_path, "small", "words", noise=0.3, options={"lr": 0.1}, folder="twin"),
+    ]
+    tables = [gains(order) for order in permutations(runs)]
+    for found in tables:
+        pd.testing.assert_frame_equal(found, tables[0])
+    assert tables[0].ambiguous.all() and tables[0].value.isna().all()
+    assert all("small+words, lr 0.1 or small+words, lr default" in said for said in tables[0].said)
+    assert plot_gains(runs, Figure())[1].texts[0].get_text() == "several runs"
+
+
+def test_there_is_no_figure_without_a_pair(tmp_path: Path) -> None:
+    """Audio alone has no gain."""
+    assert figure3([write_run(tmp_path, "small")], tmp_path / "out") == [] and not (tmp_path / "out").exists()
+
+
+def test_the_built_in_world_is_called_synthetic(tmp_path: Path) -> None:
+    """In the title; the files have the name that they are given, or the runs' own."""
+    runs = planted(tmp_path, small=0.5, small_text=0.2, corpus="demo")
+    figure = Figure()
+    plot_gains(runs, figure)
+    assert "synthetic" in figure.get_suptitle()
+    assert {path.stem for path in figure3(runs, tmp_path, "demo")} == {"figure3-demo"}
+    (stem,) = {path.stem for path in figure3(runs, tmp_path)}
+    assert stem.startswith("figure3-demo-") and len(stem) == len("figure3-demo-") + 6

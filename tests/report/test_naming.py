@@ -1,0 +1,118 @@
+"""No two configurations, corpora or sets of runs share a file's name; the built-in world's names stay short."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import entry_of, identity_of, write_fit, write_run
+
+from probing.corpus.identity import Identity
+from probing.encoders.spec import EncoderSpec
+from probing.report.naming import corpus_stem, fit_stem, set_stem, shortened
+from probing.runs.entries import CacheEntry, EncoderEntry
+
+USUAL: dict[str, Any] = {"encoder": "demo-hubert", "corpus": "demo", "seeds": 5}
+OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"seeds": 3}, "-seeds3"),
+    ({"dims": ["valence"]}, "-valence"),
+    ({"dims": ["valence", "arousal"]}, "-arousal-valence"),
+    ({"dims": ["calm", "arousal"]}, "-arousal-calm"),
+    ({"layers": "weighted"}, "-weighted"),
+    ({"layers": "each"}, "-each"),
+    ({"options": {"lr": 0.001}}, "-lr0.001"),
+    ({"options": {"layer_lr": 0.1}}, "-layer-lr0.1"),
+    ({"options": {"hidden": 8}}, "-hidden8"),
+    ({"options": {"batch": 16}}, "-batch16"),
+    ({"options": {"epochs": 3}}, "-epochs3"),
+    ({"options": {"patience": 2}}, "-patience2"),
+    ({"options": {"data_seed": 1}}, "-data-seed1"),
+    ({"options": {"shuffled": False}}, "-no-shuffled"),
+    ({"options": {"normalize": "layer"}}, "-layernorm"),
+    ({"options": {"pooling": "max"}}, "-max"),
+    ({"options": {"normalize": "layer", "pooling": "mean+max"}}, "-layernorm-mean+max"),
+    ({"cache": CacheEntry("x.h5", "frames", "f")}, "-frames"),
+    ({"cache": CacheEntry("x.h5", "pooled", "f", "float32")}, "-float32"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), OTHERS)
+def test_every_option_that_differs_stands_in_the_name(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    """Beside what `make figure2` uses, an option adds its value; processes that read ahead add nothing."""
+    assert fit_stem(write_fit(tmp_path, **USUAL | change)) == f"figure2-demo-demo-hubert{said}"
+
+
+def test_the_usual_fit_of_the_built_in_world_has_the_readmes_name(tmp_path: Path) -> None:
+    """In both versions of the record; the number of reading processes changes nothing."""
+    for version in (1, 2):
+        record = write_fit(tmp_path / str(version), **USUAL, version=version, options={"workers": 4})
+        assert fit_stem(record) == "figure2-demo-demo-hubert"
+
+
+def test_no_two_configurations_share_a_name(tmp_path: Path) -> None:
+    """Whatever differs, the names differ."""
+    names = [fit_stem(write_fit(tmp_path / str(i), **USUAL | change)) for i, (change, _) in enumerate(OTHERS)]
+    assert all(one != other for one, other in combinations(names, 2))
+
+
+def test_the_corpus_is_named_by_its_digest(tmp_path: Path) -> None:
+    """Two corpora of one name have two names, and a table called demo.csv is not the built-in corpus."""
+    entries = [entry_of("made-up", 9), entry_of("made-up", 9, identity=identity_of("another"))]
+    names = [fit_stem(write_fit(tmp_path / str(i), entry=entry)) for i, entry in enumerate(entries)]
+    assert [name.split("-")[3] for name in names] == [identity_of(what).short for what in ("made-up", "another")]
+    table = entry_of("demo", 9, identity=identity_of("demo"))
+    assert fit_stem(write_fit(tmp_path, "demo-hubert", seeds=5, entry=table)) != "figure2-demo-demo-hubert"
+
+
+def test_an_encoder_in_a_folder_is_named_by_its_weights_and_a_revision_by_itself(tmp_path: Path) -> None:
+    """Folders share names, and a repository has many revisions."""
+
+    def stem(name: str, spec: EncoderSpec, weights: str) -> str:
+        entry = EncoderEntry("mine", "mine", False, {"weights": weights}, spec)
+        return fit_stem(write_fit(tmp_path / name, seeds=5, corpus="demo", encoder_entry=entry))
+
+    assert stem("a", EncoderSpec("/x/mine"), "aaaaaaaabbbb") == "figure2-demo-mine-aaaaaaaa"
+    assert stem("b", EncoderSpec("/y/mine"), "ccccccccbbbb") == "figure2-demo-mine-cccccccc"
+    assert stem("c", EncoderSpec("mine", revision="v2"), "c") == "figure2-demo-mine-v2"
+
+
+def test_a_run_of_version_1_is_named_by_its_labels(tmp_path: Path) -> None:
+    """All that 0.1.0 knows of a corpus beside its name."""
+    record = write_fit(tmp_path, version=1)
+    assert corpus_stem([record]) == f"made-up-{record.configuration['labels'][:8]}"
+
+
+def test_a_set_of_runs_is_named_by_what_is_in_it(tmp_path: Path) -> None:
+    """The order of the runs is no matter; another set, other seeds or other options give another name."""
+    a, b = write_run(tmp_path, "large"), write_run(tmp_path, "small")
+    other = write_run(tmp_path, "small", options={"lr": 0.1}, folder="other")
+    more = write_run(tmp_path, "small", seeds=4, folder="more")
+    names = {set_stem(runs) for runs in permutations([a, b])}
+    assert len(names) == 1
+    sets = [[a], [b], [a, b], [a, other], [a, more], [a, b, other], [b, b]]
+    assert len({set_stem(runs) for runs in sets}) == len(sets)
+    assert set_stem([a]) != set_stem([a], None, b)
+    assert set_stem([a, b], "demo") == set_stem([b], "demo") == "demo"
+    assert "/" not in set_stem([a], "../elsewhere") and not set_stem([a], "../x").startswith(".")
+
+
+def test_the_corpus_of_a_set_is_what_its_runs_know_together(tmp_path: Path) -> None:
+    """An audio system has read no text and a textual one no audio: the order of the two is no matter."""
+    whole = identity_of("made-up")
+    heard, read = Identity(whole.labels, whole.audio), Identity(whole.labels, None, whole.text)
+    runs = [
+        write_run(tmp_path, audio, text, entry=entry_of("made-up", 240, identity=identity))
+        for audio, text, identity in (("large", None, heard), (None, "words", read))
+    ]
+    assert corpus_stem(runs) == corpus_stem(runs[::-1]) == f"made-up-{whole.short}"
+
+
+def test_a_name_that_no_file_system_takes_is_cut(tmp_path: Path) -> None:
+    """Two long names stay two, and characters of several bytes are not cut in two."""
+    long = "情" * 100
+    one, other = shortened(f"{long}-a"), shortened(f"{long}-b")
+    assert one != other and max(len(one.encode()), len(other.encode())) <= 180
+    assert one.startswith("情" * 50) and shortened("short") == "short"
+    (tmp_path / f"{one}.csv").write_text("it can be written")
