@@ -35,9 +35,14 @@ def opened(folder: Path) -> tuple[EmotionSystem, Processor]:
     """
     system = opened_system(folder)
     try:
-        return system, Processor.from_pretrained(folder)
+        processor = Processor.from_pretrained(folder)
     except _DAMAGED as error:
         raise _unopened(folder, " ".join(str(error).split())[:200]) from error
+    tokenizer = processor.text
+    # Without the file of its vocabulary transformers makes a tokenizer that knows no word.
+    if tokenizer is not None and len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise _unopened(folder, "its tokenizer has no vocabulary")
+    return system, processor
 
 
 def opened_system(folder: Path) -> EmotionSystem:

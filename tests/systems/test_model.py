@@ -1,4 +1,4 @@
-"""Systems: what they compute, what padding does not change, what learns, what they weigh, and how they are kept."""
+"""Systems: what they compute, what padding does not change, what learns, and how they are kept."""
 
 from __future__ import annotations
 
@@ -10,39 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import CHECKPOINTS, SMALL, save_text_encoder, waveform
+from builders import CHECKPOINTS, SMALL
+from small_systems import FAMILIES, LABELS, TEXTS, built, sounds
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoTokenizer
 
-from probing.encoders.speech import SpeechEncoder, open_encoder
+from probing.encoders.opening import open_encoder
+from probing.encoders.speech import SpeechEncoder
 from probing.errors import EncoderError
 from probing.statistics.concordance import ccc
-from probing.systems.build import SYSTEMS, build_system, count_parameters
-from probing.systems.model import EmotionSystem, SystemConfig
+from probing.systems.build import build_system
+from probing.systems.config import SystemConfig
+from probing.systems.model import FUSIONS, EmotionSystem
 from probing.systems.processor import Processor
-
-TEXTS = ["the good day", "", "very very good night a bad day the night", "bad"]
-SECONDS = [0.6, 0.25, 0.9, 0.41]
-LABELS = torch.tensor([[0.1, 0.7, 0.3], [0.9, 0.2, 0.4], [0.4, 0.5, 0.8], [0.6, 0.1, 0.2]])
-FAMILIES = ["hubert", "distilhubert", "wav2vec2-layer", "wavlm-base", "data2vec-audio", "conformer-rotary"]
-
-
-@pytest.fixture(scope="session")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_text_encoder(tmp_path_factory.mktemp("text") / "bert")
-
-
-def sounds() -> list[np.ndarray]:
-    return [waveform(seconds, seed) for seed, seconds in enumerate(SECONDS)]
-
-
-def built(*parts: Path, **options: Any) -> tuple[EmotionSystem, Processor]:
-    """A small system whose head is large enough for differences to be seen."""
-    system, processor = build_system("+".join(map(str, parts)), **options)
-    with torch.no_grad():
-        for layer in (system.head[1], system.head[4]):
-            nn.init.normal_(layer.weight, std=0.2, generator=torch.Generator().manual_seed(3))
-    return system, processor
+from probing.training import options
 
 
 def alone(folder: Path, sound: np.ndarray) -> np.ndarray:
@@ -63,9 +44,6 @@ def read_alone(folder: Path, text: str) -> np.ndarray:
 def head_by_hand(system: EmotionSystem, vector: np.ndarray) -> np.ndarray:
     first, last = ((layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in system.head[1::3])
     return np.tanh(vector @ first[0].T + first[1]) @ last[0].T + last[1]
-
-
-# --- what it computes
 
 
 @pytest.mark.parametrize("fusion", ["sum", "concat"])
@@ -121,9 +99,6 @@ def test_dropout_is_everywhere_and_no_layer_is_dropped(checkpoints: dict[str, Pa
         assert not system.audio.config.apply_spec_augment
     system = EmotionSystem(SystemConfig(audio_config=AutoConfig.for_model("hubert", **SMALL, layerdrop=0.5)))
     assert system.audio.config.layerdrop == system.config.audio_config.layerdrop == 0
-
-
-# --- padding
 
 
 @pytest.mark.parametrize("family", CHECKPOINTS)
@@ -208,9 +183,6 @@ def encoder_latents(folder: Path) -> Tensor:
     return encoder.latents(sounds())[0][:, :, 0].clone()
 
 
-# --- what learns
-
-
 @pytest.mark.parametrize("family", CHECKPOINTS)
 def test_everything_but_the_front_end_learns(checkpoints: dict[str, Path], bert: Path, family: str) -> None:
     """The front end and the vector that masks get no gradient, and are not asked for one; all others get one."""
@@ -278,77 +250,6 @@ def test_bfloat16_training_has_a_finite_float32_loss(checkpoints: dict[str, Path
     assert near(output.logits.float(), torch.cat(rows).float(), 0.1)
 
 
-# --- what it weighs
-
-
-@pytest.mark.parametrize(("name", "millions"), zip(SYSTEMS, [165, 95, 24, 180, 109, 39], strict=True))
-def test_the_six_systems_have_the_paper_s_parameters(name: str, millions: int) -> None:
-    """Table 1, to the million; what does not learn is the front end and the masks' vector, counted here by hand."""
-    total, trainable = count_parameters(name)
-    assert round(total / 1e6) == millions
-    large = "wav2vec2" in name
-    kernels = (10, 3, 3, 3, 3, 2, 2)
-    convolutions = sum(
-        512 * (1 if first else 512) * kernel for kernel, first in zip(kernels, [True] + [False] * 6, strict=True)
-    )
-    norms_and_biases = 7 * 3 * 512 if large else 2 * 512
-    assert total - trainable == convolutions + norms_and_biases + (1024 if large else 768)
-
-
-def test_the_abstract_s_twenty_per_cent() -> None:
-    """34.4 of 175.7 M trainable parameters."""
-    small, large = (
-        count_parameters("distilhubert+tinybert")[1],
-        count_parameters("wav2vec2-large-robust-12+tinybert")[1],
-    )
-    assert (round(small / 1e6, 1), round(large / 1e6, 1)) == (34.4, 175.7)
-    assert round(100 * small / large) == 20
-
-
-def test_counts_are_those_of_the_built_system(checkpoints: dict[str, Path], bert: Path) -> None:
-    """Counting allocates nothing and says what the parameters say, of any system."""
-    name = f"{bert}+{checkpoints['wavlm-base']}"
-    parameters = list(build_system(name)[0].parameters())
-    counted = sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
-    assert count_parameters(name) == count_parameters(f"{name}@random") == counted
-
-
-# --- how it is built and kept
-
-
-def test_weights_are_the_checkpoints_and_the_seed_is_the_head_s(checkpoints: dict[str, Path], bert: Path) -> None:
-    """Each encoder starts from its own checkpoint, `@random` says it of its part alone, order does not matter."""
-    audio, text = checkpoints["hubert"], bert
-    system, _ = build_system(f"{text}@random+{audio}")
-    other, _ = build_system(f"{audio}+{text}@random", seed=1)
-    plain = AutoModel.from_pretrained(audio).state_dict()
-    assert all(torch.equal(plain[key], value) for key, value in system.audio.state_dict().items())
-    assert system.config.encoders == other.config.encoders == "hubert+bert@random"
-    assert not torch.equal(system.text.embeddings.word_embeddings.weight, embeddings(text))
-    assert torch.equal(embeddings(text), build_system(str(text))[0].text.embeddings.word_embeddings.weight)
-    assert all(torch.equal(a, b) for a, b in zip(system.text.parameters(), other.text.parameters(), strict=True))
-    assert not torch.equal(system.head[1].weight, other.head[1].weight)
-    again, _ = build_system(f"{audio}+{text}@random", seed=1)
-    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), other.parameters(), strict=True))
-
-
-def embeddings(folder: Path) -> Tensor:
-    return AutoModel.from_pretrained(folder).embeddings.word_embeddings.weight
-
-
-def test_the_paper_s_systems_are_built_offline_with_random_weights() -> None:
-    """A preset with real sizes, its own preprocessing and a tokenizer that needs no download."""
-    system, processor = build_system("distilhubert@random+tinybert@random")
-    with torch.no_grad():
-        logits = system.eval()(**processor([waveform(0.3, 0), waveform(0.5, 1)], ["one", "and two"])).logits
-    assert logits.shape == (2, 3) and torch.isfinite(logits).all()
-    parameters = list(system.parameters())
-    assert (sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)) == (
-        count_parameters("distilhubert+tinybert")
-    )
-    assert system.config.do_normalize is False and processor.audio is not None and not processor.audio.do_normalize
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_saved_system_gives_the_same_bits(
     checkpoints: dict[str, Path], bert: Path, tmp_path: Path, family: str
@@ -377,70 +278,35 @@ def test_a_saved_system_gives_the_same_bits(
     assert not any(module.p for module in calm.modules() if isinstance(module, nn.Dropout))
 
 
-def test_one_encoder_alone_is_kept_too(checkpoints: dict[str, Path], bert: Path, tmp_path: Path) -> None:
-    """A folder without text has no tokenizer, one without audio no feature extractor."""
-    for place, folder in enumerate((checkpoints["distilhubert"], bert)):
-        system, processor = built(folder)
-        system.save_pretrained(tmp_path / str(place))
-        processor.save_pretrained(tmp_path / str(place))
-        fed = Processor.from_pretrained(tmp_path / str(place))
-        assert (fed.audio is None, fed.text is None) == (place == 1, place == 0)
-        loaded = EmotionSystem.from_pretrained(tmp_path / str(place))
-        assert torch.equal(loaded(**fed(sounds(), TEXTS)).logits, system.eval()(**processor(sounds(), TEXTS)).logits)
-
-
-# --- errors
-
-
-@pytest.mark.parametrize("name", ["", "a+b+c", "hubert-base+", "+tinybert"])
-def test_a_name_of_another_form_is_refused(name: str) -> None:
-    """One encoder or two, joined by one +."""
-    for use in (build_system, count_parameters):
-        with pytest.raises(EncoderError, match=r"(?s)two joined by one \+.*hubert-base\+tinybert"):
-            use(name)
-
-
-def test_two_encoders_of_one_kind_are_refused(checkpoints: dict[str, Path], bert: Path) -> None:
-    """The error names both and says what to join."""
-    audio, text = checkpoints["hubert"], bert
-    for kind, name in (("audio", f"{audio}+distilhubert@random"), ("text", f"tinybert@random+{text}")):
-        with pytest.raises(EncoderError, match=f"(?s)are both {kind} encoders.*hubert-base.tinybert"):
-            build_system(name)
-    with pytest.raises(EncoderError, match="did you mean tinybert"):
-        build_system(f"{audio}+tinybret")
-
-
-def test_a_folder_with_a_plus_in_its_name_stands_alone(bert: Path, tmp_path: Path) -> None:
-    """It is opened as the one folder that it is."""
-    folder = save_text_encoder(tmp_path / "a+b")
-    assert build_system(str(folder))[0].text is not None
-
-
 def test_what_an_encoder_reads_must_be_given(checkpoints: dict[str, Path], bert: Path) -> None:
-    """No text for an audio-textual system, no audio, latents without lengths, a transcript too long."""
+    """No text for an audio-textual system, no audio, latents without lengths."""
     system, processor = built(checkpoints["hubert"], bert)
-    with pytest.raises(EncoderError, match="reads text"):
-        system(**processor(sounds()))
-    with pytest.raises(EncoderError, match="hears audio"):
-        system(**processor(texts=TEXTS))
-    with pytest.raises(EncoderError, match="lengths"):
-        system(latents=torch.zeros(1, 5, 16))
-    with pytest.raises(EncoderError, match=r"65 tokens.*reads 64"):
-        processor(texts=["good " * 63])
+    cases = [("no-text", processor(sounds())), ("no-audio", processor(texts=TEXTS))]
+    for code, given in [*cases, ("no-audio", {"latents": torch.zeros(1, 5, 16)})]:
+        with pytest.raises(EncoderError) as caught:
+            system(**given)
+        assert caught.value.code == code
 
 
-def test_impossible_configurations_are_refused(
-    checkpoints: dict[str, Path], bert: Path, save_checkpoint: Callable[..., Path]
-) -> None:
+def test_impossible_configurations_are_refused(bert: Path, save_checkpoint: Callable[..., Path]) -> None:
     """No encoder, an unknown fusion, freezing what is not there, SpecAugment that masks nothing."""
-    with pytest.raises(EncoderError, match="neither"):
-        EmotionSystem(SystemConfig())
-    with pytest.raises(EncoderError, match=r"(?s)product.*sum, concat"):
-        build_system(str(bert), fusion="product")
-    for part in ("audio", "tongue"):
-        with pytest.raises(EncoderError, match=f"no {part} encoder"):
-            build_system(str(bert), freeze=[part])
     unmasked = save_checkpoint("hubert", mask_time_prob=0.0, mask_feature_prob=0.0)
-    for folder in (bert, unmasked):
-        with pytest.raises(EncoderError, match="mask nothing"):
-            build_system(str(folder), spec_augment=True)
+    with pytest.raises(EncoderError) as caught:
+        EmotionSystem(SystemConfig())
+    assert caught.value.code == "no-encoder"
+    cases: list[tuple[str, Path, dict[str, Any]]] = [
+        ("fusion", bert, {"fusion": "product"}),
+        ("freeze-absent", bert, {"freeze": ["audio"]}),
+        ("freeze-absent", bert, {"freeze": ["tongue"]}),
+        ("no-effect", bert, {"spec_augment": True}),
+        ("no-effect", unmasked, {"spec_augment": True}),
+    ]
+    for code, folder, settings in cases:
+        with pytest.raises(EncoderError) as caught:
+            build_system(str(folder), **settings)
+        assert caught.value.code == code
+
+
+def test_the_command_offers_the_fusions_that_there_are() -> None:
+    """The options load no torch, so they name the fusions themselves."""
+    assert tuple(FUSIONS) == options.FUSIONS

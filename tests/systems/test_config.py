@@ -1,0 +1,27 @@
+"""What settles a system's architecture: kept and read back, and its own copy of its encoders' configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builders import SMALL
+from transformers import AutoConfig
+
+from probing.systems.config import SystemConfig
+
+
+def test_a_configuration_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
+    """With both encoders' own configurations; AutoConfig knows its type."""
+    audio, text = AutoConfig.for_model("hubert", **SMALL), AutoConfig.for_model("bert", hidden_size=32)
+    config = SystemConfig(audio, text, "a+b", ["valence"], (1, 7), "concat", 0.3, freeze=["text"])
+    config.save_pretrained(tmp_path)
+    for found in (SystemConfig.from_pretrained(tmp_path), AutoConfig.from_pretrained(tmp_path)):
+        assert isinstance(found, SystemConfig) and found.to_diff_dict() == config.to_diff_dict()
+        assert (found.audio_config.hidden_size, found.text_config.model_type) == (32, "bert")
+        assert (found.dimensions, found.scale, found.fusion, found.freeze) == (["valence"], [1, 7], "concat", ["text"])
+
+
+def test_an_encoder_s_configuration_is_copied() -> None:
+    """The system sets dropout in its own copy, and leaves the checkpoint's as it is."""
+    audio = AutoConfig.for_model("hubert", **SMALL)
+    assert SystemConfig(audio).audio_config is not audio and SystemConfig(audio).text_config is None
