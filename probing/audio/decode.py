@@ -6,6 +6,7 @@ Shape legend: S samples at 16 kHz.
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     if path.stat().st_size == 0:
         raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again", code="audio-empty")
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_as_libsndfile_takes_it(path)) as file:
             stated_samples, rate, log, kind = file.frames, file.samplerate, file.extra_info, file.format
             raw = file.read(stated_samples, dtype="float32", always_2d=True)  # -1 is refused for GSM 6.10
     except soundfile.LibsndfileError as error:
@@ -97,6 +98,11 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     if len(raw) == 0:
         raise AudioError(f"{path}", "it has no samples", "leave it out", code="audio-empty")
     return raw, rate
+
+
+def _as_libsndfile_takes_it(path: Path) -> Path | bytes:
+    """A path as bytes where files are named by bytes, since soundfile refuses a name that is not UTF-8."""
+    return os.fsencode(path) if os.name == "posix" else path
 
 
 def _head(path: Path, size: int) -> bytes:

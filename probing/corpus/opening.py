@@ -100,9 +100,9 @@ def _refuse_unfit(spec: CorpusSpec) -> None:
 
 def _nearest(source: str) -> str:
     """What the user may have meant by an unknown spec."""
-    if Path(source).is_dir():
+    if source and Path(source).is_dir():
         named = " or ".join(f"{prefix}:{source}" for prefix in RELEASES)
-        return f"give the table in that folder, or {named} where it is a release of that corpus"
+        return f"type the path of a table in that folder, or {named} if it is a release of that corpus"
     prefix, colon, rest = source.partition(":")
     near = difflib.get_close_matches(prefix.lower(), [DEMO, *RELEASES], n=1)
     if not near:

@@ -1,0 +1,123 @@
+"""What `probe check` says about a corpus: counts that a hand can recompute, notes, and every problem."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from corpora import changed, corpus_of, save_table, scan_of, whole_corpus, write
+
+from probing.corpus.model import Corpus, Utterance
+from probing.corpus.overview import check, overview
+from probing.corpus.scan import AudioScan
+from probing.corpus.spec import CorpusSpec
+
+
+@pytest.fixture
+def whole() -> Corpus:
+    """A corpus with nothing missing."""
+    return whole_corpus()
+
+
+def test_the_report_of_a_whole_corpus_has_no_problem(whole):
+    """It shows sizes, hours, speakers, texts, scale and label statistics that a hand can recompute."""
+    found = overview(whole, scan_of(whole))
+    text = str(found)
+    assert (found.count, found.problems) == (0, ())
+    assert "1 to 7" in text.splitlines()[0]
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.startswith("  ")}
+    assert rows["train"] == ["train", "12", "0.01", "2.00", "2.00", "2.00", "3", "12"]  # 12 x 2 s = 0.0067 h
+    assert rows["all"] == ["all", "32", "0.02", "2.00", "2.00", "2.00", "6", "32"]
+    line = next(line for line in text.splitlines() if line.split()[:2] == ["arousal", "train"])
+    assert "mean   2.50" in line and f"sd {np.sqrt(1.25):5.2f}" in line  # 1, 2, 3, 4 equally often
+    assert "████···" in line
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_lowest_and_highest_rating_fall_into_the_outer_bins():
+    """The scale's ends belong to the histogram; one rating among many is still a bar."""
+    ratings = [1.0] * 99 + [7.0]
+    utterances = (Utterance(f"u{n}", None, "train", "s", {"joy": r}) for n, r in enumerate(ratings))
+    assert "█·····▁" in str(overview(corpus_of(*utterances), AudioScan()))
+
+
+def test_the_report_counts_and_names_every_problem(whole):
+    """Each kind: 2 + 1 utterances lack something, a speaker is shared, two files are damaged.
+
+    A missing transcript is none: releases miss some, and only the table of counts shows it.
+    """
+    corpus = changed(whole, ["train-a0", "train-a1"], labels={"valence": 4.0})
+    corpus = changed(corpus, "train-b0", text=None)
+    corpus = changed(corpus, "train-b1", path=None)
+    corpus = changed(corpus, "test2-x0", speaker="c")
+    found = overview(corpus, scan_of(corpus, "train-b2", "test1-a0"))
+    assert found.count == 2 + 1 + 1 + 2
+    assert "6" in next(line for line in str(found).splitlines() if line.startswith("problems"))
+    kinds = ["rating of arousal", "audio path", "test2", "train-b2", "test1-a0"]  # in this order, a line each
+    assert all(kind in line for kind, line in zip(kinds, found.problems, strict=True))
+    assert [line.rpartition(": ")[2] for line in found.problems[:3]] == ["train-a0, train-a1", "train-b1", "c"]
+    flat = " ".join(str(found).split())
+    assert all(" ".join(line.split()) in flat for line in found.problems)
+
+
+def test_what_a_corpus_lacks_throughout_is_no_problem(whole):
+    """A corpus without text, without audio or with an unlabelled test partition is one for other commands."""
+    utterances = tuple(
+        replace(u, text=None, path=None, labels={} if u.partition == "test2" else u.labels) for u in whole.utterances
+    )
+    found = overview(replace(whole, utterances=utterances), AudioScan())
+    assert found.count == 0
+    assert "–" in next(line for line in str(found).splitlines() if line.split()[:2] == ["arousal", "test2"])
+
+
+def test_an_unrated_train_partition_is_a_problem(whole):
+    """It can be opened and looked at, and the overview says so."""
+    ids = [u.id for u in whole.partitions["train"]]
+    found = overview(changed(whole, ids, labels={"valence": 2.0}), scan_of(whole))
+    (problem,) = found.problems
+    assert found.count == 1 and "train" in problem and "arousal" in problem
+
+
+def test_notes_are_no_problems(whole):
+    """The reader's notes, and the speakers that train and test1 share."""
+    found = overview(replace(whole, notes=("a note of the reader",)), scan_of(whole))
+    assert found.count == 0
+    assert found.notes[0] == "a note of the reader"
+    assert "2 speakers are in both train and test1 (seen): a, b" in found.notes
+    assert all(note in " ".join(str(found).split()) for note in found.notes)
+
+
+def test_a_corpus_without_train_or_development_says_what_it_cannot_do(whole):
+    """It may still be evaluated on."""
+    found = overview(whole.select(["test1", "test2"]), scan_of(whole))
+    assert found.count == 0 and len(found.notes) == 2
+    assert "train" in found.notes[0] and "development" in found.notes[1]
+
+
+def test_the_overview_of_nothing_but_ids_can_be_printed():
+    """Neither labels nor audio nor speakers."""
+    found = overview(corpus_of(Utterance("u", None, "train", text="words")), AudioScan())
+    assert found.corpus.title in str(found)
+
+
+def test_check_opens_and_decodes_a_table(tmp_path):
+    """A truncated file is a problem, named with its utterance and its file."""
+    table = save_table(tmp_path)
+    assert check(str(table)).count == 0
+    (tmp_path / "u3.wav").write_bytes((tmp_path / "u3.wav").read_bytes()[:500])
+    found = check(CorpusSpec.resolve(str(table)))
+    (problem,) = found.problems
+    assert found.count == 1 and "u3: " in problem and "u3.wav" in problem
+    assert found.scan.damaged["u3"].code == "audio-damaged"
+
+
+def test_check_counts_the_errors_of_transcripts(tmp_path):
+    """Against the corpus's own words; one of two words is another one in train."""
+    table = save_table(tmp_path)
+    said = [f"u{row},word {row}" for row in range(1, 8)]
+    words = write(tmp_path / "asr.csv", "id,text", "u0,word zero", *said)
+    notes = check(CorpusSpec.resolve(str(table), transcripts=words)).notes
+    assert any("asr" in note and "train 0.0%" in note for note in notes)  # zero is 0 for Whisper's normaliser
+    write(words, "id,text", "u0,other 0", *said)
+    assert any("train 12.5%" in note for note in check(CorpusSpec.resolve(str(table), transcripts=words)).notes)

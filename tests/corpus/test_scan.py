@@ -1,0 +1,163 @@
+"""Every recording is decoded once: its length and checksum are found and remembered, or why it cannot be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+from corpora import corpus_of, record
+
+from probing.corpus import scan as module
+from probing.corpus.model import Corpus, Utterance
+from probing.corpus.scan import remembered_checksums, scan_audio
+
+
+@pytest.fixture
+def recordings(tmp_path) -> Corpus:
+    """Three whole files of different rates, one empty, one truncated, one missing, one utterance without audio."""
+    for name, rate in {"a": 16_000, "b": 8000, "c": 48_000, "cut": 16_000}.items():
+        record(tmp_path / f"{name}.wav", rate // 2, rate)
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(cut.read_bytes()[:4000])
+    (tmp_path / "zero.wav").touch()
+    ids = ("a", "b", "zero", "c", "cut", "gone")
+    utterances = [Utterance(id_, tmp_path / f"{id_}.wav", "train", "s", {"arousal": 2.0}) for id_ in ids]
+    return corpus_of(*utterances, Utterance("mute", None, "train", "s", {"arousal": 2.0}))
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[str]:
+    """Names of the files that are decoded, as it happens."""
+    names: list[str] = []
+    load = module.load
+    monkeypatch.setattr(module, "load", lambda path: (names.append(Path(path).name), load(path))[1])
+    return names
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_scan_gives_length_and_checksum_of_every_file_or_what_is_wrong_with_it(recordings, threads):
+    """Lengths are at 16 kHz; an utterance without audio is in no part of it."""
+    scan = scan_audio(recordings.utterances, threads)
+    assert scan.samples == {"a": 8000, "b": 8000, "c": 8000}
+    codes = {id_: error.code for id_, error in scan.damaged.items()}
+    assert codes == {"zero": "audio-empty", "cut": "audio-damaged", "gone": "audio-missing"}
+    whole = [u for u in recordings.utterances if u.id in scan.samples]
+    assert scan.checksums == {u.id: zlib.crc32(u.path.read_bytes()) for u in whole}
+
+
+def test_a_scan_of_more_files_than_fit_one_chunk_is_complete(recordings, monkeypatch):
+    """Chunks bound the memory and lose nothing."""
+    monkeypatch.setattr(module, "_CHUNK", 2)
+    scan = scan_audio(recordings.utterances)
+    assert len(scan.samples) + len(scan.damaged) == 6
+
+
+def test_a_scan_keeps_no_waveform_of_a_damaged_file(recordings):
+    """An error with its traceback would keep the decoded audio."""
+    scan = scan_audio(recordings.utterances)
+    assert all(error.__traceback__ is None and error.__cause__ is None for error in scan.damaged.values())
+
+
+# The memory
+
+
+def test_what_is_remembered_is_not_decoded_again(recordings, tmp_path, decoded):
+    """Whole files are decoded once, damaged ones each time; the result is the same."""
+    memory = tmp_path / "cache" / "audio.json"
+    first = scan_audio(recordings.utterances, memory=memory)
+    assert sorted(decoded) == ["a.wav", "b.wav", "c.wav", "cut.wav", "gone.wav", "zero.wav"]
+    decoded.clear()
+    second = scan_audio(recordings.utterances, memory=memory)
+    assert sorted(decoded) == ["cut.wav", "gone.wav", "zero.wav"]
+    assert (second.samples, second.checksums) == (first.samples, first.checksums)
+
+
+def test_a_file_that_has_changed_is_decoded_again(recordings, tmp_path, decoded):
+    """By its size or its time of change."""
+    memory = tmp_path / "audio.json"
+    scan_audio(recordings.utterances, memory=memory)
+    decoded.clear()
+    record(tmp_path / "a.wav", 4000, seed=1)
+    os.utime(tmp_path / "b.wav", ns=(1, 1))
+    scan = scan_audio(recordings.utterances, memory=memory)
+    assert {"a.wav", "b.wav"} <= set(decoded) and "c.wav" not in decoded
+    assert scan.samples["a"] == 4000
+
+
+def test_the_memory_goes_by_absolute_paths(recordings, tmp_path, monkeypatch, decoded):
+    """Two corpora of one name in two folders do not mix."""
+    memory = tmp_path / "audio.json"
+    scan_audio(recordings.utterances, memory=memory)
+    decoded.clear()
+    monkeypatch.chdir(tmp_path)
+    relative = [Utterance("x", Path("a.wav"), "train")]
+    assert scan_audio(relative, memory=memory).samples == {"x": 8000} and decoded == []
+    record(tmp_path / "other" / "a.wav", 400)
+    monkeypatch.chdir(tmp_path / "other")
+    assert scan_audio(relative, memory=memory).samples == {"x": 400} and decoded == ["a.wav"]
+
+
+def test_a_read_writes_nothing(recordings, tmp_path):
+    """Neither the memory nor a folder for it."""
+    before = sorted(tmp_path.rglob("*"))
+    scan_audio(recordings.utterances, memory=tmp_path / "cache" / "audio.json", remember=False)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_memory_that_knows_everything_is_not_written_again(recordings, tmp_path):
+    """Its file stays as it is."""
+    memory = tmp_path / "audio.json"
+    scan_audio(recordings.utterances, memory=memory)
+    os.utime(memory, ns=(1, 1))
+    scan_audio(recordings.utterances, memory=memory)
+    assert memory.stat().st_mtime_ns == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        "[" * 100_000,
+        '{"path": ["A"], "size": ["S"], "changed": ["C"], "samples": ["many"], "checksum": [1]}',
+        '{"path": [], "size": [1], "changed": [1], "samples": [1], "checksum": [1]}',
+        '{"path": ["A"], "size": [1], "changed": [1], "samples": [NaN], "checksum": [1]}',
+        '{"path": ["A"], "size": [1], "changed": [1], "samples": [1]}',
+        '{"path": 1, "size": 2, "changed": 3, "samples": 4, "checksum": 5}',
+    ],
+)
+def test_a_damaged_memory_is_made_anew(recordings, tmp_path, damage):
+    """It only saves time."""
+    memory = tmp_path / "audio.json"
+    status = (tmp_path / "a.wav").stat()
+    text = damage.replace('"A"', json.dumps(str(tmp_path / "a.wav")))
+    memory.write_text(text.replace('"S"', str(status.st_size)).replace('"C"', str(status.st_mtime_ns)))
+    assert scan_audio(recordings.utterances, memory=memory).samples == {"a": 8000, "b": 8000, "c": 8000}
+    assert len(json.loads(memory.read_text())["path"]) == 3
+
+
+def test_a_path_that_is_not_utf_8_is_remembered(tmp_path, decoded):
+    """Old file systems have such names."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
+    record(tmp_path / "a.wav").rename(path)
+    for _ in range(2):
+        assert scan_audio([Utterance("x", path, "train")], memory=tmp_path / "audio.json").samples == {"x": 800}
+    assert len(decoded) == 1
+
+
+def test_remembered_checksums_are_those_of_unchanged_files(recordings, tmp_path, decoded):
+    """Nothing is decoded for them."""
+    memory = tmp_path / "audio.json"
+    assert remembered_checksums(recordings.utterances, memory) == {}
+    scan = scan_audio(recordings.utterances, memory=memory)
+    decoded.clear()
+    (tmp_path / "a.wav").unlink()
+    os.utime(tmp_path / "b.wav", ns=(1, 1))
+    assert remembered_checksums(recordings.utterances, memory) == {"c": scan.checksums["c"]}
+    assert decoded == []
