@@ -13,7 +13,7 @@ from probing.options import allow_missing_option, cache_option, device_option, o
 class TranscribeOptions:
     """What settles the transcripts, beside the recogniser, and how many are made at a time."""
 
-    language: str = option("en", "Language that is spoken, as two letters.")
+    language: str = option("en", "Spoken language, two letters.")
     revision: str | None = option(None, "Branch, tag or commit of the recogniser's hub repository.")
     batch: int = option(16, "Chunks of audio in a batch; transcripts do not depend on it.", at_least=1)
 

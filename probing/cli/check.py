@@ -38,7 +38,7 @@ def check(corpus: CorpusSpec, options: CheckOptions) -> None:
 
     Prints partitions, hours, speakers, labels, and every problem. The exit status is 1 if there are more problems than
     --allow-missing. Of the built-in corpus it also prints what is known to be true: the best score that any listener
-    could reach by prosody, by words, by both.
+    could reach from prosody, from words and from both.
 
     \b
     Example: probe check my/table.csv --scale 1 7

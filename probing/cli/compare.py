@@ -47,9 +47,9 @@ class CompareOptions:
 def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
     """Compare fine-tuned RUNs on one corpus.
 
-    Writes Table 1 with intervals, paired differences and the fall from seen to unseen; which of the paper's findings
+    Writes Table 1 with intervals, paired differences and the drop from seen to unseen; which of the paper's findings
     hold among these runs; Figure 3 (what text adds to valence); and, with a fit run on the same corpus, the importance
-    of each layer beside the systems. A run that is still training is left out.
+    of each layer beside the systems. A run that is still training is skipped.
 
     \b
     Example: probe compare runs/finetune-demo-*

@@ -23,8 +23,10 @@ class _What:
     """What is trained, if anything."""
 
     system: str = option("demo-hubert", "System to train; see below.")
-    list: bool = option(False, "Only print the six systems of Table 1 with their numbers of parameters.")
-    dry_run: bool = option(False, "Only make three steps and print the time, memory and disk that training will take.")
+    list: bool = option(False, "Only print the six systems of Table 1 with their parameter counts.")
+    dry_run: bool = option(
+        False, "Only take three training steps, and print the time, memory and disk space that training will need."
+    )
 
 
 @command(epilog=f"{_SYSTEMS} {CORPORA}", resumes=True)

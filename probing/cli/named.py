@@ -30,11 +30,11 @@ class CorpusOptions:
     """What opens a corpus, as it is typed."""
 
     scale: tuple[float, float] | None = option(
-        None, "Lowest and highest possible rating of a table.", metavar="LOW HIGH", shown_default="0 1"
+        None, "Lowest and highest possible rating in a table.", metavar="LOW HIGH", shown_default="0 1"
     )
     fold: int | None = option(
         None,
-        "Session to test on: 1 to 5 of iemocap, 1 to 6 of msp-improv.",
+        "Session to test on: 1 to 5 for iemocap, 1 to 6 for msp-improv.",
         metavar="K",
         shown_default="the last",
     )
@@ -45,10 +45,10 @@ class WordsOptions:
     """What a system reads in place of the corpus's own words."""
 
     transcripts: str | None = option(
-        None, "Table id,text to read in place of the corpus's own words (see probe transcribe).", metavar="FILE"
+        None, "Table id,text that replaces the corpus's own words (see probe transcribe).", metavar="FILE"
     )
     corrupt_words: float | None = option(
-        None, "Damage the transcripts on purpose: errors per word, 0 to 1.", metavar="RATE"
+        None, "Corrupt the transcripts on purpose, at this word error rate (0 to 1).", metavar="RATE"
     )
 
     def __post_init__(self) -> None:

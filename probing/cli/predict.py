@@ -15,21 +15,23 @@ from probing.options import device_option, option, validate
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What the run is given, and where its estimates go."""
+    """What the run is given, and where its predictions go."""
 
     encoder: str | None = option(
-        None, "Of a fit: its encoder, if the run does not say which it was, or if it has moved.", metavar="NAME"
+        None, "Encoder of a fit run, if the run does not name it or it has moved.", metavar="NAME"
     )
-    text: str | None = option(None, "What is said, for a run that reads.")
-    asr: str | None = option(None, "Whisper model that recognises what is said, for a run that reads.", metavar="NAME")
-    language: str = option("en", "Language that is spoken, as two letters, for --asr.")
+    text: str | None = option(None, "What is said, for a run that takes text.")
+    asr: str | None = option(
+        None, "Whisper model that transcribes the recordings, for a run that takes text.", metavar="NAME"
+    )
+    language: str = option("en", "Spoken language, two letters, for --asr.")
     window: float | None = option(
         None, "Length of a window.", above=0, metavar="SECONDS", shown_default="the whole recording"
     )
     hop: float | None = option(
         None, "Time from one window to the next.", above=0, metavar="SECONDS", shown_default="one window"
     )
-    plot: Path | None = option(None, "Plot the estimates over time into this file: .pdf, .png or .svg.")
+    plot: Path | None = option(None, "Plot the predictions over time into this file: .pdf, .png or .svg.")
     out: Path | None = option(None, "Write the table to this file.", shown_default="stdout")
     device: str | None = device_option()
 
@@ -49,11 +51,11 @@ class PredictOptions:
 def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     """Estimate emotion in any recordings with a finished RUN.
 
-    RUN is the folder of a `probe finetune` or `probe fit` run; estimates are on the scale of its corpus. FILE is an
+    RUN is the folder of a `probe finetune` or `probe fit` run; predictions are on the scale of its corpus. FILE is an
     audio file, a folder of them or a pattern. The table is CSV: file, start and end (s), the dimensions, and the text
-    if the run reads. Of a fit, the probes with learned layer weights are used or, if it has none, those of the layer
-    that is best on development. A file that cannot be decoded is named on stderr, the others are processed, and the
-    exit status is 1.
+    if the run takes text. Of a fit, the probes with learned layer weights are used or, if it has none, those of the
+    layer that is best on development. A file that cannot be decoded is named on stderr, the others are processed, and
+    the exit status is 1.
 
     \b
     Example: probe predict runs/finetune-demo-demo-hubert interview.flac --window 5 --hop 2.5 --plot interview.png

@@ -70,11 +70,13 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
 
 def scores_of(record: Record) -> pd.DataFrame:
     """A record's scores as a table: dimension, probe, partition, ccc, sd, low, high, n; NaN where there is none."""
-    from dataclasses import asdict
+    from dataclasses import asdict, fields
 
     import pandas as pd
 
-    table = pd.DataFrame([asdict(score) for score in record.scores])
+    from probing.runs.records import Score
+
+    table = pd.DataFrame([asdict(score) for score in record.scores], columns=[one.name for one in fields(Score)])
     numbers = ["ccc", "sd", "low", "high"]
     return table.assign(**{name: pd.to_numeric(table[name]).astype(float) for name in numbers})
 

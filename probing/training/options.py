@@ -19,13 +19,15 @@ class FinetuneOptions:
 
     dims: tuple[str, ...] = option(
         ("all",),
-        "Dimension to estimate; may be repeated, all are learned at once. `all` stands for those of arousal, valence "
+        "Dimension to predict; may be repeated, all are learned jointly. `all` stands for those of arousal, valence "
         "and dominance that the corpus rates.",
         flag="--dim",
         metavar="NAME",
     )
     seeds: int = option(
-        1, "Number of training seeds: of the head's initialisation, the order of the data and dropout.", at_least=1
+        1,
+        "Number of training seeds; each settles the head's initialisation, the order of the data and dropout.",
+        at_least=1,
     )
     lr: float | None = option(
         None,
@@ -39,13 +41,13 @@ class FinetuneOptions:
     max_steps: int | None = option(None, "Maximum number of steps.", at_least=1, shown_default="no limit")
     evaluate_every: int | None = option(
         None,
-        "Number of steps between two scores on development, each with a checkpoint.",
+        "Number of steps between two evaluations on development, each of which saves a checkpoint.",
         at_least=1,
         metavar="STEPS",
         shown_default="one epoch",
     )
     patience: int = option(
-        5, "Number of scores without a better development CCC after which training stops.", at_least=1
+        5, "Number of evaluations without a better development CCC after which training stops.", at_least=1
     )
     dropout: float = option(0.1, "Dropout probability throughout the system.", at_least=0, below=1)
     fusion: str = option("sum", "How average and maximum over time are combined.", choices=FUSIONS)
@@ -117,11 +119,11 @@ class EvaluateOptions:
 
     snr: float | None = option(
         None,
-        "Put the audio into a room, and add pink noise at this signal-to-noise ratio in dB.",
+        "Add reverberation to the audio, and pink noise at this signal-to-noise ratio in dB.",
         metavar="DB",
         shown_default="clean audio",
     )
-    batch: int = option(16, "Utterances in a batch; it changes no estimate.", at_least=1)
+    batch: int = option(16, "Utterances in a batch; predictions do not depend on it.", at_least=1)
 
     def __post_init__(self) -> None:
         validate(self)

@@ -26,6 +26,14 @@ def test_a_run_that_lacks_a_file_is_marked(here: Path) -> None:
     assert content["missing_files"] == ["predictions.csv"] and content["title"] == "large"
 
 
+def test_a_run_of_version_0_1_0_is_marked(here: Path) -> None:
+    """It has no digest; a program is told the version."""
+    write_run(here / "runs", "large", version=1)
+    assert "0.1.0" in done("runs").stdout
+    (content,) = json.loads(done("runs", "--json").stdout)
+    assert (content["version"], content["corpus_digest"], content["missing_files"]) == (1, None, [])
+
+
 def test_an_empty_folder_is_no_error(here: Path) -> None:
     """There is nothing yet; for a program, an empty list. PROBING_RUNS names the folder too."""
     assert "no runs in runs" in done("runs").stdout
