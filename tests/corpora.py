@@ -111,3 +111,11 @@ def save_table(folder: Path, name: str = "labels.csv", cells: Mapping[tuple[int,
             mark.join((cells or {}).get((row, column), value) for column, value in zip(columns, values, strict=True))
         )
     return write(folder / name, *lines)
+
+
+def spoken(n: int = 300, seed: int = 0) -> Corpus:
+    """Utterances of twelve words each, drawn from 200 made-up words."""
+    rng = np.random.default_rng(seed)
+    words = ["".join(rng.choice(list("abcdefgh"), 5)) for _ in range(200)]
+    said = [" ".join(rng.choice(words, 12)) for _ in range(n)]
+    return Corpus("c", (0, 1), tuple(Utterance(f"u{i}", None, "test1", text=t) for i, t in enumerate(said)))

@@ -308,7 +308,7 @@ def test_a_checked_release_knows_its_fold_and_its_folds_are_two_corpora(root):
     assert found[0].name.startswith("iemocap_fold_5-")
 
 
-def test_one_cache_serves_every_fold_and_a_record_tells_its_fold(root, tmp_path, monkeypatch, checkpoints):
+def test_one_cache_serves_every_fold_and_a_record_tells_its_fold(root, tmp_path, monkeypatch, save_checkpoint):
     """Extracted under one fold, fitted on another: the audio does not depend on it, the run does."""
     from probing.extraction.extract import extract
     from probing.probes.fit import fit
@@ -318,7 +318,7 @@ def test_one_cache_serves_every_fold_and_a_record_tells_its_fold(root, tmp_path,
     for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):  # ratings that differ, so that there is a CCC
         file.write_text(file.read_text().replace("M000\tneu\t[2.5", "M000\tneu\t[4.5"))
     monkeypatch.chdir(tmp_path)
-    encoder = str(checkpoints["hubert"])
+    encoder = str(save_checkpoint("hubert"))
     extract(CorpusSpec.resolve(f"iemocap:{root}", fold=2), encoder, store="pooled")
     fitted = fit(CorpusSpec.resolve(f"iemocap:{root}", fold=3), encoder, dims=("valence",), epochs=2, hidden=4)
     assert (fitted.corpus.spec.fold, fitted.corpus.title) == (3, "iemocap fold 3")
