@@ -32,9 +32,9 @@ def shortened(stem: str) -> str:
     return f"{kept}-{digest(stem)[:8]}"
 
 
-def fit_stem(record: FitRecord, first: str = "figure2") -> str:
-    """A fit in file names: corpus, encoder, and every option that differs from what `make figure2` uses."""
-    parts = [first, corpus_stem([record]), record.encoder_file_name]
+def fit_stem(record: FitRecord) -> str:
+    """Figure 2 in file names: corpus, encoder, and every option that differs from what `make figure2` uses."""
+    parts = ["figure2", corpus_stem([record]), record.encoder_file_name]
     spec = record.encoder.spec
     parts += [slug(spec.revision)] if spec is not None and spec.revision else []
     parts += _settings(record.options)

@@ -11,7 +11,7 @@ import pandas as pd
 from probing.report.compared import dimensions_of, names_of, paired, spread_of, systems, tests_of
 from probing.report.published import SAID, published
 from probing.runs.printing import SEEN, UNSEEN, ends, markdown_table, signed, spread, titled
-from probing.runs.records import FinetuneRecord
+from probing.runs.records import FinetuneRecord, SystemRecord
 from probing.statistics.paired import fall
 
 Cell = Callable[[Any], str]  # from a row of a long table to the text of its cell
@@ -58,14 +58,14 @@ def table1(records: Sequence[FinetuneRecord], against: FinetuneRecord | None = N
     return pd.DataFrame(rows)
 
 
-def score_of(record: Any, dimension: str, partition: str) -> dict[str, Any]:
+def score_of(record: SystemRecord, dimension: str, partition: str) -> dict[str, Any]:
     """A run's score with its interval: n, seeds, ccc, sd, low, high."""
     score = paired([record], np.asarray, dimension, partition)
     found = {"n": score.n, "seeds": score.seeds, "ccc": score.value, "sd": spread_of(record, dimension, partition)}
     return found | {"low": score.low, "high": score.high}
 
 
-def difference_of(record: Any, reference: Any, dimension: str, partition: str) -> dict[str, float]:
+def difference_of(record: SystemRecord, reference: SystemRecord, dimension: str, partition: str) -> dict[str, float]:
     """A paired difference with its interval: difference, difference_low, difference_high."""
     found = paired([record, reference], np.subtract, dimension, partition)
     return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}

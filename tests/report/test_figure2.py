@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from builders import DIMENSIONS, write_fit
+from builders import DIMENSIONS, entry_of, identity_of, write_fit
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -100,17 +101,11 @@ def test_every_format_and_the_numbers_are_written(tmp_path: Path) -> None:
 
 def test_figures_of_other_corpora_and_options_stand_beside_each_other(tmp_path: Path) -> None:
     """Nothing that was drawn is overwritten by another configuration's figure."""
-    runs = [
-        write_fit(tmp_path / "a"),
-        write_fit(tmp_path / "b", seeds=2),
-        write_fit(tmp_path / "c", dims=["valence"]),
-        write_fit(tmp_path / "d", corpus="other"),
-        write_fit(tmp_path / "e", options={"lr": 0.5}),
-        write_fit(tmp_path / "f", layers="each"),
-    ]
-    for run in runs:
-        figure2(run, tmp_path / "out")
-    assert len(list((tmp_path / "out").glob("*.png"))) == len(runs)
+    twin = entry_of("made-up", 9, identity=identity_of("another folder's"))
+    changes: list[dict[str, Any]] = [{}, {"options": {"lr": 0.5}}, {"entry": twin}]
+    for number, change in enumerate(changes):
+        figure2(write_fit(tmp_path / str(number), dims=["valence"], layers="weighted", **change), tmp_path / "out")
+    assert len(list((tmp_path / "out").glob("*.png"))) == len(changes)
 
 
 def test_random_weights_are_drawn_thin_and_dashed_in_the_same_colours(tmp_path: Path) -> None:

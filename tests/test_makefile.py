@@ -1,0 +1,36 @@
+"""The Makefile's targets type the commands that they are documented to type."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "encoders", "figure"),
+    [
+        ([], ["demo-hubert@random", "demo-hubert"], "figure 2"),
+        (["ENCODER=my folder/m"], ["my folder/m@random", "my folder/m"], "figure 2"),
+        (["ENCODER=hubert-base@random"], ["hubert-base@random"], "figure 2"),
+        (["CONTROL=no"], ["demo-hubert"], "figure 2 --no-control"),
+    ],
+)
+def test_make_figure2_fits_the_control_first(
+    tmp_path: Path, settings: list[str], encoders: list[str], figure: str
+) -> None:
+    """`make figure2` extracts and fits random weights, then the encoder, whose run is then the latest."""
+    ready = tmp_path / "ready"
+    ready.touch()
+    command = ["make", "-n", "-o", str(ready), f"VENV={tmp_path}", "figure2", *settings]
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    printed = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
+    lines = [shlex.split(line)[1:] for line in printed.replace("\\\n", " ").splitlines()]
+    made = [(words[0], words[words.index("--encoder") + 1]) for words in lines[:-1]]
+    assert made == [(step, encoder) for encoder in encoders for step in ("extract", "fit")]
+    assert " ".join(lines[-1]) == figure
