@@ -94,7 +94,7 @@ class FinetunePlace:
     """Where to train, what to read, and where the run is kept; nothing of it is part of the run's configuration."""
 
     runs: Path = runs_option()
-    name: str | None = option(None, "Name of the run's folder.", shown_default="from corpus, system and options")
+    name: str | None = option(None, "Name of the run's folder.", shown_default="from corpus and system")
     cache: Path = cache_option()
     latents: bool = option(True, "Read the output of the convolutional front end from the cache, if it is there.")
     device: str | None = device_option()

@@ -1,0 +1,88 @@
+"""A run's model card: true to its record, and readable by a hub whatever a user has typed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from huggingface_hub import ModelCard
+from small_systems import contents, trained
+
+from probing.corpus.opening import open_corpus
+from probing.runs.records import FinetuneRecord
+from probing.training.card import card, write_cards
+
+
+@pytest.fixture(scope="module")
+def run(places: Path) -> FinetuneRecord:
+    """A finished run."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(places)
+        return trained("hubert+bert", "carded", seeds=2)
+
+
+def test_a_card_s_scores_are_the_record_s(run: FinetuneRecord) -> None:
+    """In its table, with intervals, and in the header that a hub reads."""
+    text = (run.folder / "README.md").read_text("utf-8")
+    (score,) = [one for one in run.scores if (one.dimension, one.partition) == ("valence", "test2")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| valence |")]
+    assert f"{score.ccc:.3f} [{score.low:.3f}, {score.high:.3f}]" in line.split(" | ")[-1]
+    results = ModelCard(text).data.eval_results
+    (result,) = [r for r in results if r.metric_name == "CCC of valence" and r.dataset_split == "test2"]
+    assert (result.metric_type, result.metric_value) == ("ccc", score.ccc) and len(results) == len(run.scores)
+    assert result.task_type == "audio-classification" and result.dataset_name == run.corpus.title
+
+
+def test_a_card_s_code_runs(run: FinetuneRecord) -> None:
+    """It gives the estimates of predictions.csv."""
+    text = (run.folder / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    audio = str(open_corpus("table.csv").utterances[0].path)
+    names: dict[str, Any] = {}
+    exec(code.replace("recording.wav", audio).replace("what is said", "some words"), names)
+    predicted = pd.read_csv(run.folder / "predictions.csv").query("id == 'u00'").seed0
+    np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
+    assert "folder = '.'" in (run.folder / "seed1/README.md").read_text("utf-8")
+
+
+def test_no_licence_is_made_up(run: FinetuneRecord) -> None:
+    """What the user does not state is not stated."""
+    text = card(run, ".")
+    assert "| Licence of the data | not stated |" in text and ModelCard(text).data.license is None
+
+
+@pytest.mark.parametrize(
+    "licence",
+    ["CC-BY-NC-4.0", "a: b # 'c' \"d\"", "one\n---\ntwo", "- [x]", "{{ y }}", "null", "a | b", "--- \\n", "é … 漢字"],
+)
+def test_no_licence_breaks_the_header(run: FinetuneRecord, licence: str) -> None:
+    """The hub reads the very text, and all that stands behind it."""
+    text = card(replace(run, data_licence=licence), ".")
+    data = ModelCard(text).data
+    assert (data.license, data.license_name) == ("other", " ".join(licence.split()))
+    assert data.library_name == "transformers" and len(data.eval_results) == len(run.scores)
+    (row,) = [line for line in text.splitlines() if line.startswith("| Licence of the data |")]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 3
+
+
+def test_a_control_and_what_is_frozen_are_said(run: FinetuneRecord) -> None:
+    """A reader must not take a control for a result."""
+    system = replace(run.system, frozen=("audio", "text"), random=True)
+    text = card(replace(run, shuffled=True, system=system, notes=("a note",)), ".")
+    assert "permuted" in text and "- a note" in text and "random weights" in text
+    assert "| Frozen | convolutional front end, audio, text |" in text
+
+
+def test_a_licence_stated_later_changes_the_cards_alone(run: FinetuneRecord) -> None:
+    """The record stays as it was written."""
+    before = contents(run.folder)
+    write_cards(run, "CC0-1.0")
+    after = contents(run.folder)
+    changed = {name for name in after if before.get(name) != after[name]}
+    assert changed == {"README.md", "seed0/README.md", "seed1/README.md"}
+    assert "CC0-1.0" in (run.folder / "seed1/README.md").read_text("utf-8")

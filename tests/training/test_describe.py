@@ -1,0 +1,141 @@
+"""What a run's name, configuration and tables say of a training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_systems import built
+
+from probing.corpus.checked import Checked, Needs, check_corpus
+from probing.corpus.identity import Identity
+from probing.corpus.model import Corpus, Utterance
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.transcripts import Words
+from probing.files import digest
+from probing.statistics.concordance import ccc
+from probing.systems.build import build_system
+from probing.training.describe import configuration_of, default_name, system_entry, write_tables
+from probing.training.options import FinetuneOptions
+
+DEMO = Checked(CorpusSpec("demo"), Corpus("demo", (1, 7), ()), Identity("12"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words", "expected"),
+    [
+        ("demo-hubert", {}, Words(), "finetune-demo-demo-hubert"),
+        (
+            "demo-tinybert+demo-hubert",
+            {"freeze": "text,audio"},
+            Words(),
+            "finetune-demo-demo-hubert+demo-tinybert-frozen-audio-text",
+        ),
+        ("demo-tinybert", {"shuffled": True}, Words(), "finetune-demo-demo-tinybert-shuffled"),
+        ("demo-tinybert", {}, Words("corrupted", rate=0.222), "finetune-demo-demo-tinybert-corrupted-0.222"),
+        ("demo-tinybert", {}, Words("recognised", "/a/t.csv", "0123456789"), "finetune-demo-demo-tinybert-t-01234567"),
+    ],
+)
+def test_a_run_on_the_built_in_corpus_is_named_as_before(
+    name: str, options: dict[str, Any], words: Words, expected: str
+) -> None:
+    """Of corpus, system, and what makes it another kind of run; the Makefile knows these names."""
+    system, _ = build_system(name)
+    assert default_name(replace(DEMO, words=words), system, FinetuneOptions(**options)) == expected
+
+
+def test_runs_on_two_corpora_of_one_name_have_two_names(tmp_path: Path) -> None:
+    """A digest of what the utterances are tells them apart."""
+    system, _ = build_system("demo-tinybert")
+    names = set()
+    for place, rating in (("a", 0.5), ("b", 0.25)):
+        (tmp_path / place).mkdir()
+        rows = [["u0", "train", rating, "some"], ["u1", "development", 0.1, "words"]]
+        frame = pd.DataFrame(rows, columns=["id", "partition", "valence", "text"])
+        frame.to_csv(tmp_path / place / "labels.csv", index=False)
+        checked = check_corpus(CorpusSpec.resolve(str(tmp_path / place / "labels.csv")), Needs(text=True))
+        names.add(default_name(checked, system, FinetuneOptions()))
+    assert len(names) == 2 and all(name.startswith("finetune-labels-") for name in names)
+
+
+def test_a_configuration_is_that_of_version_0_1_0(table: Path, tmp_path: Path) -> None:
+    """Its keys, and the digests of what is learned from, so that runs of that version are known again."""
+    checked = check_corpus(CorpusSpec.resolve(str(table)), Needs(audio=True, text=True), cache=tmp_path)
+    system, _ = build_system("demo-hubert+demo-tinybert")
+    options = FinetuneOptions(dims=("valence", "arousal"), seeds=3, workers=1, init=(("audio", "runs/x"),))
+    found = configuration_of(checked, system, options)
+    assert list(found) == ["system", "weights", "corpus", "scale", "labels", "audio and text", "options"]
+    rows = [[u.id, u.partition, u.speaker, u.labels["arousal"], u.labels["valence"]] for u in checked.corpus.utterances]
+    given = [[checked.scan.checksums[u.id] for u in checked.corpus.utterances], ["some words"] * 32]
+    assert found["labels"] == digest({"rows": rows}) and found["audio and text"] == digest({"rows": given})
+    assert found["scale"] == [0.0, 1.0] and set(found["weights"]) == {"audio", "text"}
+    assert found["options"] == {
+        "dims": ["valence", "arousal"],
+        "lr": None,
+        "batch": 16,
+        "epochs": 30,
+        "max_steps": None,
+        "evaluate_every": None,
+        "patience": 5,
+        "dropout": 0.1,
+        "fusion": "sum",
+        "spec_augment": False,
+        "freeze": [],
+        "init": [["audio", "runs/x"]],
+        "shuffled": False,
+        "truncate_text": False,
+        "gradient_checkpointing": False,
+        "precision": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "regime"),
+    [
+        ({}, "FT"),
+        ({"freeze": "audio"}, "FRZ"),
+        ({"freeze": "audio,text", "init": (("audio", "runs/x"),)}, "FT⇒FRZ"),
+        ({"init": (("audio", "runs/x"),)}, "FT"),
+    ],
+)
+def test_a_system_s_entry_names_its_parts_and_its_regime(options: dict[str, Any], regime: str, places: Path) -> None:
+    """With what builds it again from every directory."""
+    settled = FinetuneOptions(**options, dims=("valence",))
+    system, _ = built(Path("hubert"), Path("bert"), freeze=settled.freeze, dimensions=("valence",))
+    entry = system_entry(system, "hubert+bert@random", settled)
+    assert (entry.name, entry.audio, entry.text, entry.modality) == ("hubert+bert", "hubert", "bert", "audio+text")
+    assert (entry.regime, entry.frozen, entry.dimensions) == (regime, settled.freeze, ("valence",))
+    assert entry.spec == (str(places / "hubert"), f"{places / 'bert'}@random")
+    assert entry.parameters == sum(p.numel() for p in system.parameters())
+    assert entry.trainable == sum(p.numel() for p in system.parameters() if p.requires_grad)
+    alone = system_entry(built(Path("bert"))[0], "bert", FinetuneOptions())
+    assert (alone.audio, alone.text, alone.modality, alone.hears, alone.reads) == (None, "bert", "text", False, True)
+
+
+def test_tables_hold_estimates_on_the_corpus_s_scale_and_their_scores(tmp_path: Path) -> None:
+    """Dimensions that the corpus does not rate are left out; the truth scores 1, over the whole partition."""
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 5, 24)
+    utterances = tuple(
+        Utterance(f"u{i}", None, "test1" if i % 2 else "test2", f"s{i % 6}", {"valence": float(value)})
+        for i, value in enumerate(truth)
+    )
+    corpus = Corpus("made-up", (1, 5), utterances)
+    unit = (truth - 1) / 4
+    noisy = unit + rng.normal(0, 0.1, 24)
+    found = {seed: np.stack([np.zeros(24), estimate], axis=1) for seed, estimate in ((0, unit), (3, noisy))}
+    scores = write_tables(corpus, found, ["joy", "valence"], tmp_path)
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(predictions.columns) == ["id", "partition", "speaker", "dimension", "truth", "seed0", "seed3"]
+    np.testing.assert_allclose(predictions.seed0, truth, rtol=1e-6)
+    table = pd.read_csv(tmp_path / "scores.csv").set_index(["partition", "seed"])
+    assert set(table.dimension) == {"valence"} and table.loc[("test1", 0), "ccc"] == pytest.approx(1)
+    own = float(ccc(truth[1::2], 1 + 4 * noisy[1::2]))
+    assert table.loc[("test1", 3), "ccc"] == pytest.approx(own)
+    (mean,) = [score for score in scores if score.partition == "test1"]
+    assert mean.ccc == pytest.approx((1 + own) / 2, abs=1e-6) and mean.n == 12 and mean.probe is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["predictions.csv", "scores.csv"]
