@@ -37,9 +37,9 @@ class _What:
 def finetune(corpus: CorpusSpec, what: _What, options: FinetuneOptions, place: FinetunePlace) -> None:
     """Fine-tune a full system: audio, text or both.
 
-    The run's folder is named after corpus, system and options. If it is killed, rerun the command to resume from the
-    last checkpoint. Once it has finished, the same command prints its scores again, and with more --seeds it adds
-    trainings.
+    The run's folder is named after corpus and system. If the command is killed, rerun it to resume from the last
+    checkpoint; with other options it needs another --name. Once it has finished, it prints its scores again, and with
+    more --seeds it adds trainings.
 
     \b
     Example: probe finetune my/table.csv --scale 1 7 --system distilhubert+tinybert --seeds 3
