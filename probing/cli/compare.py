@@ -59,7 +59,7 @@ def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
     from probing.report.compared import finished
 
     records = finished(runs_compared)
-    fit = options.fit or latest_fit(records[0], options.runs)
+    fit = options.fit or latest_fit(records, options.runs)
     found = run(records, options.out, options.against, fit, options.name)
     click.echo(found)
     for path in found.paths:
