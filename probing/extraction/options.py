@@ -107,7 +107,7 @@ class CacheOptions:
     dtype: str = option("float16", "Number format of the cache.", choices=DTYPES)
     cache: Path = option(
         Path("cache"),
-        "Folder of all caches, or one cache file, which is then read whatever encoder made it.",
+        "Folder of all caches, or one cache file.",
         envvar="PROBING_CACHE",
         metavar="DIR",
     )
