@@ -208,6 +208,8 @@ class Predictions:
             absent = [name for name in (*_WORDS, "truth") if name not in table]
             if absent:
                 raise ValueError(f"there is no column {', '.join(absent)}")
+            if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in a row for an index
+                raise ValueError("a row is longer than the header")
             numbers = table.columns.difference(_WORDS)
             table = table.astype(dict.fromkeys(numbers, float))
             if np.isinf(table[numbers]).to_numpy().any():

@@ -55,7 +55,7 @@ def upgraded(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _corpus(entry: Mapping[str, Any], notes: list[str], words: Mapping[str, Any]) -> dict[str, Any]:
-    typed, _, fold = str(entry["spec"]).partition(" --fold ")
+    typed, _, fold = entry["spec"].partition(" --fold ")  # version 0.1.0 appended the fold to the spec
     low, high = entry["scale"]
     spec = CorpusSpec.resolve(typed, None, int(fold) if fold else None, words.get("file"), words.get("rate"))
     content: dict[str, Any] = {"source": spec.source, "fold": spec.fold}

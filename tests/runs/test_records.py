@@ -1,79 +1,102 @@
+"""Records say what a run is, and whether two runs are on one corpus."""
+
 from __future__ import annotations
 
-import json
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import entry_of, identity_of, write_evaluation, write_fit, write_run
 
-from probing.errors import ProbingError
-from probing.runs.records import RECORD, all_records, latest, line, new_run, read_record, signature, write_record
-
-
-def make(root: Path, kind: str = "fit", ccc: float = 0.5, began: float | None = None) -> Path:
-    with new_run(kind, "corpus-encoder", root) as new:
-        results = {
-            "corpus": {"name": "corpus"},
-            "encoder": {"name": "encoder", "title": "encoder (random weights)"},
-            "scores": [{"dimension": "valence", "probe": "weighted", "partition": "test2", "ccc": ccc}],
-        }
-        write_record(new.aside, kind, {"seeds": 1}, results, began or time.time())
-    return new.final
+from probing.corpus.identity import Identity
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.spec import EncoderSpec
+from probing.runs.records import CorpusEntry, Record
 
 
-def test_a_run_appears_only_when_it_has_ended_well(tmp_path: Path) -> None:
-    """A run that fails leaves nothing behind; while it is written no listing shows it."""
-    with pytest.raises(RuntimeError), new_run("fit", "corpus-encoder", tmp_path) as new:
-        (new.aside / "weights.csv").write_text("half")
-        assert all_records(tmp_path) == []
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
+def test_a_record_is_named_by_what_it_ran(tmp_path: Path) -> None:
+    """The encoder of a fit, the system of a training and of its evaluations."""
+    run = write_run(tmp_path, "large", "words")
+    assert run.title == write_evaluation(run, "other").title == "large+words"
+    assert write_fit(tmp_path, "owner/model").title == "owner/model"
 
 
-def test_a_record_tells_what_made_it(tmp_path: Path) -> None:
-    """Command, signature, versions, date, machine and commit stand in record.json."""
-    record = read_record(make(tmp_path))
-    for key in ("command", "typed", "configuration", "signature", "date", "seconds", "versions", "git", "machine"):
-        assert key in record.content
-    assert record["versions"]["torch"] and record["signature"] == signature({"seeds": 1})
+def test_a_record_names_the_files_that_every_run_of_its_kind_has(tmp_path: Path) -> None:
+    """Scores and predictions; of a fit its probes, of a training each seed's system."""
+    run, fit = write_run(tmp_path, "large", seeds=2), write_fit(tmp_path)
+    assert set(fit.required) == {"scores.csv", "predictions.csv", "weights.csv", "probes.safetensors"}
+    assert set(write_evaluation(run, "e").required) == {"scores.csv", "predictions.csv"}
+    assert {f"seed{seed}/model.safetensors" for seed in (0, 1)} < set(run.required)
+    assert set(run.required) <= set(run.files) and set(fit.required) <= set(fit.files)
 
 
-def test_runs_in_the_same_second_do_not_collide(tmp_path: Path) -> None:
-    """Two runs of the same thing get two folders."""
-    assert make(tmp_path) != make(tmp_path)
-    assert len(all_records(tmp_path)) == 2
+def test_a_record_s_options_are_those_of_its_configuration(tmp_path: Path) -> None:
+    """An evaluation has none."""
+    run = write_run(tmp_path, "large", options={"epochs": 7})
+    assert run.options["epochs"] == 7
+    assert write_evaluation(run, "e").options == {}
 
 
-def test_runs_are_listed_oldest_first_in_one_line_each(tmp_path: Path) -> None:
-    """Date, command, corpus, encoder, test scores and folder stand in a line; the latest is the last."""
-    new, old = make(tmp_path, ccc=0.25), make(tmp_path, ccc=0.75, began=time.time() - 90)
-    assert [record.folder for record in all_records(tmp_path)] == [old, new]
-    assert latest("fit", tmp_path).folder == new
-    for part in ("fit", "corpus", "encoder (random weights)", "valence test2 0.250", str(new)):
-        assert part in line(latest("fit", tmp_path))
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        (entry_of("demo", 1), "demo"),
+        (entry_of("labels", 1), f"labels-{identity_of('labels').short}"),
+        (CorpusEntry("iemocap", "iemocap fold 2", CorpusSpec("iemocap:/I"), (1, 5), {}), "iemocap_fold_2"),
+        (CorpusEntry("..", "..", CorpusSpec("/d/...csv"), (0, 1), {}, Identity("0")), f"_-{Identity('0').short}"),
+        (CorpusEntry("..", "..", CorpusSpec("/d/...csv"), (0, 1), {}), "_"),
+    ],
+)
+def test_a_corpus_has_its_digest_in_file_names(entry: CorpusEntry, name: str) -> None:
+    """Except for the built-in one, and for runs of version 0.1.0, which have none; a name is never a path."""
+    assert entry.file_name == name
 
 
-def test_what_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
-    """No run, no record and half a record are errors with a remedy."""
-    with pytest.raises(ProbingError, match=r"type .probe fit. first"):
-        latest("fit", tmp_path)
-    with pytest.raises(ProbingError, match=r"no record\.json"):
-        read_record(tmp_path)
-    (tmp_path / RECORD).write_text('{"command": ')
-    with pytest.raises(ProbingError, match="damaged"):
-        read_record(tmp_path)
+def test_an_encoder_in_a_folder_has_its_digest_in_file_names(tmp_path: Path) -> None:
+    """Folders share names, hub repositories do not."""
+    fit = write_fit(tmp_path, "owner/model")
+    assert fit.encoder_file_name == "owner--model"
+    weights = str(fit.encoder.identity["weights"])
+    local = replace(fit, encoder=replace(fit.encoder, name="model", spec=EncoderSpec("/data/model")))
+    assert local.encoder_file_name == f"model-{weights[:8]}"
 
 
-def test_the_signature_knows_the_configuration_only() -> None:
-    """Equal configurations have equal signatures, whatever the order of their keys."""
-    assert signature({"a": 1, "b": 2}) == signature(json.loads('{"b": 2, "a": 1}')) != signature({"a": 1, "b": 3})
+def test_a_system_hears_and_reads_what_its_parts_do(tmp_path: Path) -> None:
+    """Audio, text or both."""
+    systems = [write_run(tmp_path, audio, text).system for audio, text in (("a", None), (None, "t"), ("a", "t"))]
+    assert [(system.hears, system.reads) for system in systems] == [(True, False), (False, True), (True, True)]
 
 
-def test_a_damaged_record_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run whose record is empty or cut is passed over by name, and the rest is listed."""
-    good = make(tmp_path)
-    for name, text in (("empty", "{}"), ("cut", '{"command": ')):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / RECORD).write_text(text)
-    assert [record.folder for record in all_records(tmp_path)] == [good]
-    assert capsys.readouterr().err.count("passed over") == 2
+# One corpus or two
+
+
+def on(root: Path, folder: str, identity: Identity | None = None, version: int = 2, **changes: object) -> Record:
+    """A run on a corpus of some identity."""
+    entry = None if identity is None else entry_of("made-up", 240, identity=identity)
+    return write_run(root, "large", folder=folder, entry=entry, version=version, **changes)
+
+
+def test_runs_are_on_one_corpus_if_their_digests_agree(tmp_path: Path) -> None:
+    """As far as both were read; the title does not count."""
+    whole = Identity("1" * 16, "2" * 16, "3" * 16)
+    run = on(tmp_path, "a", whole)
+    assert run.same_corpus(on(tmp_path, "b", replace(whole, text=None)))
+    assert not run.same_corpus(on(tmp_path, "c", replace(whole, labels="0" * 16)))
+    assert not run.same_corpus(on(tmp_path, "d", replace(whole, audio="0" * 16)))
+    assert not run.same_corpus(on(tmp_path, "e", replace(whole, text="0" * 16)))
+
+
+def test_a_run_of_version_1_is_told_apart_by_its_labels_and_title(tmp_path: Path) -> None:
+    """All that it knows of its corpus; both ways round."""
+    old, new = on(tmp_path, "old", version=1), on(tmp_path, "new")
+    other_labels, other_title = on(tmp_path, "labels", n=120), on(tmp_path, "title", corpus="another")
+    assert old.corpus.identity is None and old.same_corpus(new) and new.same_corpus(old)
+    for other in (other_labels, other_title):
+        assert not old.same_corpus(other) and not other.same_corpus(old)
+
+
+def test_runs_that_know_nothing_of_their_labels_are_never_on_one_corpus(tmp_path: Path) -> None:
+    """Evaluations of version 0.1.0, say."""
+    run = on(tmp_path, "old", version=1)
+    evaluation = write_evaluation(run, "e", version=1)
+    assert not evaluation.same_corpus(run) and not evaluation.same_corpus(evaluation)
