@@ -1,4 +1,4 @@
-"""Where speech is recorded: a room that rings after it and noise behind it.
+"""Where speech is recorded: a room with reflections and background noise.
 
 Shape legend: S samples at 16 kHz.
 """
@@ -37,7 +37,7 @@ def background(size: int, level: float, rng: np.random.Generator) -> Floats:
 
 
 def reverberate(speech: Floats, seconds: float, level: float, rng: np.random.Generator) -> Floats:
-    """Speech as it sounds in a simple room: the direct sound, and noise that dies away exponentially.
+    """Speech as it sounds in a simple room: the direct sound, and noise that decays exponentially.
 
     Args:
         speech: Samples [S].
@@ -46,7 +46,7 @@ def reverberate(speech: Floats, seconds: float, level: float, rng: np.random.Gen
         rng: Source of the reflections.
 
     Returns:
-        Samples [S]; what rings on after the end is cut off.
+        Samples [S]; reflections after the end are cut off.
     """
     response = impulse_response(seconds, level, rng, round(DIRECT * SAMPLE_RATE), np.float32)
     return np.asarray(signal.fftconvolve(speech, response)[: len(speech)], dtype=np.float32)

@@ -19,7 +19,7 @@ from probing.demo.script import DOMINANCE_WORDS, LATENT_RANGE, RATER_ERROR, RATE
 
 Floats = NDArray[np.float64]
 EMOTIONS = ("arousal", "valence", "dominance")
-KNOWN = ("prosody", "words", "both")  # what a listener may go by
+KNOWN = ("prosody", "words", "both")  # what a listener goes by
 
 
 def bounds(lines: Sequence[Line]) -> dict[str, dict[str, float]]:
@@ -30,8 +30,8 @@ def bounds(lines: Sequence[Line]) -> dict[str, dict[str, float]]:
 
     Returns:
         Dimension → `prosody`, `words`, `both` → CCC in [0, 1]. A listener who goes by prosody knows the voice's arousal
-        and dominance exactly, one who goes by the words knows the valence of each, rare or not, and all particles;
-        so these are bounds, which a real listener, who has to hear all that, stays below.
+        and dominance exactly; one who goes by the words knows the valence of each, rare or not, and all particles. So
+        these are upper bounds: a real listener has to recognise all that first.
     """
     arousal, valence, voice = (
         np.array([getattr(line, name) for line in lines]) for name in ("arousal", "valence", "voice_dominance")

@@ -1,4 +1,4 @@
-"""The synthesiser: a glottal pulse train and noise through time-varying resonances (source and filter).
+"""The synthesiser: a glottal pulse train and noise filtered by time-varying resonances (source and filter).
 
 Shape legend: S samples at 16 kHz · T blocks of 8 ms · F frequencies from 0 to 8 kHz.
 Nothing here calls BLAS or draws from a shared generator: the same words, voice and generator give the same samples,
@@ -26,12 +26,12 @@ Floats = NDArray[np.float32]
 HOP = 128  # samples between two settings of the filter (8 ms); a block is two hops, cross-faded by a Hann window
 FFT = 1024  # samples; a block and 48 ms of the filter's ringing
 TAPS = 16  # samples over which a pulse that falls between two samples is spread
-BANDWIDTHS = (70.0, 90.0, 140.0)  # Hz, of the first three resonances, whose places a phone says
-HIGH_FORMANTS = (3500.0, 4500.0, 5500.0, 6500.0, 7500.0)  # Hz; the others are the same in every sound
+BANDWIDTHS = (70.0, 90.0, 140.0)  # Hz, of the first three resonances; each phone has its own frequencies
+HIGH_FORMANTS = (3500.0, 4500.0, 5500.0, 6500.0, 7500.0)  # Hz; these are the same in every sound
 HIGH_BANDWIDTHS = (220.0, 300.0, 400.0, 500.0, 600.0)  # Hz
-HIGHEST = 7800.0  # Hz; a resonance that a short vocal tract puts above it is left out
-HIGH_PASS = 60.0  # Hz; below it lips radiate nothing
-TILT_CORNER = 300.0  # Hz from which the spectral tilt counts
+HIGHEST = 7800.0  # Hz; a resonance that a short vocal tract moves above it is left out
+HIGH_PASS = 60.0  # Hz; below it the lips radiate nothing
+TILT_CORNER = 300.0  # Hz above which the spectrum is tilted
 GLIDE = 0.018  # s; width (standard deviation) of the movement from one articulation to the next
 ATTACK = 80  # samples (5 ms); the levels of voicing and noise are averaged over so many, twice
 BREATH = -26.0  # dB; noise at the glottis, relative to the pulses
@@ -96,8 +96,8 @@ def synthesise(segments: Sequence[Segment], voice: Voice, rng: np.random.Generat
     """Speak a schedule.
 
     Args:
-        segments: Phones in their places, without gaps (`probing.demo.corpus.timing.schedule`).
-        voice: Pitch, tilt, level and so on; its rate is not used here, the schedule has it.
+        segments: Phones in their places, without gaps (`probing.demo.timing.schedule`).
+        voice: Pitch, tilt, level and so on; its rate is not used here, since the schedule follows it.
         rng: Source of the noises and irregularities.
 
     Returns:
