@@ -81,10 +81,11 @@ def evaluate(
         )
     configuration = _configuration(trained, checked, options)
     named = trained.folder / FOLDER / _name(trained, checked, options)
+    folder, there = _settled(named, configuration)
+    if there is not None and not missing_files(there, digests=True):
+        return there
     with sole_writer(named):
-        folder, there = _settled(named, configuration)
-        if there is not None and not missing_files(there, digests=True):
-            return there
+        folder, _ = _settled(named, configuration)  # another process may have ended meanwhile
         return _made(trained, checked, options, device, folder, configuration, began)
 
 

@@ -111,15 +111,17 @@ def finetune(
     job = _prepared(corpus, system, options, place)
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
     settled = configuration_of(job.checked, job.first, job.options)
+    there = look(job.folder)  # a finished run is only read, so it needs no claim
+    demand_same(job.folder, there.configuration, settled)
+    if there.record is not None and there.finished(options.seeds):
+        return _unchanged(there.record, place) if chief else None
     claimed: AbstractContextManager[None] = sole_writer(job.folder) if chief else nullcontext()
     with claimed:
         there = look(job.folder)
-        demand_same(job.folder, there.configuration, settled)
-        if there.record is not None and there.finished(options.seeds):
-            return _unchanged(there.record, place) if chief else None
         source = _fed(job)
         configuration = {**settled, "latents": source.latents.layout.fingerprint if source.latents else None}
         demand_same(job.folder, there.configuration, configuration)
+        PartialState().wait_for_everyone()  # all have looked before the first one writes
         if chief:
             begin(job.folder, configuration, there)
             _say_latents(job, source)
@@ -163,11 +165,12 @@ def _prepared(
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
     needs = Needs(audio="audio" in kinds, text="text" in kinds, dims=options.dims)
     checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache), remember=not dry)
-    options = replace(options, dims=settle_dims(checked.corpus, options.dims))
-    if not options.dims:
+    dims = settle_dims(checked.corpus, options.dims)
+    if not dims:
         what, remedy = f"corpus {checked.corpus.name}", "add a column of ratings to the table"
         raise FitError(what, "no utterance has a rating", remedy, code="no-labels")
     learned_and_scored(checked.corpus)
+    options = replace(options, dims=dims)
     first, processor = started(system, checked.corpus, options, seed=0)
     return _Job(checked, system, options, place, device, first, processor)
 

@@ -1,136 +1,276 @@
-"""Scoring a trained system: on its own corpus, on another one with another scale, and what cannot be scored."""
+"""Scoring a trained system: on its own corpus and on others, from every directory, each in a folder of its own."""
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from small_systems import as_version_1, contents, trained
 
-from probing.cli.main import main
 from probing.corpus.opening import open_corpus
-from probing.statistics.concordance import ccc
-from probing.systems.inference import predictions_table, scores_table
+from probing.corpus.spec import CorpusSpec
+from probing.errors import FitError, OptionError, RunError
+from probing.runs.records import EvaluationRecord, FinetuneRecord
+from probing.runs.store import missing_files, read_kind
+from probing.training import evaluate as module
+from probing.training.evaluate import corpus_to_score, evaluate
+from probing.training.options import EvaluateOptions
+from probing.training.resume import sole_writer
 
 
 @pytest.fixture(scope="module")
-def run(checkpoints: dict[str, Path], table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two seeds on the table; its folder's parent is the place to type commands in."""
-    root = tmp_path_factory.mktemp("evaluate")
-    words = ["finetune", str(table), "--system", str(checkpoints["distilhubert"]), "--max-steps", "3", "--batch", "4"]
-    result = CliRunner().invoke(
-        main, [*words, "--seeds", "2", "--runs", str(root / "runs"), "--cache", str(root / "cache"), "--name", "it"]
-    )
-    assert result.exit_code == 0, result.output
-    return root / "runs/it"
+def run(places: Path) -> FinetuneRecord:
+    """A run of two seeds on the table."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(places)
+        return replace(trained("hubert+bert", "it", seeds=2), folder=places / "runs/it")
 
 
-@pytest.fixture
-def typed(run: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Result]:
-    monkeypatch.chdir(run.parent.parent)
-    return lambda words: CliRunner().invoke(main, words.split())
+def table(places: Path, name: str, **columns: object) -> Path:
+    """Another table of the same sound files."""
+    frame = pd.read_csv(places / "table.csv")
+    frame["path"] = [str(places / file) for file in frame.path]
+    path = places / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.assign(**columns).to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    return path
 
 
-def test_a_run_scored_again_gives_its_own_scores(typed: Callable[[str], Result], run: Path) -> None:
+# --- what is scored
+
+
+def test_a_run_scored_again_gives_its_own_scores(run: FinetuneRecord) -> None:
     """In other batches, the estimates agree to 1e-5, and so do the scores."""
-    result = typed("evaluate runs/it --batch 3")
-    assert result.exit_code == 0, result.output
+    found = evaluate(run.folder, options=EvaluateOptions(batch=3))
+    assert found.folder == run.folder / "evaluations" / run.corpus.file_name
     for name, columns in (("predictions", ["seed0", "seed1"]), ("scores", ["ccc", "low", "mean_high"])):
-        first, again = (pd.read_csv(folder / f"{name}.csv") for folder in (run, run / "evaluations/small"))
+        first, again = (pd.read_csv(folder / f"{name}.csv") for folder in (run.folder, found.folder))
         np.testing.assert_allclose(first[columns], again[columns], atol=1e-5)
-    assert "test2" in result.stdout and "runs/it/evaluations/small/scores.csv" in result.stdout
+    assert (found.run, found.run_signature, found.seeds) == ("../..", run.signature, run.seeds)
+    assert found.system == run.system and not missing_files(found, digests=True)
+    assert found == read_kind(found.folder, EvaluationRecord) and found.same_corpus(run)
 
 
-def test_another_corpus_is_scored_on_its_own_scale(
-    typed: Callable[[str], Result], run: Path, table: Path, tmp_path: Path
-) -> None:
+def test_another_corpus_is_scored_on_its_own_scale(run: FinetuneRecord, places: Path) -> None:
     """The same recordings rated from 1 to 5 and without dominance: estimates are mapped, CCC stays the same."""
-    frame = pd.read_csv(table)
-    frame["path"] = [str(table.parent / name) for name in frame.path]
-    frame[["arousal", "valence"]] = 1 + 4 * frame[["arousal", "valence"]]
-    frame.drop(columns="dominance").to_csv(tmp_path / "other.csv", index=False)
-    result = typed(f"evaluate runs/it --corpus {tmp_path / 'other.csv'} --scale 1 5")
-    assert result.exit_code == 0, result.output
-    own, other = (pd.read_csv(folder / "scores.csv") for folder in (run, run / "evaluations/other"))
-    merged = own.merge(other, on=["dimension", "seed", "partition"])
-    assert set(other.dimension) == {"arousal", "valence"} and len(merged) == len(other)
+    frame = pd.read_csv("table.csv")
+    own = {name: 1 + 4 * frame[name] for name in ("arousal", "valence")}
+    path = table(places, "other.csv", **own)
+    pd.read_csv(path).drop(columns="dominance").to_csv(path, index=False)
+    found = evaluate(run.folder, CorpusSpec.resolve("other.csv", (1, 5)))
+    first, second = (pd.read_csv(folder / "scores.csv") for folder in (run.folder, found.folder))
+    merged = first.merge(second, on=["dimension", "seed", "partition"])
+    assert set(second.dimension) == {"arousal", "valence"} and len(merged) == len(second)
     np.testing.assert_allclose(merged.ccc_x, merged.ccc_y, atol=1e-5)
-    first, second = (pd.read_csv(folder / "predictions.csv") for folder in (run, run / "evaluations/other"))
-    np.testing.assert_allclose(1 + 4 * first[first.dimension != "dominance"].seed0, second.seed0, atol=1e-4)
-    assert "through [0, 1]" in result.stdout
+    before, after = (pd.read_csv(folder / "predictions.csv") for folder in (run.folder, found.folder))
+    np.testing.assert_allclose(1 + 4 * before[before.dimension != "dominance"].seed0, after.seed0, atol=1e-4)
+    assert any("through [0, 1]" in note for note in found.notes)
 
 
-def test_what_cannot_be_scored_is_said(
-    typed: Callable[[str], Result], run: Path, table: Path, tmp_path: Path, checkpoints: dict[str, Path]
+def test_noise_changes_estimates_and_is_named(run: FinetuneRecord) -> None:
+    """In the folder's name, the record and a note."""
+    found = evaluate(run.folder, options=EvaluateOptions(snr=5))
+    assert found.folder.name == f"{run.corpus.file_name}-snr5" and found.snr == 5
+    clean, noisy = (pd.read_csv(folder / "predictions.csv").seed0 for folder in (run.folder, found.folder))
+    assert not np.allclose(clean, noisy) and any("5 dB" in note for note in found.notes)
+
+
+def test_what_changes_nothing_is_refused(run: FinetuneRecord) -> None:
+    """Noise for a system that takes no audio, words for one that takes no text."""
+    text, audio = trained("bert", "reads"), trained("hubert", "hears")
+    with pytest.raises(OptionError) as caught:
+        evaluate(text.folder, options=EvaluateOptions(snr=5))
+    assert caught.value.code == "no-effect"
+    with pytest.raises(OptionError) as caught:
+        evaluate(audio.folder, corpus_to_score(audio, corrupt_words=0.5))
+    assert caught.value.code == "no-effect"
+
+
+def test_a_corpus_that_rates_nothing_of_it_is_refused(run: FinetuneRecord, places: Path) -> None:
+    """There is nothing to score."""
+    path = table(places, "joy.csv", joy=0.5)
+    pd.read_csv(path).drop(columns=["arousal", "valence", "dominance"]).to_csv(path, index=False)
+    with pytest.raises(FitError) as caught:
+        evaluate(run.folder, "joy.csv")
+    assert caught.value.code == "no-ratings"
+
+
+# --- which run
+
+
+def test_a_run_that_is_not_whole_is_refused(run: FinetuneRecord, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """Weights that are gone, a run that has not ended, another folder; nothing is written there."""
+    half = shutil.copytree(run.folder, tmp_path / "half")
+    (half / "seed1/model.safetensors").unlink()
+    before = contents(half)
+    with pytest.raises(RunError) as caught:
+        evaluate(half)
+    assert caught.value.code == "run-incomplete" and "seed1/model.safetensors" in caught.value.why
+    assert contents(half) == before
+    (half / "record.json").unlink()
+    for folder, code in ((half, "run-unfinished"), (checkpoints["hubert"], "no-run"), (tmp_path / "none", "no-run")):
+        with pytest.raises(RunError) as caught:
+            evaluate(folder)
+        assert caught.value.code == code
+    with pytest.raises(RunError) as caught:
+        evaluate(evaluate(run.folder).folder)
+    assert caught.value.code == "run-kind"
+
+
+@pytest.mark.parametrize("ending", ["csv", "CSV", "tsv"])
+def test_a_run_can_be_scored_from_every_directory(
+    places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    """A corpus that rates nothing of it, an incomplete run, no run at all."""
-    frame = pd.read_csv(table)
-    frame["path"] = [str(table.parent / name) for name in frame.path]
-    frame = frame.drop(columns=["arousal", "valence", "dominance"]).assign(joy=0.5)
-    frame.to_csv(tmp_path / "joy.csv", index=False)
-    result = typed(f"evaluate runs/it --corpus {tmp_path / 'joy.csv'}")
-    assert result.exit_code == 1 and "rates none of arousal, valence, dominance" in result.stderr
-    shutil.copytree(run, tmp_path / "half")
-    (tmp_path / "half/seed1/model.safetensors").unlink()
-    result = typed(f"evaluate {tmp_path / 'half'}")
-    assert result.exit_code == 1 and "cannot be opened as a trained system" in result.stderr
-    (tmp_path / "half/record.json").unlink()
-    result = typed(f"evaluate {tmp_path / 'half'}")
-    assert result.exit_code == 1 and "has begun but not ended" in result.stderr and "it goes on" in result.stderr
-    result = typed(f"evaluate {checkpoints['hubert']}")
-    assert result.exit_code == 1 and "holds no record.json" in result.stderr
+    """Its table is found with its scale, and so are the words that it was trained on."""
+    frame = pd.read_csv("table.csv")
+    own = {name: 1 + 6 * frame[name] for name in ("arousal", "valence", "dominance")}
+    path = table(places, f"from-{ending}/labels.{ending}", **own)
+    words = path.with_name("words.csv")
+    pd.DataFrame({"id": frame.id, "text": ["words", "some"] * 16}).to_csv(words, index=False)
+    spec = CorpusSpec.resolve(str(path.relative_to(places)), (1, 7), transcripts=str(words.relative_to(places)))
+    record = trained("bert", f"from-{ending}", spec)
+    monkeypatch.chdir(tmp_path)
+    found = evaluate(places / "runs" / f"from-{ending}")
+    assert found.corpus.scale == (1, 7) and found.words.same(record.words) and found.scores == record.scores
 
 
-def test_scores_are_over_the_whole_partition_and_the_truth_scores_one(table: Path) -> None:
-    """Perfect estimates give CCC 1 with the interval [1, 1]; unrated utterances do not count."""
-    corpus = open_corpus(str(table))
-    truth = np.array([[u.labels["arousal"], u.labels["valence"]] for u in corpus.utterances])
-    noisy = truth + np.random.default_rng(0).normal(0, 0.1, truth.shape)
-    predictions = predictions_table(corpus, ["arousal", "valence"], {"seed0": truth, "seed1": noisy})
-    scores = scores_table(corpus, predictions).set_index(["dimension", "seed", "partition"])
-    row = scores.loc[("arousal", 0, "test1")]
-    assert (row.ccc, row.low, row.high, row.n) == (1, 1, 1, 6)
-    chosen = [u.partition == "train" for u in corpus.utterances]
-    assert scores.loc[("valence", 1, "train")].ccc == pytest.approx(float(ccc(truth[chosen, 1], noisy[chosen, 1])))
-    predictions.loc[predictions.id == "u00", "truth"] = np.nan
-    assert scores_table(corpus, predictions).query("partition == 'train'").n.unique().tolist() == [13]
+# --- which words
 
 
-def test_runs_lists_a_finetune_run(typed: Callable[[str], Result]) -> None:
-    """With its system and its scores on the test partitions."""
-    result = typed("runs")
-    assert result.exit_code == 0 and "finetune" in result.stdout and "distilhubert" in result.stdout
-    assert "valence test2" in result.stdout
+def test_a_run_is_given_the_words_that_it_was_trained_on(places: Path) -> None:
+    """Unless it is told otherwise; each has a folder of its own."""
+    record = trained("bert", None, CorpusSpec.resolve("table.csv", corrupt_words=1))
+    again, own = evaluate(record.folder), evaluate(record.folder, corpus_to_score(record, transcripts="own"))
+    assert (again.words.rate, own.words.human) == (1, True)
+    assert (again.folder.name, own.folder.name) == (record.corpus.file_name, f"{record.corpus.file_name}-own")
+    first, same, other = (pd.read_csv(r.folder / "predictions.csv").seed0 for r in (record, again, own))
+    np.testing.assert_allclose(first, same, atol=1e-5)
+    assert not np.allclose(first, other)
 
 
-def test_a_run_brings_a_model_card_that_is_true(typed: Callable[[str], Result], run: Path) -> None:
-    """Its scores are those of the record, its licence what the user said, and its code runs."""
-    record = json.loads((run / "record.json").read_text("utf-8"))
-    text = (run / "README.md").read_text("utf-8")
-    assert "Licence of the data | not stated" in text and "license:" not in text
-    (row,) = [r for r in record["scores"] if r["dimension"] == "valence" and r["partition"] == "test2"]
-    (line,) = [line for line in text.splitlines() if line.startswith("| valence |")]
-    assert f"{row['ccc']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in line.split(" | ")[-1]
-    assert text.startswith("---\nlibrary_name: transformers\n")
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(code.replace("recording.wav", str(open_corpus(record["corpus"]["spec"]).utterances[0].path)), names)
-    predicted = pd.read_csv(run / "predictions.csv").query("id == 'u00'").seed0
-    np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
-    assert "folder = '.'" in (run / "seed1/README.md").read_text("utf-8")
+def test_words_that_have_changed_are_asked_for(places: Path) -> None:
+    """The table that a run was trained on must hold what it held, or be named."""
+    file = places / "recognised.csv"
+    ids = pd.read_csv("table.csv").id
+    pd.DataFrame({"id": ids, "text": "words some"}).to_csv(file, index=False)
+    record = trained("bert", None, CorpusSpec.resolve("table.csv", transcripts="recognised.csv"))
+    assert record.words.asr == "recognised"
+    pd.DataFrame({"id": ids, "text": "some"}).to_csv(file, index=False)
+    for change in (lambda: None, file.unlink):
+        change()
+        with pytest.raises(RunError) as caught:
+            evaluate(record.folder)
+        assert caught.value.code == "transcripts-changed"
+    pd.DataFrame({"id": ids, "text": "some"}).to_csv(file, index=False)
+    found = evaluate(record.folder, corpus_to_score(record, transcripts="recognised.csv"))
+    assert found.words.sha256 != record.words.sha256
 
 
-def test_the_card_states_the_licence_that_the_user_states(
-    typed: Callable[[str], Result], run: Path, table: Path, checkpoints: dict[str, Path]
-) -> None:
-    words = f"finetune {table} --system {checkpoints['distilhubert']} --max-steps 3 --batch 4 --seeds 2 --name it"
-    assert typed(f"{words} --data-licence CC-BY-NC-4.0").exit_code == 0
-    text = (run / "seed1/README.md").read_text("utf-8")
-    assert "license_name: 'CC-BY-NC-4.0'" in text and "| Licence of the data | CC-BY-NC-4.0 |" in text
+def test_what_is_typed_settles_the_corpus(run: FinetuneRecord, places: Path) -> None:
+    """Beside a run: its own corpus with other words, scale or fold, or another corpus with its own."""
+    own = run.corpus.spec
+    assert corpus_to_score(run) == own == CorpusSpec(str(places / "table.csv"))
+    assert corpus_to_score(run, corrupt_words=0.3) == replace(own, corrupt_words=0.3)
+    assert corpus_to_score(run, scale=(0, 2)) == replace(own, scale=(0, 2))
+    assert corpus_to_score(run, transcripts="own") == own
+    words = corpus_to_score(run, transcripts="t.csv")
+    assert words.transcripts == str(places / "t.csv")
+    other = corpus_to_score(run, "x.csv", (1, 7), transcripts="own", corrupt_words=0.1)
+    assert other == CorpusSpec(str(places / "x.csv"), (1, 7), corrupt_words=0.1)
+    folds = replace(run, corpus=replace(run.corpus, spec=CorpusSpec("iemocap:/data", fold=3)))
+    assert (corpus_to_score(folds).fold, corpus_to_score(folds, fold=1).fold) == (3, 1)
+
+
+# --- where it goes
+
+
+def test_two_tables_of_one_name_have_two_evaluations(run: FinetuneRecord, places: Path) -> None:
+    """The first's scores stay."""
+    frame = pd.read_csv("table.csv")
+    paths = [
+        table(places, f"{place}/labels.csv", arousal=frame.arousal * share) for place, share in (("a", 1), ("b", 0.5))
+    ]
+    first = evaluate(run.folder, str(paths[0]))
+    before = contents(first.folder)
+    second = evaluate(run.folder, str(paths[1]))
+    assert first.folder != second.folder and contents(first.folder) == before
+    assert all(record.folder.name.startswith("labels-") for record in (first, second))
+
+
+def test_a_table_named_by_dots_stays_among_the_evaluations(run: FinetuneRecord, places: Path) -> None:
+    """`...csv` has the stem `..`, the run's own folder."""
+    before = contents(run.folder)["record.json"]
+    found = evaluate(run.folder, str(table(places, "...csv")))
+    assert found.folder.parent == run.folder / "evaluations" and found.folder.name not in ("", ".", "..")
+    assert contents(run.folder)["record.json"] == before
+
+
+def test_a_finished_evaluation_is_not_made_again(run: FinetuneRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is returned and nothing is written; damaged, it is made again."""
+    first = evaluate(run.folder, options=EvaluateOptions(snr=20))
+    before = contents(run.folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "estimates", lambda *_, **__: pytest.fail("it was scored"))
+        assert evaluate(run.folder, options=EvaluateOptions(snr=20)) == first
+    assert contents(run.folder) == before
+    (first.folder / "scores.csv").write_text("half")
+    again = evaluate(run.folder, options=EvaluateOptions(snr=20))
+    assert again.files == first.files and again.folder == first.folder
+    (first.folder / "record.json").write_text('{"half')
+    assert evaluate(run.folder, options=EvaluateOptions(snr=20)).files == first.files
+
+
+def test_a_run_that_has_got_seeds_is_evaluated_anew(places: Path) -> None:
+    """Its evaluation of fewer seeds stays, and the new one has a name of its own."""
+    first = evaluate(trained("bert", "grows").folder)
+    before = contents(first.folder)
+    second = evaluate(trained("bert", "grows", seeds=2).folder)
+    assert second.folder == first.folder.with_name(f"{first.folder.name}-{second.signature[:6]}")
+    assert second.seeds == (0, 1) and contents(first.folder) == before
+    assert evaluate(places / "runs/grows").signature == second.signature
+
+
+def test_an_evaluation_of_version_0_1_0_is_never_overwritten(places: Path) -> None:
+    """It knows no digest of its corpus: on the built-in one it is taken as it is, on a table it is made beside it."""
+    record = trained("bert", "old")
+    first = evaluate(record.folder)
+    as_version_1(first)
+    before = contents(first.folder)
+    second = evaluate(record.folder)
+    assert second.folder != first.folder and second.version == 2 and contents(first.folder) == before
+    as_version_1(replace(first, corpus=replace(first.corpus, spec=CorpusSpec("demo"))))
+    before = contents(first.folder)
+    found = evaluate(record.folder)
+    assert (found.folder, found.version, found.scores) == (first.folder, 1, first.scores)
+    assert contents(first.folder) == before
+
+
+def test_an_evaluation_is_written_by_one_process(run: FinetuneRecord) -> None:
+    """The second one is refused, and not half of both is kept."""
+    with sole_writer(run.folder / "evaluations" / f"{run.corpus.file_name}-snr7"), pytest.raises(RunError) as caught:
+        evaluate(run.folder, options=EvaluateOptions(snr=7))
+    assert caught.value.code == "run-busy"
+
+
+def test_evaluation_loads_no_trainer() -> None:
+    """Scoring is not training."""
+    code = (
+        "import sys, probing.training.evaluate\n"
+        "loaded = {'transformers.trainer', 'probing.training.train', 'jiwer'} & set(sys.modules)\n"
+        "sys.exit(str(loaded) if loaded else 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_corpus_s_ratings_are_the_truth(run: FinetuneRecord) -> None:
+    """As its table has them."""
+    truth = pd.read_csv(evaluate(run.folder).folder / "predictions.csv").query("dimension == 'valence'")
+    expected = [utterance.labels["valence"] for utterance in open_corpus("table.csv").utterances]
+    np.testing.assert_allclose(truth.truth, expected)

@@ -1,13 +1,13 @@
-"""Fine-tuning: what is learned, what a kill does not change, what is refused, and what frozen parts save."""
+"""Fine-tuning: what a run leaves, when it is finished, what is made again, and what frozen parts save."""
 
 from __future__ import annotations
 
+import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,75 +15,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from builders import save_text_encoder
-from click.testing import CliRunner, Result
 from safetensors.torch import load_file
+from small_systems import as_version_1, contents, same_weights, trained
 
-from probing.cli.main import main
 from probing.corpus.opening import open_corpus
-from probing.errors import FitError
-from probing.runs.records import read_record
+from probing.corpus.spec import CorpusSpec
+from probing.errors import CorpusError, EncoderError, FitError, OptionError, ProbingError, RunError
+from probing.extraction.extract import extract
+from probing.runs.store import missing_files, read_record
 from probing.statistics.concordance import ccc
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
-from probing.training.progress import Progress
-from probing.training.train import FinetuneOptions, last_checkpoint, permuted
-
-QUICK = "--batch 4 --max-steps 7 --evaluate-every 2 --lr 1e-3 --dropout 0.2"  # 3 steps an epoch: saved within epochs
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_text_encoder(tmp_path_factory.mktemp("text") / "bert", words=("some", "words"))
-
-
-@pytest.fixture(scope="module")
-def places(checkpoints: dict[str, Path], bert: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which short names stand for a table and small encoders."""
-    folder = tmp_path_factory.mktemp("work")
-    for name, target in {
-        "hubert": checkpoints["hubert"],
-        "w2v2": checkpoints["wav2vec2-layer"],
-        "bert": bert,
-        "table.csv": table,
-        **{wav.name: wav for wav in table.parent.glob("*.wav")},
-    }.items():
-        (folder / name).symlink_to(target)
-    return folder
-
-
-@pytest.fixture
-def typed(places: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Result]:
-    monkeypatch.chdir(places)
-
-    def run(words: str) -> Result:
-        return CliRunner().invoke(main, words.split())
-
-    return run
-
-
-def done(result: Result) -> str:
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
-
-
-def same(first: Path, second: Path) -> bool:
-    a, b = weights(first), weights(second)
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
+from probing.training import finetune as module
+from probing.training.resume import sole_writer
 
 # --- what a run leaves
 
 
-def test_a_run_leaves_a_system_that_gives_its_predictions(typed: Callable[[str], Result], places: Path) -> None:
+def test_a_run_leaves_a_system_that_gives_its_predictions(places: Path) -> None:
     """Three lines of Python give what predictions.csv says, and its CCC is that of scores.csv and of the record."""
     from probing import load
 
-    printed = done(typed(f"finetune table.csv --system hubert+bert {QUICK} --seeds 2 --name whole"))
+    record = trained("hubert+bert", "whole", seeds=2)
     folder = places / "runs/whole"
     system, processor = EmotionSystem.from_pretrained(folder / "seed1"), Processor.from_pretrained(folder / "seed1")
     found = pd.read_csv(folder / "predictions.csv").query("dimension == 'valence'").reset_index(drop=True)
@@ -94,337 +47,288 @@ def test_a_run_leaves_a_system_that_gives_its_predictions(typed: Callable[[str],
     scores = pd.read_csv(folder / "scores.csv").query("dimension == 'valence' and partition == 'test1' and seed == 1")
     own = found[found.partition == "test1"]
     assert scores.ccc.item() == pytest.approx(float(ccc(own.truth, own.seed1)), abs=1e-6)
-    record = read_record(folder)
-    assert record["system"]["modality"] == "audio+text" and record["seeds"] == [0, 1] and len(record["trainings"]) == 2
-    assert "hubert+bert" in printed and str(folder.relative_to(places)) in printed
+    assert record == read_record(Path("runs/whole")) and record.system.modality == "audio+text"
+    assert record.seeds == (0, 1) and [one["seed"] for one in record.trainings] == [0, 1]
     assert not list(folder.glob(".seed*"))
 
 
-def test_a_finished_run_is_not_made_again_and_takes_more_seeds(typed: Callable[[str], Result], places: Path) -> None:
-    """The same command prints the same scores; with more --seeds only the new ones are trained."""
-    words = f"finetune table.csv --system bert {QUICK} --name again"
-    first = done(typed(words))
-    before = (places / "runs/again/seed0/model.safetensors").stat().st_mtime_ns
-    assert done(typed(words)).split("\n")[:4] == first.split("\n")[:4]
-    done(typed(f"{words} --seeds 2"))
-    assert (places / "runs/again/seed0/model.safetensors").stat().st_mtime_ns == before
-    assert not same(places / "runs/again/seed0", places / "runs/again/seed1")
+def test_a_record_names_every_file_but_the_cards(places: Path) -> None:
+    """Users edit those."""
+    record = trained("hubert+bert", "named")
+    there = {str(path.relative_to(record.folder)) for path in record.folder.rglob("*") if path.is_file()}
+    assert record.files is not None and there - {*record.files} == {"record.json", "README.md", "seed0/README.md"}
+    assert not missing_files(record, digests=True)
 
 
-def test_another_configuration_is_refused_and_named(typed: Callable[[str], Result], places: Path) -> None:
-    """What differs is named as it is typed, and the run stays as it was."""
-    words = f"finetune table.csv --system bert {QUICK} --name mine"
-    done(typed(words))
-    refused = typed(f"{words} --patience 9 --dropout 0.3")
-    assert refused.exit_code == 1 and "--patience was 5, is now 9" in refused.stderr
-    assert "--dropout was 0.2, is now 0.3" in refused.stderr and "--name" in refused.stderr
-    other = typed(words.replace("--system bert", "--system hubert"))
-    assert other.exit_code == 1 and "system was bert, is now hubert" in other.stderr
-    done(typed(words))
+def test_a_record_s_paths_hold_from_every_directory(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the corpus, its transcripts, and the encoders."""
+    pd.DataFrame({"id": pd.read_csv("table.csv").id, "text": "words"}).to_csv("words.csv", index=False)
+    record = trained("bert", "absolute", CorpusSpec.resolve("table.csv", transcripts="words.csv"))
+    assert record.corpus.spec.source == str(places / "table.csv")
+    assert record.corpus.spec.transcripts == record.words.file == str(places / "words.csv")
+    assert record.system.spec == (str(places / "bert"),)
 
 
-# --- kills
+# --- a finished run
 
 
-@pytest.mark.parametrize("steps", [3, 5])
-def test_an_interrupted_training_ends_as_one_that_was_not(
-    typed: Callable[[str], Result], places: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+def test_a_finished_run_is_not_made_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is returned; nothing is computed, and no file is touched, whatever its owner has put beside them."""
+    first = trained("hubert+bert", "again", seeds=2)
+    (first.folder / "README.md").write_text("mine")
+    before = contents(places / "runs/again")
+    monkeypatch.setattr(module, "train", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr(module, "estimates", lambda *_: pytest.fail("it was scored"))
+    (places / "runs/.again.lock").unlink()
+    for seeds in (2, 1):
+        assert trained("hubert+bert", "again", seeds=seeds) == first
+    assert contents(places / "runs/again") == before and not (places / "runs/.again.lock").exists()
+
+
+def test_more_seeds_are_added(places: Path) -> None:
+    """Only the new ones are trained, and the record is written anew, of all of them."""
+    first = trained("bert", "more", data_licence="CC0-1.0")
+    before = contents(places / "runs/more/seed0")["model.safetensors"]
+    record = trained("bert", "more", seeds=2)
+    assert contents(places / "runs/more/seed0")["model.safetensors"] == before
+    assert record.seeds == (0, 1) and record.signature == first.signature and record.data_licence == "CC0-1.0"
+    assert not same_weights(places / "runs/more/seed0", places / "runs/more/seed1")
+    assert trained("bert", "more") == record  # fewer seeds than it has
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_seed_whose_weights_are_gone_is_trained_again_and_no_other(
+    places: Path, version: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Interrupted in the first epoch and in the second, bit-equal weights and the same history come out in the end."""
-    words = f"finetune table.csv --system hubert+bert {QUICK} --name"
-    if not (places / "runs/undisturbed").is_dir():
-        done(typed(f"{words} undisturbed"))
-    moved = Progress.on_step_end
-
-    def interrupted(self: Progress, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        moved(self, args, state, control, **rest)
-        if state.global_step == steps:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Progress, "on_step_end", interrupted)
-        assert typed(f"{words} stopped-{steps}").exit_code == 1
-    folder = places / f"runs/stopped-{steps}"
-    assert last_checkpoint(folder / ".seed0") and not (folder / "seed0").exists()
-    done(typed(f"{words} stopped-{steps}"))
-    assert same(folder / "seed0", places / "runs/undisturbed/seed0")
-    histories = [pd.read_csv(place / "seed0/history.csv") for place in (folder, places / "runs/undisturbed")]
-    pd.testing.assert_frame_equal(*(history[["step", "loss", "eval_ccc"]] for history in histories))
+    """It comes out as it was, the rest is not touched; also a run of version 0.1.0 is mended."""
+    name = f"mended-{version}"
+    first = trained("hubert", name, seeds=2)
+    if version == 1:
+        as_version_1(first)
+    kept = shutil.copytree(first.folder / "seed1", places / f"kept-{version}")
+    before = contents(first.folder / "seed0")["model.safetensors"]
+    (first.folder / "seed1/model.safetensors").unlink()
+    record = trained("hubert", name)  # with fewer seeds than the run has
+    assert "seed1/model.safetensors" in capsys.readouterr().err
+    assert record.seeds == (0, 1) and record.scores == first.scores and not missing_files(record, digests=True)
+    assert same_weights(record.folder / "seed1", kept)
+    assert contents(first.folder / "seed0")["model.safetensors"] == before
 
 
-def test_a_killed_process_loses_nothing(typed: Callable[[str], Result], places: Path) -> None:
-    """SIGKILL at some instant behind the first checkpoint; the same command then ends as if nothing had happened."""
-    options = "--batch 4 --max-steps 40 --evaluate-every 2 --patience 99 --lr 1e-3"
-    words = f"finetune table.csv --system hubert {options} --name"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "probing", *f"{words} killed".split()]
-    process = subprocess.Popen(
-        command, cwd=places, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    folder = places / "runs/killed"
-    while process.poll() is None and not list(folder.glob(".seed0/checkpoint-*/trainer_state.json")):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL and not (folder / "record.json").exists()
-    done(typed(f"{words} killed"))
-    done(typed(f"{words} spared"))
-    assert same(folder / "seed0", places / "runs/spared/seed0")
+def test_tables_that_are_damaged_are_written_again_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the trained systems."""
+    first = trained("bert", "tables")
+    (first.folder / "predictions.csv").write_text("id\n")
+    (first.folder / "scores.csv").unlink()
+    monkeypatch.setattr(module, "train", lambda *_: pytest.fail("it was trained"))
+    record = trained("bert", "tables")
+    assert record.files == first.files and record.scores == first.scores
 
 
-def test_half_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    """The newest one whose last file is whole counts; what a kill left of a newer one goes."""
-    for step, state in ((4, "{}"), (10, "{}"), (12, '{"half'), (14, None)):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        if state is not None:
-            (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(state)
-    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-4"]
-    assert last_checkpoint(tmp_path / "nothing") is None
+def test_a_run_of_version_0_1_0_is_finished_and_stays_as_it_is(places: Path) -> None:
+    """It is shown as one without digests."""
+    first = trained("hubert+bert", "old", seeds=2)
+    as_version_1(first)
+    before = contents(places / "runs/old")
+    record = trained("hubert+bert", "old", seeds=2)
+    assert (record.version, record.files, record.corpus.identity) == (1, None, None)
+    assert record.scores == first.scores and record.seeds == (0, 1)
+    assert contents(places / "runs/old") == before
+
+
+def test_a_finished_run_stays_so_when_its_latents_are_gone(places: Path) -> None:
+    """A cache may be deleted at any time; only what is still to be trained depends on it."""
+    extract("table.csv", "hubert", store="latents", cache=Path("lost"))
+    first = trained("hubert", "latent", cache=Path("lost"))
+    assert first.configuration["latents"] is not None
+    shutil.rmtree("lost")
+    assert trained("hubert", "latent", cache=Path("lost")) == first
+    with pytest.raises(RunError) as caught:
+        trained("hubert", "latent", cache=Path("lost"), seeds=2)
+    assert caught.value.code == "run-other-configuration" and "latents" in caught.value.why
+
+
+def test_a_licence_stated_later_is_put_on_the_cards(places: Path) -> None:
+    """Nothing else is written."""
+    first = trained("bert", "licensed")
+    before = contents(places / "runs/licensed")
+    assert trained("bert", "licensed", data_licence="CC-BY-4.0") == first
+    after = contents(places / "runs/licensed")
+    assert {name for name in after if after[name] != before[name]} == {"README.md", "seed0/README.md"}
+
+
+def test_another_configuration_is_refused_and_named(places: Path) -> None:
+    """What differs is named as it is typed, and the run stays as it was."""
+    trained("bert", "mine")
+    before = contents(places / "runs/mine")
+    for system, changes, said in (
+        ("bert", {"patience": 9, "dropout": 0.3}, ("--patience was 5, is now 9", "--dropout was 0.2, is now 0.3")),
+        ("hubert", {}, ("system was bert, is now hubert",)),
+    ):
+        with pytest.raises(RunError) as caught:
+            trained(system, "mine", **changes)
+        assert caught.value.code == "run-other-configuration" and "--name" in caught.value.remedy
+        assert all(part in caught.value.why for part in said)
+    assert contents(places / "runs/mine") == before
+
+
+def test_two_tables_of_one_name_are_two_runs(places: Path) -> None:
+    """`labels.csv` is everybody's name."""
+    frame = pd.read_csv("table.csv")
+    frame["path"] = [str(places / name) for name in frame.path]
+    records = []
+    for place, ratings in (("a", frame.arousal), ("b", 1 - frame.arousal)):
+        (places / place).mkdir()
+        frame.assign(arousal=ratings).to_csv(places / place / "labels.csv", index=False)
+        records.append(trained("bert", None, f"{place}/labels.csv"))
+    assert records[0].folder != records[1].folder and not records[0].same_corpus(records[1])
+    assert all(record.folder.name.startswith("finetune-labels-") for record in records)
+
+
+def test_a_run_that_is_being_made_is_not_made_twice(places: Path) -> None:
+    """The second process is refused at once; it has written nothing."""
+    with sole_writer(places / "runs/busy"), pytest.raises(RunError) as caught:
+        trained("bert", "busy")
+    assert caught.value.code == "run-busy" and not (places / "runs/busy").exists()
+
+
+def test_half_a_configuration_does_not_spoil_a_name_for_ever(places: Path) -> None:
+    """A kill while it was written leaves a file that is nobody's."""
+    (places / "runs/begun").mkdir(parents=True)
+    (places / "runs/begun/configuration.json.partial").write_text('{"sys')
+    assert trained("bert", "begun").seeds == (0,)
 
 
 @pytest.mark.slow
-def test_several_processes_train_one_system(typed: Callable[[str], Result], places: Path) -> None:
-    """Under torchrun one of them writes and prints, and the record says over how many utterances a CCC is."""
+def test_several_processes_train_one_system(places: Path) -> None:
+    """Under torchrun one of them writes and prints; and when it has finished, the same command prints it again."""
     words = "-m probing finetune table.csv --system hubert --batch 4 --max-steps 4 --evaluate-every 2 --name shared"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words.split()]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, cwd=places, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("runs/shared/record.json") == 1
-    (note,) = [note for note in read_record(places / "runs/shared")["notes"] if "processes" in note]
-    assert "2 processes: each step's CCC is over 4 utterances on each of them" in note
+    for _ in range(2):
+        ran = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout.count("runs/shared/record.json") == 1
+        (note,) = [note for note in read_record(places / "runs/shared").notes if "processes" in note]
+        assert "2 processes: each step's CCC is over 4 utterances on each of them" in note
 
 
 # --- what is frozen is computed once
 
 
-@pytest.mark.parametrize(("dtype", "lr"), [("float32", "2e-4"), ("float16", "1e-5")])
-def test_latents_give_the_losses_of_waveforms(
-    typed: Callable[[str], Result], places: Path, dtype: str, lr: str
-) -> None:
+@pytest.mark.parametrize(("dtype", "lr"), [("float32", 2e-4), ("float16", 1e-5)])
+def test_latents_give_the_losses_of_waveforms(dtype: str, lr: float, capsys: pytest.CaptureFixture[str]) -> None:
     """Over 50 steps without dropout the losses agree to 1e-4, rounded to float16 at the paper's rate."""
-    words = f"finetune table.csv --system w2v2 --lr {lr} --batch 4 --max-steps 50 --evaluate-every 1 --patience 99"
-    words += f" --dropout 0 --cache {dtype}-cache --name {dtype}"
-    plain = typed(f"{words}-plain")
-    assert f"probe extract table.csv --encoder w2v2 --out {dtype}-cache --store latents" in plain.stderr
-    done(plain)
-    done(typed(f"extract table.csv --encoder w2v2 --store latents --dtype {dtype} --out {dtype}-cache"))
-    cached = typed(f"{words}-cached")
-    assert "s less a step" in cached.stderr
-    done(cached)
-    losses = [
-        pd.read_csv(places / f"runs/{dtype}-{name}/seed0/history.csv").loss.dropna() for name in ("plain", "cached")
-    ]
+    cache = Path(f"{dtype}-cache")
+    how: dict[str, Any] = {"lr": lr, "max_steps": 50, "evaluate_every": 1, "patience": 99, "dropout": 0.0}
+    plain = trained("w2v2", f"{dtype}-plain", cache=cache, **how)
+    assert f"probe extract table.csv --encoder w2v2 --store latents --cache {cache}" in capsys.readouterr().err
+    extract("table.csv", "w2v2", store="latents", dtype=dtype, cache=cache)
+    cached = trained("w2v2", f"{dtype}-cached", cache=cache, **how)
+    assert "s less a step" in capsys.readouterr().err
+    losses = [pd.read_csv(record.folder / "seed0/history.csv").loss.dropna() for record in (plain, cached)]
     assert len(losses[0]) == 50
     np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-4)
-    refused = typed(f"{words}-plain")  # what a run reads is part of its configuration
-    assert refused.exit_code == 1 and "latents was None" in refused.stderr
+    assert plain.configuration["latents"] is None and cached.configuration["latents"] is not None
+    without = trained("w2v2", f"{dtype}-without", cache=cache, latents=False, **how)
+    assert same_weights(without.folder / "seed0", plain.folder / "seed0")
 
 
 def test_a_frozen_system_trains_its_head_alone_on_vectors_computed_once(
-    typed: Callable[[str], Result], places: Path, monkeypatch: pytest.MonkeyPatch
+    places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FT⇒FRZ: the audio encoder is that of the same seed of the fine-tuned run, the text encoder as it came."""
-    done(typed(f"finetune table.csv --system hubert {QUICK} --seeds 2 --name tuned"))
+    trained("hubert", "tuned", seeds=2)
     calls = []
     pool = EmotionSystem.pool
     monkeypatch.setattr(EmotionSystem, "pool", lambda self, *a, **k: calls.append(1) or pool(self, *a, **k))
-    done(
-        typed(
-            f"finetune table.csv --system hubert+bert {QUICK} --freeze audio,text --init audio=runs/tuned --seeds 2 "
-            "--name frozen"
-        )
-    )
+    record = trained("hubert+bert", "frozen", seeds=2, freeze="audio,text", init=(("audio", "runs/tuned"),))
     assert len(calls) == 8 * 2 * 2  # 32 utterances in 8 batches, once to train and once to predict, for two seeds
     for seed in ("seed0", "seed1"):
-        tuned, frozen = weights(places / "runs/tuned" / seed), weights(places / "runs/frozen" / seed)
+        tuned, frozen = (load_file(places / "runs" / name / seed / "model.safetensors") for name in ("tuned", "frozen"))
         assert all(torch.equal(frozen[key], value) for key, value in tuned.items() if key.startswith("audio."))
         text = load_file(places / "bert/model.safetensors")
         assert all(torch.equal(value, text[key[5:]]) for key, value in frozen.items() if key.startswith("text."))
-    record = read_record(places / "runs/frozen")
-    assert record["system"]["regime"] == "FT⇒FRZ"
-    assert record["system"]["trainable"] == 32 * 64 + 32 + 3 * 32 + 3
+    assert record.system.regime == "FT⇒FRZ" and record.system.trainable == 32 * 64 + 32 + 3 * 32 + 3
 
 
-# --- what is learned
+# --- words and controls
 
 
-def test_a_small_system_overfits_32_utterances(typed: Callable[[str], Result], places: Path) -> None:
-    """Given its time, text and audio together learn what they are shown by heart: CCC above .95 on train."""
-    lines = (places / "table.csv").read_text().splitlines()
-    words = [line.rsplit(",", 1)[0] + "," + "some words " * (number % 7) for number, line in enumerate(lines[1:])]
-    rows = [line.replace(",test1,", ",train,").replace(",test2,", ",train,") for line in words]
-    copies = [line.replace("u", "d", 1).replace(",train,", ",development,") for line in rows]
-    copies = [",".join([*line.split(",")[:3], "d9", *line.split(",")[4:]]) for line in copies[:4]]
-    rows = [row for row in rows if ",train," in row] + [row for row in rows if ",development," in row]
-    (places / "all.csv").write_text(
-        "\n".join([lines[0], *(r.replace(",development,", ",train,") for r in rows), *copies])
-    )
-    done(
-        typed(
-            "finetune all.csv --system hubert --lr 3e-3 --batch 16 --dropout 0 --max-steps 240 --evaluate-every 60 "
-            "--patience 99 --name all"
-        )
-    )
-    scores = pd.read_csv(places / "runs/all/scores.csv").query("partition == 'train'")
-    assert scores.n.iloc[0] == 32 and scores.ccc.min() > 0.95, scores
+def test_words_in_place_of_a_corpus_s_own_are_remembered() -> None:
+    """A run on damaged words is another run, and its record says how damaged they are."""
+    record = trained("bert", None, CorpusSpec.resolve("table.csv", corrupt_words=1))
+    assert record.folder.name.endswith("-corrupted-1") and record.words.rate == 1
+    assert 0.5 < record.words.wer["test1"]["wer"] <= 1
+    with pytest.raises(OptionError) as caught:
+        trained("hubert", None, CorpusSpec.resolve("table.csv", corrupt_words=0.5))
+    assert caught.value.code == "no-effect"
 
 
-@pytest.mark.parametrize("system", ["hubert+bert", "w2v2"])
-def test_activations_computed_twice_change_no_weight(typed: Callable[[str], Result], places: Path, system: str) -> None:
-    """With dropout, --gradient-checkpointing trains the same system, to rounding errors; and a dry run takes it."""
-    words = f"finetune table.csv --system {system} {QUICK}"
-    done(typed(f"{words} --name once-{system}"))
-    done(typed(f"{words} --gradient-checkpointing --name twice-{system}"))
-    once, twice = (weights(places / f"runs/{name}-{system}/seed0") for name in ("once", "twice"))
-    for name, tensor in once.items():
-        torch.testing.assert_close(tensor, twice[name], atol=1e-4, rtol=1e-3)
-    assert "of memory" in done(typed(f"{words} --gradient-checkpointing --dry-run"))
-
-
-def test_words_in_place_of_a_corpus_s_own_are_learned_and_remembered(
-    typed: Callable[[str], Result], places: Path
-) -> None:
-    """A run on damaged words is another run, is tested on them again, and on the corpus's own if told so."""
-    done(typed(f"finetune table.csv --system bert {QUICK} --corrupt-words 1"))
-    (run,) = (places / "runs").glob("finetune-table-bert-corrupted-1")
-    record = read_record(run)
-    assert record["transcripts"]["rate"] == 1 and 0.5 < record["transcripts"]["wer"]["test1"]["wer"] <= 1
-    again, own = done(typed(f"evaluate {run}")), done(typed(f"evaluate {run} --transcripts own"))
-    assert "transcripts: corrupted at 100 %" in again and "corrupted" not in own.split("note:")[-1].split("\n")[0]
-    first, second = (pd.read_csv(run / f"evaluations/{name}/predictions.csv") for name in ("table", "table-own"))
-    np.testing.assert_allclose(first.seed0, pd.read_csv(run / "predictions.csv").seed0, atol=1e-5)
-    assert not np.allclose(first.seed0, second.seed0)
-    refused = typed("finetune table.csv --system hubert --corrupt-words 0.5")
-    assert refused.exit_code == 1 and "this system reads no text" in refused.output
-
-
-def test_a_run_whose_transcripts_have_changed_asks_for_them(
-    typed: Callable[[str], Result], places: Path, table: Path
-) -> None:
-    ids = pd.read_csv(table).id
-    file = places / "heard.csv"
-    pd.DataFrame({"id": ids, "text": "words some"}).to_csv(file, index=False)
-    done(typed(f"finetune table.csv --system bert {QUICK} --transcripts heard.csv"))
-    assert read_record(places / "runs/finetune-table-bert-heard")["transcripts"]["asr"] == "heard"
-    pd.DataFrame({"id": ids, "text": "some"}).to_csv(file, index=False)
-    refused = typed("evaluate runs/finetune-table-bert-heard")
-    assert refused.exit_code == 1 and "they have changed since" in refused.output
-    done(typed("evaluate runs/finetune-table-bert-heard --transcripts heard.csv"))
-
-
-def test_noise_changes_estimates_of_what_is_heard(typed: Callable[[str], Result], places: Path) -> None:
-    done(typed(f"finetune table.csv --system hubert {QUICK} --name noisy"))
-    said = done(typed("evaluate runs/noisy --snr 5"))
-    assert "audio in a room and pink noise, 5 dB" in said
-    clean, noisy = (
-        places / "runs/noisy" / name for name in ("predictions.csv", "evaluations/table-snr5/predictions.csv")
-    )
-    assert not np.allclose(pd.read_csv(clean).seed0, pd.read_csv(noisy).seed0)
-    done(typed(f"finetune table.csv --system bert {QUICK} --name reads"))
-    assert "hears no audio" in typed("evaluate runs/reads --snr 5").output
-
-
-def test_permuted_labels_stay_within_their_partition() -> None:
-    """The control's labels are the same rows in another order, in train and in development apart."""
-    labels = np.arange(20.0).reshape(10, 2)
-    found = permuted(labels, [[0, 1, 2, 3, 4, 5], [6, 7, 8]], seed=0)
-    assert sorted(found[:6, 0]) == sorted(labels[:6, 0]) and sorted(found[6:9, 0]) == sorted(labels[6:9, 0])
-    assert (found[9] == labels[9]).all() and (found[:, 1] - found[:, 0] == 1).all() and (found != labels).any()
-
-
-def test_a_shuffled_control_says_so(typed: Callable[[str], Result], places: Path) -> None:
-    """Its record and its printed notes do, and its truth stays the truth."""
-    printed = done(typed(f"finetune table.csv --system bert {QUICK} --shuffled"))
-    assert "control: the labels of train and development were permuted" in printed
-    folder = places / "runs/finetune-table-bert-shuffled"
-    assert read_record(folder)["shuffled"]
-    truth = pd.read_csv(folder / "predictions.csv").query("dimension == 'arousal'").set_index("id").truth
+def test_a_shuffled_control_says_so() -> None:
+    """Its record and its notes do, and its truth stays the truth."""
+    record = trained("bert", None, shuffled=True)
+    assert record.shuffled and record.folder.name.endswith("-shuffled")
+    assert any(note.startswith("control") for note in record.notes)
+    truth = pd.read_csv(record.folder / "predictions.csv").query("dimension == 'arousal'").set_index("id").truth
     assert truth["u00"] == pytest.approx(open_corpus("table.csv").utterances[0].labels["arousal"])
+
+
+def test_long_transcripts_are_truncated_only_if_told_so(places: Path) -> None:
+    """Else they are counted and named; a table without texts stops a system that takes them before any work."""
+    frame = pd.read_csv("table.csv")
+    frame["path"] = [str(places / name) for name in frame.path]
+    frame.drop(columns="text").to_csv("mute.csv", index=False)
+    with pytest.raises(CorpusError) as caught:
+        trained("hubert+bert", None, "mute.csv")
+    assert "32" in str(caught.value)
+    frame.assign(text=[("some words " * 40 if row % 8 == 0 else "words") for row in range(32)]).to_csv(
+        "long.csv", index=False
+    )
+    with pytest.raises(CorpusError) as caught:
+        trained("bert", None, "long.csv")
+    assert caught.value.code == "transcript-too-long" and "u00, u08, u16, u24" in caught.value.what
+    record = trained("bert", None, "long.csv", truncate_text=True)
+    assert record.truncated == 4 and any(note.startswith("4 transcripts") for note in record.notes)
 
 
 # --- errors
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("system", "changes", "kind", "code"),
     [
-        ("--system hubert+bert+bert", "not one encoder, nor two"),
-        ("--system hubert+hubert", "both audio encoders"),
-        ("--system hubert --freeze text", "no text encoder to freeze"),
-        ("--system hubert --freeze video", "is no encoder of a system"),
-        ("--system bert --init audio", "it is not PART=RUN"),
-        ("--system bert --init text=nowhere", "holds no fine-tuned system"),
-        ("--system hubert --batch 1", "the CCC of one utterance teaches nothing"),
-        ("--system hubert --lr 0", "it must be above 0"),
-        ("--system hubert --fusion max", "use sum or concat"),
-        ("--system hubert --precision bf16", "it has no bfloat16 arithmetic"),
-        ("--system hubert --epochs 0", "it must be 1 or more"),
-        ("--system hubert --dim joy", "has no dimension joy"),
+        ("hubert+bert+bert", {}, EncoderError, "system-name"),
+        ("hubert+hubert", {}, EncoderError, "system-kinds"),
+        ("hubert", {"freeze": "text"}, EncoderError, "freeze-absent"),
+        ("bert", {"init": (("text", "nowhere"),)}, EncoderError, "init"),
+        ("hubert", {"precision": "bf16"}, FitError, "precision"),
+        ("hubert", {"device": "cuda:99"}, EncoderError, "device"),
+        ("bert", {"dims": ("joy",)}, CorpusError, None),
     ],
 )
-def test_a_mistake_is_said_with_its_remedy(typed: Callable[[str], Result], words: str, said: str) -> None:
-    """One message without a traceback, exit status 1."""
-    result = typed(f"finetune table.csv {words}")
-    assert result.exit_code == 1 and said in result.stderr and "Traceback" not in result.output, result.output
-
-
-def test_a_system_that_reads_needs_transcripts(typed: Callable[[str], Result], places: Path) -> None:
-    """A table without texts stops it before any work; transcripts that are too long are counted, also when cut off."""
-    frame = pd.read_csv(places / "table.csv")
-    frame.drop(columns="text").to_csv(places / "mute.csv", index=False)
-    result = typed("finetune mute.csv --system hubert+bert")
-    assert result.exit_code == 1 and "32 have no transcript" in result.stderr
-    frame.assign(text=[("some words " * 40 if row % 8 == 0 else "words") for row in range(32)]).to_csv(
-        places / "long.csv", index=False
-    )
-    result = typed(f"finetune long.csv --system bert {QUICK}")
-    assert result.exit_code == 1 and "4 transcripts are too long (u00, u08, u16, u24)" in result.stderr
-    printed = done(typed(f"finetune long.csv --system bert {QUICK} --truncate-text"))
-    assert "4 transcripts were cut off" in printed
-    assert read_record(places / "runs/finetune-long-bert")["truncated_transcripts"] == 4
-
-
-def test_a_loss_that_is_not_finite_names_its_batch(
-    typed: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+def test_a_mistake_is_refused_before_any_work(
+    places: Path, system: str, changes: dict[str, Any], kind: type[ProbingError], code: str | None
 ) -> None:
-    """The utterances of the batch are named, and the training stops."""
-    forward = EmotionSystem.forward
-
-    def broken(self: EmotionSystem, *args: Any, **inputs: Any) -> Any:
-        output = forward(self, *args, **inputs)
-        output.loss = None if output.loss is None else output.loss * float("nan")
-        return output
-
-    monkeypatch.setattr(EmotionSystem, "forward", broken)
-    result = typed(f"finetune table.csv --system bert {QUICK} --name broken")
-    assert result.exit_code == 1 and "the loss of a batch is nan at step 0" in result.stderr
-    assert "u0" in result.stderr or "u1" in result.stderr
+    """No folder is left behind."""
+    with pytest.raises(kind) as caught:
+        trained(system, "refused", **changes)
+    assert code is None or caught.value.code == code
+    assert not (places / "runs/refused").exists()
 
 
-def test_an_encoder_of_another_kind_cannot_be_taken(typed: Callable[[str], Result]) -> None:
-    """--init of another architecture is refused with its name."""
-    done(typed(f"finetune table.csv --system w2v2 {QUICK} --name other"))
-    result = typed("finetune table.csv --system hubert --init audio=runs/other --name taken")
-    assert result.exit_code == 1 and "its audio encoder is another one than that of hubert" in result.stderr
+def test_a_corpus_without_ratings_cannot_be_learned(places: Path) -> None:
+    """Nor one without a development partition."""
+    frame = pd.read_csv("table.csv").drop(columns="path")
+    frame.drop(columns=["arousal", "valence", "dominance"]).to_csv("unrated.csv", index=False)
+    frame[frame.partition != "development"].to_csv("endless.csv", index=False)
+    for table, code in (("unrated.csv", "no-labels"), ("endless.csv", "too-few")):
+        with pytest.raises(FitError) as caught:
+            trained("bert", None, table)
+        assert caught.value.code == code
 
 
-def test_the_six_systems_are_listed_with_the_papers_counts() -> None:
-    """Totals are those of Table 1 to the million; the distilled with text learns 34.4 of the largest's 175.7 M."""
-    lines = done(CliRunner().invoke(main, ["finetune", "--list"])).splitlines()[1:]
-    counts = [float(line.split()[1]) for line in lines]
-    assert counts == pytest.approx([165, 95, 24, 180, 109, 39], abs=0.51)
-    assert lines[-1].split()[3:] == ["34.4", "M", "19.6%"] and lines[3].split()[3:] == ["175.7", "M", "100.0%"]
-
-
-def test_a_dry_run_only_measures(typed: Callable[[str], Result], places: Path) -> None:
-    """It prints seconds, memory and disk, and leaves no run."""
-    printed = done(typed("finetune table.csv --system hubert --dry-run --runs dry"))
-    assert "s a step of 16 utterances" in printed and "of memory" in printed and "of disk" in printed
-    assert not (places / "dry").exists()
-
-
-def test_options_are_checked_in_python_too() -> None:
-    with pytest.raises(FitError, match="--patience 0"):
-        FinetuneOptions(patience=0)
+def test_runs_are_kept_as_json(places: Path) -> None:
+    """What settled the numbers can be read without this package."""
+    record = trained("bert", "json")
+    kept = json.loads((places / "runs/json/configuration.json").read_text("utf-8"))
+    assert kept == record.configuration and replace(record, configuration=kept).options["max_steps"] == 7
