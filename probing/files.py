@@ -17,8 +17,8 @@ from typing import Any
 
 from probing.errors import CacheError, ProbingError
 
-PARTIAL = ".partial"  # behind the name of a file that is not finished
-LOCK = ".lock"  # behind the name of what a process claims
+PARTIAL = ".partial"  # ends the name of an unfinished file
+LOCK = ".lock"  # ends the name of the lock file of what a process claims
 _BLOCK = 1 << 20  # bytes read at a time
 
 
@@ -72,13 +72,13 @@ def shown(path: str) -> str:
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A place to write a file to, which gets its name only when the block has ended well.
+    """A temporary file that gets its final name only when the block ends without an error.
 
     Args:
-        path: The file; its folder is made if need be.
+        path: The file; its folder is created if necessary.
 
     Yields:
-        A path beside it, this process's alone, with `.partial` behind its name.
+        The path of the temporary file beside it, used by this process only; its name ends in `.partial`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}{PARTIAL}")
@@ -94,7 +94,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with written_aside(path) as aside:
-        # A file name that is not UTF-8 holds lone surrogates; as escapes they are JSON, and read back as they were.
+        # A file name that is not UTF-8 has lone surrogates in it; as escapes they are JSON, and are read back unchanged.
         aside.write_text(text, "utf-8", errors="backslashreplace")
 
 
@@ -112,7 +112,7 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
 
     Raises:
         OSError: It is not there, or cannot be read.
-        ProbingError: It holds no JSON object (code `damaged`); NaN and infinity are not JSON.
+        ProbingError: It is not a JSON object (code `damaged`); NaN and infinity are not JSON.
     """
     try:
         content = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
@@ -134,16 +134,16 @@ def _finite(written: str) -> float:
 
 @contextmanager
 def claim(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Hold the right to write a file or a folder, while the block lasts.
+    """Claim a file or a folder, so that no other process writes it while the block lasts.
 
-    The operating system gives the claim back when its holder dies, so a killed process blocks nobody.
+    The operating system releases the claim when its process ends, so a killed process blocks nobody.
 
     Args:
-        path: What is to be written; the lock stands beside it, with `.lock` behind its name.
-        wait: Whether to wait until another holder has ended.
+        path: What is to be written; the lock file is beside it, with the same name and `.lock`.
+        wait: Whether to wait for another process to release it.
 
     Yields:
-        Whether it is held; always true with `wait`.
+        Whether this process has the claim; always true with `wait`.
 
     Raises:
         CacheError: The file system has no locks (code `no-locks`).

@@ -1,7 +1,7 @@
 """Options of a step, documented once.
 
-A step's options are a frozen dataclass whose fields are made by `option`: default, help, choices and bounds stand there
-alone. `validate` checks an instance, wherever it was made; `probing.cli.derive` makes the command line's options of it.
+A step's options are a frozen dataclass whose fields are made by `option`; default, help, choices and bounds are written
+only there. `validate` checks an instance, wherever it was made; `probing.cli.derive` makes command-line options of it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def option(
     """A field of an options dataclass.
 
     Args:
-        default: Its default; None where it depends on something else, which `shown_default` then says.
+        default: Its default; None if it depends on something else, which `shown_default` then says.
         help: What it does, as `--help` prints it.
         choices: The only values allowed.
         at_least: Smallest value allowed.
         above: Value that it must exceed.
-        below: Value that it must stay under.
+        below: Value that it must be less than.
         **shown: How the command line shows it: `flag` (another spelling than the field's name), `old` (spellings of
             earlier versions), `metavar`, `shown_default` (text in place of None), `envvar`, `hidden`.
     """

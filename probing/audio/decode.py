@@ -21,7 +21,7 @@ SAMPLE_RATE = 16_000  # Hz; every speech encoder here was trained at this rate
 HOP = 320  # samples between two frames of a HuBERT-like encoder
 FRAME_RATE = SAMPLE_RATE // HOP  # 50 frames a second
 MIN_SAMPLES = 400  # samples that the first frame needs (25 ms)
-SILENCE = 1e-5  # peak-to-peak amplitude below which a file holds no signal (-100 dB)
+SILENCE = 1e-5  # peak-to-peak amplitude below which a file has no signal (-100 dB)
 
 # An MP3 header counts encoder padding, which the decoder then drops: up to two MPEG frames.
 _LOSSY_SLACK = {"MP3": 2 * 1152, "MPEG": 2 * 1152}  # samples

@@ -21,7 +21,7 @@ from probing.errors import CorpusError, first_names, number_of
 def require(
     corpus: Corpus, *, dims: Sequence[str] = (), text: bool = False, audio: bool = False, allow_missing: int = 0
 ) -> tuple[Corpus, tuple[str, ...]]:
-    """Make sure, before long work, that a corpus holds what a command reads.
+    """Make sure, before long work, that a corpus has everything that a command reads.
 
     Args:
         corpus: Only the partitions that the command reads (Corpus.select).

@@ -1,4 +1,4 @@
-"""What names a corpus: spec, scale, fold and the words read in place of its own; JSON in records, words on a line."""
+"""What names a corpus: source, scale, fold and other words than its own; JSON in records, options on a command line."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TABLES = (".csv", ".tsv")  # endings, whatever their case
 
 @dataclass(frozen=True)
 class CorpusSpec:
-    """All that a user types to name a corpus, with paths that hold from every folder.
+    """All that a user types to name a corpus, with paths that are valid from every folder.
 
     Args:
         source: `demo`, the absolute path of a table, or a release with the absolute path of its folder
             (`msp-podcast:/data/MSP-PODCAST`).
         scale: Lowest and highest possible rating of a table; None: [0, 1], or the release's own.
-        fold: The session that is test2, of a corpus that is split by session; None: its last.
+        fold: The session that is test2, for a corpus that is split by session; None: its last.
         transcripts: Absolute path of a table `id,text` that replaces the corpus's own words.
         corrupt_words: Word errors made on purpose, per word.
     """
