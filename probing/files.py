@@ -94,7 +94,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with written_aside(path) as aside:
-        # A file name that is not UTF-8 has lone surrogates in it; as escapes they are JSON, and are read back unchanged.
+        # A file name that is not UTF-8 has lone surrogates; as escapes they are JSON, and are read back unchanged.
         aside.write_text(text, "utf-8", errors="backslashreplace")
 
 

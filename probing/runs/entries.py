@@ -1,4 +1,4 @@
-"""What a record says of a corpus, an encoder, a cache, a system, a score and a file: the parts of records."""
+"""The parts of a record: corpus, encoder, cache, system, scores and files of a run."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class CorpusEntry:
         spec: What opens it again.
         scale: Lowest and highest possible rating.
         utterances: Partition → number of utterances.
-        identity: Digests of what was read; None of a run of version 0.1.0.
-        left_out: Utterances left out as --allow-missing permits.
-        clusters: Partition → what its intervals resample and how many there are.
+        identity: Digests of what was read; None for a run of version 0.1.0.
+        left_out: Utterances left out, as --allow-missing permits.
+        clusters: Partition → what its intervals resample, and how many of them there are.
     """
 
     name: str
@@ -61,11 +61,11 @@ class EncoderEntry:
     """The frozen encoder of a fit.
 
     Args:
-        name: As in file names: what the user typed, of a folder its own name.
+        name: As in file names: what the user typed, or the name of a folder.
         title: For a figure's title.
         random: Whether its weights are random.
-        identity: Everything that settles its answers.
-        spec: What opens it again; None where only its cache was known.
+        identity: Everything that determines its hidden states.
+        spec: What opens it again; None if only its cache was known.
     """
 
     name: str
@@ -77,7 +77,7 @@ class EncoderEntry:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """The cache that a fit read; version 0.1.0 does not say its number format."""
+    """The cache that a fit read; records of version 0.1.0 do not say its number format."""
 
     path: str
     store: str
@@ -87,19 +87,19 @@ class CacheEntry:
 
 @dataclass(frozen=True)
 class SystemEntry:
-    """A full system: its parts, its parameters, and what of it learned.
+    """A full system: its parts, its parameters, and which of them were trained.
 
     Args:
         name: Its encoders' names, joined by `+`.
         audio: The audio encoder's name, if it has one.
-        text: The text encoder's.
+        text: The text encoder's name, if it has one.
         modality: `audio`, `text` or `audio+text`.
-        parameters: Their number.
-        trainable: Those of them that learned.
-        frozen: Encoders that did not learn, `audio` and `text`.
+        parameters: Number of all parameters.
+        trainable: Number of those that were trained.
+        frozen: Encoders that were not trained, `audio` and `text`.
         regime: `FT` (fine-tuned), `FT⇒FRZ` (frozen after fine-tuning) or `FRZ` (frozen as pre-trained).
         dimensions: What it estimates, in order.
-        random: Whether an encoder started with random weights.
+        random: Whether an encoder's weights were random at the start.
         spec: What builds it again: the encoders' resolved names.
     """
 
@@ -137,8 +137,8 @@ class Score:
         sd: Standard deviation over seeds; None for one seed.
         low: Lower end; None where there is no interval.
         high: Upper end.
-        n: Utterances.
-        probe: Of a fit: `weighted`, `shuffled` or `best layer: K`.
+        n: Number of utterances.
+        probe: In a fit: `weighted`, `shuffled` or `best layer: K`.
     """
 
     dimension: str
@@ -153,18 +153,18 @@ class Score:
 
 @dataclass(frozen=True)
 class File:
-    """A file of a finished run."""
+    """A file of a finished run: its size in bytes and its digest."""
 
     size: int
     sha256: str
 
 
 def corpus_entry(checked: Checked, identity: Identity | None = None) -> CorpusEntry:
-    """A record's entry of a corpus.
+    """What a record says about a corpus.
 
     Args:
-        checked: The corpus as the command took it.
-        identity: Its digests, where they are others than those of `checked`: of a fit, whose audio its cache knows.
+        checked: The corpus as the command read it.
+        identity: Its digests, if not those of `checked`: a fit decodes no audio, but its cache knows the checksums.
     """
     corpus = checked.corpus
     return CorpusEntry(

@@ -1,6 +1,6 @@
-"""What a record says of a run: typed, versioned, checked when it is read.
+"""What a record says about a run: typed, versioned, checked when it is read.
 
-A record is written last, when everything else of the run is there; it names the run's files with their digests, so a
+A record is written last, when everything else of the run is there; it lists the run's files with their digests, so a
 folder is a finished run only if its record says so and its files match.
 """
 
@@ -42,20 +42,20 @@ class Record:
 
     Args:
         command: `fit`, `finetune` or `evaluate`.
-        corpus: What it was made on.
-        configuration: Everything that settles its numbers.
+        corpus: The corpus that it was made on.
+        configuration: Everything that determines its numbers.
         signature: Digest of the configuration.
-        scores: Of each dimension and partition.
+        scores: One for each dimension and partition.
         notes: What a reader should know.
         typed: The command line.
-        date: When it began, ISO 8601.
+        date: When it was started, ISO 8601.
         seconds: How long it took.
-        versions: Of the libraries.
-        git: Commit of the package's checkout; None where it is none.
-        machine: Platform and processors.
-        files: Name → size and digest of every file of the run; None of a run of version 0.1.0.
-        version: Of the record.
-        folder: Where it was read; not part of the file.
+        versions: Versions of Python and of the libraries.
+        git: Commit of the package's checkout; None if it is not a checkout.
+        machine: Platform and number of processors.
+        files: Name → size and digest of every file of the run; None for a run of version 0.1.0.
+        version: Version of the record's format.
+        folder: Where the record was read; not part of the file.
     """
 
     command: str
@@ -76,7 +76,7 @@ class Record:
 
     @property
     def title(self) -> str:
-        """The encoder or the system, as a reader must see it."""
+        """The encoder or the system, for readers."""
         raise NotImplementedError
 
     @property
@@ -87,7 +87,7 @@ class Record:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Files without which the run is not complete, also where the record names none."""
+        """Files without which a run is not complete, even if its record lists none."""
         return ("scores.csv", PREDICTIONS)
 
     @cached_property
@@ -96,7 +96,7 @@ class Record:
         return Predictions(self.folder / PREDICTIONS, (self.files or {}).get(PREDICTIONS))
 
     def same_corpus(self, other: Record) -> bool:
-        """Whether both runs are on one corpus: by its digests or, of runs of version 0.1.0, by those of its labels."""
+        """Whether both runs are on the same corpus: by its digests or, in version 0.1.0, by its labels."""
         if self.corpus.identity and other.corpus.identity:
             return self.corpus.identity.agrees(other.corpus.identity)
         labels = self.configuration.get("labels"), other.configuration.get("labels")
@@ -108,13 +108,13 @@ class FitRecord(Record):
     """A run of `probe fit`.
 
     Args:
-        encoder: Whose hidden states were probed.
-        cache: What was read.
+        encoder: The encoder whose hidden states were probed.
+        cache: The cache that was read.
         device: Where it was computed.
-        threads: PyTorch's, on a CPU.
-        best_layers: Dimension → number of the single layer that is best on development.
-        best_epochs: Of each probe.
-        used: Hidden units and learning rate that were settled.
+        threads: Number of PyTorch's threads on a CPU.
+        best_layers: Dimension → index of the single layer that is best on development.
+        best_epochs: The best epoch of each probe.
+        used: The hidden units and the learning rate that were used.
     """
 
     encoder: EncoderEntry
@@ -132,12 +132,12 @@ class FitRecord(Record):
 
     @property
     def required(self) -> tuple[str, ...]:
-        """With the weights and the probes."""
+        """The weights of layers and the probes too."""
         return (*super().required, "weights.csv", "probes.safetensors")
 
     @property
     def encoder_file_name(self) -> str:
-        """The encoder in file names; one that a user keeps in a folder has a digest, since folders share names."""
+        """The encoder in file names; one from a local folder has a digest, since folders can have the same name."""
         weights = str(self.encoder.identity.get("weights", ""))
         local = self.encoder.spec is not None and Path(self.encoder.spec.name).is_absolute()
         return slug(self.encoder.name) + (f"-{weights[:8]}" if local and weights else "")
@@ -145,12 +145,12 @@ class FitRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SystemRecord(Record):
-    """A run whose estimates are a full system's.
+    """A run whose estimates come from a full system.
 
     Args:
         system: The system.
-        seeds: Training seeds.
-        words: What it was trained on (a training) or tested on (an evaluation).
+        seeds: Its training seeds.
+        words: The transcripts that it was trained on (in a training) or evaluated on (in an evaluation).
     """
 
     system: SystemEntry
@@ -168,13 +168,13 @@ class FinetuneRecord(SystemRecord):
     """A run of `probe finetune`.
 
     Args:
-        shuffled: Whether it is a control on permuted labels.
-        data_licence: Of the corpus, as the user states it.
+        shuffled: Whether it is a control with permuted labels.
+        data_licence: The corpus's licence, as the user states it.
         device: Where it was trained.
-        threads: PyTorch's, on a CPU.
-        used: Learning rate and number format that were settled.
-        truncated: Transcripts that were cut off.
-        trainings: Seed by seed: steps, the best step and its development CCC.
+        threads: Number of PyTorch's threads on a CPU.
+        used: The learning rate and the number format that were used.
+        truncated: Number of transcripts that were truncated.
+        trainings: For each seed: the steps, the best step and its development CCC.
     """
 
     shuffled: bool = False
@@ -187,7 +187,7 @@ class FinetuneRecord(SystemRecord):
 
     @property
     def required(self) -> tuple[str, ...]:
-        """With each seed's system."""
+        """The configuration and each seed's system too."""
         systems = [f"seed{seed}/{name}" for seed in self.seeds for name in ("config.json", "model.safetensors")]
         return (*super().required, "configuration.json", *systems)
 
@@ -197,9 +197,9 @@ class EvaluationRecord(SystemRecord):
     """A run of `probe evaluate`.
 
     Args:
-        run: Folder of the trained system, from the evaluation's own.
-        run_signature: Its configuration's.
-        snr: Ratio of audio to noise, in dB; None: clean.
+        run: Folder of the trained system, relative to the evaluation's.
+        run_signature: Signature of the training.
+        snr: Signal-to-noise ratio in dB; None: no noise was added.
         device: Where it was computed.
     """
 

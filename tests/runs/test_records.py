@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-from builders import entry_of, identity_of, write_evaluation, write_fit, write_run
+from builders import entry_of, write_evaluation, write_fit, write_run
 
 from probing.corpus.identity import Identity
-from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
-from probing.runs.records import CorpusEntry, Record
+from probing.runs.records import Record
 
 
 def test_a_record_is_named_by_what_it_ran(tmp_path: Path) -> None:
@@ -37,21 +35,6 @@ def test_a_record_s_options_are_those_of_its_configuration(tmp_path: Path) -> No
     assert write_evaluation(run, "e").options == {}
 
 
-@pytest.mark.parametrize(
-    ("entry", "name"),
-    [
-        (entry_of("demo", 1), "demo"),
-        (entry_of("labels", 1), f"labels-{identity_of('labels').short}"),
-        (CorpusEntry("iemocap", "iemocap fold 2", CorpusSpec("iemocap:/I"), (1, 5), {}), "iemocap_fold_2"),
-        (CorpusEntry("..", "..", CorpusSpec("/d/...csv"), (0, 1), {}, Identity("0")), f"_-{Identity('0').short}"),
-        (CorpusEntry("..", "..", CorpusSpec("/d/...csv"), (0, 1), {}), "_"),
-    ],
-)
-def test_a_corpus_has_its_digest_in_file_names(entry: CorpusEntry, name: str) -> None:
-    """Except for the built-in one, and for runs of version 0.1.0, which have none; a name is never a path."""
-    assert entry.file_name == name
-
-
 def test_an_encoder_in_a_folder_has_its_digest_in_file_names(tmp_path: Path) -> None:
     """Folders share names, hub repositories do not."""
     fit = write_fit(tmp_path, "owner/model")
@@ -59,12 +42,6 @@ def test_an_encoder_in_a_folder_has_its_digest_in_file_names(tmp_path: Path) -> 
     weights = str(fit.encoder.identity["weights"])
     local = replace(fit, encoder=replace(fit.encoder, name="model", spec=EncoderSpec("/data/model")))
     assert local.encoder_file_name == f"model-{weights[:8]}"
-
-
-def test_a_system_hears_and_reads_what_its_parts_do(tmp_path: Path) -> None:
-    """Audio, text or both."""
-    systems = [write_run(tmp_path, audio, text).system for audio, text in (("a", None), (None, "t"), ("a", "t"))]
-    assert [(system.hears, system.reads) for system in systems] == [(True, False), (False, True), (True, True)]
 
 
 # One corpus or two
