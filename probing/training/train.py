@@ -1,6 +1,6 @@
 """Train one system on a corpus's train partition, with transformers' Trainer (section 3.2).
 
-Adam at a constant rate, batches of utterances of like length, loss 1 − CCC averaged over dimensions, and the state
+Adam at a constant rate, batches of utterances of similar length, loss 1 − CCC averaged over dimensions, and the state
 that is best on the whole development partition kept. A training that was killed is resumed from its last checkpoint and
 ends as one that was not: the order of the batches depends on seed and epoch alone, and optimiser, random states and
 early stopping are in the checkpoint.
