@@ -110,7 +110,12 @@ words: $(VENV)/ready ## corrupt words and audio; write Table 2, and draw CCC ove
 	$(BIN)/probe figure snr $(COMPARED)/$(_d)$(_t) $(COMPARED)/$(_d) --name demo
 	$(BIN)/probe figure snr $(COMPARED)/$(_d)$(_t) $(COMPARED)/$(_d) --dim arousal --name demo
 
-damaged: $(_on_wrong) $(_errors) $(call _noise,$(_d)) $(call _noise,$(_d)$(_t))
+_damaged = $(_on_wrong) $(_errors) $(call _noise,$(_d)) $(call _noise,$(_d)$(_t))
+
+damaged: $(_damaged)
+
+# A record may be that of other settings, or of a run whose files are gone: `probe` knows, and leaves what is finished.
+.PHONY: $(_records) $(_damaged)
 
 $(_on_wrong): $(COMPARED)/$(_d)$(_t)-corrupted-%/record.json: | $(VENV)/ready
 	$(BIN)/probe finetune demo --system demo-distilhubert$(_t) --corrupt-words $* --runs $(COMPARED) --name $(notdir $(@D)) \

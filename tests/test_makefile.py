@@ -34,3 +34,21 @@ def test_make_figure2_fits_the_control_first(
     made = [(words[0], words[words.index("--encoder") + 1]) for words in lines[:-1]]
     assert made == [(step, encoder) for encoder in encoders for step in ("extract", "fit")]
     assert " ".join(lines[-1]) == figure
+
+
+def test_make_compare_asks_probe_whether_a_run_is_finished(tmp_path: Path) -> None:
+    """The presence of a record settles nothing: every training is typed, FT⇒FRZ after the audio system it starts from."""
+    (tmp_path / "ready").touch()
+    folder = tmp_path / "compare"
+    names = ("demo-hubert", "demo-distilhubert+demo-tinybert")
+    for name in names:
+        (folder / f"finetune-demo-{name}").mkdir(parents=True)
+        (folder / f"finetune-demo-{name}" / "record.json").touch()
+    command = ["make", "-n", "-o", f"{tmp_path}/ready", f"VENV={tmp_path}", f"COMPARED={folder}", "systems"]
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    printed = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
+    lines = [shlex.split(line) for line in printed.replace("\\\n", " ").splitlines()]
+    made = [line[line.index("--name") + 1].removeprefix("finetune-demo-") for line in lines]
+    assert len(made) == 6 and set(names) < set(made)
+    for audio in ("demo-hubert", "demo-distilhubert"):
+        assert made.index(audio) < made.index(f"{audio}+demo-tinybert-frozen-audio-text")
