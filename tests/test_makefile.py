@@ -37,7 +37,7 @@ def test_make_figure2_fits_the_control_first(
 
 
 def test_make_compare_asks_probe_whether_a_run_is_finished(tmp_path: Path) -> None:
-    """The presence of a record settles nothing: every training is typed, FT⇒FRZ after the audio system it starts from."""
+    """The presence of a record settles nothing: every training is typed, FT⇒FRZ after its audio system."""
     (tmp_path / "ready").touch()
     folder = tmp_path / "compare"
     names = ("demo-hubert", "demo-distilhubert+demo-tinybert")
