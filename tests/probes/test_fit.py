@@ -70,7 +70,7 @@ def test_the_record_says_what_was_fitted(fit_world: Callable[..., FitRecord], wo
         name: ("speaker", len({u.speaker for u in members})) for name, members in corpus.partitions.items()
     }
     assert (record.cache.path, record.cache.store, record.cache.dtype) == (str(world[1]), "pooled", "float32")
-    assert record.options["dims"] == ("valence",)
+    assert record.options["dims"] == ["valence"]  # as it is read back
     assert (record.encoder.spec, record.encoder.random) == (None, False)
     assert record.used == {"hidden": 12, "lr": pytest.approx(1e-4 * 768 / 12)}
     assert len(record.best_epochs) == 2 * (2 + N_LAYERS) and set(record.best_layers) == {"valence"}
