@@ -98,7 +98,7 @@ def control_commands(record: FitRecord) -> list[str]:
     encoder = record.encoder.spec
     if encoder is None:  # only its cache was known
         return ["probe extract … --encoder NAME@random", "probe fit … --encoder NAME@random"]
-    from probing.extraction.locate import extract_command
+    from probing.extraction.commands import extract_command
 
     known = {one.name for one in fields(FitOptions)}
     chosen: dict[str, Any] = {name: value for name, value in record.options.items() if name in known}

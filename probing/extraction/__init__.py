@@ -1,6 +1,7 @@
 """Corpus × encoder → cache.
 
 options    options of extract and verify, and which cache to read (loads without torch)
+commands   the `probe extract` command as the user types it (loads without torch and h5py)
 plan       which utterances go into which batch and part
 inputs     what an encoder is given of an utterance
 pooling    what a cache keeps of one utterance's hidden states

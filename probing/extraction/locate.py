@@ -7,7 +7,6 @@ have two, side by side. Nothing here writes.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,28 +16,9 @@ from probing.corpus.checked import Checked, audio_memory, corpus_name
 from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan
-from probing.corpus.spec import CorpusSpec
-from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError, first_names
 from probing.extraction.inputs import known_checksums, other_inputs
 from probing.extraction.matching import Known, Match, best, candidates, match
-
-
-def extract_command(spec: CorpusSpec, encoder: EncoderSpec, store: str | None, dtype: str, cache: Path) -> str:
-    """The command that makes a cache, as the user types it.
-
-    Args:
-        spec: The corpus.
-        encoder: The encoder.
-        store: What is kept; None leaves the option out.
-        dtype: Number format.
-        cache: Folder of all caches; one cache file, which is read instead, is left out.
-    """
-    words = ["probe", "extract", *spec.words(), *encoder.words()]
-    words += ["--store", store] if store else []
-    words += ["--dtype", dtype] if dtype != "float16" else []
-    words += ["--cache", str(cache)] if Path(cache) != Path("cache") and Path(cache).suffix != ".h5" else []
-    return shlex.join(words)
 
 
 def settle_path(checked: Checked, layout: Layout, root: Path, scan: AudioScan, partitions: Sequence[str]) -> Path:
@@ -100,7 +80,7 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
         corpus: The corpus.
         layout: What its cache says of itself.
         root: Folder of all caches.
-        command: The `probe extract` command that makes it (`extract_command`).
+        command: The `probe extract` command that makes it (`probing.extraction.commands`).
         whole: Whether it must hold every utterance, made from the audio or text that is there now.
 
     Raises:

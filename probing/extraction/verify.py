@@ -22,9 +22,10 @@ from probing.encoders.device import settle_device
 from probing.encoders.opening import open_encoder
 from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError, first_names
+from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
 from probing.extraction.inputs import Encoder, checksum, encoding, feed
-from probing.extraction.locate import extract_command, find_cache
+from probing.extraction.locate import find_cache
 from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
 from probing.extraction.pooling import summarise
 

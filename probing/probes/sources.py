@@ -19,8 +19,9 @@ from probing.corpus.checked import Checked
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
 from probing.errors import CacheError
+from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
-from probing.extraction.locate import cache_path, extract_command, find_cache
+from probing.extraction.locate import cache_path, find_cache
 from probing.extraction.options import CacheOptions
 from probing.probes.features import MAX, MEAN, Features, features_of
 from probing.probes.options import FitOptions

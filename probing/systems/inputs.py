@@ -16,8 +16,9 @@ from probing.corpus.model import Corpus
 from probing.encoders.opening import open_encoder
 from probing.encoders.speech import SpeechEncoder
 from probing.errors import CorpusError, first_names
+from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
-from probing.extraction.locate import cache_path, extract_command, find_cache
+from probing.extraction.locate import cache_path, find_cache
 from probing.systems.batches import Collate, Feed, Utterances
 from probing.systems.build import parts_of
 from probing.systems.processor import Processor

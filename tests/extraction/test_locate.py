@@ -19,12 +19,11 @@ from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.opening import open_encoder
-from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError
 from probing.extraction.cost import layout_of
 from probing.extraction.extract import extract, prepare, prepared
 from probing.extraction.inputs import Encoder
-from probing.extraction.locate import cache_path, extract_command, find_cache
+from probing.extraction.locate import cache_path, find_cache
 from probing.extraction.options import ExtractOptions, ExtractPlace
 
 IDS = [f"u{number}" for number in range(12)]
@@ -286,17 +285,3 @@ def test_the_place_of_the_built_in_corpus_may_be_taken(folder: str, encoder: Enc
     with pytest.raises(CacheError) as caught:
         prepared(checked, encoder, ExtractOptions("pooled"), root)
     assert caught.value.code == "cache-other-corpus" and str(old) in caught.value.what
-
-
-def test_the_command_is_what_a_user_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paths below the present folder are relative, defaults are left out, and blanks are quoted."""
-    monkeypatch.chdir(tmp_path)
-    spec = CorpusSpec.resolve("my data/labels.csv", (1, 7))
-    encoder = EncoderSpec.resolve("hubert-base", layers=6, convolution=True)
-    assert extract_command(spec, encoder, "pooled", "float16", Path("cache")) == (
-        "probe extract 'my data/labels.csv' --scale 1 7 --encoder hubert-base --encoder-layers 6 --convolution "
-        "--store pooled"
-    )
-    assert extract_command(CorpusSpec.resolve("demo"), EncoderSpec("demo-hubert"), None, "float32", Path("x")) == (
-        "probe extract demo --encoder demo-hubert --dtype float32 --cache x"
-    )
