@@ -6,6 +6,7 @@ folder is a finished run only if its record says so and its files match.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,7 +38,7 @@ PREDICTIONS = "predictions.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(ABC):
     """A finished run.
 
     Args:
@@ -75,9 +76,9 @@ class Record:
     folder: Path = Path()
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """The encoder or the system, for readers."""
-        raise NotImplementedError
 
     @property
     def options(self) -> Mapping[str, Any]:
