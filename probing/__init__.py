@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from probing.audio.decode import load
     from probing.cache.reader import open_cache
     from probing.corpus.opening import open_corpus
+    from probing.corpus.spec import CorpusSpec
     from probing.encoders.opening import open_encoder
+    from probing.encoders.spec import EncoderSpec
     from probing.extraction.extract import extract
     from probing.predict.predictor import open_run
     from probing.probes.fit import fit
@@ -52,9 +54,11 @@ if TYPE_CHECKING:
     from probing.training.evaluate import evaluate
     from probing.training.finetune import finetune
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
+    "CorpusSpec",
     "EmotionSystem",
+    "EncoderSpec",
     "Processor",
     "ccc",
     "compare",
@@ -71,7 +75,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CorpusSpec": "probing.corpus.spec",
     "EmotionSystem": "probing.systems.model",
+    "EncoderSpec": "probing.encoders.spec",
     "Processor": "probing.systems.processor",
     "ccc": "probing.statistics.concordance",
     "compare": "probing.report.compare",

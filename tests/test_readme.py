@@ -34,6 +34,18 @@ def code_with(word: str) -> str:
     return found
 
 
+def test_a_table_with_a_scale_is_named_as_the_readme_says(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines about CorpusSpec give a fit of that table."""
+    monkeypatch.chdir(tmp_path)
+    code = code_with("CorpusSpec.resolve").replace("my/table.csv", str(table)).replace("(1, 7)", "(0, 1)")
+    names: dict[str, Any] = {}
+    exec(code.replace("epochs=20", "epochs=2"), names)
+    assert names["record"].corpus.scale == (0, 1)
+    assert names["record"].corpus.spec.source == str(table)
+
+
 @pytest.mark.parametrize("line", PROBE)
 def test_every_probe_command_in_the_readme_parses(line: str) -> None:
     """The README and the command line agree on every option."""

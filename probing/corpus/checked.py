@@ -11,7 +11,7 @@ from probing.corpus.audit import leave_out_damaged, require
 from probing.corpus.identity import Identity, identify
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
-from probing.corpus.scan import AudioScan, scan_audio
+from probing.corpus.scan import AudioScan, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
 from probing.errors import OptionError
@@ -93,12 +93,15 @@ def check_corpus(
         cache: Folder of all caches, where lengths and checksums of sound files are remembered.
         remember: Whether that memory is written, and not only read; without, nothing at all is written there.
         wait: Whether processes that start at the same time wait for each other, so that one of them decodes and the
-            others read what it remembers; only where the memory is written.
+            others read what it remembers; only where the memory is written, and lacks a file.
 
     Raises:
         CorpusError: The corpus cannot be opened, or lacks something that is read (see `probing.corpus.audit`).
         OptionError: Other words are given to a command that reads none (code `no-effect`).
     """
+    if not isinstance(spec, CorpusSpec):
+        found = type(spec).__name__
+        raise TypeError(f"not a {found}: name the corpus, for example with CorpusSpec.resolve('my/table.csv', (1, 7))")
     if not needs.text and (spec.transcripts is not None or spec.corrupt_words is not None):
         flag = "--transcripts" if spec.transcripts is not None else "--corrupt-words"
         raise OptionError(f"{flag} has no effect", "no text is read here", f"leave {flag} out", code="no-effect")
@@ -113,7 +116,9 @@ def check_corpus(
     scan = AudioScan()
     if needs.audio:
         memory = audio_memory(spec, cache)
-        with claim(memory, wait=True) if remember and wait else nullcontext():  # one process decodes, the others wait
+        # One process decodes, the others wait. Nobody claims what is known already: the folder may be read-only.
+        claimed = remember and wait and to_decode(corpus.utterances, memory)
+        with claim(memory, wait=True) if claimed else nullcontext():
             scan = scan_audio(corpus.utterances, memory=memory, remember=remember)
         corpus, left_out = leave_out_damaged(corpus, scan, allow_missing, left_out)
     settled = replace(spec, fold=corpus.fold)

@@ -15,6 +15,7 @@ from probing.corpus.transcripts import OWN
 from probing.encoders.device import settle_device
 from probing.errors import FitError, OptionError, RunError
 from probing.files import absolute, file_digest, slug
+from probing.options import with_settings
 from probing.runs.entries import corpus_entry
 from probing.runs.records import PREDICTIONS, EvaluationRecord, FinetuneRecord
 from probing.runs.scores import interval_notes
@@ -42,6 +43,7 @@ def evaluate(
     corpus: CorpusSpec | str | None = None,
     options: EvaluateOptions = EvaluateOptions(),  # noqa: B008 - frozen
     place: EvaluatePlace = EvaluatePlace(),  # noqa: B008
+    **settings: Any,
 ) -> EvaluationRecord:
     """Score a fine-tuned run on every partition of a corpus.
 
@@ -50,6 +52,7 @@ def evaluate(
         corpus: What to score it on (`corpus_to_score`); None: what it was trained on, with the same words.
         options: How.
         place: Where to compute.
+        **settings: Fields of both by their names: `evaluate(run, snr=10)`.
 
     Returns:
         The evaluation's record; read back where the same evaluation had finished before.
@@ -62,8 +65,9 @@ def evaluate(
         OptionError: An option changes nothing (code `no-effect`).
     """
     began = time.time()
+    options, place = with_settings((options, place), settings)
     trained = read_kind(Path(run), FinetuneRecord)
-    demand_whole(trained)
+    demand_whole(trained, digests=True)
     system = trained.system
     if options.snr is not None and not system.hears:
         what = f"--snr {options.snr:g} changes nothing"

@@ -33,6 +33,7 @@ from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
 from probing.encoders.device import settle_device
 from probing.errors import FitError, first_names
+from probing.options import with_settings
 from probing.runs.entries import corpus_entry
 from probing.runs.records import PREDICTIONS, FinetuneRecord
 from probing.runs.scores import interval_notes
@@ -88,6 +89,7 @@ def finetune(
     system: str = SYSTEM,
     options: FinetuneOptions = FinetuneOptions(),  # noqa: B008 - frozen
     place: FinetunePlace = FinetunePlace(),  # noqa: B008
+    **settings: Any,
 ) -> FinetuneRecord | None:
     """Train a system with every seed that is not trained yet, score it, and write the record.
 
@@ -96,6 +98,7 @@ def finetune(
         system: The system's name.
         options: How to train it.
         place: Where, and what may be read.
+        **settings: Fields of both by their names: `finetune("demo", seeds=3)`.
 
     Returns:
         The run's record, read back where it had finished before; None in all but the first of several processes.
@@ -108,6 +111,7 @@ def finetune(
         FitError: There is nothing to learn from, or the loss is not finite.
     """
     began = time.time()
+    options, place = with_settings((options, place), settings)
     job = _prepared(corpus, system, options, place)
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
     settled = configuration_of(job.checked, job.first, job.options)
