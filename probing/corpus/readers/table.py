@@ -230,12 +230,13 @@ def ratings(
         raise CorpusError(
             f"{path}, column {column}",
             f"its values range from {np.nanmin(values):g} to {np.nanmax(values):g}, outside [0, 1]",
-            "give the lowest and highest possible rating: --scale LOW HIGH, for example --scale 1 7",
+            "give the lowest and highest rating that was possible, for all columns: --scale LOW HIGH",
             code="scale-needed",
         )
     if len(off):
         names = [f"{cells[id_column][row]} ({values[row]:g})" for row in off]
-        why = f"{number_of(len(off), 'value')} off the scale {low:g} to {high:g}: {first_names(names)}"
+        spans = f"its values range from {np.nanmin(values):g} to {np.nanmax(values):g}"
+        why = f"{number_of(len(off), 'value')} off the scale {low:g} to {high:g} ({spans}): {first_names(names)}"
         remedy = "correct them, or the --scale if one was given"
         raise CorpusError(f"{path}, column {column}", why, remedy, code="off-scale")
     return values
