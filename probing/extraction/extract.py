@@ -10,7 +10,7 @@ import glob
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from probing.encoders.device import settle_device
 from probing.encoders.opening import open_encoder
 from probing.encoders.spec import EncoderSpec
 from probing.encoders.text import TextEncoder
-from probing.errors import CacheError, OptionError, first_names
+from probing.errors import CacheError, first_names
 from probing.extraction.cost import Forecast, forecast, layout_of
 from probing.extraction.inputs import Encoder, scan_text
 from probing.extraction.locate import settle_path
@@ -35,6 +35,7 @@ from probing.extraction.options import ExtractOptions, ExtractPlace, parse_shard
 from probing.extraction.parts import Job
 from probing.extraction.plan import PLAN, Part, kept_plan, plan_changes, settle_plan
 from probing.files import LOCK, PARTIAL, claim, size
+from probing.options import with_settings
 
 # The rate is never inverted: below one it would read "s/ s of audio".
 _BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
@@ -55,14 +56,7 @@ def extract(corpus: CorpusSpec | str, encoder: EncoderSpec | str = "demo-hubert"
         OptionError: There is no such option (code `option-unknown`).
         CacheError: As `Extraction.run`; or other processes are still writing parts of it (code `cache-unfinished`).
     """
-    names = {kind: {one.name for one in fields(kind)} for kind in (ExtractOptions, ExtractPlace)}
-    unknown = options.keys() - names[ExtractOptions] - names[ExtractPlace]
-    if unknown:
-        known = ", ".join(sorted(names[ExtractOptions] | names[ExtractPlace]))
-        what = f"there is no option {', '.join(sorted(unknown))}"
-        raise OptionError(what, "", f"the options are {known}", code="option-unknown")
-    how = ExtractOptions(**{name: value for name, value in options.items() if name in names[ExtractOptions]})
-    place = ExtractPlace(**{name: value for name, value in options.items() if name in names[ExtractPlace]})
+    how, place = with_settings((ExtractOptions(), ExtractPlace()), options)
     extraction = prepare(corpus, encoder, how, place)
     cache = extraction.run()
     if cache is None:

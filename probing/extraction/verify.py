@@ -73,11 +73,11 @@ class Verification:
             *(f"  {error}" for error in self.damaged.values()),
         ]
         for what, ids in (
-            ("other audio or text than was extracted", self.changed),
-            ("no place in the cache", self.absent),
+            ("have changed since extraction", self.changed),
+            ("are missing from the cache", self.absent),
         ):
             if ids:
-                lines.append(f"{len(ids):,} utterances have {what}: {first_names(ids)}")
+                lines.append(f"{len(ids):,} utterances {what}: {first_names(ids)}")
         if self.errors:
             lines.append(
                 f"{len(self.sample)} utterances extracted again in float32, one by one: largest relative error "
@@ -87,7 +87,7 @@ class Verification:
             for index, state in enumerate(layout.state_names):
                 cells = (found[:, index].max() for found in self.errors.values())
                 lines.append(f"  {state:>5}" + "".join(f"{cell:14.1e}" for cell in cells))
-        lines.append("verified" if self.passed else "NOT verified: extract again what is wrong")
+        lines.append("verified" if self.passed else "FAILED: re-extract the utterances above")
         return "\n".join(lines)
 
 
