@@ -88,6 +88,17 @@ def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[
     return {id_: sound[-1] for id_, sound in found.items() if sound is not None}
 
 
+def to_decode(utterances: Sequence[Utterance], memory: Path) -> bool:
+    """Whether a scan would decode any file: one that is there and is not remembered, or has changed since.
+
+    Args:
+        utterances: Whose files.
+        memory: As in `scan_audio`; it is only read.
+    """
+    known = remembered_checksums(utterances, memory)
+    return any(u.id not in known and u.path is not None and u.path.is_file() for u in utterances)
+
+
 def _unchanged(path: Path, known: Mapping[str, _Sound]) -> _Sound | None:
     """What is known of a file, if it is there and has the size and the time of change that are remembered."""
     before = known.get(absolute(path))

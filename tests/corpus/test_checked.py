@@ -133,6 +133,24 @@ def test_processes_that_start_at_the_same_time_decode_once(tmp_path, cache, monk
     assert sorted(path.name for path in decoded) == [f"u{row}.wav" for row in range(8)]
 
 
+def test_what_is_remembered_is_read_without_a_claim(tmp_path, cache, monkeypatch):
+    """A finished corpus can be read from a folder of caches that may not be written; a new file needs the claim."""
+    spec = spec_of(save_table(tmp_path / "corpus"))
+    first = check_corpus(spec, Needs(audio=True), cache=cache)
+    lock = audio_memory(spec, cache).with_name("audio.json.lock")
+    lock.unlink(missing_ok=True)
+
+    def read_only(path: Path, wait: bool = False) -> None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr("probing.corpus.checked.claim", read_only)
+    assert check_corpus(spec, Needs(audio=True), cache=cache).scan == first.scan
+    assert not lock.exists()
+    record(tmp_path / "corpus/u0.wav", seed=9)
+    with pytest.raises(PermissionError):
+        check_corpus(spec, Needs(audio=True), cache=cache)
+
+
 # Other words
 
 

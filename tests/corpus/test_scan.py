@@ -12,7 +12,7 @@ from corpora import corpus_of, record
 
 from probing.corpus import scan as module
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import remembered_checksums, scan_audio
+from probing.corpus.scan import remembered_checksums, scan_audio, to_decode
 
 
 @pytest.fixture
@@ -161,3 +161,15 @@ def test_remembered_checksums_are_those_of_unchanged_files(recordings, tmp_path,
     os.utime(tmp_path / "b.wav", ns=(1, 1))
     assert remembered_checksums(recordings.utterances, memory) == {"c": scan.checksums["c"]}
     assert decoded == []
+
+
+def test_only_a_file_that_is_there_and_unknown_is_to_be_decoded(recordings, tmp_path, decoded):
+    """Missing files and utterances without audio are not; one that has changed is."""
+    memory = tmp_path / "audio.json"
+    sound = [u for u in recordings.utterances if u.id in ("a", "b", "c", "gone", "mute")]
+    assert to_decode(sound, memory)
+    scan_audio(sound, memory=memory)
+    decoded.clear()
+    assert not to_decode(sound, memory)
+    os.utime(tmp_path / "b.wav", ns=(1, 1))
+    assert to_decode(sound, memory) and decoded == []
