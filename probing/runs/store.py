@@ -201,9 +201,17 @@ def missing_files(record: Record, digests: bool = False) -> list[str]:
     return found
 
 
-def demand_whole(record: Record) -> None:
-    """Raise a RunError (code `run-incomplete`) where a run's files are not those that its record names."""
-    if lacking := missing_files(record):
+def demand_whole(record: Record, digests: bool = False) -> None:
+    """Make sure that a run's files are those that its record names.
+
+    Args:
+        record: The run.
+        digests: Whether every byte is read, as `missing_files` does: where the run's weights are used.
+
+    Raises:
+        RunError: Files are missing or changed (code `run-incomplete`).
+    """
+    if lacking := missing_files(record, digests):
         why = f"missing or changed: {first_names(lacking, 3)}"
         remedy = "copy the run again, or rerun the command in its record.json"
         raise RunError(f"{record.folder} is not complete", why, remedy, code="run-incomplete")

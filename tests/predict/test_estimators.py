@@ -201,3 +201,23 @@ def test_transcripts_are_truncated_as_in_training(
     with pytest.raises(EncoderError) as caught:
         open_trained(reads, "cpu").estimate(piece, long)
     assert caught.value.code == "transcript-too-long"
+
+
+def test_weights_of_another_run_are_refused(
+    hears: FinetuneRecord, fit_table: Callable[..., FitRecord], tmp_path: Path
+) -> None:
+    """Probes and systems that have the size of the run's own; only their digest tells them apart."""
+    fits = [fit_table(layers="weighted", lr=lr) for lr in (1e-3, 1e-2)]
+    for number, (record, name, other) in enumerate(
+        (
+            (fits[0], "probes.safetensors", fits[1].folder / "probes.safetensors"),
+            (hears, "seed0/model.safetensors", hears.folder / "seed1/model.safetensors"),
+        )
+    ):
+        folder = shutil.copytree(record.folder, tmp_path / str(number))
+        assert (folder / name).stat().st_size == other.stat().st_size
+        assert (folder / name).read_bytes() != other.read_bytes()
+        shutil.copyfile(other, folder / name)
+        with pytest.raises(RunError) as caught:
+            open_trained(read_record(folder), "cpu")
+        assert caught.value.code == "run-incomplete" and name in caught.value.why

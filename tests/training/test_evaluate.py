@@ -123,6 +123,17 @@ def test_a_run_that_is_not_whole_is_refused(run: FinetuneRecord, checkpoints: di
     assert caught.value.code == "run-kind"
 
 
+def test_weights_of_another_training_are_refused(run: FinetuneRecord, tmp_path: Path) -> None:
+    """They have the size of the run's own, so only their digest tells them apart."""
+    mixed = shutil.copytree(run.folder, tmp_path / "mixed")
+    own, other = (mixed / seed / "model.safetensors" for seed in ("seed0", "seed1"))
+    assert own.stat().st_size == other.stat().st_size and own.read_bytes() != other.read_bytes()
+    shutil.copyfile(other, own)
+    with pytest.raises(RunError) as caught:
+        evaluate(mixed)
+    assert caught.value.code == "run-incomplete" and "seed0/model.safetensors" in caught.value.why
+
+
 @pytest.mark.parametrize("ending", ["csv", "CSV", "tsv"])
 def test_a_run_can_be_scored_from_every_directory(
     places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
