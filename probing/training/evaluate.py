@@ -89,7 +89,9 @@ def evaluate(
     if there is not None and not missing_files(there, digests=True):
         return there
     with sole_writer(named):
-        folder, _ = _settled(named, configuration)  # another process may have ended meanwhile
+        folder, there = _settled(named, configuration)  # another process may have ended meanwhile
+        if there is not None and not missing_files(there, digests=True):
+            return there
         return _made(trained, checked, options, device, folder, configuration, began)
 
 

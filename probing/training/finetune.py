@@ -121,7 +121,11 @@ def finetune(
         return _unchanged(there.record, place) if chief else None
     claimed: AbstractContextManager[None] = sole_writer(job.folder) if chief else nullcontext()
     with claimed:
+        PartialState().wait_for_everyone()  # the first one holds the claim, so all see the same from here on
         there = look(job.folder)
+        demand_same(job.folder, there.configuration, settled)
+        if there.record is not None and there.finished(options.seeds):  # by another command meanwhile
+            return _unchanged(there.record, place) if chief else None
         source = _fed(job)
         configuration = {**settled, "latents": source.latents.layout.fingerprint if source.latents else None}
         demand_same(job.folder, there.configuration, configuration)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,6 +269,26 @@ def test_an_evaluation_is_written_by_one_process(run: FinetuneRecord) -> None:
     with sole_writer(run.folder / "evaluations" / f"{run.corpus.file_name}-snr7"), pytest.raises(RunError) as caught:
         evaluate(run.folder, options=EvaluateOptions(snr=7))
     assert caught.value.code == "run-busy"
+
+
+def test_an_evaluation_that_another_process_has_finished_meanwhile_is_read(
+    run: FinetuneRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gets the claim later computes and writes nothing."""
+    made = []
+
+    @contextmanager
+    def after_another(folder: Path) -> Iterator[None]:
+        monkeypatch.setattr(module, "sole_writer", sole_writer)
+        made.append(evaluate(run.folder, options=EvaluateOptions(snr=11)))
+        monkeypatch.setattr(module, "estimates", lambda *_, **__: pytest.fail("it was scored again"))
+        made.append(contents(run.folder))
+        with sole_writer(folder):
+            yield
+
+    monkeypatch.setattr(module, "sole_writer", after_another)
+    assert evaluate(run.folder, options=EvaluateOptions(snr=11)) == made[0]
+    assert contents(run.folder) == made[1]
 
 
 def test_evaluation_loads_no_trainer() -> None:

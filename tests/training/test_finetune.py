@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,27 @@ def test_a_run_that_is_being_made_is_not_made_twice(places: Path) -> None:
     with sole_writer(places / "runs/busy"), pytest.raises(RunError) as caught:
         trained("bert", "busy")
     assert caught.value.code == "run-busy" and not (places / "runs/busy").exists()
+
+
+def test_a_run_that_another_process_has_finished_meanwhile_is_read(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gets the claim later computes and writes nothing."""
+    made: list[Any] = []
+
+    @contextmanager
+    def after_another(folder: Path) -> Iterator[None]:
+        monkeypatch.setattr(module, "sole_writer", sole_writer)
+        made.append(trained("bert", "raced"))
+        for name in ("train", "estimates", "feed"):
+            monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was made again"))
+        made.append(contents(places / "runs/raced"))
+        with sole_writer(folder):
+            yield
+
+    monkeypatch.setattr(module, "sole_writer", after_another)
+    assert trained("bert", "raced") == made[0]
+    assert contents(places / "runs/raced") == made[1]
 
 
 def test_half_a_configuration_does_not_spoil_a_name_for_ever(places: Path) -> None:
