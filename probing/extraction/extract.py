@@ -237,7 +237,7 @@ class Extraction:
             raise CacheError(
                 f"the {what} of {len(changed)} utterances is not what was extracted before ({first_names(changed)})",
                 f"it has changed since {path} was made, or another corpus of that name made it",
-                "delete that part file and rerun the command, or keep the two apart with `--cache`",
+                "move that part file away and rerun the command, or keep the two apart with `--cache`",
                 code="cache-changed",
             )
 

@@ -96,7 +96,7 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
     if own.damage:
         raise own.damage
     if whole and own.other:
-        remedy = f"type: {command} (its message names the part to delete)"
+        remedy = f"type: {command} (its message names the part to move away)"
         raise other_inputs(own.path, corpus, own.other, remedy)
     if whole and own.lacking:
         raise CacheError(

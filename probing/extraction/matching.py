@@ -83,8 +83,11 @@ class Match:
 
     @property
     def changed(self) -> bool:
-        """Whether it belongs to the corpus, some of whose audio or text has changed since: some of it is the same."""
-        return bool(self.other and self.equal)
+        """Whether it belongs to the corpus, some of whose audio or text has changed since: most of it is the same.
+
+        Two corpora of one name may share a few recordings; those do not make one's cache the other's.
+        """
+        return bool(self.other) and len(self.equal) > len(self.other)
 
 
 def candidates(name: str, layout: Layout, root: Path) -> list[Path]:

@@ -110,6 +110,16 @@ def test_a_noisy_copy_with_the_same_ids_gets_its_own(folder: str, encoder: Encod
         assert found(table, encoder, tmp_path / "cache").path == cache.path
 
 
+def test_a_corpus_that_shares_a_recording_gets_its_own(folder: str, encoder: Encoder, tmp_path: Path) -> None:
+    """One of twelve recordings is the same: two corpora, neither of which stands in the other's way."""
+    first, second = write_corpus(tmp_path / "a"), write_corpus(tmp_path / "b", seed=1)
+    shutil.copy(tmp_path / "a" / "u4.wav", tmp_path / "b" / "u4.wav")
+    caches = [cached(table, folder, tmp_path / "cache") for table in (first, second)]
+    assert caches[0].path != caches[1].path
+    for table, cache in zip((first, second), caches, strict=True):
+        assert found(table, encoder, tmp_path / "cache").path == cache.path
+
+
 def test_partitions_of_two_corpora_do_not_mix(folder: str, tmp_path: Path) -> None:
     """One partition of a noisy copy is not added to the cache that holds another partition of the clean corpus."""
     clean, noisy = write_corpus(tmp_path / "clean"), write_corpus(tmp_path / "noisy", seed=1)
@@ -202,7 +212,7 @@ def test_a_corpus_may_move(folder: str, encoder: Encoder, tmp_path: Path) -> Non
 
 
 def test_audio_that_changed_in_place_is_an_error(folder: str, encoder: Encoder, tmp_path: Path) -> None:
-    """Some recordings are other, some are the same: extract says which part to delete, a reader says to extract."""
+    """Some recordings are other, some are the same: extract says which part to move away, a reader says to extract."""
     table, root = write_corpus(tmp_path / "a"), tmp_path / "cache"
     path = cached(table, folder, root).path
     samples, rate = soundfile.read(tmp_path / "a" / "u4.wav", dtype="float32")

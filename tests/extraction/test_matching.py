@@ -27,15 +27,17 @@ def match(held: dict[str, tuple[int, int]], known: Known = KNOWN, damage: CacheE
         ({}, False, False, ["a", "b", "c"]),
         ({"d": (40, 4)}, False, False, ["a", "b", "c"]),
         ({"a": (10, 9), "b": (20, 9), "c": (30, 9)}, False, False, []),  # all is other: another corpus
-        (ALL | {"b": (20, 9)}, False, True, []),  # some is other: it has changed
+        (ALL | {"b": (20, 9)}, False, True, []),  # less than half is other: it has changed
         (ALL | {"b": (21, 0)}, False, True, []),  # by length, where no checksum is known
+        ({"a": (10, 1), "b": (20, 9), "c": (30, 9)}, False, False, []),  # most is other: another corpus
+        ({"a": (10, 1), "b": (20, 9)}, False, False, ["c"]),  # no majority
         ({"a": (10, 0), "b": (20, 0), "c": (30, 0)}, True, False, []),
         ({"a": (11, 0)}, False, False, ["b", "c"]),
         ({"a": (99, 1)}, True, False, ["b", "c"]),  # equal bytes are equal whatever a decoder makes of them
     ],
 )
 def test_what_both_have_decides(held: dict[str, tuple[int, int]], own: bool, changed: bool, lacking: list[str]) -> None:
-    """All that both have is the same, some of it, none of it, or they have nothing in common."""
+    """All that both have is the same, most of it, less, none of it, or they have nothing in common."""
     found = match(held)
     assert (found.own, found.changed, found.lacking) == (own, changed, lacking)
 
