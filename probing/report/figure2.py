@@ -74,7 +74,8 @@ def figure2(record: FitRecord, out: Path = FIGURES, control: FitRecord | None = 
 
     Args:
         record: A fit.
-        out: Folder for `figure2-<corpus>-<encoder>`, then every option that is not that of `make figure2`.
+        out: Folder for `figure2-<corpus>-<encoder>`, then every option that is not that of `make figure2`, and a digest
+            of anything else than what that draws.
         control: As in `plot_layers`.
 
     Returns:
@@ -82,7 +83,7 @@ def figure2(record: FitRecord, out: Path = FIGURES, control: FitRecord | None = 
     """
     drawn, figure = drawn_of(record, control), Figure()
     _plot(record, drawn, figure)
-    return save(figure, out / fit_stem(record), drawn)
+    return save(figure, out / fit_stem(record, control), drawn)
 
 
 def _plot(record: FitRecord, drawn: pd.DataFrame, figure: Figure) -> NDArray[np.object_]:

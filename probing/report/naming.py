@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from probing.corpus.checked import corpus_name
 from probing.corpus.identity import Identity
 from probing.corpus.model import EMOTIONS
-from probing.files import digest, slug
+from probing.encoders.presets import PRESETS
+from probing.encoders.spec import EncoderSpec
+from probing.files import digest, read_json, slug
 from probing.probes.options import FitOptions
 from probing.runs.records import FitRecord, Record, SystemRecord
 
@@ -32,14 +35,23 @@ def shortened(stem: str) -> str:
     return f"{kept}-{digest(stem)[:8]}"
 
 
-def fit_stem(record: FitRecord) -> str:
-    """Figure 2 in file names: corpus, encoder, and every option that differs from what `make figure2` uses."""
-    parts = ["figure2", corpus_stem([record]), record.encoder_file_name]
+def fit_stem(record: FitRecord, control: FitRecord | None = None) -> str:
+    """Figure 2 in file names: corpus, encoder, and every option that differs from what `make figure2` uses.
+
+    Anything else than what `make figure2` draws has a digest behind it: names are rounded and cut, weights on the hub
+    move, and the control is in the figure too.
+
+    Args:
+        record: A fit.
+        control: The fit on random weights that is drawn beside it.
+    """
     spec = record.encoder.spec
+    parts = ["figure2", corpus_stem([record]), record.encoder_file_name]
     parts += [slug(spec.revision)] if spec is not None and spec.revision else []
-    parts += _settings(record.options)
-    parts += [record.cache.store] * (record.cache.store != "pooled")
-    parts += [record.cache.dtype] * (record.cache.dtype != "float16")
+    parts += _departures(record)
+    if not _made_by_make(record, control):
+        weights, revision = record.encoder.identity.get("weights"), spec.revision if spec is not None else None
+        parts.append(digest([record.signature, weights, revision, control.signature if control else None])[:_DIGITS])
     return shortened("-".join(parts))
 
 
@@ -68,6 +80,30 @@ def corpus_stem(records: Sequence[Record]) -> str:
         return corpus_name(first.title, first.spec, Identity(known[0].labels, audio, text))
     labels = str(records[0].configuration.get("labels") or "")[:8]  # all that a run of version 0.1.0 knows
     return slug(first.title) + (f"-{labels}" if labels and first.spec.prefix != "demo" else "")
+
+
+def _made_by_make(record: FitRecord, control: FitRecord | None) -> bool:
+    """Whether `make figure2` draws this: a preset with the usual options, and the same preset on random weights."""
+    spec = record.encoder.spec
+    if spec is None or control is None or spec.name not in PRESETS:
+        return False
+    layers = _built_in_layers(spec.name) if record.version == 1 else None  # 0.1.0 wrote the number that was kept
+    if spec != EncoderSpec(spec.name, layers) or control.version != record.version:
+        return False
+    return control.encoder.spec == spec.on_random_weights() and not _departures(record) and not _departures(control)
+
+
+def _built_in_layers(name: str) -> int | None:
+    """Number of transformer layers of a built-in encoder; None of one on the hub."""
+    path = Path(PRESETS[name].source) / "config.json"
+    return int(read_json(path, "install the package again")["num_hidden_layers"]) if path.is_file() else None
+
+
+def _departures(record: FitRecord) -> list[str]:
+    """What is not as `make figure2` makes it, each as in a file's name."""
+    parts = _settings(record.options)
+    parts += [record.cache.store] * (record.cache.store != "pooled")
+    return parts + [record.cache.dtype] * (record.cache.dtype != "float16")
 
 
 def _settings(options: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from probing.report.figure2 import figure2, plot_layers
+from probing.report.naming import fit_stem
 from probing.report.style import COLOURS
 from probing.runs.records import FitRecord
 
@@ -90,7 +91,8 @@ def test_every_format_and_the_numbers_are_written(tmp_path: Path) -> None:
     """PDF, PNG, SVG and CSV carry corpus and encoder in their names, and the CSV holds what was drawn."""
     record = write_fit(tmp_path, seeds=5)
     paths = figure2(record, tmp_path / "out")
-    stem = f"figure2-made-up-{record.corpus.identity.short}-owner--model"
+    stem = fit_stem(record)
+    assert stem.startswith(f"figure2-made-up-{record.corpus.identity.short}-owner--model-")
     assert [path.name for path in paths] == [f"{stem}.{kind}" for kind in ("pdf", "png", "svg", "csv")]
     assert all(path.stat().st_size > 500 for path in paths)
     table = pd.read_csv(paths[-1])

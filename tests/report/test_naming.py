@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from probing.corpus.identity import Identity
 from probing.encoders.spec import EncoderSpec
 from probing.report.naming import corpus_stem, fit_stem, set_stem, shortened
 from probing.runs.entries import CacheEntry, EncoderEntry
+from probing.runs.records import FitRecord
 
-USUAL: dict[str, Any] = {"encoder": "demo-hubert", "corpus": "demo", "seeds": 5}
+ENCODER = "demo-hubert"
+USUAL: dict[str, Any] = {"encoder": ENCODER, "corpus": "demo", "seeds": 5}
 OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"seeds": 3}, "-seeds3"),
     ({"dims": ["valence"]}, "-valence"),
@@ -38,17 +41,58 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def control_of(root: Path, **changes: Any) -> FitRecord:
+    """The usual fit on random weights."""
+    return write_fit(root, **USUAL | {"encoder": f"{ENCODER}@random"} | changes)
+
+
 @pytest.mark.parametrize(("change", "said"), OTHERS)
 def test_every_option_that_differs_stands_in_the_name(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    """Beside what `make figure2` uses, an option adds its value; processes that read ahead add nothing."""
-    assert fit_stem(write_fit(tmp_path, **USUAL | change)) == f"figure2-demo-demo-hubert{said}"
+    """Beside what `make figure2` uses, an option adds its value, and a digest stands behind it."""
+    run, control = (
+        write_fit(tmp_path, **USUAL | change | {"encoder": name}) for name in (ENCODER, f"{ENCODER}@random")
+    )
+    assert re.fullmatch(rf"figure2-demo-demo-hubert{re.escape(said)}-[0-9a-f]{{6}}", fit_stem(run, control))
 
 
 def test_the_usual_fit_of_the_built_in_world_has_the_readmes_name(tmp_path: Path) -> None:
-    """In both versions of the record; the number of reading processes changes nothing."""
+    """With its control, in both versions of the record; the number of reading processes changes nothing."""
     for version in (1, 2):
-        record = write_fit(tmp_path / str(version), **USUAL, version=version, options={"workers": 4})
-        assert fit_stem(record) == "figure2-demo-demo-hubert"
+        whole: dict[str, Any] = {"version": version, "states": 13}
+        record = write_fit(tmp_path / str(version), **USUAL, **whole, options={"workers": 4})
+        assert fit_stem(record, control_of(tmp_path / str(version), **whole)) == "figure2-demo-demo-hubert"
+
+
+def test_fewer_layers_in_version_1_are_not_the_usual_fit(tmp_path: Path) -> None:
+    """Version 0.1.0 kept the number of layers in the encoder's architecture alone."""
+    record, control = write_fit(tmp_path, **USUAL, version=1, states=5), control_of(tmp_path, version=1, states=5)
+    assert fit_stem(record, control) != "figure2-demo-demo-hubert"
+
+
+def test_a_figure_has_its_control_in_its_name(tmp_path: Path) -> None:
+    """Without one, with the usual one, and with one of other seeds: three files."""
+    record, usual = write_fit(tmp_path, **USUAL), control_of(tmp_path)
+    others = [control_of(tmp_path / str(seeds), seeds=seeds) for seeds in (2, 3)]
+    stems = [fit_stem(record, control) for control in (None, usual, *others)]
+    assert len(set(stems)) == 4 and stems[1] == "figure2-demo-demo-hubert"
+    assert all(re.fullmatch(r"figure2-demo-demo-hubert-[0-9a-f]{6}", stem) for stem in (stems[0], *stems[2:]))
+
+
+def test_weights_that_moved_and_revisions_have_names_of_their_own(tmp_path: Path) -> None:
+    """A hub repository changes under one name, and a revision must not look like another repository's name."""
+
+    def stem(folder: str, name: str, weights: str, revision: str | None = None) -> str:
+        entry = EncoderEntry(name, name, False, {"weights": weights}, EncoderSpec(name, revision=revision))
+        return fit_stem(write_fit(tmp_path / folder, seeds=5, corpus="demo", encoder_entry=entry))
+
+    assert stem("a", "org/model", "aaaa") != stem("b", "org/model", "bbbb")
+    assert stem("c", "org/hubert", "aaaa", "large") != stem("d", "org/hubert-large", "aaaa")
+
+
+def test_no_digit_of_an_option_is_lost(tmp_path: Path) -> None:
+    """Learning rates that are rounded to the same digits are still two."""
+    records = [write_fit(tmp_path / str(lr), **USUAL, options={"lr": lr}) for lr in (1.23456701e-4, 1.23456702e-4)]
+    assert fit_stem(records[0]) != fit_stem(records[1])
 
 
 def test_no_two_configurations_share_a_name(tmp_path: Path) -> None:
@@ -63,7 +107,8 @@ def test_the_corpus_is_named_by_its_digest(tmp_path: Path) -> None:
     names = [fit_stem(write_fit(tmp_path / str(i), entry=entry)) for i, entry in enumerate(entries)]
     assert [name.split("-")[3] for name in names] == [identity_of(what).short for what in ("made-up", "another")]
     table = entry_of("demo", 9, identity=identity_of("demo"))
-    assert fit_stem(write_fit(tmp_path, "demo-hubert", seeds=5, entry=table)) != "figure2-demo-demo-hubert"
+    own = write_fit(tmp_path, "demo-hubert", seeds=5, entry=table)
+    assert fit_stem(own, control_of(tmp_path / "control", entry=table)) != "figure2-demo-demo-hubert"
 
 
 def test_an_encoder_in_a_folder_is_named_by_its_weights_and_a_revision_by_itself(tmp_path: Path) -> None:
@@ -73,9 +118,9 @@ def test_an_encoder_in_a_folder_is_named_by_its_weights_and_a_revision_by_itself
         entry = EncoderEntry("mine", "mine", False, {"weights": weights}, spec)
         return fit_stem(write_fit(tmp_path / name, seeds=5, corpus="demo", encoder_entry=entry))
 
-    assert stem("a", EncoderSpec("/x/mine"), "aaaaaaaabbbb") == "figure2-demo-mine-aaaaaaaa"
-    assert stem("b", EncoderSpec("/y/mine"), "ccccccccbbbb") == "figure2-demo-mine-cccccccc"
-    assert stem("c", EncoderSpec("mine", revision="v2"), "c") == "figure2-demo-mine-v2"
+    assert stem("a", EncoderSpec("/x/mine"), "aaaaaaaabbbb").startswith("figure2-demo-mine-aaaaaaaa-")
+    assert stem("b", EncoderSpec("/y/mine"), "ccccccccbbbb").startswith("figure2-demo-mine-cccccccc-")
+    assert stem("c", EncoderSpec("mine", revision="v2"), "c").startswith("figure2-demo-mine-v2-")
 
 
 def test_a_run_of_version_1_is_named_by_its_labels(tmp_path: Path) -> None:
