@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from probing.files import slug, write_text
+from probing.files import read_json, slug, write_json, write_text
 from probing.runs.printing import ends, markdown_table, titled
 from probing.runs.records import FinetuneRecord, SystemEntry
+from probing.runs.store import RECORD, read_kind
 from probing.training.resume import CARD
 
 NOT_STATED = "not stated"
 
 
-def write_cards(record: FinetuneRecord, licence: str | None = None) -> None:
-    """Write a README.md into the run's folder, and into each folder that may go to a model hub.
+def write_cards(record: FinetuneRecord) -> None:
+    """Write a README.md into the run's folder, and into each folder that may go to a model hub."""
+    for path, text in _cards(record).items():
+        write_text(path, text)
+
+
+def state_licence(record: FinetuneRecord, licence: str) -> FinetuneRecord:
+    """State the licence of a finished run's data: on its cards and in its record, of which nothing else changes.
+
+    A card that its user has edited is left as it is, and named on stderr. The record is written last, so that the same
+    command completes what a kill has interrupted.
 
     Args:
-        record: The run, in its folder.
-        licence: Of the data, where it is stated only now; the record stays as it was written.
+        record: The run, in its folder, which no other process may write meanwhile.
+        licence: As the user states it.
+
+    Returns:
+        The record as it is read back.
     """
-    stated = replace(record, data_licence=licence or record.data_licence)
+    before, edited = _cards(record), []
+    for path, text in _cards(replace(record, data_licence=licence)).items():
+        own = [one.encode("utf-8", "backslashreplace") for one in (before[path], text)]  # as write_text does
+        if not path.exists() or path.read_bytes() in own:
+            write_text(path, text)
+        else:
+            edited.append(str(path))
+    if edited:
+        print(f"edited since it was written, state the licence there yourself: {', '.join(edited)}", file=sys.stderr)
+    content = read_json(record.folder / RECORD, "rerun the command")
+    write_json(record.folder / RECORD, {**content, "data_licence": licence})
+    return read_kind(record.folder, FinetuneRecord)
+
+
+def _cards(record: FinetuneRecord) -> dict[Path, str]:
+    """Where a run's cards stand, and what they say."""
     places = [record.folder / f"seed{seed}" for seed in record.seeds]
-    write_text(record.folder / CARD, card(stated, str(places[0])))
-    for place in places:
-        write_text(place / CARD, card(stated, "."))
+    return {record.folder / CARD: card(record, str(places[0]))} | {place / CARD: card(record, ".") for place in places}
 
 
 def card(record: FinetuneRecord, folder: str) -> str:

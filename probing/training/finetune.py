@@ -44,7 +44,7 @@ from probing.systems.inference import estimates, opened_system
 from probing.systems.inputs import feed, find_latents, latents_command
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
-from probing.training.card import write_cards
+from probing.training.card import state_licence, write_cards
 from probing.training.cost import Forecast, measured, seconds_saved
 from probing.training.datasets import Material, labels_to_learn, learned_and_scored
 from probing.training.describe import SCORES, configuration_of, default_name, system_entry, write_tables
@@ -117,15 +117,18 @@ def finetune(
     settled = configuration_of(job.checked, job.first, job.options)
     there = look(job.folder)  # a finished run is only read, so it needs no claim
     demand_same(job.folder, there.configuration, settled)
-    if there.record is not None and there.finished(options.seeds):
-        return _unchanged(there.record, place) if chief else None
+    if there.record is not None and there.finished(options.seeds) and not _licence_to_state(there.record, place):
+        return there.record if chief else None
     claimed: AbstractContextManager[None] = sole_writer(job.folder) if chief else nullcontext()
     with claimed:
         PartialState().wait_for_everyone()  # the first one holds the claim, so all see the same from here on
         there = look(job.folder)
         demand_same(job.folder, there.configuration, settled)
-        if there.record is not None and there.finished(options.seeds):  # by another command meanwhile
-            return _unchanged(there.record, place) if chief else None
+        if there.record is not None and there.finished(options.seeds):  # perhaps by another command meanwhile
+            licence = _licence_to_state(there.record, place)
+            if not chief:
+                return None
+            return state_licence(there.record, licence) if licence else there.record
         source = _fed(job)
         configuration = {**settled, "latents": source.latents.layout.fingerprint if source.latents else None}
         demand_same(job.folder, there.configuration, configuration)
@@ -183,11 +186,9 @@ def _prepared(
     return _Job(checked, system, options, place, device, first, processor)
 
 
-def _unchanged(record: FinetuneRecord, place: FinetunePlace) -> FinetuneRecord:
-    """A finished run as it is; only its cards are written again, where a licence is stated that they do not state."""
-    if place.data_licence and place.data_licence != record.data_licence:
-        write_cards(record, place.data_licence)
-    return record
+def _licence_to_state(record: FinetuneRecord, place: FinetunePlace) -> str | None:
+    """The licence that is given, where a finished run's record does not state it."""
+    return place.data_licence if place.data_licence != record.data_licence else None
 
 
 def _fed(job: _Job) -> Feed:

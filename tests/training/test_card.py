@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
-from small_systems import contents, trained
+from small_systems import as_version_1, contents, trained
 
 from probing.corpus.opening import open_corpus
 from probing.runs.records import FinetuneRecord
-from probing.training.card import card, write_cards
+from probing.runs.store import read_kind
+from probing.training.card import card, state_licence, write_cards
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +81,36 @@ def test_a_control_and_what_is_frozen_are_said(run: FinetuneRecord) -> None:
     assert "| Frozen | convolutional front end, audio, text |" in text
 
 
-def test_a_licence_stated_later_changes_the_cards_alone(run: FinetuneRecord) -> None:
-    """The record stays as it was written."""
-    before = contents(run.folder)
-    write_cards(run, "CC0-1.0")
-    after = contents(run.folder)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_licence_stated_later_is_put_on_cards_that_nobody_has_edited(
+    run: FinetuneRecord, tmp_path: Path, version: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An edited card stays and is named; in the record, also of version 0.1.0, only the licence changes."""
+    copy = replace(run, folder=shutil.copytree(run.folder, tmp_path / "copy"))
+    if version == 1:
+        as_version_1(copy)
+    record = read_kind(copy.folder, FinetuneRecord)
+    write_cards(record)
+    content = json.loads((copy.folder / "record.json").read_text("utf-8"))
+    mine, lost = copy.folder / "seed0/README.md", copy.folder / "README.md"
+    mine.write_text("mine")
+    lost.unlink()
+    before = contents(copy.folder)
+    stated = state_licence(record, "CC0-1.0")
+    after = contents(copy.folder)
     changed = {name for name in after if before.get(name) != after[name]}
-    assert changed == {"README.md", "seed0/README.md", "seed1/README.md"}
-    assert "CC0-1.0" in (run.folder / "seed1/README.md").read_text("utf-8")
+    assert changed == {"README.md", "seed1/README.md", "record.json"}
+    assert (copy.folder / "seed1/README.md").read_text("utf-8") == card(stated, ".")
+    assert str(mine) in (said := capsys.readouterr().err) and str(lost) not in said
+    assert stated == replace(record, data_licence="CC0-1.0") == read_kind(copy.folder, FinetuneRecord)
+    written = json.loads((copy.folder / "record.json").read_text("utf-8"))
+    assert written == {**content, "data_licence": "CC0-1.0"}
+
+
+def test_a_statement_that_was_interrupted_is_completed(
+    run: FinetuneRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cards that state the licence already are not taken for edited ones."""
+    record = replace(run, folder=shutil.copytree(run.folder, tmp_path / "copy"))
+    write_cards(replace(record, data_licence="CC0-1.0"))
+    assert state_licence(record, "CC0-1.0").data_licence == "CC0-1.0" and not capsys.readouterr().err

@@ -150,13 +150,20 @@ def test_a_finished_run_stays_so_when_its_latents_are_gone(places: Path) -> None
     assert caught.value.code == "run-other-configuration" and "latents" in caught.value.why
 
 
-def test_a_licence_stated_later_is_put_on_the_cards(places: Path) -> None:
-    """Nothing else is written."""
+def test_a_licence_stated_later_is_put_on_the_cards_and_into_the_record(places: Path) -> None:
+    """Nothing else is written, and not while another process writes the run."""
     first = trained("bert", "licensed")
     before = contents(places / "runs/licensed")
-    assert trained("bert", "licensed", data_licence="CC-BY-4.0") == first
+    with sole_writer(places / "runs/licensed"), pytest.raises(RunError) as caught:
+        trained("bert", "licensed", data_licence="CC-BY-4.0")
+    assert caught.value.code == "run-busy" and contents(places / "runs/licensed") == before
+    stated = trained("bert", "licensed", data_licence="CC-BY-4.0")
+    assert stated == replace(first, data_licence="CC-BY-4.0") == read_record(Path("runs/licensed"))
     after = contents(places / "runs/licensed")
-    assert {name for name in after if after[name] != before[name]} == {"README.md", "seed0/README.md"}
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"README.md", "seed0/README.md", "record.json"}
+    assert trained("bert", "licensed") == trained("bert", "licensed", data_licence="CC-BY-4.0") == stated
+    assert contents(places / "runs/licensed") == after
 
 
 def test_another_configuration_is_refused_and_named(places: Path) -> None:
