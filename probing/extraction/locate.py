@@ -7,6 +7,7 @@ have two, side by side. Nothing here writes.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -86,8 +87,9 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
     Raises:
         CacheError: Nothing has been extracted (code `cache-missing`), the extraction has not ended
             (`cache-unfinished`), there is only one made under another fingerprint (`cache-fingerprint`), it lacks
-            utterances (`cache-incomplete`), it was made from other audio or text (`cache-other-audio`), two that differ
-            both fit because the audio is not available (`cache-ambiguous`), or it is damaged.
+            utterances (`cache-incomplete`), it was made from other audio or text (`cache-other-audio`), none of the
+            corpus's audio or text is available to tell whether it is the corpus's (`cache-unproven`), two that differ
+            both fit what is available (`cache-ambiguous`), or it is damaged.
     """
     found = _finished(corpus, layout, root)
     own = best(found)
@@ -95,6 +97,7 @@ def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: 
         raise _missing(corpus, layout, root, found, command)
     if own.damage:
         raise own.damage
+    _refuse_unproven(own, found, corpus)
     if whole and own.other:
         remedy = f"type: {command} (its message names the part to move away)"
         raise other_inputs(own.path, corpus, own.other, remedy)
@@ -128,8 +131,22 @@ def _matches(corpus: Corpus, layout: Layout, root: Path, paths: Iterable[Path]) 
     return [match(path, known) for path in there]
 
 
+def _refuse_unproven(own: Match, found: Sequence[Match], corpus: Corpus) -> None:
+    """Two corpora of one name may have the same ids: without audio or text, only the user knows whose a cache is."""
+    if not own.unproven:
+        return
+    files = " or ".join(f"--cache {shlex.quote(str(one.path))}" for one in found if one.unproven)
+    raise CacheError(
+        f"nothing proves that {own.path} is the cache of this corpus {corpus.name}",
+        "it holds the corpus's ids, but so may that of another corpus of that name, and none of the audio or text that "
+        "would tell is available",
+        f"name the cache file itself, which needs no proof, without --encoder and --store: {files}",
+        code="cache-unproven",
+    )
+
+
 def _refuse_ambiguous(own: Match, found: Sequence[Match]) -> None:
-    """Two caches that both fit differ only if the audio is not available; then the user must decide."""
+    """Two caches that both fit differ only if most of the audio is not available; then the user must decide."""
     for one in found:
         if one is own or not one.own:
             continue
@@ -137,7 +154,7 @@ def _refuse_ambiguous(own: Match, found: Sequence[Match]) -> None:
         if any(a and b and a != b for a, b in pairs):
             raise CacheError(
                 f"{own.path} and {one.path} both hold the corpus's utterances",
-                "they were made from different audio, and the corpus's own is not available to decide between them",
+                "they were made from different audio, and what the corpus still has does not decide between them",
                 "name one of the two files with --cache",
                 code="cache-ambiguous",
             )

@@ -82,6 +82,11 @@ class Match:
         return bool(self.shared) and not self.other
 
     @property
+    def unproven(self) -> bool:
+        """Whether ids alone speak for it: it knows what it was made from, but none of the corpus's is available."""
+        return self.own and not self._same and any(self.held[id_][1] for id_ in self.shared)
+
+    @property
     def changed(self) -> bool:
         """Whether it belongs to the corpus, some of whose audio or text has changed since: most of it is the same.
 
@@ -125,12 +130,14 @@ def match(path: Path, known: Known) -> Match:
 def best(matches: Iterable[Match]) -> Match | None:
     """The cache that belongs to the corpus and holds most of it; else one whose audio or text has changed since.
 
-    A cache that cannot be read is the last choice. None where all belong to other corpora.
+    Then comes one for which only the ids speak. A cache that cannot be read is the last choice. None where all belong
+    to other corpora.
     """
     found = list(matches)
     by_rank = (
-        [one for one in found if one.own],
+        [one for one in found if one.own and not one.unproven],
         [one for one in found if one.changed],
+        [one for one in found if one.unproven],
         [one for one in found if one.damage],
     )
     fitting = next((group for group in by_rank if group), [])

@@ -227,15 +227,37 @@ def test_audio_that_changed_in_place_is_an_error(folder: str, encoder: Encoder, 
     assert found(table, encoder, root).path == path
 
 
-def test_audio_that_is_gone_is_no_hindrance(folder: str, encoder: Encoder, tmp_path: Path) -> None:
-    """A fit needs no audio: without it the ids tell, as long as they tell one cache only."""
+def test_without_audio_the_cache_file_must_be_named(folder: str, encoder: Encoder, tmp_path: Path) -> None:
+    """The ids may be another corpus's: the error names every file that it can be, and nothing is taken by itself."""
     table, root = write_corpus(tmp_path / "a"), tmp_path / "cache"
     path = cached(table, folder, root).path
-    other = cached(write_corpus(tmp_path / "b", seed=1), folder, tmp_path / "other")
-    for file in (tmp_path / "a").glob("*.wav"):
+    other = write_corpus(tmp_path / "b", seed=1)
+    for file in (tmp_path / "b").glob("*.wav"):
         file.unlink()
+    error = refused(other, encoder, root)
+    assert error.code == "cache-unproven" and f"--cache {path}" in error.remedy
+    second = cached(write_corpus(tmp_path / "b", seed=1), folder, root).path
+    header, *rows = table.read_text().splitlines()
+    bare = [",".join([row.split(",")[0], *row.split(",")[2:]]) for row in (header, *rows)]
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "labels.csv").write_text("\n".join(bare) + "\n")  # no column of paths
+    error = refused(tmp_path / "c" / "labels.csv", encoder, root)
+    assert error.code == "cache-unproven" and f"--cache {path}" in error.remedy and f"--cache {second}" in error.remedy
+    assert found(table, encoder, root).path == path  # its audio is there
+
+
+def test_one_recording_proves_a_cache_unless_it_fits_two(folder: str, encoder: Encoder, tmp_path: Path) -> None:
+    """What is left of the audio decides; where two caches hold that recording, the user must."""
+    table, root = write_corpus(tmp_path / "a"), tmp_path / "cache"
+    path = cached(table, folder, root).path
+    noisy = write_corpus(tmp_path / "b", seed=1)
+    shutil.copy(tmp_path / "a" / "u0.wav", tmp_path / "b" / "u0.wav")
+    other = cached(noisy, folder, tmp_path / "other").path
+    for file in (tmp_path / "a").glob("*.wav"):
+        if file.name != "u0.wav":
+            file.unlink()
     assert found(table, encoder, root).path == path
-    shutil.copytree(other.path.parent, root / other.path.parent.name)
+    shutil.copytree(other.parent, root / other.parent.name)
     error = refused(table, encoder, root)
     assert error.code == "cache-ambiguous" and str(path) in error.what
 

@@ -48,6 +48,29 @@ def test_what_is_not_known_does_not_decide() -> None:
     assert found.own and not found.equal and not found.other
 
 
+@pytest.mark.parametrize(
+    ("held", "checksums", "unproven"),
+    [
+        ({"a": (10, 9), "b": (20, 9)}, {}, True),
+        ({"a": (10, 9), "b": (20, 0)}, {"b": 2}, True),  # what is known of both does not meet
+        ({"a": (10, 1), "b": (20, 9)}, {"a": 1}, False),  # one file is proof
+        ({"a": (10, 0), "b": (20, 0)}, {}, False),  # the cache does not know what it was made from
+        ({"a": (10, 9), "b": (20, 9)}, {"a": 1}, False),  # certainly another's
+        ({"d": (40, 4)}, {}, False),
+    ],
+)
+def test_ids_alone_prove_nothing(held: dict[str, tuple[int, int]], checksums: dict[str, int], unproven: bool) -> None:
+    """Two corpora of one name may have the same ids."""
+    assert match(held, Known(["a", "b"], checksums)).unproven == unproven
+
+
+def test_what_only_ids_speak_for_comes_after_what_is_proven() -> None:
+    """Even if it holds more."""
+    known = Known(["a", "b", "c"], {"a": 1})
+    proven, unproven = match({"a": (10, 1)}, known), match({"b": (20, 9), "c": (30, 9)}, known)
+    assert best([unproven, proven]) is proven and best([unproven]) is unproven
+
+
 def test_the_best_is_the_corpus_s_own_with_most_of_it() -> None:
     """Before one that has changed, and that before one that cannot be read; none where all are other corpora's."""
     small, whole, changed = match({"a": (10, 1)}), match(ALL), match(ALL | {"b": (20, 9)})
