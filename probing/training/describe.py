@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ from probing.runs.scores import (
 from probing.systems.build import parts_of
 from probing.systems.model import EmotionSystem
 from probing.training.options import FinetuneOptions
+from probing.training.start import uses_bf16
 
 SCORES = "scores.csv"
 _FREE = ("seeds", "workers")  # options that may differ when a run is resumed
@@ -43,13 +45,16 @@ def default_name(checked: Checked, system: EmotionSystem, options: FinetuneOptio
     return "-".join(parts + ["shuffled"] * options.shuffled)
 
 
-def configuration_of(checked: Checked, system: EmotionSystem, options: FinetuneOptions) -> dict[str, Any]:
+def configuration_of(
+    checked: Checked, system: EmotionSystem, options: FinetuneOptions, device: str = "cpu"
+) -> dict[str, Any]:
     """All that settles a run's numbers, by the names that the user knows, apart from the latents that are read.
 
     Args:
         checked: What it is trained on.
         system: As the training of seed 0 begins.
         options: How it is trained; its dimensions are settled.
+        device: PyTorch's name of the device that it is trained on.
     """
     corpus, checksums = checked.corpus, checked.scan.checksums
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE}
@@ -64,7 +69,20 @@ def configuration_of(checked: Checked, system: EmotionSystem, options: FinetuneO
         "labels": labels_digest(corpus, options.dims),
         "audio and text": digest({"rows": [sounds, texts]}),
         "options": json.loads(json.dumps(chosen)),
+        **_arithmetic(options, device),
     }
+
+
+def _arithmetic(options: FinetuneOptions, device: str) -> dict[str, Any]:
+    """Number format and number of processes, where the options do not settle them.
+
+    Nothing is said of float32 in one process, so that such configurations have the signatures of version 0.1.0.
+    """
+    precision = "bf16" if uses_bf16(options, device) else "float32"
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # each step's loss is over as many batches
+    if (precision, processes) == ("float32", 1):
+        return {}
+    return {"arithmetic": {"precision": precision, "processes": processes}}
 
 
 def system_entry(system: EmotionSystem, name: str, options: FinetuneOptions) -> SystemEntry:

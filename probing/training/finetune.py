@@ -114,7 +114,7 @@ def finetune(
     options, place = with_settings((options, place), settings)
     job = _prepared(corpus, system, options, place)
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
-    settled = configuration_of(job.checked, job.first, job.options)
+    settled = configuration_of(job.checked, job.first, job.options, job.device)
     there = look(job.folder)  # a finished run is only read, so it needs no claim
     demand_same(job.folder, there.configuration, settled)
     if there.record is not None and there.finished(options.seeds) and not _licence_to_state(there.record, place):

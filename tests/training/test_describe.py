@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_systems import built
 
 from probing.corpus.checked import Checked, Needs, check_corpus
@@ -91,6 +92,31 @@ def test_a_configuration_is_that_of_version_0_1_0(table: Path, tmp_path: Path) -
         "gradient_checkpointing": False,
         "precision": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "precision", "expected"),
+    [
+        ("cpu", None, None, None),
+        ("cpu", "1", "float32", None),
+        ("cuda:0", None, "float32", None),
+        ("cuda:0", None, None, {"precision": "bf16", "processes": 1}),
+        ("cpu", "2", None, {"precision": "float32", "processes": 2}),
+        ("cuda:0", "4", "bf16", {"precision": "bf16", "processes": 4}),
+    ],
+)
+def test_arithmetic_is_named_where_it_gives_other_numbers(
+    monkeypatch: pytest.MonkeyPatch, device: str, processes: str | None, precision: Any, expected: Any
+) -> None:
+    """Number format and number of processes, unless they are those of a single CPU."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if processes is not None:
+        monkeypatch.setenv("WORLD_SIZE", processes)
+    system, _ = build_system("demo-tinybert")
+    checked = check_corpus(CorpusSpec("demo"), Needs(text=True))
+    options = FinetuneOptions(dims=("valence",), precision=precision)
+    assert configuration_of(checked, system, options, device).get("arithmetic") == expected
 
 
 @pytest.mark.parametrize(
