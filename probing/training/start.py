@@ -8,6 +8,8 @@ import torch
 
 from probing.corpus.model import Corpus
 from probing.errors import EncoderError, FitError
+from probing.runs.records import FinetuneRecord
+from probing.runs.store import RECORD, demand_whole, read_kind
 from probing.systems.build import build_system
 from probing.systems.inference import opened_system
 from probing.systems.model import EmotionSystem
@@ -29,6 +31,8 @@ def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> t
 
     Raises:
         EncoderError: As `build_system`, or --init names no fine-tuned encoder of the same kind (code `init`).
+        RunError: --init names a run that is not whole (code `run-incomplete`), another command's (`run-kind`), or one
+            whose record cannot be read.
     """
     system, processor = build_system(
         name,
@@ -49,6 +53,8 @@ def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> t
 def _take_encoder(system: EmotionSystem, part: str, origin: Path, seed: int) -> None:
     """Put a run's fine-tuned encoder in the place of the pre-trained one: that of the same training seed."""
     what = f"--init {part}={origin}"
+    if (origin / RECORD).is_file():  # else it is a trained system alone, or a run that has not ended
+        demand_whole(read_kind(origin, FinetuneRecord), digests=True)
     place = origin if (origin / "config.json").is_file() else origin / f"seed{seed}"
     if not (place / "config.json").is_file():
         why = f"{place} holds no fine-tuned system"

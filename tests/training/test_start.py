@@ -13,6 +13,7 @@ from small_systems import trained
 from probing.corpus.opening import open_corpus
 from probing.errors import EncoderError, FitError, RunError
 from probing.systems.build import build_system
+from probing.training.evaluate import evaluate
 from probing.training.options import FinetuneOptions
 from probing.training.start import learning_rate, only_head_learns, readers, started, uses_bf16
 
@@ -82,3 +83,23 @@ def test_an_encoder_of_a_damaged_run_cannot_be_taken(places: Path) -> None:
         with pytest.raises(RunError) as caught:
             started("hubert", open_corpus("table.csv"), FinetuneOptions(init=(("audio", origin),)), 0)
         assert caught.value.code == "run-incomplete"
+
+
+def test_encoders_of_a_run_with_another_one_s_weights_cannot_be_taken(places: Path) -> None:
+    """Of whichever seed they are: a run is whole by its digests, or none of its encoders is taken."""
+    trained("hubert", "pair", seeds=2)
+    mixed = shutil.copytree(places / "runs/pair", places / "runs/mixed")
+    shutil.copyfile(mixed / "seed0/model.safetensors", mixed / "seed1/model.safetensors")
+    with pytest.raises(RunError) as caught:
+        started("hubert", open_corpus("table.csv"), FinetuneOptions(init=(("audio", "runs/mixed"),)), 0)
+    assert caught.value.code == "run-incomplete" and "seed1/model.safetensors" in caught.value.why
+
+
+def test_only_a_training_has_encoders_to_take(places: Path) -> None:
+    """An evaluation has none, and a record that cannot be read does not say."""
+    folder = evaluate(trained("hubert", "judged").folder).folder
+    for code in ("run-kind", "run-damaged"):
+        with pytest.raises(RunError) as caught:
+            started("hubert", open_corpus("table.csv"), FinetuneOptions(init=(("audio", str(folder)),)), 0)
+        assert caught.value.code == code
+        (folder / "record.json").write_text("{")
