@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import click
 
-from probing.errors import OptionError
+from probing.corpus.spec import exact
 from probing.options import flag_of, validate
 
 _Callback = Callable[..., Any]
@@ -182,7 +182,7 @@ def typed_options(options: Any, without: Sequence[str] = ()) -> list[str]:
 def _typed(value: Any) -> str:
     if isinstance(value, tuple):
         return "=".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exact(value) if isinstance(value, float) else str(value)
 
 
 def respelled(options: Sequence[click.Parameter], words: Sequence[str]) -> list[str]:
@@ -207,8 +207,3 @@ def given(*names: str) -> list[str]:
     context = click.get_current_context()
     flags = {one.name: one.opts[0] for one in context.command.params}
     return [flags[name] for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-
-
-def refuse_together(first: str, second: str, why: str, remedy: str) -> OptionError:
-    """The error of two options that exclude each other."""
-    return OptionError(f"{first} and {second}", why, remedy, code="exclusive")

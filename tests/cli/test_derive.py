@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 import pytest
 from commands import USAGE, Typed, typed
+from hypothesis import given as given_any
+from hypothesis.strategies import floats as numbers
 
 from probing.cli.command import command
 from probing.cli.derive import given, options_of, typed_options
@@ -161,3 +163,15 @@ def test_an_instance_can_be_typed_again() -> None:
     assert bake_with(*words).stdout.splitlines()[0] == str(baking)
     assert typed_options(Baking()) == [] and typed_options(Baking(crust=False)) == ["--no-crust"]
     assert "--yeast" not in typed_options(baking, without=["yeast"])
+
+
+@given_any(numbers(min_value=0, max_value=500, exclude_min=True, exclude_max=True))
+def test_a_number_is_typed_with_all_its_digits(heat: float) -> None:
+    """What is typed is read back as the same number."""
+    flag, word = typed_options(Baking(heat=heat))
+    assert flag == "--heat" and float(word) == heat
+
+
+def test_a_whole_number_is_typed_without_a_point() -> None:
+    """As a user would type it."""
+    assert typed_options(Baking(heat=3.0)) == ["--heat", "3"]
