@@ -57,7 +57,8 @@ def on_own_words(records: Sequence[FinetuneRecord]) -> list[FinetuneRecord]:
 def conditions(records: Sequence[FinetuneRecord]) -> list[Condition]:
     """Every way in which some runs were tested on their own corpus, each once.
 
-    An evaluation of an earlier training in the same folder is passed over, which is said on stderr.
+    An evaluation of an earlier training in the same folder is skipped. Where no later one has its condition, stderr
+    names the command to rerun.
 
     Raises:
         RunError: The record of an evaluation is damaged.
@@ -75,14 +76,24 @@ def conditions(records: Sequence[FinetuneRecord]) -> list[Condition]:
 def _evaluations(run: FinetuneRecord) -> list[EvaluationRecord]:
     """A run's evaluations on its own corpus; of several under the same condition the newest."""
     newest: dict[object, EvaluationRecord] = {}
+    outdated: dict[object, EvaluationRecord] = {}
     for path in sorted((run.folder / EVALUATIONS).glob(f"*/{RECORD}")):
         other = read_kind(path.parent, EvaluationRecord)
         if not same_corpus(run, other):
             continue
-        if other.run_signature != run.signature or other.seeds != run.seeds:
-            print(f"passed over {path.parent}: the run was trained again since; rerun `{other.typed}`", file=sys.stderr)
-            continue
         key = (other.words.method, other.words.sha256, other.words.rate, other.snr)
-        if key not in newest or other.date > newest[key].date:
-            newest[key] = other
+        found = newest if _current(run, other) else outdated
+        if key not in found or other.date > found[key].date:
+            found[key] = other
+    for old in (other for key, other in outdated.items() if key not in newest):
+        print(f"skipped {old.folder}: the run has been retrained since; rerun `{old.typed}`", file=sys.stderr)
     return list(newest.values())
+
+
+def _current(run: FinetuneRecord, other: EvaluationRecord) -> bool:
+    """Whether an evaluation scored the weights that the run has now, as far as both know their digests."""
+    if other.run_signature != run.signature or other.seeds != run.seeds:
+        return False
+    scored, files = other.configuration.get("systems", {}), run.files or {}
+    known = [name for name, sha256 in scored.items() if sha256 is not None and name in files]
+    return all(files[name].sha256 == scored[name] for name in known)

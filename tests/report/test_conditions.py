@@ -11,6 +11,7 @@ from builders import damaged_words, entry_of, identity_of, write_evaluation, wri
 from probing.corpus.transcripts import RECOGNISED
 from probing.report.conditions import conditions, on_own_words
 from probing.runs.records import FinetuneRecord
+from probing.runs.store import write_record
 
 VERSIONS = pytest.mark.parametrize("version", [1, 2])
 
@@ -68,7 +69,7 @@ def test_an_evaluation_by_version_2_of_a_run_of_version_1_counts(tmp_path: Path)
 
 @VERSIONS
 @pytest.mark.parametrize("change", [{"run_signature": "another"}, {"seeds": (0, 1)}])
-def test_an_evaluation_of_an_earlier_training_is_passed_over(
+def test_an_evaluation_of_an_earlier_training_is_skipped(
     tmp_path: Path, version: int, change: dict[str, object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its folder and the command to rerun are named on stderr."""
@@ -77,6 +78,26 @@ def test_an_evaluation_of_an_earlier_training_is_passed_over(
     assert len(conditions([run])) == 1
     error = capsys.readouterr().err
     assert "evaluations/old" in error and f"probe evaluate {run.folder}" in error
+
+
+def test_an_evaluation_of_weights_that_have_changed_is_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same configuration may give other weights; where the evaluation was repeated, nothing need be said."""
+    run = write_run(tmp_path, "small", "words")
+    assert run.files
+    names = [f"seed{seed}/model.safetensors" for seed in run.seeds]
+    now = {name: run.files[name].sha256 for name in names}
+
+    def scored(folder: str, systems: dict[str, str | None]) -> None:
+        old = write_evaluation(run, folder, words=damaged_words(0.2))
+        write_record(replace(old, configuration={"systems": systems}), old.folder, ["predictions.csv", "scores.csv"])
+
+    scored("old", now | {names[-1]: "0" * 64})
+    assert len(conditions([run])) == 1 and "evaluations/old" in capsys.readouterr().err
+    scored("new", now | {names[0]: None})  # of a run of version 0.1.0 no digest is known
+    assert [c.tested.folder.name for c in conditions([run])[1:]] == ["new"]
+    assert capsys.readouterr().err == ""
 
 
 def test_of_two_evaluations_under_one_condition_the_newer_counts(tmp_path: Path) -> None:
