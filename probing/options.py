@@ -64,7 +64,7 @@ def validate(options: Any) -> None:
         shown = f"{flag_of(one.name, metadata)} {value}"
         if metadata["choices"] and value not in metadata["choices"]:
             allowed = ", ".join(metadata["choices"])
-            raise OptionError(shown, "there is no such choice", f"choose one of {allowed}", code="option-choice")
+            raise OptionError(shown, "invalid choice", f"choose one of {allowed}", code="option-choice")
         if isinstance(value, int | float) and not isinstance(value, bool):
             _demand_bounds(shown, value, metadata["bounds"])
 

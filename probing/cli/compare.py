@@ -21,7 +21,7 @@ def out_option() -> Path:
 def name_option() -> str | None:
     """What stands in the names of the files in place of corpus and runs."""
     found: str | None = option(
-        None, "What the files' names end in.", metavar="NAME", shown_default="corpus and digest of the runs"
+        None, "Suffix of the output file names.", metavar="NAME", shown_default="corpus and digest of the runs"
     )
     return found
 

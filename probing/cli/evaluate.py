@@ -20,7 +20,7 @@ class _Other:
     """The corpus, where it is another than the run's own."""
 
     corpus: str | None = option(
-        None, "Corpus to score it on; see below.", metavar="CORPUS", shown_default="the one that it was trained on"
+        None, "Corpus to evaluate on; see below.", metavar="CORPUS", shown_default="the one that it was trained on"
     )
 
 

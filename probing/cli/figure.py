@@ -28,10 +28,13 @@ class FigureOptions:
     """What is drawn beside the runs, and where the figure goes."""
 
     control: Path | None = option(
-        None, "Of figure 2: the same fit on random weights.", metavar="RUN", shown_default="the latest, if there is one"
+        None,
+        "Figure 2 only: the same fit on random weights.",
+        metavar="RUN",
+        shown_default="the latest, if there is one",
     )
-    no_control: bool = option(False, "Of figure 2: leave the fit on random weights out.")
-    dim: str = option("valence", "Of wer and snr: dimension to show.", metavar="NAME")
+    no_control: bool = option(False, "Figure 2 only: leave the fit on random weights out.")
+    dim: str = option("valence", "Dimension to plot (wer, snr).", metavar="NAME")
     out: Path = out_option()
     name: str | None = name_option()
     runs: Path = runs_option()
@@ -89,7 +92,7 @@ def _layers(run: Path | None, options: FigureOptions) -> list[Path]:
     paths = figure2(record, options.out, beside)
     if not (beside or options.no_control or record.encoder.random):
         commands = " and ".join(f"`{line}`" for line in control_commands(record))
-        click.echo(f"drawn without random weights beside it; to make them: {commands}", err=True)
+        click.echo(f"no random-weights control found; to create one: {commands}", err=True)
     return paths
 
 

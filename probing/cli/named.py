@@ -45,7 +45,9 @@ class WordsOptions:
     """What a system reads in place of the corpus's own words."""
 
     transcripts: str | None = option(
-        None, "Table id,text that replaces the corpus's own words (see probe transcribe).", metavar="FILE"
+        None,
+        "Table (columns id, text) whose transcripts replace the corpus's own (see probe transcribe).",
+        metavar="FILE",
     )
     corrupt_words: float | None = option(
         None, "Corrupt the transcripts on purpose, at this word error rate (0 to 1).", metavar="RATE"

@@ -36,7 +36,7 @@ WER, SNR = "wer", "snr"
 SAME, HUMAN_ONLY, AS_TRAINED = "trained and tested on the same words", "trained on human words", "audio degraded"
 AUDIO = "audio alone"
 CLEAN = "clean"
-_TITLES = {WER: "Word errors", SNR: "Noise and room"}
+_TITLES = {WER: "Word errors", SNR: "Noise and reverberation"}
 _LOOKS = {SAME: ("o", "-"), HUMAN_ONLY: ("s", "--"), AS_TRAINED: ("o", "-")}
 _COLUMNS = ["model", "series", "partition", "x", "value", "low", "high", "n", "seeds"]
 

@@ -107,7 +107,7 @@ def legible(text: str) -> str:
     for character in lacking:
         shown = shown.replace(character, _in_ascii(character))
     if lacking:
-        _say_once(f"no font on this machine has all characters of {text}: figures say {shown}")
+        _say_once(f"no font on this machine has all characters of {text}: figures show {shown}")
     return shown
 
 
