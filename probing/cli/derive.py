@@ -69,7 +69,12 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 
 def options_of(
-    kind: type[Any], name: str, *, old: Mapping[str, str] | None = None, without: Sequence[str] = ()
+    kind: type[Any],
+    name: str,
+    *,
+    old: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
+    shown: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Callable[[_Callback], _Callback]:
     """A decorator that adds an option for every documented field of a dataclass, and passes one instance of it.
 
@@ -80,10 +85,11 @@ def options_of(
         name: The callback's parameter that takes the instance.
         old: Field → its spelling in an earlier version, where this command alone had it.
         without: Fields that this command does not offer.
+        shown: Field → what this command alone shows otherwise: `metavar`, `shown_default`.
     """
     fields = [one for one in dataclasses.fields(kind) if "help" in one.metadata and one.name not in without]
     hints = get_type_hints(kind)
-    made = [_option(one, hints[one.name], (old or {}).get(one.name)) for one in fields]
+    made = [_option(one, hints[one.name], (old or {}).get(one.name), (shown or {}).get(one.name, {})) for one in fields]
 
     def decorate(function: _Callback) -> _Callback:
         @wraps(function)
@@ -108,9 +114,9 @@ def _add(function: _Callback, options: Sequence[click.Parameter]) -> None:
     vars(function)["__click_params__"] = [*before, *reversed(options)]
 
 
-def _option(one: dataclasses.Field[Any], hint: Any, old: str | None) -> DerivedOption:
-    """The option of a field."""
-    shown = one.metadata["shown"]
+def _option(one: dataclasses.Field[Any], hint: Any, old: str | None, otherwise: Mapping[str, str]) -> DerivedOption:
+    """The option of a field, with what a command shows otherwise."""
+    shown = one.metadata["shown"] | dict(otherwise)
     flag = flag_of(one.name, one.metadata)
     settings: dict[str, Any] = {
         "help": one.metadata["help"],

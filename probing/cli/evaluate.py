@@ -14,6 +14,8 @@ from probing.cli.printing import evaluated
 from probing.options import option
 from probing.training.options import EvaluateOptions, EvaluatePlace
 
+_OWN = {"shown_default": "the run's own"}
+
 
 @dataclass(frozen=True)
 class _Other:
@@ -27,7 +29,7 @@ class _Other:
 @command(epilog=CORPORA, resumes=True)
 @click.argument("run", type=click.Path(path_type=Path))
 @options_of(_Other, "other")
-@options_of(CorpusOptions, "opened")
+@options_of(CorpusOptions, "opened", shown={"scale": _OWN, "fold": _OWN})
 @options_of(WordsOptions, "words")
 @options_of(EvaluateOptions, "options")
 @options_of(EvaluatePlace, "place")

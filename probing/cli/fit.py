@@ -21,7 +21,7 @@ _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dt
 @corpus_options
 @encoder_options
 @options_of(FitOptions, "options")
-@options_of(CacheOptions, "source")
+@options_of(CacheOptions, "source", shown={"cache": {"metavar": "PATH"}})
 @options_of(FitPlace, "place")
 def fit(corpus: CorpusSpec, encoder: EncoderSpec, options: FitOptions, source: CacheOptions, place: FitPlace) -> None:
     """Fit probes to cached hidden states.

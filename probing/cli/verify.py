@@ -15,7 +15,7 @@ from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
 @command(epilog=f"{CORPORA} {ENCODERS}")
 @corpus_options
 @encoder_options_of_old
-@options_of(CacheOptions, "source", old={"cache": "--out"})
+@options_of(CacheOptions, "source", old={"cache": "--out"}, shown={"cache": {"metavar": "PATH"}})
 @options_of(VerifyOptions, "options")
 @options_of(ExtractPlace, "place")
 def verify(

@@ -114,6 +114,18 @@ def test_the_help_shows_choices_bounds_defaults_and_variables_once() -> None:
     assert not {"--secret", "--barm", "--breads"} & set(text.split())
 
 
+def test_a_command_may_show_a_default_of_its_own() -> None:
+    """Where the same option means something else when it is left out."""
+
+    @command()
+    @options_of(Place, "place", shown={"shelf": {"metavar": "PATH", "shown_default": "none"}})
+    def show(place: Place) -> None:
+        """Show."""
+
+    text = " ".join(typed(show, "--help").stdout.split())
+    assert "--shelf PATH" in text and "[default: none]" in text
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
