@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
-from builders import write_run
+from builders import write_fit, write_run
 from commands import done, probe, refused
 
 FIT = ["--epochs", "2", "--hidden", "4", "--dim", "valence", "--layers", "both"]
@@ -30,6 +32,21 @@ def test_the_control_that_is_missing_can_be_made_as_it_is_told(pooled: list[obje
     without = done("figure", 2, run, "--no-control")
     assert without.stderr == "" and without.paths == alone.paths
     refused(probe("figure", 2, run, "--control", run), "no-control")
+
+
+def test_the_command_loads_neither_torch_nor_h5py(here: Path) -> None:
+    """A figure is drawn from records and tables, also where the note on its missing control is printed."""
+    run = write_fit(here / "runs", "demo-hubert").folder
+    code = (
+        "import sys\n"
+        "from probing.cli.main import main\n"
+        f"main(['figure', '2', {str(run)!r}], standalone_mode=False)\n"
+        "loaded = {'torch', 'transformers', 'h5py'} & set(sys.modules)\n"
+        "sys.exit(' '.join(sorted(loaded)) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "`probe extract" in result.stderr
 
 
 def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:
