@@ -10,7 +10,7 @@ import pandas as pd
 
 from probing.files import write_text
 from probing.report import findings, table1, table2
-from probing.report.compared import corpus_title, demand_one_corpus, finished, same_corpus, systems
+from probing.report.compared import corpus_title, demand_one_corpus, finished, may_be_one_corpus, systems
 from probing.report.conditions import on_own_words
 from probing.report.figure3 import figure3
 from probing.report.layers_and_systems import layers_and_systems
@@ -100,7 +100,7 @@ def latest_fit(compared: FinetuneRecord | Sequence[FinetuneRecord], root: Path) 
     runs = [compared] if isinstance(compared, FinetuneRecord) else list(compared)
     fits = [record for record in reversed(all_records(root)) if isinstance(record, FitRecord)]
     whole = (record for record in fits if not record.encoder.random and not missing_files(record))
-    return next((record for record in whole if all(same_corpus(record, run) for run in runs)), None)
+    return next((record for record in whole if all(may_be_one_corpus(record, run) for run in runs)), None)
 
 
 def _reference(against: Path | FinetuneRecord | None, records: Sequence[FinetuneRecord]) -> FinetuneRecord | None:

@@ -62,7 +62,7 @@ def systems(records: Sequence[FinetuneRecord]) -> list[FinetuneRecord]:
 def demand_one_corpus(records: Sequence[Record]) -> None:
     """Raise a RunError (code `several-corpora`) where runs are on several corpora, whatever the corpora's names."""
     for one, other in combinations(records, 2):
-        if not same_corpus(one, other):
+        if not may_be_one_corpus(one, other):
             raise RunError(
                 f"{one.folder} is on {corpus_shown(one)}, {other.folder} on {corpus_shown(other)}",
                 "the runs are on several corpora, and their numbers cannot stand together",
@@ -71,7 +71,7 @@ def demand_one_corpus(records: Sequence[Record]) -> None:
             )
 
 
-def same_corpus(one: Record, other: Record) -> bool:
+def may_be_one_corpus(one: Record, other: Record) -> bool:
     """Whether two runs are on one corpus: by their digests or, where version 0.1.0 wrote none, by what was rated."""
     if one.same_corpus(other):
         return True

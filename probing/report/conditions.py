@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probing.corpus.transcripts import Words
-from probing.report.compared import same_corpus
+from probing.report.compared import may_be_one_corpus
 from probing.runs.records import EvaluationRecord, FinetuneRecord, SystemRecord
 from probing.runs.store import RECORD, read_kind
 
@@ -79,7 +79,7 @@ def _evaluations(run: FinetuneRecord) -> list[EvaluationRecord]:
     outdated: dict[object, EvaluationRecord] = {}
     for path in sorted((run.folder / EVALUATIONS).glob(f"*/{RECORD}")):
         other = read_kind(path.parent, EvaluationRecord)
-        if not same_corpus(run, other):
+        if not may_be_one_corpus(run, other):
             continue
         key = (other.words.method, other.words.sha256, other.words.rate, other.snr)
         found = newest if _current(run, other) else outdated
