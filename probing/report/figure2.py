@@ -149,7 +149,8 @@ def _dress(ax: Axes, panel: str, shown: pd.DataFrame) -> None:
         ax.axhline(1 / (last - first + 1), color=GREY, linestyle=":", linewidth=1, label="uniform (1/L)")
         ax.set_ylabel("normalised weight")
         ax.set_title("learned layer weights", fontsize=9, pad=14)
-        ax.set_ylim(0, ax.get_ylim()[1])
+        highest = float(shown[["value", "high"]].max(axis=None))
+        ax.set_ylim(0, max(ax.get_ylim()[1], 1.12 * highest))  # nearly uniform weights would lie on the edge
     else:
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_ylabel("CCC")
