@@ -91,7 +91,7 @@ def _layers(run: Path | None, options: FigureOptions) -> list[Path]:
         beside = require_control(record, read_kind(options.control, FitRecord))
     paths = figure2(record, options.out, beside)
     if not (beside or options.no_control or record.encoder.random):
-        commands = " and ".join(f"`{line}`" for line in control_commands(record))
+        commands = ", ".join(f"`{line}`" for line in [*control_commands(record), f"probe figure 2 {record.folder}"])
         click.echo(f"no random-weights control found; to create one: {commands}", err=True)
     return paths
 

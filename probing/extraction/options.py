@@ -102,7 +102,7 @@ class CacheOptions:
         None,
         "Store to read.",
         choices=tuple(STORES),
-        shown_default="verify: frames; fit: one that is exact, pooled first",
+        shown_default="the one that is there",
     )
     dtype: str = option("float16", "Number format of the cache.", choices=DTYPES)
     cache: Path = option(

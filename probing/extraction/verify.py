@@ -25,7 +25,7 @@ from probing.errors import CacheError, first_names
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
 from probing.extraction.inputs import Encoder, checksum, encoding, feed
-from probing.extraction.locate import find_cache
+from probing.extraction.locate import cache_path, find_cache
 from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
 from probing.extraction.pooling import summarise
 
@@ -103,7 +103,7 @@ def verify(
     Args:
         corpus: What a user types, or a `CorpusSpec`.
         encoder: Likewise, or an `EncoderSpec`.
-        source: Which cache; its store is `frames` unless it says otherwise.
+        source: Which cache; unless it names a store, the first that is there, `frames` before `pooled`.
         options: What to extract again.
         place: Where to compute, and how many utterances may be left out; `source` says where the cache is.
 
@@ -114,7 +114,7 @@ def verify(
     opened = open_encoder(encoder, settle_device(place.device))
     checked = check_corpus(spec, Needs(text=opened.reads), place.allow_missing)
     usable, _ = require(checked.corpus, audio=not opened.reads, allow_missing=place.allow_missing)
-    root, store = Path(source.cache), source.store or "frames"
+    root = Path(source.cache)
     if root.suffix == ".h5":
         cache = open_cache(root)
         own = layout_of(usable, opened, cache.layout.store, cache.layout.dtype)
@@ -123,9 +123,17 @@ def verify(
             remedy = "name the encoder that made it, or its folder with the options that it was made with"
             raise CacheError(f"{root}", why, remedy, code="cache-fingerprint")
     else:
+        store = source.store or _present(usable, opened, source.dtype, root)
         again = extract_command(spec, opened.spec, store, source.dtype, root)
         cache = find_cache(usable, layout_of(usable, opened, store, source.dtype), root, again, whole=False)
     return verified(usable, cache, opened, options)
+
+
+def _present(corpus: Corpus, encoder: Encoder, dtype: str, root: Path) -> str:
+    """The first store of which there is a cache; `frames` where there is none."""
+    stores = ("frames", "pooled") if encoder.reads else ("frames", "pooled", "latents")
+    there = (store for store in stores if cache_path(corpus, layout_of(corpus, encoder, store, dtype), root))
+    return next(there, stores[0])
 
 
 def verified(corpus: Corpus, cache: Cache, encoder: Encoder, options: VerifyOptions) -> Verification:

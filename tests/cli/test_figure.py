@@ -15,16 +15,14 @@ FIT = ["--epochs", "2", "--hidden", "4", "--dim", "valence", "--layers", "both"]
 
 
 def test_the_control_that_is_missing_can_be_made_as_it_is_told(pooled: list[object]) -> None:
-    """The two commands, typed as they stand, make the run that the figure then draws beside the first."""
+    """The commands, typed as they stand, make the run that the figure then draws beside the first, and draw it."""
     done("fit", *pooled, *FIT)
     (run,) = Path("runs").iterdir()
     alone = done("figure", 2)
     assert alone.paths and all(Path(path).is_file() for path in alone.paths)
     commands = re.findall(r"`(probe [^`]+)`", alone.stderr)
-    assert [shlex.split(line)[1] for line in commands] == ["extract", "fit"]
-    for line in commands:
-        done(*shlex.split(line)[1:])
-    both = done("figure", 2, run)
+    assert [shlex.split(line)[1] for line in commands] == ["extract", "fit", "figure"]
+    *_, both = (done(*shlex.split(line)[1:]) for line in commands)
     assert both.stderr == "" and not {*both.paths} & {*alone.paths}
     assert "random" in Path(next(path for path in both.paths if path.endswith(".csv"))).read_text()
     (control,) = [folder for folder in Path("runs").iterdir() if folder != run]

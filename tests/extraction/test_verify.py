@@ -84,12 +84,18 @@ def test_verifying_writes_nothing(table: Path, checkpoints: dict[str, Path], tmp
     before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
     verified_at(table, checkpoints["hubert"], tmp_path, 1, store="pooled")
     with pytest.raises(CacheError) as caught:
-        verified_at(table, checkpoints["hubert"], tmp_path, 1)
+        verified_at(table, checkpoints["hubert"], tmp_path, 1, store="frames")
     assert caught.value.code == "cache-missing" and "--store frames" in caught.value.remedy
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
     with pytest.raises(CacheError):
         verified_at(table, checkpoints["hubert"], tmp_path / "nowhere", 1)
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_store_that_is_there_is_verified(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """Nobody extracts every frame for having asked about a pooled cache without naming its store."""
+    extracted(table, checkpoints["hubert"], tmp_path)
+    assert verified_at(table, checkpoints["hubert"], tmp_path, 1).cache.layout.store == "pooled"
 
 
 def test_state_c_is_called_c(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
