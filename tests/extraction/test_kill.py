@@ -239,6 +239,9 @@ def test_another_plan_is_refused_while_a_process_writes(command: Command, tmp_pa
     """A second start with other options does not spoil the first one's work, and says who has it."""
     first = command.start(tmp_path)
     writing: list[Path] = []
+    while not list(tmp_path.glob("*/*/plan.json")):  # it starts at full speed
+        time.sleep(0.005)
+        assert first.poll() is None
     while not writing:  # stopped between two parts it would hold none
         first.send_signal(signal.SIGCONT)
         time.sleep(0.005)
