@@ -186,9 +186,9 @@ def _done(partial: Path, mark: str) -> dict[str, str]:
         return {}
     if json.loads(lines[0]) != {"made by": mark}:
         raise ProbingError(
-            f"{partial} was begun with other options",
+            f"{partial} was started with a different configuration",
             "the recogniser, its language or the audio was another",
-            f"rerun the command that it was begun with, give another --out, or delete {partial}",
+            f"rerun the command that it was started with, give another --out, or delete {partial}",
             code="transcripts-begun",
         )
     if rest:

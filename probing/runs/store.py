@@ -68,7 +68,7 @@ def new_run(name: str, root: Path = RUNS) -> Iterator[NewRun]:
 
 
 def _reserved(root: Path, name: str) -> Path:
-    """An empty folder that is this run's alone; without a record nobody takes it for a run."""
+    """Reserve an empty folder for this run. A folder without a record is not listed as a run."""
     root.mkdir(parents=True, exist_ok=True)
     for number in count(1):
         folder = root / (name if number == 1 else f"{name}-{number}")

@@ -77,7 +77,7 @@ def card(record: FinetuneRecord, folder: str) -> str:
         *(["\n".join(f"- {note}" for note in dict.fromkeys(notes))] if notes else []),
         "## Use",
         _usage(folder, system),
-        "Ratings are of how an utterance sounds to listeners of that corpus, not of what its speaker feels; other "
+        "Ratings describe how an utterance sounds to listeners of that corpus, not of what its speaker feels; other "
         "languages, rooms and ways of speaking were not tested unless a table above says so.",
     ]
     return str(ModelCard(f"---\n{_header(record).to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))

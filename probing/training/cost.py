@@ -66,9 +66,9 @@ class Forecast:
     def __str__(self) -> str:
         return (
             f"{self.system}: {self.parameters / 1e6:.1f} M parameters, {self.trainable / 1e6:.1f} M of them trainable; "
-            f"{self.members[TRAIN]:,} utterances to train on, {self.members[DEVELOPMENT]:,} to stop by\n"
-            f"{self.step:.2f} s a step of {self.options.batch} utterances, {duration(self.epoch)} an epoch, at most "
-            f"{duration(self.seed)} a seed ({self.options.epochs} epochs; early stopping usually ends it before) on "
+            f"{self.members[TRAIN]:,} utterances for training, {self.members[DEVELOPMENT]:,} for early stopping\n"
+            f"{self.step:.2f} s per step of {self.options.batch} utterances, {duration(self.epoch)} per epoch, at most "
+            f"{duration(self.seed)} per seed ({self.options.epochs} epochs; early stopping usually ends it before) on "
             f"one {self.device}; {size(self.memory)} of memory; {size(self.checkpoints)} of disk during training, "
             f"{size(self.n_bytes * self.options.seeds)} afterwards ({size(self.free)} free)"
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from probing.corpus.checked import Checked, Needs, check_corpus
-from probing.corpus.spec import DEMO, CorpusSpec
+from probing.corpus.spec import DEMO, CorpusSpec, exact
 from probing.corpus.transcripts import OWN
 from probing.encoders.device import settle_device
 from probing.errors import FitError, OptionError, RunError
@@ -70,7 +70,7 @@ def evaluate(
     demand_whole(trained, digests=True)
     system = trained.system
     if options.snr is not None and not system.hears:
-        what = f"--snr {options.snr:g} changes nothing"
+        what = f"--snr {exact(options.snr)} changes nothing"
         raise OptionError(what, "the system takes no audio", "leave --snr out", code="no-effect")
     device = settle_device(place.device)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(trained)
@@ -138,7 +138,7 @@ def _demand_transcripts(trained: FinetuneRecord) -> None:
     if not there or file_digest(Path(table)) != trained.words.sha256:
         raise RunError(
             f"{trained.folder} was trained on the transcripts {table}",
-            "they have changed since" if there else "there is no such file any more",
+            "they have changed since" if there else "the file no longer exists",
             f"name the transcripts: --transcripts FILE, or --transcripts {OWN} for the corpus's own",
             code="transcripts-changed",
         )
@@ -162,7 +162,7 @@ def _name(trained: FinetuneRecord, checked: Checked, options: EvaluateOptions) -
     """An evaluation's name: its corpus, and what is not as in training."""
     parts = [checked.name]
     parts += [] if checked.words.same(trained.words) else [checked.words.name]
-    parts += [] if options.snr is None else [f"snr{options.snr:g}"]
+    parts += [] if options.snr is None else [f"snr{exact(options.snr)}"]
     return slug("-".join(parts))
 
 
@@ -221,9 +221,10 @@ def _made(
         found[seed] = estimates(model, source, device, options.batch, workers=readers(None, device)).numpy()
     notes = [*corpus.notes, *interval_notes(corpus), *checked.words.notes()]
     if options.snr is not None:
-        notes.append(f"audio in a room and pink noise, {options.snr:g} dB")
+        notes.append(f"audio in a room and pink noise, {exact(options.snr)} dB")
     if corpus.scale != trained.corpus.scale:
-        notes.append(f"estimates were mapped from scale {trained.corpus.scale} through [0, 1] to {corpus.scale}")
+        (low, high), (bottom, top) = trained.corpus.scale, corpus.scale
+        notes.append(f"estimates were mapped from {low:g} to {high:g} through [0, 1] to {bottom:g} to {top:g}")
     (folder / RECORD).unlink(missing_ok=True)  # of an evaluation that is damaged
     record = EvaluationRecord(
         command="evaluate",

@@ -204,13 +204,13 @@ def _say_latents(job: _Job, source: Feed) -> None:
         return
     if source.latents is None:
         command = latents_command(job.checked, job.name, Path(job.place.cache))
-        print(f"the frozen front end is computed in every step; once is enough: {command}", file=sys.stderr)
+        print(f"the frozen front end is computed in every step; cache its output once with: {command}", file=sys.stderr)
         return
     saved = seconds_saved(job.first, feed(job.checked, job.options.dims, job.processor), source, job.device)
     utterances = sum(map(len, learned_and_scored(job.checked.corpus).values()))
     print(
-        f"front end read from {source.latents.path}: {saved * job.options.batch:.2f} s less a step, "
-        f"{saved * utterances:.0f} s less an epoch",
+        f"front end read from {source.latents.path}: saves {saved * job.options.batch:.2f} s per step, "
+        f"{saved * utterances:.0f} s per epoch",
         file=sys.stderr,
     )
 

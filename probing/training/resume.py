@@ -153,9 +153,9 @@ def demand_same(folder: Path, before: Mapping[str, Any] | None, now: Mapping[str
     differing = [name for name in names if was.get(name) != is_.get(name)]
     if differing:
         raise RunError(
-            f"{folder} was begun with another configuration",
+            f"{folder} was started with a different configuration",
             "; ".join(f"{name} was {was.get(name)}, is now {is_.get(name)}" for name in differing),
-            f"use the options that it was begun with, give this run another --name, or delete {folder}",
+            f"use the options that it was started with, give this run another --name, or delete {folder}",
             code="run-other-configuration",
         )
 

@@ -25,7 +25,7 @@ def test_a_forecast_only_measures(places: Path) -> None:
     assert found.epoch > 3 * found.step > 0 and found.memory > 1e7 and found.free > 0
     assert found.n_bytes == 4 * found.parameters
     assert found.checkpoints == 2 * (4 * found.parameters + 8 * found.trainable)
-    assert "14 utterances to train on" in str(found) and "of memory" in str(found)
+    assert "14 utterances for training" in str(found) and "of memory" in str(found)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_configuration_is_that_of_version_0_1_0(table: Path, tmp_path: Path) -
     ],
 )
 def test_arithmetic_is_named_where_it_gives_other_numbers(
-    monkeypatch: pytest.MonkeyPatch, device: str, processes: str | None, precision: Any, expected: Any
+    monkeypatch: pytest.MonkeyPatch, table: Path, device: str, processes: str | None, precision: Any, expected: Any
 ) -> None:
     """Number format and number of processes, unless they are those of a single CPU."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
@@ -114,7 +114,7 @@ def test_arithmetic_is_named_where_it_gives_other_numbers(
     if processes is not None:
         monkeypatch.setenv("WORLD_SIZE", processes)
     system, _ = build_system("demo-tinybert")
-    checked = check_corpus(CorpusSpec("demo"), Needs(text=True))
+    checked = check_corpus(CorpusSpec.resolve(str(table)), Needs(text=True))
     options = FinetuneOptions(dims=("valence",), precision=precision)
     assert configuration_of(checked, system, options, device).get("arithmetic") == expected
 

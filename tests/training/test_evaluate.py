@@ -83,6 +83,12 @@ def test_noise_changes_estimates_and_is_named(run: FinetuneRecord) -> None:
     assert not np.allclose(clean, noisy) and any("5 dB" in note for note in found.notes)
 
 
+def test_evaluations_at_nearly_the_same_noise_have_two_names(run: FinetuneRecord) -> None:
+    """Every digit counts."""
+    names = [evaluate(run.folder, options=EvaluateOptions(snr=snr)).folder.name for snr in (10.0, 10.0000001)]
+    assert names == [f"{run.corpus.file_name}-snr10", f"{run.corpus.file_name}-snr10.0000001"]
+
+
 def test_what_changes_nothing_is_refused(run: FinetuneRecord) -> None:
     """Noise for a system that takes no audio, words for one that takes no text."""
     text, audio = trained("bert", "reads"), trained("hubert", "hears")

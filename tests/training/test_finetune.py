@@ -254,7 +254,7 @@ def test_latents_give_the_losses_of_waveforms(dtype: str, lr: float, capsys: pyt
     assert f"probe extract table.csv --encoder w2v2 --store latents --cache {cache}" in capsys.readouterr().err
     extract("table.csv", "w2v2", store="latents", dtype=dtype, cache=cache)
     cached = trained("w2v2", f"{dtype}-cached", cache=cache, **how)
-    assert "s less a step" in capsys.readouterr().err
+    assert "s per step" in capsys.readouterr().err
     losses = [pd.read_csv(record.folder / "seed0/history.csv").loss.dropna() for record in (plain, cached)]
     assert len(losses[0]) == 50
     np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-4)
