@@ -228,8 +228,7 @@ def test_a_damaged_record_is_a_run_error(copied: Callable[[str], Path], kind: st
     folder = copied(kind)
     raw = (folder / RECORD).read_bytes()
     (folder / RECORD).write_bytes(damage(raw))
-    if (folder / RECORD).read_bytes() == raw:
-        pytest.skip("this kind has no such field")
+    assert (folder / RECORD).read_bytes() != raw  # every kind has each of these fields
     assert names_all(refusal(RunError, "run-damaged", read_record, folder), str(folder / RECORD))
 
 
