@@ -83,9 +83,12 @@ def corpus_stem(records: Sequence[Record]) -> str:
 
 
 def _made_by_make(record: FitRecord, control: FitRecord | None) -> bool:
-    """Whether `make figure2` draws this: a preset with the usual options, and the same preset on random weights."""
+    """Whether `make figure2` draws this as it stands: a built-in encoder, the usual options, its random weights beside.
+
+    Other presets are on the hub, where weights may change under one name.
+    """
     spec = record.encoder.spec
-    if spec is None or control is None or spec.name not in PRESETS:
+    if spec is None or control is None or spec.name not in PRESETS or _built_in_layers(spec.name) is None:
         return False
     layers = _built_in_layers(spec.name) if record.version == 1 else None  # 0.1.0 wrote the number that was kept
     if spec != EncoderSpec(spec.name, layers) or control.version != record.version:

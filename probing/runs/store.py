@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -57,13 +57,12 @@ def new_run(name: str, root: Path = RUNS) -> Iterator[NewRun]:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     final = _reserved(root, f"{name}-{stamp}")
     aside = root / f".{final.name}.{os.getpid()}.partial"
-    aside.mkdir(parents=True)
-    try:
+    with ExitStack() as undo:
+        undo.callback(final.rmdir)
+        aside.mkdir(parents=True)
+        undo.callback(shutil.rmtree, aside)
         yield NewRun(aside, final)
-    except BaseException:
-        shutil.rmtree(aside)
-        final.rmdir()
-        raise
+        undo.pop_all()  # it has ended well: nothing is taken back
     aside.rename(final)
 
 

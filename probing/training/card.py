@@ -27,6 +27,8 @@ def write_cards(record: FinetuneRecord) -> None:
 def state_licence(record: FinetuneRecord, licence: str) -> FinetuneRecord:
     """State the licence of a finished run's data: on its cards and in its record, of which nothing else changes.
 
+    A run of version 0.1.0 is never rewritten; stderr says so.
+
     A card that its user has edited is left as it is, and named on stderr. The record is written last, so that the same
     command completes what a kill has interrupted.
 
@@ -37,6 +39,11 @@ def state_licence(record: FinetuneRecord, licence: str) -> FinetuneRecord:
     Returns:
         The record as it is read back.
     """
+    if record.version == 1:
+        print(
+            f"{record.folder} is of version 0.1.0 and stays as it is: state the licence on its cards", file=sys.stderr
+        )
+        return record
     before, edited = _cards(record), []
     for path, text in _cards(replace(record, data_licence=licence)).items():
         own = [one.encode("utf-8", "backslashreplace") for one in (before[path], text)]  # as write_text does

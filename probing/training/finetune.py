@@ -116,14 +116,14 @@ def finetune(
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
     settled = configuration_of(job.checked, job.first, job.options, job.device)
     there = look(job.folder)  # a finished run is only read, so it needs no claim
-    demand_same(job.folder, there.configuration, settled)
+    demand_same(job.folder, there.configuration, settled, there.unrecorded)
     if there.record is not None and there.finished(options.seeds) and not _licence_to_state(there.record, place):
         return there.record if chief else None
     claimed: AbstractContextManager[None] = sole_writer(job.folder) if chief else nullcontext()
     with claimed:
         PartialState().wait_for_everyone()  # the first one holds the claim, so all see the same from here on
         there = look(job.folder)
-        demand_same(job.folder, there.configuration, settled)
+        demand_same(job.folder, there.configuration, settled, there.unrecorded)
         if there.record is not None and there.finished(options.seeds):  # perhaps by another command meanwhile
             licence = _licence_to_state(there.record, place)
             if not chief:

@@ -49,6 +49,11 @@ class There:
     damaged: tuple[str, ...] = ()
     seeds: frozenset[int] = frozenset()
 
+    @property
+    def unrecorded(self) -> tuple[str, ...]:
+        """Parts of the configuration that a finished run of version 0.1.0 does not say."""
+        return ("arithmetic",) if self.record is not None and self.record.version == 1 else ()
+
     def finished(self, seeds: int) -> bool:
         """Whether nothing is left to do for so many training seeds; of seeds added since, nothing counts yet."""
         if self.record is None or seeds > len(self.record.seeds):
@@ -134,7 +139,9 @@ def _readable(path: Path) -> bool:
         return False
 
 
-def demand_same(folder: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
+def demand_same(
+    folder: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any], unrecorded: Sequence[str] = ()
+) -> None:
     """Make sure that a run was begun with the present configuration.
 
     Args:
@@ -142,13 +149,14 @@ def demand_same(folder: Path, before: Mapping[str, Any] | None, now: Mapping[str
         before: What it was begun with; None where nothing has begun.
         now: The present configuration. Where it does not say which latents are read, those are not compared: they
             change no result of a finished run.
+        unrecorded: Parts of the present one that are not compared, since the earlier version did not record them.
 
     Raises:
         RunError: They differ; the message names what, options as they are typed (code `run-other-configuration`).
     """
     if before is None:
         return
-    was, is_ = _flat(before), _flat(now)
+    was, is_ = _flat(before), _flat({name: value for name, value in now.items() if name not in unrecorded})
     names = [name for name in was | is_ if name != _LATENTS or _LATENTS in now]
     differing = [name for name in names if was.get(name) != is_.get(name)]
     if differing:

@@ -81,14 +81,19 @@ def test_a_control_and_what_is_frozen_are_said(run: FinetuneRecord) -> None:
     assert "| Frozen | convolutional front end, audio, text |" in text
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_licence_stated_later_is_put_on_cards_that_nobody_has_edited(
-    run: FinetuneRecord, tmp_path: Path, version: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An edited card stays and is named; in the record, also of version 0.1.0, only the licence changes."""
+def test_a_run_of_version_0_1_0_keeps_its_record_and_its_cards(run: FinetuneRecord, tmp_path: Path) -> None:
+    """A licence stated later changes no byte of it."""
     copy = replace(run, folder=shutil.copytree(run.folder, tmp_path / "copy"))
-    if version == 1:
-        as_version_1(copy)
+    as_version_1(copy)
+    record, before = read_kind(copy.folder, FinetuneRecord), contents(copy.folder)
+    assert state_licence(record, "CC0-1.0") == record and contents(copy.folder) == before
+
+
+def test_a_licence_stated_later_is_put_on_cards_that_nobody_has_edited(
+    run: FinetuneRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An edited card stays and is named; in the record only the licence changes."""
+    copy = replace(run, folder=shutil.copytree(run.folder, tmp_path / "copy"))
     record = read_kind(copy.folder, FinetuneRecord)
     write_cards(record)
     content = json.loads((copy.folder / "record.json").read_text("utf-8"))

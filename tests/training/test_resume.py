@@ -149,6 +149,15 @@ def test_latents_do_not_count_where_they_are_not_named(tmp_path: Path) -> None:
     demand_same(tmp_path, CONFIGURATION | {"latents": "56"}, now)
 
 
+def test_what_version_0_1_0_did_not_record_is_not_held_against_its_runs(tmp_path: Path) -> None:
+    """Its finished bf16 run is found again; one of today's with other arithmetic is refused."""
+    now = CONFIGURATION | {"arithmetic": {"precision": "bf16", "processes": 1}}
+    demand_same(tmp_path, CONFIGURATION, now, unrecorded=("arithmetic",))
+    with pytest.raises(RunError) as caught:
+        demand_same(tmp_path, CONFIGURATION, now)
+    assert caught.value.code == "run-other-configuration"
+
+
 def test_encoders_taken_from_a_run_are_known_by_their_weights(tmp_path: Path) -> None:
     """The run may have been moved, or be named from another directory."""
 
