@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,56 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 from builders import RATE, waveform
+from processes import Started, extraction
 
 from probing.cache.reader import Cache
-
-# Extracts, or says by which error it was refused.
-EXTRACT = """
-import json, sys
-from pathlib import Path
-from probing.errors import CacheError
-from probing.extraction.extract import prepare
-from probing.extraction.options import ExtractOptions, ExtractPlace
-
-def main():
-    table, encoder, options, out = sys.argv[1:5]
-    try:
-        cache = prepare(table, encoder, ExtractOptions(**json.loads(options)), ExtractPlace(Path(out))).run()
-    except CacheError as error:
-        sys.exit(error.code)
-    print(cache.path if cache else "others")
-"""
-# Does the same and kills itself at the n-th time that it comes to a named instant.
-DRIVER = """
-import os, signal
-import h5py
-import probing.extraction.parts
-from probing.cache import writer
-
-instant, left = sys.argv[5], [int(sys.argv[6])]
-
-def reached(name):
-    left[0] -= name == instant
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-class Opened(writer.PartWriter):
-    def __init__(self, *words):
-        super().__init__(*words)
-        reached("partial opened")
-
-def replace(self, target, real=Path.replace):
-    reached("before rename" if self.name.startswith("part-") else "plan written" if "plan" in self.name else "")
-    return real(self, target)
-
-def create(self, *words, real=h5py.File.create_virtual_dataset, **options):
-    reached("virtual file")
-    return real(self, *words, **options)
-
-probing.extraction.parts.PartWriter = Opened
-Path.replace = replace
-h5py.File.create_virtual_dataset = create
-"""
 
 
 @dataclass(frozen=True)
@@ -78,23 +27,9 @@ class Command:
     encoder: Path
     options: dict[str, Any]
 
-    def start(self, out: Path, *instant: object, **options: Any) -> subprocess.Popen[str]:
+    def start(self, out: Path, *instant: object, **options: Any) -> Started:
         """Start the extraction in a process of its own, killed at an instant where one is named."""
-        code = EXTRACT + DRIVER * bool(instant) + "\nmain()"
-        chosen = json.dumps(self.options | options)
-        words = [str(self.table), str(self.encoder), chosen, str(out), *map(str, instant)]
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-
-
-def environment() -> dict[str, str]:
-    """One thread, so that a busy machine does not make the tests slow."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        return Started(extraction, self.table, self.encoder, self.options | options, out, *instant)
 
 
 def long_corpus(folder: Path) -> Path:
@@ -170,7 +105,7 @@ def undisturbed(command: Command, tmp_path_factory: pytest.TempPathFactory) -> d
     return states_of(finish(command.start(out), out))
 
 
-def finish(process: subprocess.Popen[str], out: Path) -> Path:
+def finish(process: Started, out: Path) -> Path:
     """Wait for a good end and give the cache's file."""
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
