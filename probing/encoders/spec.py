@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from probing.encoders.presets import PRESETS
-from probing.errors import EncoderError
 from probing.files import absolute, shown
 
 RANDOM = "@random"  # suffix: the same architecture with seeded random weights
@@ -36,24 +34,6 @@ class EncoderSpec:
     ) -> Self:
         """What a user typed in the current folder."""
         return cls(resolved(name), layers, revision, convolution)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """What `to_json` gave.
-
-        Raises:
-            EncoderError: It is something else (code `damaged`).
-        """
-        try:
-            return cls(
-                str(content["name"]),
-                None if content["layers"] is None else int(content["layers"]),
-                None if content["revision"] is None else str(content["revision"]),
-                bool(content["convolution"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            why = f"it is damaged ({error})"
-            raise EncoderError("an encoder's description in a record", why, code="damaged") from error
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from probing.encoders.presets import PRESETS
 from probing.encoders.spec import EncoderSpec
-from probing.errors import EncoderError
 
 
 def test_a_folder_is_kept_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,13 +33,12 @@ def test_a_preset_is_not_hidden_by_a_folder(name: str, tmp_path: Path, monkeypat
 
 
 def test_json_gives_it_back() -> None:
-    """A record holds it; what is damaged there is an error with a code."""
-    spec = EncoderSpec("hubert-base", 6, "v1", True)
-    assert EncoderSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
-    for content in ({}, {"name": "x"}, spec.to_json() | {"layers": "six"}):
-        with pytest.raises(EncoderError) as caught:
-            EncoderSpec.from_json(content)
-        assert caught.value.code == "damaged"
+    """A record holds it, and is read with every field checked."""
+    spec, reader = EncoderSpec("hubert-base", 6, "v1", True), TypeAdapter(EncoderSpec)
+    assert reader.validate_json(json.dumps(spec.to_json())) == spec
+    for content in ({}, spec.to_json() | {"layers": "six"}):
+        with pytest.raises(ValidationError):
+            reader.validate_python(content)
 
 
 def test_its_words_are_what_a_user_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
