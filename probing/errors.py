@@ -69,6 +69,12 @@ class FitError(ProbingError):
     code = "fit"
 
 
+class ScoreError(ProbingError, ValueError):
+    """Numbers that have no score: NaN, infinite, of unequal lengths, or none at all."""
+
+    code = "score"
+
+
 def number_of(number: int, noun: str, nouns: str = "") -> str:
     """A number with its noun, in the singular or the plural.
 

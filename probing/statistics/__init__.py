@@ -1,7 +1,9 @@
 """Concordance correlation, and what its differences mean.
 
 concordance    CCC and its loss
-bootstrap      intervals by speaker
+jackknife      intervals by speaker
 paired         systems set against each other
-permutation    labels permuted within groups
+curves         what a score's curve over the layers says
+verdicts       claims that are tested, Holm's correction
+permutation    labels permuted, for controls
 """

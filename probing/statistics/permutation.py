@@ -1,4 +1,4 @@
-"""Labels permuted within groups, for controls: what is learned from nothing."""
+"""Labels permuted for controls: what is learned from nothing, or from voices alone."""
 
 from __future__ import annotations
 
@@ -27,3 +27,42 @@ def permuted(
         index = np.asarray(places, np.int64)  # also of a group of nobody
         shuffled[index] = labels[index[order]]
     return shuffled
+
+
+def permuted_within_speakers(
+    labels: NDArray[np.float64],
+    groups: Iterable[Sequence[int] | NDArray[np.int64]],
+    speakers: Sequence[str | None],
+    seed: int,
+) -> NDArray[np.float64]:
+    """Labels permuted among the utterances of each speaker, which keeps what a voice alone gives away.
+
+    Utterances of unknown speakers, and those of speakers with a single one, which would keep its label, are permuted
+    among each other.
+
+    Args:
+        labels: [N] or [N, K].
+        groups: Places of the utterances of each group, train and development for example; nothing leaves its group.
+        speakers: Each utterance's speaker, N names; None where it is not known.
+        seed: Of the permutations.
+
+    >>> float(permuted_within_speakers(np.array([1.0, 2.0, 3.0]), [[0, 1], [2]], ["ann"] * 3, seed=0).sum())
+    6.0
+    """
+    shuffled = labels.copy()
+    generator = np.random.default_rng([seed, 2])  # one for all: two speakers' permutations are independent
+    for places in groups:
+        for index in _by_speaker(places, speakers):
+            shuffled[index] = labels[generator.permutation(index)]
+    return shuffled
+
+
+def _by_speaker(places: Sequence[int] | NDArray[np.int64], speakers: Sequence[str | None]) -> list[NDArray[np.int64]]:
+    """A group's places by speaker; those of unknown speakers and of single utterances in one."""
+    own: dict[str | None, list[int]] = {}
+    for place in places:
+        own.setdefault(speakers[int(place)], []).append(int(place))
+    alone = {name for name, members in own.items() if name is None or len(members) == 1}
+    found = [np.array(members, np.int64) for name, members in own.items() if name not in alone]
+    rest = sorted(place for name in alone for place in own[name])
+    return [*found, np.array(rest, np.int64)] if rest else found

@@ -1,0 +1,150 @@
+"""Intervals that respect speakers: leave one speaker out at a time, then Student's t.
+
+The utterances of a speaker are not independent samples. The delete-one-speaker jackknife takes the spread of a score
+over speakers from the scores without each of them; the effective number of speakers of unequal size (Kish, 1965)
+settles the degrees of freedom. Training seeds, or random encoders, are a second source of spread; degrees of freedom of
+sums of variances are Satterthwaite's (1946).
+
+Shape legend: N utterances · C clusters (speakers) · S training seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr, stdtrit
+
+from probing.statistics.concordance import checked_pair
+
+FEW_SPEAKERS = 8  # the fewest for which the coverage of the intervals has been measured
+_HIGHEST = 1 - 1e-12  # of a CCC whose Fisher's z is finite
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A variance and its degrees of freedom, as numbers or arrays [...]."""
+
+    variance: NDArray[np.float64]
+    df: NDArray[np.float64]
+
+
+def left_out_ccc(
+    truth: ArrayLike, prediction: ArrayLike, clusters: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
+    """CCC without the utterances of each cluster in turn.
+
+    Args:
+        truth: Labels [N].
+        prediction: Estimates [..., N].
+        clusters: Each utterance's cluster, N names.
+
+    Returns:
+        Scores [..., C]; the clusters' sizes [C]; their names [C], sorted. Without any of a single cluster nothing is
+        left, and the score is NaN.
+
+    Raises:
+        ScoreError: As `ccc`.
+    """
+    y, p = checked_pair(truth, prediction)
+    centre = y.mean()  # moments about a common centre do not cancel
+    y, p = y - centre, p - centre
+    names, member = np.unique(np.asarray(clusters), return_inverse=True)
+    moments = np.stack([np.ones_like(p), y, p, y * y, p * p, y * p], axis=-1)  # [..., N, 6]
+    order = np.argsort(member, kind="stable")
+    starts = np.searchsorted(member[order], np.arange(len(names)))
+    sums = np.add.reduceat(moments[..., order, :], starts, axis=-2)  # [..., C, 6]
+    left = sums.sum(-2, keepdims=True) - sums
+    if len(names) < 2:
+        return np.full(left.shape[:-1], np.nan), np.bincount(member).astype(float), names
+    my, mp, myy, mpp, myp = np.moveaxis(left[..., 1:] / left[..., :1], -1, 0)
+    spread = (myy - my**2) + (mpp - mp**2) + (my - mp) ** 2
+    scores = np.divide(2 * (myp - my * mp), spread, out=np.zeros_like(spread), where=spread > 1e-12)
+    return np.clip(scores, -1, 1), np.bincount(member).astype(float), names
+
+
+def effective_number(sizes: ArrayLike) -> float:
+    """Kish's effective number of clusters, (Σ n)² / Σ n²: their number where they are of one size, else less.
+
+    >>> effective_number([5, 5, 5]), effective_number([10, 1, 1]).__round__(2)
+    (3.0, 1.41)
+    """
+    n = np.asarray(sizes, np.float64)
+    return float(n.sum() ** 2 / np.square(n).sum())
+
+
+def over_speakers(left_out: NDArray[np.float64], sizes: ArrayLike) -> Spread:
+    """Variance of a statistic over speakers: (C − 1)/C Σ (θ₍₋c₎ − mean)², with Kish's number − 1 degrees of freedom.
+
+    Args:
+        left_out: The statistic without each speaker, [..., C].
+        sizes: Utterances of each speaker, [C].
+
+    Returns:
+        Variances [...], NaN for a single speaker.
+    """
+    count = left_out.shape[-1]
+    if count < 2:
+        return Spread(np.full(left_out.shape[:-1], np.nan), np.asarray(1.0))
+    deviations = left_out - left_out.mean(-1, keepdims=True)
+    variance = (count - 1) / count * np.square(deviations).sum(-1)
+    return Spread(variance, np.asarray(max(effective_number(sizes) - 1, 1.0)))
+
+
+def over_seeds(values: NDArray[np.float64]) -> Spread:
+    """Variance of a mean over training seeds [..., S]; 0 for a single one, which shows none."""
+    count = values.shape[-1]
+    if count < 2:
+        return Spread(np.zeros(values.shape[:-1]), np.asarray(1.0))
+    return Spread(values.var(-1, ddof=1) / count, np.asarray(count - 1.0))
+
+
+def combined(spreads: Sequence[Spread]) -> Spread:
+    """Sum of independent variances, with Satterthwaite's degrees of freedom: (Σ v)² / Σ (v² / df)."""
+    total = sum((s.variance for s in spreads), start=np.zeros(()))
+    below = sum((np.square(s.variance) / s.df for s in spreads), start=np.zeros(()))
+    # Of nothing but zeros any number of degrees of freedom is right: the interval is a point.
+    df = np.divide(np.square(total), below, out=np.ones_like(total), where=below > 0)
+    return Spread(total, np.asarray(df))
+
+
+def t_interval(
+    value: ArrayLike, spread: Spread, level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Student's interval: value ± t · √variance, [...]; NaN where the variance is NaN."""
+    reach = stdtrit(spread.df, 0.5 + level / 2) * np.sqrt(spread.variance)
+    return np.asarray(value) - reach, np.asarray(value) + reach
+
+
+def p_value(value: float, spread: Spread, bound: float = 0.0) -> float:
+    """Two-sided p-value of Student's test that the true value is the bound; NaN where the variance is NaN."""
+    error = float(np.sqrt(spread.variance))
+    if error == 0:
+        return 1.0 if value == bound else 0.0
+    return float(2 * stdtr(float(spread.df), -abs(value - bound) / error))
+
+
+def score_interval(
+    scores: NDArray[np.float64], left_out: NDArray[np.float64], sizes: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % interval of a mean CCC over training seeds, by Student's t on Fisher's z = artanh CCC.
+
+    Args:
+        scores: CCC of each seed, [..., S].
+        left_out: CCC of each seed without each speaker, [..., S, C].
+        sizes: Utterances of each speaker, [C].
+
+    Returns:
+        Low and high ends [...], between −1 and 1; NaN for a single speaker, who tells nothing of the others.
+    """
+    speakers = over_speakers(_z(left_out.mean(-2)), sizes)
+    spread = combined([speakers, over_seeds(_z(scores))])
+    low, high = t_interval(_z(scores.mean(-1)), spread)
+    return np.tanh(low), np.tanh(high)
+
+
+def _z(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fisher's transformation, finite also for ±1."""
+    return np.arctanh(np.clip(scores, -_HIGHEST, _HIGHEST))
