@@ -22,7 +22,8 @@ msp-improv:/path)."""
 ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, wavlm-base-plus, data2vec-audio-base,
 demo-hubert, demo-distilhubert; any HuBERT, wav2vec2, WavLM, data2vec-audio or wav2vec2-conformer model of the Hugging
 Face hub (owner/name) or in a folder. tinybert, demo-tinybert and any BERT, RoBERTa, DistilBERT or ELECTRA read the
-transcripts instead. `@random` after a name gives the same architecture with random weights."""
+transcripts instead. `@random` after a name gives the same architecture with random weights, `@random:1`,
+`@random:2` … with others."""
 
 
 @dataclass(frozen=True)

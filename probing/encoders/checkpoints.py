@@ -28,12 +28,11 @@ from transformers import (
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.encoders.presets import BUILT_IN, PRESETS, Preset
-from probing.encoders.spec import RANDOM, EncoderSpec, typed
+from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
 from probing.errors import EncoderError
 
 _transformers: Any = transformers.utils.logging  # untyped
 
-RANDOM_SEED = 0
 SPEECH = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
 TEXT = ("bert", "roberta", "distilbert", "electra")
 _POOLED = ("bert", "roberta")  # have a pooler, which is left out
@@ -75,7 +74,7 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
     """
     if isinstance(spec, str):
         spec = EncoderSpec.resolve(spec)
-    stem = spec.name.removesuffix(RANDOM)
+    stem, seed = taken_apart(spec.name)
     preset = PRESETS.get(stem)
     source = _source(stem)
     if preset and spec.random and not Path(source).is_dir():
@@ -90,8 +89,8 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
     if config.model_type in SPEECH:
         # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
         config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
-    model = _random_model(config) if spec.random else _load(source, spec.revision, config)
-    name = Path(stem).name + RANDOM * spec.random if not preset and Path(stem).is_dir() else spec.name
+    model = _random_model(config, seed) if seed is not None else _load(source, spec.revision, config)
+    name = spelled(Path(stem).name, seed) if not preset and Path(stem).is_dir() else spec.name
     pruned = f"-layers{config.num_hidden_layers}" * (config.num_hidden_layers != usual)
     return Checkpoint(model, preprocessor, name + pruned, spec)
 
@@ -169,7 +168,8 @@ def _from_pretrained(kind: Any, source: str, revision: str | None, **options: An
 
 def _known(source: str) -> str:
     """The spelling that works offline: presets know their own configuration."""
-    return next((name for name, preset in PRESETS.items() if preset.source == source), "hubert-base") + RANDOM
+    preset = next((name for name, one in PRESETS.items() if one.source == source), "hubert-base")
+    return spelled(preset, 0)
 
 
 def _preprocessor(source: str, revision: str | None, config: PretrainedConfig) -> Any:
@@ -222,9 +222,9 @@ def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
         )
 
 
-def _random_model(config: PretrainedConfig) -> Any:
+def _random_model(config: PretrainedConfig, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(RANDOM_SEED)
+        torch.manual_seed(seed)
         return AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
 
 

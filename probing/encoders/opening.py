@@ -21,17 +21,17 @@ def open_encoder(
     Args:
         spec: A name in `PRESETS`, a hub id (`facebook/hubert-base-ls960`) or a folder with config.json,
             preprocessor_config.json (or a tokenizer's files) and weights; `@random` behind it gives seeded random
-            weights instead. Or an `EncoderSpec`, which then says all but the device.
+            weights instead, `@random:1` those of seed 1. Or an `EncoderSpec`, which then says all but the device.
         device: PyTorch's name of a device.
         layers: Keep only the first so many transformer layers.
         revision: Branch, tag or commit of the hub repository.
         convolution: Whether state C, the raw output of the convolutional front end, stands in front, as layer −1.
 
     Raises:
-        EncoderError: The name is unknown (code `encoder-unknown`), the hub or the checkpoint cannot be read
-            (`encoder-unopened`), the checkpoint is incomplete (`encoder-incomplete`) or of an unknown kind
-            (`encoder-foreign`), too many layers are asked for (`encoder-layers`), or there is no state C, or one that
-            is wider than the others (`convolution`).
+        EncoderError: The name is unknown (code `encoder-unknown`), what follows `@random:` is no seed (`random-seed`),
+            the hub or the checkpoint cannot be read (`encoder-unopened`), the checkpoint is incomplete
+            (`encoder-incomplete`) or of an unknown kind (`encoder-foreign`), too many layers are asked for
+            (`encoder-layers`), or there is no state C, or one that is wider than the others (`convolution`).
     """
     if isinstance(spec, str):
         spec = EncoderSpec.resolve(spec, layers, revision, convolution)

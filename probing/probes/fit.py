@@ -16,7 +16,7 @@ from probing.corpus.identity import Identity, identify
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
 from probing.encoders.opening import open_encoder
-from probing.encoders.spec import RANDOM, EncoderSpec
+from probing.encoders.spec import EncoderSpec, any_random
 from probing.errors import FitError, OptionError
 from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions
@@ -180,7 +180,7 @@ def _identity(checked: Checked, cache: Cache) -> Identity:
 
 def _encoder_entry(layout: Layout, spec: EncoderSpec | None) -> EncoderEntry:
     # Of a cache file only what it says of itself is known; version 0.1.0 said so in the title.
-    by_name = RANDOM in layout.encoder or "(random weights)" in layout.title
+    by_name = any_random(layout.encoder) or "(random weights)" in layout.title
     random = spec.random if spec is not None else by_name
     return EncoderEntry(layout.encoder, layout.title, random, layout.identity, spec)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from probing.corpus.spec import CorpusSpec
-from probing.encoders.spec import RANDOM, EncoderSpec
+from probing.encoders.spec import EncoderSpec, shown_apart
 from probing.errors import ProbingError, RunError
 from probing.files import read_json
 
@@ -41,7 +41,7 @@ def upgraded(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         layers = identity.get("architecture", {}).get("num_hidden_layers")
         convolution = bool(identity.get("convolution"))
         spec = opened and asdict(EncoderSpec.resolve(opened["name"], layers, opened["revision"], convolution))
-        random = RANDOM in encoder["name"] or "(random weights)" in encoder["title"]
+        random = shown_apart(encoder["name"])[1] is not None or "(random weights)" in encoder["title"]
         found["encoder"] = {"identity": identity, "random": random, "spec": spec}
         found["encoder"] |= {"name": encoder["name"], "title": encoder["title"]}
     if "transcripts" in content:

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from probing.encoders.checkpoints import Checkpoint, load_checkpoint
-from probing.encoders.spec import RANDOM, resolved, typed
+from probing.encoders.spec import resolved, shown_apart, spelled, taken_apart, typed
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
 from probing.systems.model import EmotionSystem
@@ -92,12 +92,13 @@ def parts_of(name: str) -> list[str]:
     """The encoders that a system's name is made of; folders by their absolute paths.
 
     Raises:
-        EncoderError: It is not one encoder, nor two joined by one + (code `system-name`).
+        EncoderError: It is not one encoder, nor two joined by one + (code `system-name`), or what follows `@random:`
+            is no seed (`random-seed`).
 
-    >>> parts_of("hubert-base+tinybert@random")
-    ['hubert-base', 'tinybert@random']
+    >>> parts_of("hubert-base@random:2+tinybert@random")
+    ['hubert-base@random:2', 'tinybert@random']
     """
-    parts = [name] if Path(name.removesuffix(RANDOM)).is_dir() else name.split("+")
+    parts = [name] if Path(taken_apart(name)[0]).is_dir() else name.split("+")
     if len(parts) > 2 or not all(parts):
         raise EncoderError(
             f"system {name!r}",
@@ -110,7 +111,7 @@ def parts_of(name: str) -> list[str]:
 
 def _on_random_weights(name: str) -> list[str]:
     """The parts of a name, all with random weights: what there is to know without loading any."""
-    return [part.removesuffix(RANDOM) + RANDOM for part in parts_of(name)]
+    return [spelled(taken_apart(part)[0], 0) for part in parts_of(name)]
 
 
 def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
@@ -120,7 +121,7 @@ def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
         checkpoint = load_checkpoint(part)
         kind = "text" if checkpoint.reads else "audio"
         if kind in found:
-            first, second = found[kind].name.removesuffix(RANDOM), typed(part).removesuffix(RANDOM)
+            (first, _), (second, _) = shown_apart(found[kind].name), taken_apart(typed(part))
             raise EncoderError(
                 f"system {first}+{second}",
                 f"{first} and {second} are both {kind} encoders",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from probing.corpus.checked import Checked
 from probing.corpus.model import Corpus
 from probing.encoders.numerics import weights_digest
-from probing.encoders.spec import RANDOM
+from probing.encoders.spec import any_random
 from probing.files import digest, slug, written_aside
 from probing.runs.records import PREDICTIONS, Score, SystemEntry
 from probing.runs.scores import (
@@ -107,7 +107,7 @@ def system_entry(system: EmotionSystem, name: str, options: FinetuneOptions) -> 
         frozen=options.freeze,
         regime=_regime(options),
         dimensions=options.dims,
-        random=RANDOM in encoders,
+        random=any_random(encoders),
         spec=tuple(parts_of(name)),
     )
 

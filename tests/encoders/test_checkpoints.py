@@ -59,6 +59,10 @@ def test_random_weights_are_seeded(checkpoints: dict[str, Path]) -> None:
     assert first.identity == second.identity and first.random and not trained.random
     assert first.identity["architecture"] == trained.identity["architecture"]
     assert first.identity["weights"] != trained.identity["weights"]
+    again, third = (open_encoder(f"{folder}{RANDOM}:{seed}") for seed in (0, 3))
+    assert again.identity == first.identity and again.name == first.name
+    assert third.random and (third.name, third.spec.seed) == ("hubert@random:3", 3)
+    assert {key for key in first.identity if first.identity[key] != third.identity[key]} == {"weights"}
 
 
 def test_a_random_built_in_encoder_has_its_architecture_and_other_weights() -> None:

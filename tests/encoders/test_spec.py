@@ -11,7 +11,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from probing.encoders.presets import PRESETS
-from probing.encoders.spec import EncoderSpec
+from probing.encoders.spec import EncoderSpec, any_random, shown_apart, spelled, taken_apart
+from probing.errors import EncoderError
+from probing.files import slug
 
 
 def test_a_folder_is_kept_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +58,44 @@ def test_random_weights_have_no_revision() -> None:
     control = EncoderSpec("hubert-base", 6, "v1", True).on_random_weights()
     assert control == EncoderSpec("hubert-base@random", 6, None, True) and control.random
     assert control.on_random_weights() is control
+    other = control.on_random_weights(2)
+    assert (other.name, other.seed) == ("hubert-base@random:2", 2) and other.on_random_weights() == control
+
+
+@pytest.mark.parametrize("own", ["hubert-base", "owner/m", "a+b", "/x/my folder", "x@random:1/y"])
+@pytest.mark.parametrize("seed", [None, 0, 1, 10, 999_999])
+def test_a_name_and_its_seed_are_taken_apart_as_they_were_put_together(own: str, seed: int | None) -> None:
+    """Whatever the name holds; seed 0 is spelled `@random`, as before there were others."""
+    name = spelled(own, seed)
+    assert taken_apart(name) == shown_apart(name) == (own, seed)
+    assert EncoderSpec(name).seed == taken_apart(name)[1]
+    assert [spelled("m", seed) for seed in (None, 0, 1)] == ["m", "m@random", "m@random:1"]
+
+
+def test_what_was_kept_stands_behind_the_seed_in_shown_names() -> None:
+    """Pruned encoders and those with state C; nothing else is taken for a seed there, and nothing is refused."""
+    assert shown_apart("owner/m@random:2-layers3-C") == ("owner/m-layers3-C", 2)
+    assert shown_apart("m@random-C") == ("m-C", 0)
+    for name in ("m-layers3-C", "m@random:x", "m@randomized", "m@random/n"):
+        assert shown_apart(name) == (name, None)
+
+
+@pytest.mark.parametrize("seed", ["x", "-1", "", " 1", "1.0", "1000000", "١", "1-layers2"])
+def test_what_is_no_seed_is_refused(seed: str) -> None:
+    """Also of an encoder within a system; the remedy says what can be typed."""
+    with pytest.raises(EncoderError) as caught:
+        EncoderSpec.resolve(f"demo-hubert@random:{seed}")
+    assert caught.value.code == "random-seed" and "demo-hubert@random:1" in caught.value.remedy
+
+
+def test_random_encoders_have_names_and_files_of_their_own() -> None:
+    """Seed 0 has one spelling; file names of seeds differ, and a system knows each part's."""
+    assert EncoderSpec.resolve("demo-hubert@random:0") == EncoderSpec.resolve("demo-hubert@random")
+    assert EncoderSpec.resolve("demo-hubert@random:01") == EncoderSpec("demo-hubert@random:1")
+    names = [slug(spelled("demo-hubert", seed)) for seed in (None, *range(12))]
+    assert len(set(names)) == 13 and names[:3] == ["demo-hubert", "demo-hubert@random", "demo-hubert@random_1"]
+    assert any_random("hubert-base+tinybert@random:2") and any_random("m@random:3-layers2+tinybert")
+    assert not any_random("hubert-base+tinybert") and not any_random("m@randomized+tinybert")
 
 
 def test_naming_loads_nothing_heavy() -> None:

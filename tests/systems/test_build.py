@@ -114,6 +114,10 @@ def test_folders_are_named_by_their_absolute_paths(
     (tmp_path / "tinybert").mkdir()
     monkeypatch.chdir(tmp_path)
     assert parts_of("own@random+tinybert") == [f"{tmp_path / 'own'}@random", "tinybert"]
+    assert parts_of("own@random:2+tinybert@random:0") == [f"{tmp_path / 'own'}@random:2", "tinybert@random"]
+    with pytest.raises(EncoderError) as caught:
+        parts_of("own@random:x+tinybert")
+    assert caught.value.code == "random-seed"
 
 
 def test_kinds_are_known_without_loading_weights(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
