@@ -12,9 +12,9 @@ import numpy as np
 
 from probing.errors import RunError
 from probing.files import LOCK, PARTIAL
-from probing.runs.records import FinetuneRecord, Record, SystemRecord
+from probing.runs.records import EvaluationRecord, FinetuneRecord, Record, SystemRecord
 from probing.runs.store import demand_whole, read_kind
-from probing.statistics.paired import Combine, Contrast, Sample, contrast
+from probing.statistics.paired import Contrast, Sample, contrast
 
 BUILT_IN = "the built-in world (synthetic speech)"
 _MODALITIES = ("audio", "text", "audio+text")
@@ -139,20 +139,26 @@ def names_of(records: Sequence[FinetuneRecord], words: bool = True) -> dict[Path
     return found
 
 
-def paired(records: Sequence[SystemRecord], combine: Combine, dimension: str, partition: str) -> Contrast:
-    """Combine the scores of several runs on the same utterances, with the interval of what comes out.
+def training_of(record: SystemRecord) -> str:
+    """What tells one training from another: the run's folder and signature, for its evaluations too."""
+    if isinstance(record, EvaluationRecord):
+        return f"{(record.folder / record.run).resolve()} {record.run_signature}"
+    return f"{record.folder.resolve()} {record.signature}"
 
-    Args:
-        records: The runs; each run's estimates are read, and its resamples drawn, once.
-        combine: From a CCC for each run to one number, elementwise: `np.subtract`.
-        dimension: Name of a dimension.
-        partition: Name of a partition.
+
+def sample_of(record: SystemRecord, dimension: str, partition: str) -> Sample:
+    """A run's estimates, which know their training; they are read, and scored without each speaker, once."""
+    return record.predictions.sample(dimension, partition, training_of(record))
+
+
+def paired_samples(records: Sequence[SystemRecord], dimension: str, partition: str) -> list[Sample]:
+    """Several runs' estimates of the same utterances.
 
     Raises:
         RunError: They estimated other utterances (code `other-utterances`), or lack the dimension or the partition
             (`no-estimates`).
     """
-    samples = [record.predictions.sample(dimension, partition) for record in records]
+    samples = [sample_of(record, dimension, partition) for record in records]
     for record, sample in zip(records[1:], samples[1:], strict=True):
         if not same_utterances(samples[0], sample):
             raise RunError(
@@ -161,7 +167,22 @@ def paired(records: Sequence[SystemRecord], combine: Combine, dimension: str, pa
                 "compare runs on the same corpus",
                 code="other-utterances",
             )
-    return contrast(samples, combine)
+    return samples
+
+
+def paired(records: Sequence[SystemRecord], coefficients: Sequence[float], dimension: str, partition: str) -> Contrast:
+    """Combine the scores of several runs on the same utterances, with the interval of what comes out.
+
+    Args:
+        records: The runs; what was tested of one training is paired by its seeds.
+        coefficients: One for each run: (1, −1) is a difference.
+        dimension: Name of a dimension.
+        partition: Name of a partition.
+
+    Raises:
+        RunError: As `paired_samples`.
+    """
+    return contrast(paired_samples(records, dimension, partition), coefficients)
 
 
 def same_utterances(one: Sample, other: Sample) -> bool:

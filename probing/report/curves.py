@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from probing.errors import RunError
 from probing.files import slug
-from probing.report.compared import corpus_title, names_of, paired, systems, tests_of
+from probing.report.compared import corpus_title, names_of, sample_of, systems, tests_of
 from probing.report.conditions import Condition, conditions
 from probing.report.naming import set_stem, shortened
 from probing.report.published import RELEASE, on_the_papers_release, published
@@ -51,7 +51,7 @@ def points(records: Sequence[FinetuneRecord], over: str, dimension: str = "valen
 
     Returns:
         model, series (how it was trained and tested), partition, x (word error rate as a share, or dB; infinite for
-        clean audio), value, low, high (95 %, speakers and seeds resampled), n, seeds. Systems without text are points
+        clean audio), value, low, high (95 %), n, seeds. Systems without text are points
         at 0 among word errors, which cannot reach them.
     """
     ordered = [record for record in systems(records) if not record.shuffled]
@@ -62,9 +62,9 @@ def points(records: Sequence[FinetuneRecord], over: str, dimension: str = "valen
         for partition in tests_of(ordered):
             x = _place(condition, partition, over)
             for series in _series(condition, over) if not np.isnan(x) else ():
-                found = paired([condition.tested], np.asarray, dimension, partition)
-                row = (names[condition.run.folder], series, partition, x, found.value, found.low, found.high)
-                rows.append((*row, found.n, found.seeds))
+                found = sample_of(condition.tested, dimension, partition)
+                row = (names[condition.run.folder], series, partition, x, found.score, *found.interval())
+                rows.append((*row, len(found.ids), len(found.seeds)))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     several = table.groupby(["model", "series", "partition"]).x.transform("nunique") > 1
     if not several.any():

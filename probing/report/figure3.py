@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from probing.report.compared import corpus_title, names_of, paired, systems, tests_of
+from probing.report.compared import corpus_title, names_of, paired, paired_samples, systems, tests_of
 from probing.report.findings import Candidates, roles
 from probing.report.naming import set_stem, shortened
 from probing.report.style import (
@@ -29,9 +29,8 @@ from probing.report.style import (
 )
 from probing.runs.printing import seeds_of
 from probing.runs.records import FinetuneRecord
+from probing.statistics.paired import ratio
 
-_DEFINED = 0.025  # share of resamples with audio alone at or below 0 beyond which a relative gain has no interval
-_TINY = 1e-6  # stands for audio alone in the few resamples where it is not above 0
 _COLUMNS = ["encoder", "regime", "partition", "measure", "value", "low", "high", "seeds", "said", "ambiguous"]
 _MEASURES = {  # title and axis
     "relative": ("relative to audio alone", "relative gain of valence CCC (%)"),
@@ -52,8 +51,8 @@ def gains(records: Sequence[FinetuneRecord]) -> pd.DataFrame:
     Returns:
         encoder, regime, partition, measure (`relative`: (audio+text − audio) / audio; `absolute`: the difference),
         value, low, high, seeds, said, ambiguous. Audio is the fine-tuned audio-only system, for both regimes. A
-        relative gain is NaN where audio alone is at or below 0, its interval where more than 2.5 % of the resamples
-        are; both gains are NaN where they are ambiguous: several runs could be meant. `said` says so.
+        relative gain is NaN where audio alone is at or below 0, its interval where audio alone may be; both gains are
+        NaN where they are ambiguous: several runs could be meant. `said` says so.
     """
     ordered = systems(records)
     who, names = roles(ordered), names_of(ordered)
@@ -106,7 +105,7 @@ def _gain(both: Candidates, audio: Candidates, partition: str, names: Mapping[Pa
         said = " or ".join(names[r.folder] for candidates in (both, audio) if len(candidates) > 1 for r in candidates)
         unknown = {"value": np.nan, "seeds": len(audio[0].seeds), "said": f"several runs could be meant: {said}"}
         return dict.fromkeys(_MEASURES, unknown | {"ambiguous": True})
-    absolute = paired([both[0], audio[0]], np.subtract, "valence", partition)
+    absolute = paired([both[0], audio[0]], [1, -1], "valence", partition)
     seeds = {"seeds": absolute.seeds, "ambiguous": False}
     found = {"value": absolute.value, "low": absolute.low, "high": absolute.high}
     return {"absolute": seeds | found, "relative": seeds | _relative(both[0], audio[0], partition)}
@@ -114,13 +113,13 @@ def _gain(both: Candidates, audio: Candidates, partition: str, names: Mapping[Pa
 
 def _relative(both: FinetuneRecord, audio: FinetuneRecord, partition: str) -> dict[str, Any]:
     """Value, ends and what must be said of a relative gain, (audio+text − audio) / audio."""
-    sample = audio.predictions.sample("valence", partition)
-    if sample.score <= 0:
+    with_text, alone = paired_samples([both, audio], "valence", partition)
+    if alone.score <= 0:
         return {"value": np.nan, "said": "undefined: audio alone is at or below 0"}
-    found = paired([both, audio], lambda b, a: (b - a) / np.maximum(a, _TINY), "valence", partition)
-    if np.mean(sample.draws <= 0) > _DEFINED:
-        return {"value": found.value, "said": "no interval: audio alone reaches 0 within its own"}
-    return {"value": found.value, "low": found.low, "high": found.high, "said": ""}
+    value, low, high = ratio(with_text, alone)
+    if np.isnan(low):
+        return {"value": value - 1, "said": "no interval: audio alone may be at 0"}
+    return {"value": value - 1, "low": low - 1, "high": high - 1, "said": ""}
 
 
 def _plot(drawn: pd.DataFrame, corpus: str, figure: Figure) -> NDArray[np.object_]:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from probing.report.compared import names_of, paired, systems, tests_of
 from probing.runs.printing import seeds_of
 from probing.runs.records import FinetuneRecord
-from probing.statistics.paired import Combine, Contrast
+from probing.statistics.paired import Contrast
 
 MARGIN = 0.05  # of CCC: what counts as keeping up
 HOLDS, FAILS, OPEN, UNTESTED = "holds", "does not hold", "undecided", "not tested"
@@ -51,7 +49,7 @@ class Claim:
         finding: What is claimed.
         roles: Candidates for each of the runs that it needs.
         measure: What is measured, for the reader.
-        combine: From the CCC of each run to the number.
+        coefficients: Of each run's CCC in the number.
         bound: What the number is held against.
         above: Whether it holds above the bound, or below it.
         dimension: Of which dimension.
@@ -60,7 +58,7 @@ class Claim:
     finding: str
     roles: tuple[Candidates, ...]
     measure: str
-    combine: Combine = np.subtract
+    coefficients: tuple[float, ...] = (1, -1)
     bound: float = 0.0
     above: bool = True
     dimension: str = "valence"
@@ -118,7 +116,7 @@ def _row(claim: Claim, partition: str, names: Mapping[Path, str]) -> dict[str, A
         if len(candidates) > 1:
             said = " or ".join(names[record.folder] for record in candidates)
             return row | {"verdict": OPEN, "note": f"several runs could be meant: {said}"}
-    found = paired(everyone, claim.combine, claim.dimension, partition)
+    found = paired(everyone, claim.coefficients, claim.dimension, partition)
     return row | {
         "systems": " · ".join(names[record.folder] for record in everyone),
         "value": found.value,
@@ -163,7 +161,7 @@ def _claims(who: Roles) -> list[Claim]:
             "text gives the distilled more than the full",
             (small_both, small_audio, full_both, full_audio),
             "valence, gain of the distilled − gain of the full",
-            combine=_difference_of_gains,
+            coefficients=(1, -1, -1, 1),
         ),
         Claim(
             "with text the distilled is on par with the full",
@@ -185,15 +183,6 @@ def _claims(who: Roles) -> list[Claim]:
 
 def _of(runs: Mapping[str, Candidates], encoders: Sequence[str]) -> Candidates:
     return tuple(record for encoder in encoders for record in runs.get(encoder, ()))
-
-
-def _difference_of_gains(
-    small_both: NDArray[np.float64],
-    small: NDArray[np.float64],
-    full_both: NDArray[np.float64],
-    full: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    return (small_both - small) - (full_both - full)
 
 
 def _reason(row: Any) -> str:

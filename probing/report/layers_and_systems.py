@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from probing.report.compared import corpus_title, demand_one_corpus, names_of, paired, systems, tests_of
+from probing.report.compared import corpus_title, demand_one_corpus, names_of, sample_of, systems, tests_of
 from probing.report.importance import CCC, WEIGHT, drawn_of
 from probing.report.naming import set_stem, shortened
 from probing.report.style import (
@@ -82,9 +82,9 @@ def _drawn(fit: FitRecord, records: Sequence[FinetuneRecord]) -> pd.DataFrame:
     for record in real:
         for partition in tests_of(real):
             for dimension in record.system.dimensions:
-                found = paired([record], np.asarray, dimension, partition)
+                found = sample_of(record, dimension, partition)
                 row = (names[record.folder], record.system.modality, partition, dimension)
-                rows.append((*row, found.value, found.low, found.high))
+                rows.append((*row, found.score, *found.interval()))
     columns = ["model", "modality", "partition", "dimension", "value", "low", "high"]
     scores = pd.DataFrame(rows, columns=columns).assign(side="systems")
     return pd.concat([drawn_of(fit).assign(side="layers"), scores])

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from probing.report.compared import dimensions_of, names_of, paired, spread_of, systems, tests_of
+from probing.report.compared import dimensions_of, names_of, paired, sample_of, spread_of, systems, tests_of
 from probing.report.published import SAID, published
 from probing.runs.printing import SEEN, UNSEEN, ends, markdown_table, signed, spread, titled
 from probing.runs.records import FinetuneRecord, SystemRecord
@@ -26,7 +25,7 @@ def table1(records: Sequence[FinetuneRecord], against: FinetuneRecord | None = N
 
     Returns:
         modality, model, regime, parameters_M, trainable_M, shuffled, partition, dimension, n, seeds, ccc (mean over
-        seeds), sd (over seeds), low and high (95 %, speakers and seeds resampled); against, difference,
+        seeds), sd (over seeds), low and high (95 %); against, difference,
         difference_low, difference_high; fall, fall_low, fall_high (unseen − seen, on the rows of the unseen
         partition); corpus, run. Runs of one system have names that say what differs.
     """
@@ -60,14 +59,15 @@ def table1(records: Sequence[FinetuneRecord], against: FinetuneRecord | None = N
 
 def score_of(record: SystemRecord, dimension: str, partition: str) -> dict[str, Any]:
     """A run's score with its interval: n, seeds, ccc, sd, low, high."""
-    score = paired([record], np.asarray, dimension, partition)
-    found = {"n": score.n, "seeds": score.seeds, "ccc": score.value, "sd": spread_of(record, dimension, partition)}
-    return found | {"low": score.low, "high": score.high}
+    sample = sample_of(record, dimension, partition)
+    low, high = sample.interval()
+    found = {"n": len(sample.ids), "seeds": len(sample.seeds), "ccc": sample.score}
+    return found | {"sd": spread_of(record, dimension, partition), "low": low, "high": high}
 
 
 def difference_of(record: SystemRecord, reference: SystemRecord, dimension: str, partition: str) -> dict[str, float]:
     """A paired difference with its interval: difference, difference_low, difference_high."""
-    found = paired([record, reference], np.subtract, dimension, partition)
+    found = paired([record, reference], [1, -1], dimension, partition)
     return {"difference": found.value, "difference_low": found.low, "difference_high": found.high}
 
 
@@ -123,6 +123,5 @@ def _published() -> pd.DataFrame:
 
 
 def _fall(record: FinetuneRecord, dimension: str) -> dict[str, float]:
-    seen, unseen = (record.predictions.sample(dimension, partition) for partition in (SEEN, UNSEEN))
-    found = fall(seen, unseen)
+    found = fall(*(sample_of(record, dimension, partition) for partition in (SEEN, UNSEEN)))
     return {"fall": found.value, "fall_low": found.low, "fall_high": found.high}

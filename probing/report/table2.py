@@ -28,9 +28,9 @@ def table2(records: Sequence[FinetuneRecord]) -> pd.DataFrame:
     Returns:
         model, regime, parameters_M, trained_on, tested_on (`human`, a recogniser, `corrupted at …`), asr_parameters_M,
         wer (of the words tested on, 0 for human ones, NaN where it was not counted), partition, dimension, n, seeds,
-        ccc (mean over seeds), sd, low, high (95 %, speakers and seeds resampled); against (trained and tested on human
-        words), difference, difference_low, difference_high; counted, corpus, run, test (folder of the estimates). Empty
-        where all words are human.
+        ccc (mean over seeds), sd, low, high (95 %); against (trained and tested on human words), difference,
+        difference_low, difference_high; counted, corpus, run, test (folder of the estimates). Empty where all words are
+        human.
     """
     ordered = [record for record in systems(records) if not record.shuffled]
     reading = [record for record in ordered if record.system.reads]

@@ -3,7 +3,7 @@
     predictions.csv    id, partition, speaker, dimension, truth, then one column an estimator, on the corpus's own scale
     scores.csv         dimension, [kind, layer,] seed, partition, n, ccc, low, high, mean_low, mean_high
 
-Shape legend: N utterances · E estimators of a dimension (probes, or a system's training seeds) · R resamples.
+Shape legend: N utterances · E estimators of a dimension (probes, or a system's training seeds) · C clusters (speakers).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probing.corpus.model import Corpus, Utterance
-from probing.errors import RunError, number_of
+from probing.errors import RunError, ScoreError, number_of
 from probing.files import digest, file_digest
-from probing.statistics.bootstrap import FEW_SPEAKERS, bootstrap_ccc, interval
 from probing.statistics.concordance import ccc
+from probing.statistics.jackknife import FEW_SPEAKERS, left_out_ccc, score_interval
 from probing.statistics.paired import Sample
 
 SEED = "seed"  # begins the name of a training seed's column
@@ -71,12 +71,12 @@ def places(corpus: Corpus, partition: str) -> NDArray[np.int64]:
 
 
 def clusters_of(corpus: Corpus) -> list[str]:
-    """What intervals resample: each utterance's speaker, or the utterance itself where no speaker is named."""
+    """What intervals are by: each utterance's speaker, or the utterance itself where no speaker is named."""
     return [utterance.speaker or f"utterance:{utterance.id}" for utterance in corpus.utterances]
 
 
 def cluster_counts(corpus: Corpus) -> dict[str, dict[str, Any]]:
-    """Partition → what its intervals resample (`by`), and how many there are (`number`)."""
+    """Partition → what its intervals are by (`by`), and how many of them there are (`number`)."""
     found: dict[str, dict[str, Any]] = {}
     for partition, utterances in corpus.partitions.items():
         speakers = {utterance.speaker for utterance in utterances}
@@ -88,15 +88,22 @@ def cluster_counts(corpus: Corpus) -> dict[str, dict[str, Any]]:
 
 
 def interval_notes(corpus: Corpus) -> list[str]:
-    """What a reader should know about the intervals: by utterance, or by few speakers, they are too narrow."""
+    """What a reader should know about the intervals: by utterance they are too narrow, and few speakers are untried."""
     notes = []
     for partition, clusters in cluster_counts(corpus).items():
         if clusters["by"] == "utterance":
             notes.append(f"{partition}: intervals are by utterance where no speaker is named, so they are too narrow")
         elif clusters["number"] < FEW_SPEAKERS:
-            speakers = number_of(clusters["number"], "speaker")
-            notes.append(f"{partition}: intervals resample only {speakers} and are too narrow")
+            notes.append(f"{partition}: {_few(clusters['number'])}")
     return notes
+
+
+def _few(speakers: int) -> str:
+    """What is known of intervals by few speakers."""
+    if speakers == 1:
+        return "one speaker: there are no intervals"
+    measured = f"their coverage has been measured for {FEW_SPEAKERS} speakers and more"
+    return f"intervals are by only {number_of(speakers, 'speaker')}; {measured}"
 
 
 def labels_digest(corpus: Corpus, dimensions: Sequence[str]) -> str:
@@ -138,8 +145,12 @@ def scores_table(corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDAr
 
     Returns:
         dimension, kind, layer, seed, partition, n (rated utterances), ccc, low, high, and mean_low, mean_high: the
-        interval of the mean CCC over the seeds of that kind and layer. Partitions without ratings have no row; one
-        speaker alone has no interval (NaN). kind and layer are left out where no estimator has them.
+        interval of the mean CCC over the seeds of that kind and layer, which includes the spread over seeds. Partitions
+        without ratings have no row; one speaker alone has no interval (NaN). kind and layer are left out where no
+        estimator has them.
+
+    Raises:
+        ScoreError: An estimate is NaN or infinite (code `not-finite`).
     """
     rows = []
     clusters = clusters_of(corpus)
@@ -151,18 +162,39 @@ def scores_table(corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDAr
             if len(rated) == 0:
                 continue
             found_EN = np.stack([np.asarray(found_N, np.float64)[rated] for found_N in own.values()])
-            draws_ER = bootstrap_ccc(truth_N, found_EN, [clusters[i] for i in rated])
-            if len({clusters[i] for i in rated}) < 2:
-                draws_ER[:] = np.nan  # resampling a single cluster says nothing about the spread
-            score_E, (low_E, high_E) = ccc(truth_N, found_EN), interval(draws_ER)
+            _demand_finite(found_EN, dimension, partition)
             groups = [(estimator.kind, estimator.layer) for estimator in own]
-            means = {group: interval(draws_ER[[g == group for g in groups]].mean(0)) for group in set(groups)}
-            for number, (estimator, group) in enumerate(zip(own, groups, strict=True)):
-                what = (dimension, *group, estimator.seed, partition, len(rated))
-                rows.append((*what, score_E[number], low_E[number], high_E[number], *means[group]))
+            scores = _with_intervals(truth_N, found_EN, [clusters[i] for i in rated], groups)
+            for estimator, group, found in zip(own, groups, scores, strict=True):
+                rows.append((dimension, *group, estimator.seed, partition, len(rated), *found))
     columns = ["dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high", "mean_low", "mean_high"]
     table = pd.DataFrame(rows, columns=columns).astype({"layer": "Int64"})
     return table if table.kind.notna().any() else table.drop(columns=["kind", "layer"])
+
+
+def _demand_finite(found_EN: NDArray[np.float64], dimension: str, partition: str) -> None:
+    if not np.isfinite(found_EN).all():
+        raise ScoreError(
+            f"estimates of {dimension} on {partition}",
+            "some are NaN or infinite, and such numbers have no score",
+            "train again with a lower learning rate (--lr)",
+            code="not-finite",
+        )
+
+
+def _with_intervals(
+    truth_N: NDArray[np.float64], found_EN: NDArray[np.float64], clusters: Sequence[str], groups: Sequence[Any]
+) -> list[tuple[float, ...]]:
+    """Of each estimator: ccc, low, high, and the ends of the mean over its group."""
+    score_E = ccc(truth_N, found_EN)
+    left_EC, sizes_C, _ = left_out_ccc(truth_N, found_EN, clusters)
+    low_E, high_E = score_interval(score_E[:, None], left_EC[:, None], sizes_C)
+    means = {}
+    for group in set(groups):
+        own = [number for number, other in enumerate(groups) if other == group]
+        means[group] = score_interval(score_E[own], left_EC[own], sizes_C)
+    ends = [tuple(map(float, means[group])) for group in groups]
+    return [(*map(float, found), *own) for *found, own in zip(score_E, low_E, high_E, ends, strict=True)]
 
 
 def summary(scores: pd.DataFrame, by: Sequence[str] = ("dimension", "partition")) -> pd.DataFrame:
@@ -192,7 +224,7 @@ class Predictions:
 
     def __init__(self, path: Path, written: Written | None = None) -> None:
         self._path, self._written = path, written
-        self._samples: dict[tuple[str, str], Sample] = {}
+        self._samples: dict[tuple[str, str, str], Sample] = {}
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -218,14 +250,20 @@ class Predictions:
         except ValueError as error:  # pandas' own errors are ValueErrors too
             raise RunError(f"{self._path}", f"it is damaged ({error})", remedy, code="run-damaged") from error
 
-    def sample(self, dimension: str, partition: str) -> Sample:
-        """A system's estimates of one dimension on one partition, of the rated utterances."""
-        key = (dimension, partition)
+    def sample(self, dimension: str, partition: str, training: str = "") -> Sample:
+        """A system's estimates of one dimension on one partition, of the rated utterances.
+
+        Args:
+            dimension: Name of a dimension.
+            partition: Name of a partition.
+            training: What tells the training from others (`Sample.training`).
+        """
+        key = (dimension, partition, training)
         if key not in self._samples:
-            self._samples[key] = self._select(dimension, partition)
+            self._samples[key] = self._select(dimension, partition, training)
         return self._samples[key]
 
-    def _select(self, dimension: str, partition: str) -> Sample:
+    def _select(self, dimension: str, partition: str, training: str) -> Sample:
         table = self.table
         own = table[(table.dimension == dimension) & (table.partition == partition) & table.truth.notna()]
         own = own.sort_values("id")
@@ -243,4 +281,5 @@ class Predictions:
             own[columns].to_numpy(np.float64).T,
             tuple(int(name.removeprefix(SEED)) for name in columns),
             tuple(own.speaker.where(own.speaker.notna(), "utterance:" + own.id)),
+            training,
         )

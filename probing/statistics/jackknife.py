@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
+from probing.errors import ScoreError
 from probing.statistics.concordance import checked_pair
 
 FEW_SPEAKERS = 8  # the fewest for which the coverage of the intervals has been measured
 _HIGHEST = 1 - 1e-12  # of a CCC whose Fisher's z is finite
+_ROUNDING = 1e-9  # differences of CCC up to this are none
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,12 @@ def left_out_ccc(
         left, and the score is NaN.
 
     Raises:
-        ScoreError: As `ccc`.
+        ScoreError: As `ccc`; or there are not as many names as labels (code `unequal-lengths`).
     """
     y, p = checked_pair(truth, prediction)
+    if len(clusters) != y.shape[-1]:
+        what, why = f"{y.shape[-1]} labels and {len(clusters)} speakers' names", "one belongs to each label"
+        raise ScoreError(what, why, code="unequal-lengths")
     centre = y.mean()  # moments about a common centre do not cancel
     y, p = y - centre, p - centre
     names, member = np.unique(np.asarray(clusters), return_inverse=True)
@@ -114,16 +119,23 @@ def t_interval(
     value: ArrayLike, spread: Spread, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Student's interval: value ± t · √variance, [...]; NaN where the variance is NaN."""
-    reach = stdtrit(spread.df, 0.5 + level / 2) * np.sqrt(spread.variance)
+    reach = t_reach(spread.df, level) * np.sqrt(spread.variance)
     return np.asarray(value) - reach, np.asarray(value) + reach
+
+
+def t_reach(df: NDArray[np.float64], level: float = 0.95) -> NDArray[np.float64]:
+    """How many standard errors Student's interval reaches to either side."""
+    return np.asarray(stdtrit(df, 0.5 + level / 2))
 
 
 def p_value(value: float, spread: Spread, bound: float = 0.0) -> float:
     """Two-sided p-value of Student's test that the true value is the bound; NaN where the variance is NaN."""
-    error = float(np.sqrt(spread.variance))
+    error, away = float(np.sqrt(spread.variance)), abs(value - bound)
+    if away <= _ROUNDING:  # two constant systems differ by rounding errors, which no standard error must magnify
+        return float("nan") if np.isnan(error) else 1.0
     if error == 0:
-        return 1.0 if value == bound else 0.0
-    return float(2 * stdtr(float(spread.df), -abs(value - bound) / error))
+        return 0.0
+    return float(2 * stdtr(float(spread.df), -away / error))
 
 
 def score_interval(

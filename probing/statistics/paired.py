@@ -1,33 +1,44 @@
-"""Scores of several systems set against each other: the same resampled speakers and training seeds for all.
+"""Scores of several systems set against each other, on the same speakers, with the spread over training seeds.
 
-Shape legend: S training seeds · N utterances · R resamples.
+Shape legend: S training seeds · N utterances · C clusters (speakers) · K systems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.statistics.bootstrap import bootstrap_ccc, interval
+from probing.errors import ScoreError
 from probing.statistics.concordance import ccc
-
-Combine = Callable[..., NDArray[np.float64]]
+from probing.statistics.jackknife import (
+    Spread,
+    combined,
+    left_out_ccc,
+    over_seeds,
+    over_speakers,
+    p_value,
+    score_interval,
+    t_interval,
+    t_reach,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A system's estimates of one dimension on one partition; its resamples are drawn once.
+    """A system's estimates of one dimension on one partition; its scores are computed once.
 
     Args:
         ids: The N utterances, sorted.
         truth_N: Their ratings.
         estimates_SN: Estimates of each training seed.
         seeds: The S training seeds.
-        clusters: What is resampled: each utterance's speaker, or the utterance itself.
+        clusters: What is left out in turn: each utterance's speaker, or the utterance itself.
+        training: What tells one training from another; samples of one training (on two partitions, or under two
+            conditions) are paired by seed. By default each sample is a training of its own.
     """
 
     ids: tuple[str, ...]
@@ -35,33 +46,54 @@ class Sample:
     estimates_SN: NDArray[np.float64]
     seeds: tuple[int, ...]
     clusters: tuple[str, ...]
+    training: str = ""
 
     @cached_property
+    def scores_S(self) -> NDArray[np.float64]:
+        """CCC of each training seed."""
+        return ccc(self.truth_N, self.estimates_SN)
+
+    @property
     def score(self) -> float:
         """CCC, the mean over training seeds."""
-        return float(ccc(self.truth_N, self.estimates_SN).mean())
+        return float(self.scores_S.mean())
 
     @cached_property
-    def draws(self) -> NDArray[np.float64]:
-        """Resampled scores [R]; two samples of the same utterances and seeds draw the same ones, and so are paired."""
-        return _mean_draws(self, seed=0)
+    def left_out_SC(self) -> NDArray[np.float64]:
+        """CCC of each seed without each speaker."""
+        return self._left_out[0]
+
+    @property
+    def sizes_C(self) -> NDArray[np.float64]:
+        """Utterances of each speaker."""
+        return self._left_out[1]
+
+    @property
+    def speakers_C(self) -> NDArray[np.str_]:
+        """The speakers, sorted."""
+        return self._left_out[2]
 
     @cached_property
-    def independent_draws(self) -> NDArray[np.float64]:
-        """Resampled scores [R] with other speakers than `draws`, for a difference to another partition."""
-        return _mean_draws(self, seed=1)
+    def _left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
+        return left_out_ccc(self.truth_N, self.estimates_SN, self.clusters)
+
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the score; NaN for one speaker."""
+        low, high = score_interval(self.scores_S, self.left_out_SC, self.sizes_C)
+        return float(low), float(high)
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A number that several systems' scores give, with its 95 % interval.
+    """A linear combination of scores, each the mean over training seeds, with its 95 % interval.
 
     Args:
-        value: From the scores, each the mean over training seeds.
+        value: The combination.
         low: Lower end; NaN where there is none (one speaker).
         high: Upper end.
         seeds: Training seeds of the system that has the fewest.
         n: Utterances.
+        spread: Its variance and their degrees of freedom.
     """
 
     value: float
@@ -69,38 +101,94 @@ class Contrast:
     high: float
     seeds: int
     n: int
+    spread: Spread
+
+    def p_value(self, bound: float = 0.0) -> float:
+        """Two-sided p-value of the test that the true value is the bound."""
+        return p_value(self.value, self.spread, bound)
 
 
-def contrast(samples: Sequence[Sample], combine: Combine) -> Contrast:
-    """Combine systems' scores; in each resample speakers and training seeds are drawn for all alike.
+def contrast(samples: Sequence[Sample], coefficients: Sequence[float]) -> Contrast:
+    """Combine systems' scores: Σ coefficient · CCC.
+
+    The variance is that over speakers, by the jackknife, and that over training seeds, which are independent between
+    trainings; the interval is Student's with Satterthwaite's degrees of freedom.
 
     Args:
-        samples: Estimates of the same utterances.
-        combine: From a CCC for each system to one number, elementwise: `np.subtract`.
+        samples: Estimates of K systems: of the same utterances, or of two partitions (a fall from seen to unseen).
+        coefficients: One for each; (1, −1) is a difference.
+
+    Raises:
+        ScoreError: Trainings to be paired have other seeds (code `unequal-lengths`).
     """
-    low, high = interval(combine(*(sample.draws for sample in samples)))
-    value = float(combine(*(sample.score for sample in samples)))
-    seeds = min(len(sample.seeds) for sample in samples)
-    return Contrast(value, float(low), float(high), seeds, len(samples[0].ids))
+    weights = np.asarray(coefficients, np.float64)
+    value = float(sum(w * sample.score for w, sample in zip(weights, samples, strict=True)))
+    spread = combined([*_speaker_spreads(samples, weights), *_seed_spreads(samples, weights)])
+    low, high = t_interval(value, spread)
+    n = len({id_ for sample in samples for id_ in sample.ids})
+    return Contrast(value, float(low), float(high), min(len(s.seeds) for s in samples), n, spread)
+
+
+def ratio(numerator: Sample, denominator: Sample) -> tuple[float, float, float]:
+    """How many times the denominator's score the numerator's is, with its 95 % interval (Fieller, 1954).
+
+    The interval holds the ratios ρ for which numerator − ρ · denominator may be 0. It is NaN where the denominator may
+    be 0 itself: no ratio can be excluded then.
+
+    Returns:
+        The ratio, its low and its high end.
+    """
+    top, bottom = numerator.score, denominator.score
+    if bottom == 0:
+        return np.nan, np.nan, np.nan
+    value, both = top / bottom, [numerator, denominator]
+    variances = [float(contrast([sample], [1]).spread.variance) for sample in both]
+    covariance = (sum(variances) - float(contrast(both, [1, -1]).spread.variance)) / 2
+    reach = float(t_reach(contrast(both, [1, -value]).spread.df)) ** 2
+    # (top − ρ bottom)² ≤ reach · its variance, as a quadratic in ρ
+    a, b, c = bottom**2 - reach * variances[1], top * bottom - reach * covariance, top**2 - reach * variances[0]
+    if not a > 0:  # also NaN, of one speaker
+        return value, np.nan, np.nan
+    root = np.sqrt(max(b**2 - a * c, 0.0))
+    return value, float((b - root) / a), float((b + root) / a)
 
 
 def fall(seen: Sample, unseen: Sample) -> Contrast:
-    """How much higher a system's CCC is on unseen than on seen material (below 0: it falls).
-
-    The two partitions' speakers are drawn independently, the training seeds alike.
-    """
-    low, high = interval(unseen.draws - seen.independent_draws)
-    value = unseen.score - seen.score
-    return Contrast(value, float(low), float(high), len(seen.seeds), len(seen.ids) + len(unseen.ids))
+    """How much higher a system's CCC is on unseen than on seen material (below 0: it falls)."""
+    return contrast([unseen, seen], [1, -1])
 
 
-def _mean_draws(sample: Sample, seed: int) -> NDArray[np.float64]:
-    """Resampled mean CCC over training seeds [R]: in each draw speakers and training seeds are drawn again.
+def _speaker_spreads(samples: Sequence[Sample], weights: NDArray[np.float64]) -> list[Spread]:
+    """The variance over speakers: of one jackknife over those of all samples, or of one a sample that shares none."""
+    speakers = [frozenset(sample.speakers_C.tolist()) for sample in samples]
+    groups: list[list[int]] = []  # samples that share speakers, directly or through others
+    for place, own in enumerate(speakers):
+        sharing = [group for group in groups if any(speakers[other] & own for other in group)]
+        groups = [group for group in groups if group not in sharing]
+        groups.append([*(other for group in sharing for other in group), place])
+    return [_shared_speakers([samples[i] for i in group], weights[group]) for group in groups]
 
-    One training seed alone stays; one speaker alone gives NaN, since drawn again and again it tells nothing.
-    """
-    draws_SR = bootstrap_ccc(sample.truth_N, sample.estimates_SN, sample.clusters, seed=seed)
-    if len(set(sample.clusters)) < 2:
-        return np.full(draws_SR.shape[1], np.nan)
-    chosen_SR = np.random.default_rng([1, *sample.seeds]).integers(len(sample.seeds), size=draws_SR.shape)
-    return np.asarray(np.take_along_axis(draws_SR, chosen_SR, axis=0).mean(0))
+
+def _shared_speakers(samples: Sequence[Sample], weights: NDArray[np.float64]) -> Spread:
+    """Leave each speaker out of all samples at once; a sample that lacks one keeps its score."""
+    names = np.unique(np.concatenate([sample.speakers_C for sample in samples]))
+    left_out_C, sizes_C = np.zeros(len(names)), np.zeros(len(names))
+    for weight, sample in zip(weights, samples, strict=True):
+        own_C = np.full(len(names), sample.score)
+        places = np.searchsorted(names, sample.speakers_C)
+        own_C[places] = sample.left_out_SC.mean(0)
+        left_out_C += weight * own_C
+        sizes_C[places] = np.maximum(sizes_C[places], sample.sizes_C)
+    return over_speakers(left_out_C, sizes_C)
+
+
+def _seed_spreads(samples: Sequence[Sample], weights: NDArray[np.float64]) -> list[Spread]:
+    """The variance over training seeds: one a training, whose samples are paired by seed."""
+    trainings = [sample.training or f"sample {place}" for place, sample in enumerate(samples)]
+    spreads = []
+    for training in dict.fromkeys(trainings):
+        own = [place for place, other in enumerate(trainings) if other == training]
+        if len({samples[place].seeds for place in own}) > 1:
+            raise ScoreError(f"estimates of {training}", "they are of other seeds", code="unequal-lengths")
+        spreads.append(over_seeds(np.asarray(sum(weights[place] * samples[place].scores_S for place in own))))
+    return spreads
