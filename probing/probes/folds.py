@@ -10,7 +10,31 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from probing.corpus.model import Utterance
+
 FOLDS = 10
+
+
+def speaker_folds(utterances: Sequence[Utterance]) -> NDArray[np.int64]:
+    """Folds that no speaker is in two of, [M].
+
+    An utterance without a speaker is a group of its own; so is each utterance of a single speaker, for whom there is
+    nothing else to leave out.
+    """
+    groups = [utterance.speaker or f"utterance:{utterance.id}" for utterance in utterances]
+    return grouped_folds(groups if len(set(groups)) > 1 else [utterance.id for utterance in utterances])
+
+
+def fold_notes(utterances: Sequence[Utterance]) -> list[str]:
+    """What a reader should know about the folds of `speaker_folds`."""
+    speakers = {utterance.speaker for utterance in utterances}
+    if None in speakers:
+        return ["cross-validation is by utterance where no speaker is named, so a voice may count as knowledge"]
+    if len(speakers) == 1:
+        return ["cross-validation is by utterance, since there is one speaker"]
+    if len(speakers) < FOLDS:
+        return [f"cross-validation leaves out one of only {len(speakers)} speakers at a time"]
+    return []
 
 
 def grouped_folds(groups: Sequence[str], count: int = FOLDS, seed: int = 0) -> NDArray[np.int64]:
