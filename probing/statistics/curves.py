@@ -20,6 +20,7 @@ from probing.statistics.concordance import checked_pair
 from probing.statistics.jackknife import Spread, combined, over_seeds, over_speakers, p_value, t_interval
 
 _DRAWS = 20_000  # of the largest of correlated differences
+_SAME = 1e-12  # a difference of scores that is only rounding
 Summary = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # from curves [..., L] to numbers [...]
 
 
@@ -58,7 +59,7 @@ class Curve:
 
     def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """95 % interval of each layer's number, [L] each; NaN for one speaker."""
-        return t_interval(self.value_L, self._spread(lambda curve: curve, per_layer=True))
+        return t_interval(self.value_L, self._spread(lambda curve: curve))
 
     def summarize(self, summary: Summary) -> Measured:
         """A number that the whole curve gives, with its interval."""
@@ -67,11 +68,24 @@ class Curve:
         low, high = t_interval(value, spread)
         return Measured(value, float(low), float(high), spread)
 
-    def _spread(self, summary: Summary, per_layer: bool = False) -> Spread:
-        left_out, over = summary(self.left_out_CL), None if self.over_KL is None else summary(self.over_KL)
-        if per_layer:
-            left_out, over = left_out.T, None if over is None else over.T
-        spreads = [over_speakers(left_out, self.sizes_C)] + ([] if over is None else [over_seeds(over)])
+    def covariance(self) -> NDArray[np.float64]:
+        """Of the layers' numbers, [L, L], over speakers and controls; NaN for one speaker."""
+        count = len(self.speakers)
+        deviations_CL = self.left_out_CL - self.left_out_CL.mean(0)
+        over_speakers_LL = (count - 1) / count * deviations_CL.T @ deviations_CL
+        if self.over_KL is None or len(self.over_KL) < 2:
+            return np.asarray(over_speakers_LL)
+        return np.asarray(over_speakers_LL + np.cov(self.over_KL, rowvar=False) / len(self.over_KL))
+
+    def differences(self) -> Spread:
+        """Of every layer's number from every other one's, [L, L]."""
+        return self._spread(lambda curve: curve[..., None, :] - curve[..., :, None])
+
+    def _spread(self, summary: Summary) -> Spread:
+        """The variance of a summary: the speakers' and, where there are controls, theirs."""
+        spreads = [over_speakers(np.moveaxis(summary(self.left_out_CL), 0, -1), self.sizes_C)]
+        if self.over_KL is not None:
+            spreads.append(over_seeds(np.moveaxis(summary(self.over_KL), 0, -1)))
         return combined(spreads)
 
 
@@ -120,19 +134,28 @@ def r2_curve(
 
 
 def difference(one: Curve, other: Curve, summary: Summary) -> Measured:
-    """How much a summary of one curve exceeds that of another, on the same speakers.
+    """How much a summary of one curve exceeds that of another, paired by speaker and by control.
+
+    A curve that lacks a speaker of the other one, whose ratings are missing, stays as it is when that one is left out.
 
     Raises:
-        ScoreError: The curves are of other layers, speakers, or numbers of controls (code `unequal-lengths`).
+        ScoreError: The curves are of other layers or numbers of controls (code `unequal-lengths`).
     """
     controls = [0 if curve.over_KL is None else len(curve.over_KL) for curve in (one, other)]
-    if one.layers != other.layers or one.speakers != other.speakers or controls[0] != controls[1]:
-        raise ScoreError("two curves", "they are of other layers or speakers", code="unequal-lengths")
-    value = float(summary(one.value_L) - summary(other.value_L))
-    spreads = [over_speakers(summary(one.left_out_CL) - summary(other.left_out_CL), one.sizes_C)]
+    if one.layers != other.layers or controls[0] != controls[1]:
+        raise ScoreError("two curves", "they are of other layers or controls", code="unequal-lengths")
+    speakers = tuple(sorted({*one.speakers, *other.speakers}))
+    left_out_C, sizes_C = np.zeros(len(speakers)), np.zeros(len(speakers))
+    for sign, curve in ((1, one), (-1, other)):
+        own_C = np.full(len(speakers), float(summary(curve.value_L)))
+        places = np.searchsorted(speakers, curve.speakers)
+        own_C[places] = summary(curve.left_out_CL)
+        left_out_C += sign * own_C
+        sizes_C[places] = np.maximum(sizes_C[places], curve.sizes_C)
+    spreads = [over_speakers(left_out_C, sizes_C)]
     if one.over_KL is not None and other.over_KL is not None:
         spreads.append(over_seeds(summary(one.over_KL) - summary(other.over_KL)))
-    spread = combined(spreads)
+    value, spread = float(summary(one.value_L) - summary(other.value_L)), combined(spreads)
     low, high = t_interval(value, spread)
     return Measured(value, float(low), float(high), spread)
 
@@ -164,12 +187,43 @@ def early_minus_late(last_early: int) -> Summary:
     return measure
 
 
+def best_p_values(curve: Curve, seed: int = 0) -> NDArray[np.float64]:
+    """p-value of each layer's being the best, [L].
+
+    The largest of the differences of the others to it, each divided by its standard error, is set against the largest
+    of as many correlated differences without any true one, by draws from Student's multivariate t. Its degrees of
+    freedom are the fewest that a difference has; for one speaker every p-value is 1.
+
+    Args:
+        curve: Scores of the layers.
+        seed: Of the draws.
+    """
+    spreads_LL = curve.differences()
+    if len(curve.speakers) < 2 or len(curve.layers) < 2:
+        return np.ones(len(curve.layers))
+    error_LL = np.sqrt(spreads_LL.variance)
+    certain_LL = error_LL <= _SAME  # the layers are the same, or one is better in every speaker alike
+    df = float(np.min(spreads_LL.df[~certain_LL], initial=np.inf))
+    generator = np.random.default_rng(seed)
+    values_L, vectors_LL = np.linalg.eigh(curve.covariance())
+    root_LL = np.sqrt(np.maximum(values_L, 0)) * vectors_LL
+    drawn = generator.standard_normal((_DRAWS, len(curve.layers))) @ root_LL.T
+    if np.isfinite(df):
+        drawn /= np.sqrt(generator.chisquare(df, (_DRAWS, 1)) / df)
+    p_L = np.ones(len(curve.layers))
+    for place in range(len(curve.layers)):
+        gain_L, certain_L = curve.value_L - curve.value_L[place], certain_LL[place]
+        if (gain_L[certain_L] > _SAME).any():
+            p_L[place] = 0.0
+        elif not certain_L.all():
+            error_L = error_LL[place, ~certain_L]
+            largest = ((drawn - drawn[:, [place]])[:, ~certain_L] / error_L).max(1)
+            p_L[place] = (1 + (largest >= (gain_L[~certain_L] / error_L).max()).sum()) / (1 + _DRAWS)
+    return p_L
+
+
 def confidence_set(curve: Curve, level: float = 0.95, seed: int = 0) -> tuple[int, ...]:
     """The layers of which the best could be one, with this confidence.
-
-    Layer l is left out where some layer is better by more than chance: where the largest of the differences to it, each
-    divided by its standard error over speakers, exceeds what the largest of as many correlated differences without any
-    true one does in `level` of draws (Student's t, with the speakers' effective number − 1 degrees of freedom).
 
     Args:
         curve: Scores of the layers.
@@ -179,26 +233,6 @@ def confidence_set(curve: Curve, level: float = 0.95, seed: int = 0) -> tuple[in
     Returns:
         Indices of layers; the best on this sample is always among them, and all are for one speaker.
     """
-    if len(curve.speakers) < 2:
-        return curve.layers
-    kept = []
-    for place, layer in enumerate(curve.layers):
-        others = [other for other in range(len(curve.layers)) if other != place]
-        better_CL = curve.left_out_CL[:, others] - curve.left_out_CL[:, [place]]
-        spread = over_speakers(better_CL.T, curve.sizes_C)
-        error_L = np.sqrt(spread.variance)
-        some = error_L > 0
-        gain_L = (curve.value_L[others] - curve.value_L[place])[some] / error_L[some]
-        if not some.any() or gain_L.max() <= _largest_by_chance(better_CL[:, some], spread, level, seed):
-            kept.append(layer)
-    return tuple(kept)
-
-
-def _largest_by_chance(better_CL: NDArray[np.float64], spread: Spread, level: float, seed: int) -> float:
-    """Quantile of the largest of correlated t variables, by draws."""
-    generator = np.random.default_rng(seed)
-    deviations = better_CL - better_CL.mean(0)
-    scaled = deviations / np.sqrt(np.square(deviations).sum(0))  # [C, L], its columns' products are the correlations
-    normal = generator.standard_normal((_DRAWS, len(scaled))) @ scaled
-    chi = np.sqrt(generator.chisquare(float(spread.df), _DRAWS) / float(spread.df))
-    return float(np.quantile((normal / chi[:, None]).max(1), level))
+    p_L = best_p_values(curve, seed)
+    best = int(curve.value_L.argmax())
+    return tuple(layer for place, layer in enumerate(curve.layers) if place == best or p_L[place] > 1 - level)

@@ -1,17 +1,35 @@
-"""Claims about layers: whether a dimension is carried, where it is, and which of two lies deeper (section 4.2)."""
+"""Claims about layers: whether a dimension is carried, where it is, and which of two lies deeper (section 4.2).
+
+That a dimension is carried is tested against permuted labels, at .01 on each of two test partitions; where that is
+shown, the claims about places are tested together at .03. So something false is claimed of layers in at most 5 % of
+fits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
-from probing.statistics.curves import Curve
-from probing.statistics.verdicts import Finding
+from probing.statistics.curves import (
+    Curve,
+    Measured,
+    best_p_values,
+    centre,
+    confidence_set,
+    difference,
+    early_minus_late,
+)
+from probing.statistics.verdicts import HOLDS, OPEN, UNTESTED, Finding, settled
 
 CARRIED_LEVEL = 0.01  # of a false "carried" on each of two partitions
-CLAIMS_LEVEL = 0.03  # of a false verdict among the claims about layers: the rest of 5 %
+CLAIMS_LEVEL = 0.03  # of a false verdict among the claims about places: the rest of 5 %
+CROSS_VALIDATED = "train+development, cross-validated"
+_AROUSAL, _VALENCE = "arousal", "valence"
+_TAUGHT, _SEEN = ("train", "development"), "test1"
+_PAPERS_LAYERS, _PAPERS_PEAK = 12, (9, 10)  # of HuBERT base and of wav2vec 2.0 large, pruned
 
 
 @dataclass(frozen=True)
@@ -20,10 +38,12 @@ class LayerSummary:
 
     Args:
         dimension: Its name.
-        carried: The verdict on whether any layer carries it (on test2, else on test1).
+        carried: Whether any layer carries it: `holds` (on some test partition), `undecided` or `not tested`.
         best_layer: The layer of the highest R².
-        confidence_set: Layers of which the best could be one, with 95 % confidence.
-        centre: Centre of the curve as relative depth, 0 (first state) to 1 (last); None where nothing is above 0.
+        confidence_set: Layers of which the best could be one, with 95 % confidence; none where it is undecided whether
+            any layer carries the dimension.
+        centre: Centre of the curve as relative depth, 0 (first state) to 1 (last); None where there is nothing to
+            locate.
         low: Lower end of its 95 % interval; None where there is none.
         high: Upper end.
     """
@@ -37,30 +57,154 @@ class LayerSummary:
     high: float | None = None
 
 
+def carried_claim(dimension: str) -> str:
+    """How the claim is worded that some layer carries a dimension."""
+    return f"some layer carries {dimension}"
+
+
 def carried_findings(observed: pd.DataFrame, nulls: pd.DataFrame) -> list[Finding]:
     """Whether some layer carries each dimension, on each test partition.
+
+    The largest CCC over the layers is set against the largest over all layers and dimensions that probes of permuted
+    labels reach, so that the best of many is compared with the best of many. On test1, whose speakers are known from
+    train, labels are permuted within speakers: what a voice alone tells does not count.
 
     Args:
         observed: CCC of ridge probes: dimension, layer, partition, ccc.
         nulls: As nulls.csv; only rows of the kind `ridge` count.
 
     Returns:
-        A finding for each dimension and test partition, with its verdict: `holds` or `undecided`.
+        A finding for each dimension and test partition, with its verdict: `holds` at a p-value up to .01, else
+        `undecided`; `not tested` where there are no permutations.
     """
-    raise NotImplementedError
+    nulls = nulls[nulls.kind == "ridge"]
+    tested = observed[~observed.partition.isin(_TAUGHT)]
+    return [
+        _carried(str(dimension), str(partition), own.ccc.max(), nulls)
+        for (dimension, partition), own in tested.groupby(["dimension", "partition"], sort=False)
+    ]
 
 
-def layer_findings(curves: Mapping[str, Curve], carried: Sequence[Finding], above: str) -> list[Finding]:
+def _carried(dimension: str, partition: str, observed: float, nulls: pd.DataFrame) -> Finding:
+    labels = "by-speaker" if partition == _SEEN else "permuted"
+    how = "labels permuted within speakers" if partition == _SEEN else "labels permuted"
+    own = nulls[(nulls.labels == labels) & (nulls.partition == partition)]
+    largest = own.groupby("permutation").ccc.max().to_numpy()
+    measure = f"largest CCC of a ridge probe on one layer, against the largest of all ({how})"
+    finding = Finding(carried_claim(dimension), partition, measure, value=float(observed))
+    if not len(largest):
+        return replace(finding, note="no permutations")
+    p = float((1 + (largest >= observed).sum()) / (1 + len(largest)))
+    verdict = HOLDS if p <= CARRIED_LEVEL else OPEN
+    few = 1 / (1 + len(largest)) > CARRIED_LEVEL
+    note = f"{len(largest)} permutations are too few" if few else ""
+    return replace(finding, bound=float(largest.max()), p=p, adjusted=p, verdict=verdict, note=note)
+
+
+def layer_findings(
+    curves: Mapping[str, Curve], carried: Sequence[Finding], above: str, level: float = CLAIMS_LEVEL
+) -> list[Finding]:
     """Claims about where arousal and valence are, with their verdicts.
+
+    A claim about a dimension that is not carried is undecided: a place of nothing means nothing.
 
     Args:
         curves: Dimension → its curve.
         carried: What `carried_findings` found.
         above: What the curves are above: `0`, or `random encoders`.
+        level: Probability of any false verdict among these claims.
     """
-    raise NotImplementedError
+    arousal, valence = curves.get(_AROUSAL), curves.get(_VALENCE)
+    claims = []
+    if arousal is not None and valence is not None:
+        claims.append(_gated(_deeper(arousal, valence, above), (_AROUSAL, _VALENCE), carried))
+    if arousal is not None:
+        claims.append(_gated(_early(arousal, _AROUSAL, above), (_AROUSAL,), carried))
+    if valence is not None:
+        claims.append(_gated(_early(valence, _VALENCE, above), (_VALENCE,), carried))
+    if valence is not None and valence.layers[-1] == _PAPERS_LAYERS:
+        claims.append(_gated(_peak(valence, above), (_VALENCE,), carried))
+    return settled(claims, level)
+
+
+def _gated(finding: Finding, dimensions: Sequence[str], carried: Sequence[Finding]) -> Finding:
+    """Leave a claim undecided unless all of its dimensions are carried."""
+    if finding.verdict == UNTESTED and finding.note:
+        return finding
+    if all(carried_verdict(dimension, carried) == HOLDS for dimension in dimensions):
+        return finding
+    return replace(finding, p=None, verdict=OPEN, note="nothing to locate")
+
+
+def carried_verdict(dimension: str, carried: Sequence[Finding]) -> str:
+    """Whether some layer carries a dimension, on any test partition."""
+    verdicts = {finding.verdict for finding in carried if finding.claim == carried_claim(dimension)}
+    return next((verdict for verdict in (HOLDS, OPEN) if verdict in verdicts), UNTESTED)
+
+
+def _deeper(arousal: Curve, valence: Curve, above: str) -> Finding:
+    measure = f"centre of R² above {above} (0: first state, 1: last), valence − arousal"
+    finding = Finding("valence lies deeper than arousal", CROSS_VALIDATED, measure)
+    if len(valence.layers) < 2:
+        return replace(finding, note="one state")
+    return _measured(finding, difference(valence, arousal, centre))
+
+
+def _early(curve: Curve, dimension: str, above: str) -> Finding:
+    """Whether the first third of the layers matters more than deeper ones (arousal), or less (valence)."""
+    last = curve.layers[-1]
+    third = round(last / 3)
+    if dimension == _AROUSAL:
+        claim = f"layers up to {third} of {last} matter more than deeper ones for {dimension}"
+    else:
+        claim = f"the first blocks matter least for {dimension}: layers up to {third} of {last} less than deeper ones"
+    measure = f"mean R² above {above}, layers up to {third} − deeper ones"
+    finding = Finding(claim, CROSS_VALIDATED, measure, above=dimension == _AROUSAL)
+    if len(curve.layers) < 3:
+        return replace(finding, note="fewer than three states")
+    return _measured(finding, curve.summarize(early_minus_late(curve.layers.index(third))))
+
+
+def _peak(curve: Curve, above: str) -> Finding:
+    """Whether the best layer is one of those where the paper sees valence's peak.
+
+    Either that it is one of them or that it is another one is true; the p-value is that of what the data speak against.
+    """
+    inside_L = np.isin(curve.layers, _PAPERS_PEAK)
+    gain = float(curve.value_L[inside_L].max() - curve.value_L[~inside_L].max())
+    against_L = ~inside_L if gain > 0 else inside_L
+    first, second = _PAPERS_PEAK
+    best = ", ".join(map(str, confidence_set(curve)))
+    measure = f"R² above {above}, better of layers {first} and {second} − best other (95 % confidence set: {best})"
+    finding = Finding(f"{_VALENCE} peaks at layers {first} and {second}", CROSS_VALIDATED, measure, value=gain)
+    if len(curve.speakers) < 2:
+        return replace(finding, p=float("nan"))
+    return replace(finding, p=float(best_p_values(curve)[against_L].max()))
+
+
+def _measured(finding: Finding, measured: Measured) -> Finding:
+    """A claim with what was measured for it."""
+    value = _number(measured.value)
+    if value is None:
+        return replace(finding, verdict=OPEN, note="nothing to locate")
+    low, high = _number(measured.low), _number(measured.high)
+    return replace(finding, value=value, low=low, high=high, p=measured.p_value())
 
 
 def layer_summaries(curves: Mapping[str, Curve], carried: Sequence[Finding]) -> dict[str, LayerSummary]:
     """Dimension → where it is."""
-    raise NotImplementedError
+    found = {}
+    for dimension, curve in curves.items():
+        verdict = carried_verdict(dimension, carried)
+        best = curve.layers[int(curve.value_L.argmax())]
+        found[dimension] = LayerSummary(dimension, verdict, best)
+        if verdict != OPEN:
+            at = curve.summarize(centre)
+            middle, low, high = (_number(end) for end in np.clip([at.value, at.low, at.high], 0, 1))
+            found[dimension] = LayerSummary(dimension, verdict, best, confidence_set(curve), middle, low, high)
+    return found
+
+
+def _number(value: float) -> float | None:
+    """None instead of NaN."""
+    return None if np.isnan(value) else float(value)
