@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_a_probe_is_what_least_squares_says(world: tuple, look: Look, dimension:
 
 def test_coefficients_act_on_raw_states(world: tuple, look: Look) -> None:
     """A linear head with a probe's coefficients and intercept gives its predictions."""
-    corpus, states = world
+    _, states = world
     for dimension in look.dimensions:
         found = np.einsum("nld,ld->ln", states, look.coefficients[dimension]) + look.intercepts[dimension][:, None]
         np.testing.assert_allclose(found, look.predictions[dimension], atol=1e-6)
@@ -229,7 +230,7 @@ def test_utterances_without_a_speaker_are_folds_of_their_own() -> None:
 class Both(Held):
     """Means and maxima."""
 
-    def batches(self, batches):  # noqa: ANN001, ANN201 - as in Held
+    def batches(self, batches: Sequence[np.ndarray]) -> Iterator[Features]:
         for batch, features in zip(batches, super().batches(batches), strict=True):
             yield Features(features.mean_BLD, 10 + self.mean[torch.from_numpy(batch)])
 
