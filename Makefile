@@ -6,7 +6,8 @@ BIN      = $(VENV)/bin
 
 # What `make figure2` runs on; for example:
 #   make figure2 CORPUS=my/table.csv SCALE="1 7" ENCODER=hubert-base STORE=pooled
-# Beside ENCODER goes the same encoder with random weights, unless CONTROL=no.
+# Beside ENCODER go RANDOMS encoders of its architecture with random weights, up to 20, unless CONTROL=no; of them only
+# ridge probes are fitted, on states that are normed and pooled as FEATURES says (--normalize, --pooling).
 CORPUS  ?= demo
 SCALE   ?=
 ENCODER ?= demo-hubert
@@ -14,14 +15,17 @@ STORE   ?= pooled
 DIM     ?= all
 SEEDS   ?= 5
 DEVICE  ?=
+FEATURES ?=
 FITTING ?=
+RANDOMS ?= 5
 CONTROL ?= yes
 JOBS    ?= 2
 
 _scale   = $(if $(SCALE),--scale $(SCALE))
 _device  = $(if $(DEVICE),--device $(DEVICE))
 _dims    = $(foreach dim,$(DIM),--dim $(dim))
-_control = $(if $(filter no,$(CONTROL))$(findstring @random,$(ENCODER)),,$(ENCODER)@random)
+_seeds   = @random $(foreach seed,1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19,@random:$(seed))
+_randoms = $(if $(filter no,$(CONTROL))$(findstring @random,$(ENCODER)),,$(wordlist 1,$(RANDOMS),$(_seeds)))
 
 # Of several processes at once, each computes on one thread and sleeps while it waits.
 ALONE = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
@@ -29,8 +33,8 @@ ALONE = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 , = ,
 define _probed
 $(BIN)/probe extract "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device)
-$(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device) \
-    $(_dims) --layers both --seeds $(SEEDS) $(FITTING)
+$(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device) $(_dims) $(FEATURES) $(2)
+
 endef
 
 .DEFAULT_GOAL := help
@@ -39,7 +43,8 @@ endef
 help: ## print the targets
 	@echo "targets:"
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
-	@echo "settings of figure2: CORPUS SCALE ENCODER STORE DIM SEEDS DEVICE FITTING (options of probe fit) CONTROL"
+	@echo "settings of figure2: CORPUS SCALE ENCODER STORE DIM SEEDS DEVICE RANDOMS CONTROL, and options of probe fit:"
+	@echo "  FITTING (of the encoder), FEATURES (--normalize, --pooling: of random encoders too)"
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -58,8 +63,8 @@ lint: $(VENV)/ready ## ruff and mypy
 	$(BIN)/mypy
 
 figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in corpus unless told otherwise
-	$(if $(_control),$(call _probed,$(_control)))
-	$(call _probed,$(ENCODER))
+	$(foreach seed,$(_randoms),$(call _probed,$(ENCODER)$(seed),--head ridge))
+	$(call _probed,$(ENCODER),--layers weighted --seeds $(SEEDS) $(FITTING))
 	$(BIN)/probe figure 2 $(if $(filter no,$(CONTROL)),--no-control)
 
 # --- make compare: the full systems of the built-in world

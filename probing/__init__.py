@@ -27,7 +27,7 @@ In Python, where `probe extract`, `fit` and `figure 2` are typed on a command li
     import probing
 
     cache = probing.extract("demo", "demo-hubert", store="pooled")
-    record = probing.fit("demo", "demo-hubert", layers="both")
+    record = probing.fit("demo", "demo-hubert")
     probing.plot_layers(record)
 """
 

@@ -15,24 +15,28 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("settings", "encoders", "figure"),
     [
-        ([], ["demo-hubert@random", "demo-hubert"], "figure 2"),
-        (["ENCODER=my folder/m"], ["my folder/m@random", "my folder/m"], "figure 2"),
-        (["ENCODER=hubert-base@random"], ["hubert-base@random"], "figure 2"),
+        ([], [*(f"demo-hubert@random{seed}" for seed in ("", ":1", ":2", ":3", ":4")), "demo-hubert"], "figure 2"),
+        (["ENCODER=my folder/m", "RANDOMS=1"], ["my folder/m@random", "my folder/m"], "figure 2"),
+        (["ENCODER=hubert-base@random:3"], ["hubert-base@random:3"], "figure 2"),
         (["CONTROL=no"], ["demo-hubert"], "figure 2 --no-control"),
     ],
 )
-def test_make_figure2_fits_the_control_first(
+def test_make_figure2_fits_the_controls_first(
     tmp_path: Path, settings: list[str], encoders: list[str], figure: str
 ) -> None:
-    """`make figure2` extracts and fits random weights, then the encoder, whose run is then the latest."""
+    """`make figure2` extracts and looks at random encoders, then fits the encoder, whose run is then the latest."""
     ready = tmp_path / "ready"
     ready.touch()
-    command = ["make", "-n", "-o", str(ready), f"VENV={tmp_path}", "figure2", *settings]
+    more = ["FEATURES=--normalize none", "FITTING=--epochs 3"]
+    command = ["make", "-n", "-o", str(ready), f"VENV={tmp_path}", "figure2", *settings, *more]
     alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
     printed = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
-    lines = [shlex.split(line)[1:] for line in printed.replace("\\\n", " ").splitlines()]
+    lines = [shlex.split(line)[1:] for line in printed.splitlines()]
     made = [(words[0], words[words.index("--encoder") + 1]) for words in lines[:-1]]
     assert made == [(step, encoder) for encoder in encoders for step in ("extract", "fit")]
+    fits = [" ".join(words) for words in lines[:-1] if words[0] == "fit"]
+    assert all(fit.endswith("--normalize none --head ridge") for fit in fits[:-1])
+    assert fits[-1].endswith("--normalize none --layers weighted --seeds 5 --epochs 3")
     assert " ".join(lines[-1]) == figure
 
 

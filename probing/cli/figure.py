@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,12 @@ from probing.options import option, runs_option
 from probing.probes.options import FitOptions
 
 if TYPE_CHECKING:
+    from probing.encoders.spec import EncoderSpec
     from probing.runs.records import FitRecord
 
 _LAYERS = "2"
+_SUGGESTED = 3  # random encoders, of which a spread can be seen
+_OF_CONTROLS = ("dims", "normalize", "pooling")  # options that a control shares with the fit beside it
 _ALONE = {"control": False, "no_control": False, "dim": True, "name": True}  # option → whether it is one of the curves'
 
 
@@ -27,20 +30,20 @@ _ALONE = {"control": False, "no_control": False, "dim": True, "name": True}  # o
 class FigureOptions:
     """What is drawn beside the runs, and where the figure goes."""
 
-    control: Path | None = option(
-        None,
-        "Figure 2 only: the same fit on random weights.",
+    control: tuple[Path, ...] = option(
+        (),
+        "Figure 2 only: a fit on a random encoder (`@random`, `@random:1` …); may be repeated.",
         metavar="RUN",
-        shown_default="the latest, if there is one",
+        shown_default="the latest of each, if there are any",
     )
-    no_control: bool = option(False, "Figure 2 only: leave the fit on random weights out.")
+    no_control: bool = option(False, "Figure 2 only: leave fits on random encoders out.")
     dim: str = option("valence", "Dimension to plot (wer, snr).", metavar="NAME")
     out: Path = out_option()
     name: str | None = name_option()
     runs: Path = runs_option()
 
     def __post_init__(self) -> None:
-        if self.control is not None and self.no_control:
+        if self.control and self.no_control:
             why = "one names what the other leaves out"
             raise OptionError("--control and --no-control", why, "give one of them", code="exclusive")
 
@@ -54,8 +57,8 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
 
     It is drawn from the folders of RUNs, by default from the latest run.
 
-    2: the importance of each layer, from a `probe fit` run. Beside it stands the latest run with the same corpus and
-    options on the same encoder with random weights (`@random`), if there is one.
+    2: what each layer tells of each dimension, from a `probe fit` run, with a caption and the findings in words. Beside
+    it stand the latest fits of the same corpus on the same encoder with random weights (`@random`, `@random:1` …).
 
     wer: a dimension's CCC over the word error rate, from `probe finetune` RUNs trained on other words, and from the
     evaluations of each (probe evaluate RUN --corrupt-words RATE, --transcripts FILE). snr: CCC over the noise in the
@@ -79,38 +82,44 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
 
 
 def _layers(run: Path | None, options: FigureOptions) -> list[Path]:
-    """Draw Figure 2, with its control if there is one, and say how to make one if there is none."""
-    from probing.report.controls import find_control, require_control
+    """Draw Figure 2 beside its controls, print its caption, and say how to make controls if there are none."""
+    from probing.report.controls import find_controls, require_controls
     from probing.report.figure2 import figure2
     from probing.runs.records import FitRecord
     from probing.runs.store import latest, read_kind
 
     record = read_kind(run, FitRecord) if run else latest(FitRecord, options.runs)
-    beside = None if options.no_control else find_control(record, options.runs)
+    beside = [] if options.no_control else find_controls(record, options.runs)
     if options.control:
-        beside = require_control(record, read_kind(options.control, FitRecord))
+        beside = require_controls(record, [read_kind(control, FitRecord) for control in options.control])
     paths = figure2(record, options.out, beside)
+    click.echo(paths[-1].read_text("utf-8").replace("**", ""))
     if not (beside or options.no_control or record.encoder.random):
-        commands = ", ".join(f"`{line}`" for line in [*control_commands(record), f"probe figure 2 {record.folder}"])
-        click.echo(f"no random-weights control found; to create one: {commands}", err=True)
+        commands = [*control_commands(record), f"probe figure 2 {shlex.quote(str(record.folder))}"]
+        click.echo("there is no fit on random encoders to compare with; to make some, type:", err=True)
+        for line in commands:
+            click.echo(f"  {line}", err=True)
     return paths
 
 
 def control_commands(record: FitRecord) -> list[str]:
-    """The two commands that make a fit's control."""
+    """The commands that make a fit's controls, two for each random encoder."""
     encoder = record.encoder.spec
     if encoder is None:  # only its cache was known
-        return ["probe extract … --encoder NAME@random", "probe fit … --encoder NAME@random"]
+        return ["probe extract … --encoder NAME@random", "probe fit … --encoder NAME@random --head ridge"]
+    return [line for seed in range(_SUGGESTED) for line in _control(record, encoder.on_random_weights(seed))]
+
+
+def _control(record: FitRecord, random: EncoderSpec) -> list[str]:
+    """What makes one of them: its hidden states, and its ridge probes."""
     from probing.extraction.commands import extract_command
 
-    known = {one.name for one in fields(FitOptions)}
-    chosen: dict[str, Any] = {name: value for name, value in record.options.items() if name in known}
-    options = FitOptions(**chosen)
-    random, spec, cache = encoder.on_random_weights(), record.corpus.spec, Path(record.cache.path).parent.parent
-    dtype = record.cache.dtype
+    chosen: dict[str, Any] = {name: record.options[name] for name in _OF_CONTROLS if name in record.options}
+    options = FitOptions(**chosen, head="ridge")
+    spec, cache, dtype = record.corpus.spec, Path(record.cache.path).parent.parent, record.cache.dtype
     left_out = len(record.corpus.left_out)
     missing = ["--allow-missing", str(left_out)] * bool(left_out)
-    fit = ["probe", "fit", *spec.words(), *random.words(), *typed_options(options)]
+    fit = ["probe", "fit", *spec.words(), *random.words(), *typed_options(options, without=("layers",))]
     fit += ["--dtype", dtype] * (dtype != "float16")
     fit += ["--cache", str(cache)] * (cache.absolute() != Path("cache").absolute()) + missing
     runs = record.folder.parent

@@ -1,22 +1,24 @@
-"""Figure 2: which layers carry a dimension, drawn from a fit's record and its tables alone."""
+"""Figure 2: what each layer tells of each dimension, drawn from a fit's record and its tables alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from probing.report.importance import CCC, WEIGHT, drawn_of
+from probing.files import write_text
+from probing.report.caption import caption
+from probing.report.importance import CCC, IMPORTANCE, PERMUTED, WEIGHT, drawn_of
 from probing.report.naming import fit_stem
+from probing.report.panels import LEVELS, MARKER, PERMUTED_GREY, RANDOM, ROW, SMALL, USUAL, draw, entitle
 from probing.report.style import (
     FIGURES,
     GREY,
@@ -27,135 +29,98 @@ from probing.report.style import (
     layer_axis,
     legible,
     looks,
-    partition_title,
     save,
 )
 from probing.runs.printing import seeds_of
 from probing.runs.records import FitRecord
 
-# What is drawn, by where it comes from: curves over the layers, and levels at a panel's right edge.
-_CURVES: dict[str, dict[str, Any]] = {
-    "encoder": {"linewidth": 1.4, "markersize": 4},
-    "random": {"linewidth": 0.8, "linestyle": (0, (4, 2)), "markersize": 2.4, "markerfacecolor": "white"},
-}
-_LEVELS: dict[str, dict[str, Any]] = {
-    "weighted": {"linestyle": "none", "markersize": 3.6},
-    "shuffled": {"linestyle": "none", "markersize": 3.6, "markerfacecolor": "white"},
-}
-_BARS = {"weighted": "-", "shuffled": (0, (1, 1))}
+WIDTH = 3.4  # inches: a column of a paper
+_HEIGHTS = {IMPORTANCE: 1.4, WEIGHT: 1.35}  # inches, with what stands above the panel
+_OF_SCORES = 1.45  # inches, the same of a test partition
+_REST = 0.9  # inches: title, axis and the frame about them
+_LEGEND_ROW = 0.125  # inches
 
 
 def plot_layers(
-    record: FitRecord, control: FitRecord | None = None, figure: Figure | None = None
+    record: FitRecord, controls: Sequence[FitRecord] = (), figure: Figure | None = None
 ) -> NDArray[np.object_]:
-    """Plot Figure 2: which layers a dimension's probes weigh, and what each single layer gives, with controls.
+    """Plot Figure 2: how much each layer tells of each dimension, beside its controls.
 
-    The first panel shows the learned layer weights, mean and range over seeds, and the uniform weight 1/L. One panel
-    for each test partition shows the CCC of single-layer probes where they were fitted, with the bootstrap interval of
-    the mean over seeds (the range over seeds where there is none), and at the right edge the CCC of the weighted sum
-    and of the shuffled-label control. Where only single layers were fitted the first panel is left out.
+    The panels stand over one axis of layers, and each says of how many speakers it is: the R² of ridge probes,
+    cross-validated over speakers in train and development, which is the recommended importance, with the 95 %
+    confidence set of the best layer; the CCC of ridge probes on each test partition, the range of permuted labels and,
+    at the right edge, the CCC of the weighted sum; and the learned weights, which are last because they say what a sum
+    was made of rather than what a layer holds. A fit of version 0.1.0 has no ridge probes: its probes of single layers,
+    where it fitted any, and its weights are drawn.
 
     Args:
         record: A fit.
-        control: The same fit on the same encoder with random weights (`probing.report.controls`): thin dashed curves.
+        controls: The same fit on random encoders (`probing.report.controls`): dashed curves, with their range.
         figure: Where to draw; by default a new figure of pyplot, which a notebook shows.
 
     Returns:
-        The panels, [1 to 1 + number of test partitions].
+        The panels from top to bottom.
 
     Raises:
         RunError: Files of a run are missing, changed or damaged.
     """
-    return _plot(record, drawn_of(record, control), figure_to_show(figure))
+    return _plot(record, drawn_of(record, controls), figure_to_show(figure))
 
 
-def figure2(record: FitRecord, out: Path = FIGURES, control: FitRecord | None = None) -> list[Path]:
-    """Write Figure 2, as `plot_layers` draws it, as PDF, PNG and SVG, and the CSV that it was drawn from.
+def figure2(record: FitRecord, out: Path = FIGURES, controls: Sequence[FitRecord] = ()) -> list[Path]:
+    """Write Figure 2, as `plot_layers` draws it, as PDF, PNG and SVG, its caption, and the CSV that it was drawn from.
 
     Args:
         record: A fit.
         out: Folder for `figure2-<corpus>-<encoder>`, then every option that is not that of `make figure2`, and a digest
             of anything else than what that draws.
-        control: As in `plot_layers`.
+        controls: As in `plot_layers`.
 
     Returns:
-        The files written.
+        The files written; the caption is the last.
     """
-    drawn, figure = drawn_of(record, control), Figure()
+    drawn, figure = drawn_of(record, controls), Figure()
     _plot(record, drawn, figure)
-    return save(figure, out / fit_stem(record, control), drawn)
+    stem = out / fit_stem(record, controls)
+    words = stem.with_name(f"{stem.name}.md")
+    paths = save(figure, stem, drawn)
+    write_text(words, caption(record, drawn, controls))
+    return [*paths, words]
 
 
 def _plot(record: FitRecord, drawn: pd.DataFrame, figure: Figure) -> NDArray[np.object_]:
     panels = list(dict.fromkeys(drawn.panel))
-    names = {name: legible(name) for name in dict.fromkeys(drawn.dimension)}
-    title = [legible(line) for line in _title(record)]
-    with drawing([*names.values(), *title]):
-        figure.set_size_inches(1.2 + 3.6 * len(panels), 3.6)
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        styles = looks(drawn.dimension)
+    named = list(dict.fromkeys(drawn.dimension.dropna()))
+    names, title = {name: legible(name) for name in named}, [legible(line) for line in _title(record)]
+    with drawing([*names.values(), *title, *panels]):
+        heights = [_HEIGHTS.get(panel, _OF_SCORES) + ROW * len(named) * (panel == IMPORTANCE) for panel in panels]
+        figure.set_size_inches(WIDTH, sum(heights) + _REST)
+        figure.set_layout_engine("constrained", h_pad=0.035, w_pad=0.02, hspace=0.02)
+        axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+        styles = looks(named)
+        layers, right = drawn[drawn.source == "encoder"].layer, 0.0
         for ax, panel in zip(axes, panels, strict=True):
             shown = drawn[drawn.panel == panel]
-            _curves(ax, shown, styles, names)
-            _dress(ax, panel, shown)
-            _levels(ax, shown, styles)
-        _share_y([ax for ax, panel in zip(axes, panels, strict=True) if panel != WEIGHT])
-        rows = _legend(figure, axes[0], drawn, columns=2 * len(panels) + 1)
-        headline(figure, *title)
-        figure.tight_layout(rect=(0, 0.07 * rows, 1, 1), w_pad=2)
+            right = max(right, draw(ax, panel, shown, styles))
+            entitle(ax, panel, shown)
+            ax.tick_params(labelsize=SMALL, length=2, pad=2)
+        _share_y([ax for ax, panel in zip(axes, panels, strict=True) if panel.startswith(CCC)])
+        layer_axis(axes[-1], int(layers.min()), int(layers.max()))
+        axes[-1].set_xlim(int(layers.min()) - 0.5, right)
+        axes[-1].xaxis.label.set_size(USUAL)
+        figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * _legend(figure, drawn, styles, names))
+        headline(figure, *title, size=USUAL + 0.5)
+        _settle(figure)
     return np.asarray(axes)
 
 
-def _curves(ax: Axes, shown: pd.DataFrame, styles: Mapping[str, Look], names: Mapping[str, str]) -> None:
-    """Mean over seeds as a line over the layers, the band behind it; those on random weights thin, dashed, bare."""
-    for (source, dimension), own in shown[shown.source.isin(_CURVES)].groupby(["source", "dimension"], sort=False):
-        by_layer = own.groupby("layer")[["value", "low", "high"]].mean()
-        layers = by_layer.index.to_numpy(int)
-        look = styles[dimension]
-        shape = _CURVES[source] | {"color": look.colour, "marker": look.marker, "markeredgewidth": 0.8}
-        label = names[dimension] if source == "encoder" else f"_{source} {dimension}"
-        ax.plot(layers, by_layer.value, label=label, **shape)
-        if source == "encoder":
-            ax.fill_between(layers, by_layer.low, by_layer.high, color=look.colour, alpha=0.18, linewidth=0)
-
-
-def _levels(ax: Axes, shown: pd.DataFrame, styles: Mapping[str, Look]) -> None:
-    """What belongs to no single layer, at the right edge: mean over seeds as a marker, the band as a bar."""
-    sources = [source for source in _LEVELS if source in set(shown.source)]
-    left, right = ax.get_xlim()
-    step = 0.04 * (right - left)
-    slot = step * (len(styles) + 0.5)
-    for place, source in enumerate(sources):
-        for number, (dimension, look) in enumerate(styles.items(), 1):
-            own = shown[(shown.source == source) & (shown.dimension == dimension)]
-            value, low, high = own.value.mean(), own.low.mean(), own.high.mean()
-            x = right + slot * place + step * number
-            ax.vlines(x, low, high, color=look.colour, linewidth=0.9, linestyle=_BARS[source])
-            shape = _LEVELS[source] | {"color": look.colour, "marker": look.marker, "markeredgewidth": 0.8}
-            ax.plot(x, value, label=f"_{source} {dimension}", **shape)
-    if sources:
-        ax.axvline(right, color="0.8", linewidth=0.8)
-        ax.set_xlim(left, right + slot * len(sources) + step / 2)
-
-
-def _dress(ax: Axes, panel: str, shown: pd.DataFrame) -> None:
-    """Axes, titles and reference lines of a panel."""
-    first, last = int(shown.layer.min()), int(shown.layer.max())
-    layer_axis(ax, first, last)
-    ax.set_xlim(first - 0.4, last + 0.4)
-    ax.tick_params(labelsize=8)
-    ax.text(0.5, 1.02, f"band: {shown.band.iloc[0]}", transform=ax.transAxes, ha="center", fontsize=7, color=GREY)
-    if panel == WEIGHT:
-        ax.axhline(1 / (last - first + 1), color=GREY, linestyle=":", linewidth=1, label="uniform (1/L)")
-        ax.set_ylabel("normalised weight")
-        ax.set_title("learned layer weights", fontsize=9, pad=14)
-        highest = float(shown[["value", "high"]].max(axis=None))
-        ax.set_ylim(0, max(ax.get_ylim()[1], 1.12 * highest))  # nearly uniform weights would lie on the edge
-    else:
-        ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set_ylabel("CCC")
-        ax.set_title(f"single-layer probes, {partition_title(panel.removeprefix(CCC))}", fontsize=9, pad=14)
-    sns.despine(ax=ax)
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once: the layout's last digits vary, and equal data must give equal files."""
+    figure.align_ylabels()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(tuple(round(end, 4) for end in ax.get_position().bounds))
 
 
 def _share_y(axes: Sequence[Axes]) -> None:
@@ -165,26 +130,51 @@ def _share_y(axes: Sequence[Axes]) -> None:
         ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
-def _legend(figure: Figure, ax: Axes, drawn: pd.DataFrame, columns: int) -> int:
+def _legend(figure: Figure, drawn: pd.DataFrame, styles: Mapping[str, Look], names: Mapping[str, str]) -> int:
     """Dimensions in their colours and what else is drawn in grey, below the panels; its number of rows."""
-    names = {"random": "random weights", "weighted": "weighted sum", "shuffled": "shuffled labels"}
-    seeds = drawn.groupby("source").seed.nunique()
-    if seeds.get("random", seeds.encoder) != seeds.encoder:
-        names["random"] += f" ({seeds_of(int(seeds['random']))})"
-    handles, labels = ax.get_legend_handles_labels()
-    for source, look in (_CURVES | _LEVELS).items():
-        if source in names and source in set(drawn.source):
-            handles.append(Line2D([], [], color=GREY, marker="o", markeredgewidth=0.8, **look))
-            labels.append(names[source])
-    figure.legend(handles, labels, loc="lower center", ncol=min(columns, len(labels)), frameon=False)
-    return ceil(len(labels) / columns)
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=look.colour, marker=look.marker, markersize=MARKER + 0.4, linewidth=1.1, label=names[name])
+        for name, look in styles.items()
+    ]
+    handles += _others(drawn)
+    for columns in (4, 3, 2, 1):
+        for old in figure.legends:
+            old.remove()
+        shape = {"frameon": False, "fontsize": SMALL, "handlelength": 1.8, "columnspacing": 1.0, "labelspacing": 0.3}
+        legend = figure.legend(handles=handles, loc="outside lower left", ncol=columns, borderpad=0.2, **shape)
+        if legend.get_window_extent().width <= 0.98 * figure.bbox.width:
+            break
+    return -(-len(handles) // columns)
+
+
+def _others(drawn: pd.DataFrame) -> list[Line2D | Patch]:
+    """What the legend says of all that is no dimension's own curve."""
+    sources = set(drawn.source)
+    dot: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": MARKER + 0.4, "markeredgewidth": 0.7}
+    dot["color"] = GREY
+    names = {"weighted": "weighted sum (right)", "shuffled": "permuted labels (right)"}
+    found: list[Line2D | Patch] = []  # the shortest first, to stand below the dimensions
+    for source in [source for source in LEVELS if source in sources]:
+        found.append(Line2D([], [], label=names[source], markerfacecolor=LEVELS[source] or GREY, **dot))
+    if WEIGHT in set(drawn.panel):
+        found.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="uniform weight (1/L)"))
+    if PERMUTED in sources:
+        found.append(Patch(color=PERMUTED_GREY, label="range of permuted labels"))
+    if "random" in sources:
+        number = drawn.random.nunique()
+        said = f"mean and range of {number} random encoders" if number > 1 else "random weights"
+        found.append(Line2D([], [], color=GREY, label=said, **RANDOM))
+    if drawn.in_set.notna().any():
+        found.append(Line2D([], [], label="at the top: may be the best (95 %)", **dot))
+    return found
 
 
 def _title(record: FitRecord) -> list[str]:
     """What was fitted on what, and how: two lines."""
-    seeds, pooling = record.options["seeds"], record.options.get("pooling", "mean")
-    normed = ", states layer-normed" if record.options.get("normalize") == "layer" else ""
-    pooled = f", {pooling} pooling" if pooling != "mean" else ""
+    options = record.options
     built_in = " — built-in synthetic speech" if record.corpus.spec.prefix == "demo" else ""
-    averaged = f"mean over {seeds_of(seeds)}" if seeds > 1 else seeds_of(seeds)
-    return [f"{record.title} on {record.corpus.title}{built_in}", f"{averaged}{normed}{pooled}"]
+    trained = options.get("head") != "ridge"
+    parts = [f"weights of {seeds_of(options['seeds'])}"] if trained else []
+    parts += ["states layer-normed"] if options.get("normalize") == "layer" else ["states as they are"]
+    parts += [f"{options['pooling']} pooling"] if options.get("pooling", "mean") != "mean" else []
+    return [f"{record.title} on {record.corpus.title}{built_in}", ", ".join(parts)]

@@ -2,57 +2,151 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
-from probing.errors import RunError
-from probing.files import file_digest
+from probing.report.controls import seed_of
+from probing.report.located import undecided
+from probing.report.reading import read
+from probing.report.ridge import RIDGE, curves_of, has_ridge, importance_of, null_labels, nulls_of, sizes_of
+from probing.runs.printing import SEEN, UNSEEN
 from probing.runs.records import FitRecord
 
+IMPORTANCE = "importance"  # the panel of cross-validated R²
 WEIGHT = "weight"  # the panel of the learned weights
 CCC = "CCC "  # before a partition: the panel of its scores
+DEVELOPMENT = "development"
+PERMUTED, PERMUTED_SUM = "permuted", "permuted sum"  # sources: what single layers and weighted sums make of no labels
 _SOURCES = {"single": "encoder", "weighted": "weighted", "shuffled": "shuffled"}  # of a score, by its kind of probe
-_COLUMNS = ["panel", "source", "dimension", "seed", "layer", "value", "low", "high", "band"]
+_OF_LOOK = {RIDGE: "encoder", "weighted": "weighted"}  # the same where single layers have ridge probes
+_NULLS = {RIDGE: PERMUTED, "weighted": PERMUTED_SUM}
+_NO_INTERVAL = "no interval, one speaker"
+_COLUMNS = """
+    panel source dimension seed random layer value low high band in_set speakers utterances
+""".split()
+_WHOLE = ("seed", "random", "layer", "speakers", "utterances")
 _OF_WEIGHTS = ("dimension", "seed", "layer", "weight")
 _OF_SCORES = ("dimension", "kind", "layer", "seed", "partition", "ccc")
-_REMEDY = "copy the run again, or rerun the command in its record.json"
 
 
-def drawn_of(record: FitRecord, control: FitRecord | None = None) -> pd.DataFrame:
-    """All that is drawn: one row for each seed's value.
+def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFrame:
+    """All that is drawn: one row for each seed's value, panels in the figure's order.
 
     Args:
         record: A fit.
-        control: The same fit on the same encoder with random weights.
+        controls: The same fit on the same encoder with random weights (`probing.report.controls`).
 
     Returns:
-        panel (`weight`, or `CCC ` and a partition), source (`encoder`: learned weights and single-layer probes;
-        `random`: those of the control; `weighted`, `shuffled`: these probes), dimension, seed, layer (of a curve; −1 is
-        state C, the raw output of the convolutions), value, and low, high and band: the ends of what is drawn about
-        the mean over seeds, and what they are.
+        panel (`importance`: cross-validated R² of ridge probes; `CCC ` and a partition; `weight`), source (`encoder`:
+        learned weights and single-layer probes; `random`: those of a control; `weighted`: the weighted sum; `permuted`
+        and `permuted sum`: what ridge probes of all layers, and weighted sums, give on permuted labels; `shuffled`: the
+        one weighted sum on permuted labels that earlier versions fitted), dimension (none where all are meant), seed
+        (of the training), random (seed of a control's weights), layer (of a curve; −1 is state C, the raw output of the
+        convolutions), value, and low, high and band: the ends of what is drawn about the mean over seeds, and what they
+        are; in_set: in `importance`, whether the layer may be the best; speakers and utterances of the panel.
 
     Raises:
         RunError: A run's files are missing or changed (code `run-incomplete`), or damaged (`run-damaged`).
     """
     drawn = _run_table(record)
-    if control is None:
-        return drawn
-    other = _run_table(control)
-    other = other[(other.source == "encoder") & other.panel.isin(drawn.panel)]
-    return pd.concat([drawn, other.assign(source="random", low=np.nan, high=np.nan, band="")], ignore_index=True)
+    for control in controls:
+        other = _run_table(control)
+        shared = drawn.panel.unique() if not has_ridge(record) else drawn.panel[drawn.panel != WEIGHT].unique()
+        other = other[(other.source == "encoder") & other.panel.isin(shared) & other.dimension.isin(drawn.dimension)]
+        other = other.assign(source="random", random=seed_of(control), low=np.nan, high=np.nan, band="", in_set=None)
+        drawn = pd.concat([drawn, other], ignore_index=True)
+    places = {panel: place for place, panel in enumerate((IMPORTANCE, CCC + UNSEEN, CCC + SEEN))}
+    order = drawn.panel.map(lambda panel: places.get(panel, 9 if panel == WEIGHT else 8))
+    return drawn.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
 def _run_table(record: FitRecord) -> pd.DataFrame:
-    """One run's learned weights and, where single layers were fitted, its scores on the test partitions."""
-    weights, scores = _read(record, "weights.csv", _OF_WEIGHTS), _read(record, "scores.csv", _OF_SCORES)
-    tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", "development")] or ["development"]
-    scores = scores[scores.partition.isin(tests) & (scores.kind == "single").any()]
-    weights = weights.rename(columns={"weight": "value"}).assign(panel=WEIGHT, source="encoder")
-    scores = scores.rename(columns={"ccc": "value"})
-    scores = scores.assign(panel=CCC + scores.partition, source=scores.kind.map(_SOURCES))
-    parts = [_with_range(weights)]
-    parts += [_with_interval(own, _resampled(record, str(p))) for p, own in scores.groupby("partition", sort=False)]
-    return pd.concat([part[_COLUMNS] for part in parts if len(part)], ignore_index=True).astype({"layer": "Int64"})
+    """One run's curves, weights, and scores on the test partitions."""
+    scores = read(record, "scores.csv", _OF_SCORES)
+    tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", DEVELOPMENT)] or [DEVELOPMENT]
+    if has_ridge(record):
+        parts = [_importance(record), *_look(record, scores, tests)]
+    else:
+        scores = scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)]
+        parts = [_of_partition(record, scores, partition, _SOURCES) for partition in tests]
+    parts.append(_weights(record))
+    known = [part.reindex(columns=_COLUMNS) for part in parts if len(part)]
+    return pd.concat(known, ignore_index=True).astype(dict.fromkeys(_WHOLE, "Int64"))
+
+
+def _importance(record: FitRecord) -> pd.DataFrame:
+    """R² of every layer, with its interval and whether the layer may be the best of a dimension that is carried."""
+    speakers, utterances = sizes_of(curves_of(record))
+    table = importance_of(record).rename(columns={"r2": "value"})
+    band = "95 % interval over speakers" if table.low.notna().all() else _NO_INTERVAL
+    named = {"panel": IMPORTANCE, "source": "encoder", "band": band}
+    in_set = table.in_set.astype(bool) & ~table.dimension.isin(undecided(record))  # of nothing no layer is the best
+    return table.assign(**named, in_set=in_set, speakers=speakers, utterances=utterances)
+
+
+def _look(record: FitRecord, scores: pd.DataFrame, tests: Sequence[str]) -> list[pd.DataFrame]:
+    """Ridge probes of single layers and the weighted sum on each test partition, and what permuted labels give."""
+    nulls, parts = nulls_of(record), []
+    for partition in tests:
+        parts.append(_of_partition(record, scores[scores.kind.isin(_OF_LOOK)], partition, _OF_LOOK))
+        own = nulls[(nulls.partition == partition) & (nulls.labels == null_labels(partition))]
+        parts += [_range_of(own[own.kind == kind], partition, source) for kind, source in _NULLS.items()]
+    return parts
+
+
+def _range_of(nulls: pd.DataFrame, partition: str, source: str) -> pd.DataFrame:
+    """One row: the lowest and the highest CCC of all permutations, layers and dimensions."""
+    if nulls.empty:
+        return pd.DataFrame()
+    band = f"range over {nulls.permutation.nunique()} permutations of the labels"
+    ends = {"low": nulls.ccc.min(), "high": nulls.ccc.max()}
+    return pd.DataFrame([{"panel": CCC + partition, "source": source, "band": band, **ends}])
+
+
+def _of_partition(record: FitRecord, scores: pd.DataFrame, partition: str, sources: dict[str, str]) -> pd.DataFrame:
+    """One partition's scores with the interval of the mean over seeds as the band, or the range where one is absent."""
+    own = scores[scores.partition == partition].rename(columns={"ccc": "value"})
+    own = own.assign(panel=CCC + partition, source=own.kind.map(sources))
+    clusters = record.corpus.clusters.get(partition)
+    by = clusters.by if clusters else "speaker"
+    known = {"utterances": own.n.max()} if "n" in own and len(own) else {}
+    known |= {"speakers": clusters.number} if clusters and by == "speaker" else {}
+    ends = own.reindex(columns=["mean_low", "mean_high"])
+    if ends.isna().any(axis=None):
+        return (
+            own.drop(columns=["low", "high"]).assign(band=_NO_INTERVAL, **known)
+            if has_ridge(record)
+            else _with_range(own).assign(**known)
+        )
+    of_the_mean = " of the mean over seeds" if own.seed.nunique() > 1 else ""
+    band = f"95 % interval over {by}s" if has_ridge(record) else f"95 % {by} bootstrap{of_the_mean}"
+    return own.assign(low=ends.mean_low, high=ends.mean_high, band=band, **known)
+
+
+def _weights(record: FitRecord) -> pd.DataFrame:
+    """The learned weights of each training seed, with the spread over refits, or the range over seeds without any."""
+    table = read(record, "weights.csv", _OF_WEIGHTS).rename(columns={"weight": "value"})
+    table = table.assign(panel=WEIGHT, source="encoder")
+    refit = table.refit if "refit" in table else pd.Series(np.nan, table.index)
+    own, again = table[refit.isna()], table[refit.notna()]
+    found = _with_refits(own, again) if len(again) and again.refit.nunique() > 1 else _with_range(own)
+    clusters = record.corpus.clusters.get("train")
+    speakers = clusters.number if clusters and clusters.by == "speaker" else None
+    return found.assign(speakers=speakers, utterances=record.corpus.utterances.get("train"))
+
+
+def _with_refits(weights: pd.DataFrame, refits: pd.DataFrame) -> pd.DataFrame:
+    """Mean ± Student's t times the standard deviation over refits, which stand for other training speakers."""
+    number, keys = refits.refit.nunique(), ["dimension", "layer"]
+    sd = refits.groupby([*keys, "refit"]).value.mean().groupby(keys).std(ddof=1)
+    reach = float(stdtrit(number - 1, 0.975))
+    around = weights.groupby(keys).value.transform("mean")
+    width = reach * sd.reindex(pd.MultiIndex.from_frame(weights[keys])).to_numpy()
+    band = f"± {reach:.1f} sd over {number} refits"
+    return weights.assign(low=np.maximum(around - width, 0), high=np.minimum(around + width, 1), band=band)
 
 
 def _with_range(table: pd.DataFrame) -> pd.DataFrame:
@@ -61,35 +155,3 @@ def _with_range(table: pd.DataFrame) -> pd.DataFrame:
     values = table.groupby(["panel", "source", "dimension", "layer"], dropna=False).value
     band = f"range over {seeds} seeds" if seeds > 1 else "none, one seed"
     return table.assign(low=values.transform("min"), high=values.transform("max"), band=band)
-
-
-def _with_interval(scores: pd.DataFrame, resampled: str) -> pd.DataFrame:
-    """One partition's scores with the interval of the mean over seeds as the band, or the range where one is absent."""
-    ends = scores.reindex(columns=["mean_low", "mean_high"])
-    if ends.isna().any(axis=None):
-        return _with_range(scores)
-    of_the_mean = " of the mean over seeds" if scores.seed.nunique() > 1 else ""
-    return scores.assign(low=ends.mean_low, high=ends.mean_high, band=f"95 % {resampled} bootstrap{of_the_mean}")
-
-
-def _resampled(record: FitRecord, partition: str) -> str:
-    """What a partition's intervals resample."""
-    clusters = record.corpus.clusters.get(partition)
-    return clusters.by if clusters else "speaker"
-
-
-def _read(record: FitRecord, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    path = record.folder / name
-    if not path.is_file():
-        raise RunError(f"{path}", "there is no such file", _REMEDY, code="run-incomplete")
-    written = (record.files or {}).get(name)
-    if written is not None and file_digest(path) != written.sha256:
-        raise RunError(f"{path}", "it is not what the run wrote", _REMEDY, code="run-incomplete")
-    try:
-        table = pd.read_csv(path)
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise RunError(f"{path}", f"it is damaged ({error})", _REMEDY, code="run-damaged") from error
-    if lacking := set(columns).difference(table.columns):
-        why = f"it is damaged (no column {', '.join(sorted(lacking))})"
-        raise RunError(f"{path}", why, _REMEDY, code="run-damaged")
-    return table

@@ -16,9 +16,12 @@ from probing.files import digest, read_json, slug
 from probing.probes.options import FitOptions
 from probing.runs.records import FitRecord, Record, SystemRecord
 
-_MADE = {"dims": sorted(EMOTIONS), "layers": "both", "seeds": 5}  # what `make figure2` asks for beside the defaults
+# What `make figure2` asks for beside the defaults: of the encoder, and of as many random encoders.
+_MADE = {"dims": sorted(EMOTIONS), "layers": "weighted", "seeds": 5}
+_MADE_BESIDE = {"dims": sorted(EMOTIONS), "head": "ridge", "layers": "each"}
+RANDOMS = 5
 _SAME_RESULT = ("workers",)  # options that leave the result the same
-_VALUE_ALONE = ("dims", "layers", "pooling")  # options whose value needs no name before it
+_VALUE_ALONE = ("dims", "head", "layers", "pooling")  # options whose value needs no name before it
 _DIGITS = 6  # hexadecimal digits that tell sets of runs apart
 _MOST_BYTES = 180  # of a name: file systems allow 255, of which its ending and a file written aside need some
 
@@ -35,23 +38,24 @@ def shortened(stem: str) -> str:
     return f"{kept}-{digest(stem)[:8]}"
 
 
-def fit_stem(record: FitRecord, control: FitRecord | None = None) -> str:
+def fit_stem(record: FitRecord, controls: Sequence[FitRecord] = ()) -> str:
     """Figure 2 in file names: corpus, encoder, and every option that differs from what `make figure2` uses.
 
     Anything else than what `make figure2` draws has a digest behind it: names are rounded and cut, weights on the hub
-    move, and the control is in the figure too.
+    move, and the controls are in the figure too.
 
     Args:
         record: A fit.
-        control: The fit on random weights that is drawn beside it.
+        controls: The fits on random encoders that are drawn beside it.
     """
     spec = record.encoder.spec
     parts = ["figure2", corpus_stem([record]), record.encoder_file_name]
     parts += [slug(spec.revision)] if spec is not None and spec.revision else []
     parts += _departures(record)
-    if not _made_by_make(record, control):
+    if not _made_by_make(record, controls):
         weights, revision = record.encoder.identity.get("weights"), spec.revision if spec is not None else None
-        parts.append(digest([record.signature, weights, revision, control.signature if control else None])[:_DIGITS])
+        beside = [[control.encoder.name, control.signature] for control in controls]
+        parts.append(digest([record.signature, weights, revision, beside])[:_DIGITS])
     return shortened("-".join(parts))
 
 
@@ -82,18 +86,17 @@ def corpus_stem(records: Sequence[Record]) -> str:
     return slug(first.title) + (f"-{labels}" if labels and first.spec.prefix != "demo" else "")
 
 
-def _made_by_make(record: FitRecord, control: FitRecord | None) -> bool:
-    """Whether `make figure2` draws this as it stands: a built-in encoder, the usual options, its random weights beside.
+def _made_by_make(record: FitRecord, controls: Sequence[FitRecord]) -> bool:
+    """Whether `make figure2` draws this as it stands: a built-in encoder and random ones, with the usual options.
 
     Other presets are on the hub, where weights may change under one name.
     """
     spec = record.encoder.spec
-    if spec is None or control is None or spec.name not in PRESETS or _built_in_layers(spec.name) is None:
+    if spec is None or spec.name not in PRESETS or _built_in_layers(spec.name) is None:
         return False
-    layers = _built_in_layers(spec.name) if record.version == 1 else None  # 0.1.0 wrote the number that was kept
-    if spec != EncoderSpec(spec.name, layers) or control.version != record.version:
-        return False
-    return control.encoder.spec == spec.on_random_weights() and not _departures(record) and not _departures(control)
+    usual = spec == EncoderSpec(spec.name) and record.version > 1  # 0.1.0 made another figure
+    beside = [control.encoder.spec for control in controls] == [spec.on_random_weights(k) for k in range(RANDOMS)]
+    return usual and beside and not _departures(record) and not any(_departures(c, _MADE_BESIDE) for c in controls)
 
 
 def _built_in_layers(name: str) -> int | None:
@@ -102,15 +105,15 @@ def _built_in_layers(name: str) -> int | None:
     return int(read_json(path, "install the package again")["num_hidden_layers"]) if path.is_file() else None
 
 
-def _departures(record: FitRecord) -> list[str]:
+def _departures(record: FitRecord, made: Mapping[str, Any] = _MADE) -> list[str]:
     """What is not as `make figure2` makes it, each as in a file's name."""
-    parts = _settings(record.options)
+    parts = _settings(record.options, made)
     parts += [record.cache.store] * (record.cache.store != "pooled")
     return parts + [record.cache.dtype] * (record.cache.dtype != "float16")
 
 
-def _settings(options: Mapping[str, Any]) -> list[str]:
-    usual = asdict(FitOptions()) | _MADE
+def _settings(options: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    usual = asdict(FitOptions()) | dict(made)
     found = []
     for name, default in usual.items():
         value = options.get(name, default)

@@ -1,40 +1,53 @@
-"""`probe figure` draws from finished runs and prints what it wrote; a missing control is told how to make."""
+"""`probe figure` draws from finished runs and prints what it wrote and found; how to make controls it tells."""
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-from builders import write_fit, write_run
+from builders import write_run
 from commands import done, probe, refused
+from ridge_fits import write_ridge_fit
 
-FIT = ["--epochs", "2", "--hidden", "4", "--dim", "valence", "--layers", "both"]
+FIT = ["--epochs", "2", "--hidden", "4", "--dim", "valence", "--permutations", "0", "--refits", "0"]
 
 
-def test_the_control_that_is_missing_can_be_made_as_it_is_told(pooled: list[object]) -> None:
-    """The commands, typed as they stand, make the run that the figure then draws beside the first, and draw it."""
+def test_the_controls_that_are_missing_can_be_made_as_it_is_told(pooled: list[object]) -> None:
+    """The commands, typed as they stand, make the runs that the figure then draws beside the first, and draw it."""
     done("fit", *pooled, *FIT)
     (run,) = Path("runs").iterdir()
     alone = done("figure", 2)
     assert alone.paths and all(Path(path).is_file() for path in alone.paths)
-    commands = re.findall(r"`(probe [^`]+)`", alone.stderr)
-    assert [shlex.split(line)[1] for line in commands] == ["extract", "fit", "figure"]
-    *_, both = (done(*shlex.split(line)[1:]) for line in commands)
+    commands = [shlex.split(line) for line in alone.stderr.splitlines() if line.startswith("  probe ")]
+    assert [words[1] for words in commands] == [*["extract", "fit"] * 3, "figure"]
+    *_, both = (done(*words[1:]) for words in [*commands[:4], commands[-1]])
     assert both.stderr == "" and not {*both.paths} & {*alone.paths}
-    assert "random" in Path(next(path for path in both.paths if path.endswith(".csv"))).read_text()
-    (control,) = [folder for folder in Path("runs").iterdir() if folder != run]
-    assert done("figure", 2, run, "--control", control).paths == both.paths
+    assert "2 encoders with random weights" in both.stdout and "random" not in alone.stdout.lower()
+    controls = [folder for folder in Path("runs").iterdir() if folder != run]
+    named = [word for control in controls for word in ("--control", control)]
+    assert done("figure", 2, run, *named).paths == both.paths
+    assert len({*done("figure", 2, run, *named[:2]).paths} & {*both.paths}) == 0
     without = done("figure", 2, run, "--no-control")
     assert without.stderr == "" and without.paths == alone.paths
     refused(probe("figure", 2, run, "--control", run), "no-control")
+    refused(probe("figure", 2, run, *named[:2], *named[:2]), "control-twice")
+    refused(probe("figure", 2, run, "--no-control", *named), "exclusive", status=2)
+
+
+def test_the_caption_is_printed_and_kept(here: Path) -> None:
+    """The findings are read where the command was typed, without the marks of Markdown."""
+    write_ridge_fit(here / "runs", "demo-hubert")
+    found = done("figure", 2, "--no-control")
+    (kept,) = [path for path in found.paths if path.endswith(".md")]
+    assert Path(kept).read_text("utf-8").replace("**", "").strip() in found.stdout
+    assert "some layer carries valence: holds" in found.stdout
 
 
 def test_the_command_loads_neither_torch_nor_h5py(here: Path) -> None:
     """A figure is drawn from records and tables, also where the note on its missing control is printed."""
-    run = write_fit(here / "runs", "demo-hubert").folder
+    run = write_ridge_fit(here / "runs", "demo-hubert").folder
     code = (
         "import sys\n"
         "from probing.cli.main import main\n"
@@ -44,7 +57,7 @@ def test_the_command_loads_neither_torch_nor_h5py(here: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert "`probe extract" in result.stderr
+    assert "probe extract" in result.stderr
 
 
 def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import entry_of, identity_of, write_fit, write_run
+from ridge_fits import write_ridge_fit
 
 from probing.corpus.identity import Identity
 from probing.encoders.spec import EncoderSpec
-from probing.report.naming import corpus_stem, fit_stem, set_stem, shortened
+from probing.probes.options import FitOptions
+from probing.report.naming import RANDOMS, corpus_stem, fit_stem, set_stem, shortened
 from probing.runs.entries import CacheEntry, EncoderEntry
 from probing.runs.records import FitRecord
 
@@ -23,58 +26,77 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"dims": ["valence"]}, "-valence"),
     ({"dims": ["valence", "arousal"]}, "-arousal-valence"),
     ({"dims": ["calm", "arousal"]}, "-arousal-calm"),
-    ({"layers": "weighted"}, "-weighted"),
-    ({"layers": "each"}, "-each"),
+    ({"head": "ridge"}, "-ridge-each"),
+    ({"options": {"head": "linear"}}, "-linear"),
+    ({"options": {"layers": "both"}}, "-both"),
     ({"options": {"lr": 0.001}}, "-lr0.001"),
-    ({"options": {"layer_lr": 0.1}}, "-layer-lr0.1"),
+    ({"options": {"layer_lr": 0.7}}, "-layer-lr0.7"),
     ({"options": {"hidden": 8}}, "-hidden8"),
     ({"options": {"batch": 16}}, "-batch16"),
     ({"options": {"epochs": 3}}, "-epochs3"),
     ({"options": {"patience": 2}}, "-patience2"),
     ({"options": {"data_seed": 1}}, "-data-seed1"),
-    ({"options": {"shuffled": False}}, "-no-shuffled"),
-    ({"options": {"normalize": "layer"}}, "-layernorm"),
+    ({"options": {"permutations": 0}}, "-permutations0"),
+    ({"options": {"refits": 3}}, "-refits3"),
+    ({"options": {"normalize": "none"}}, "-normalize-none"),
     ({"options": {"pooling": "max"}}, "-max"),
-    ({"options": {"normalize": "layer", "pooling": "mean+max"}}, "-layernorm-mean+max"),
+    ({"options": {"normalize": "none", "pooling": "mean+max"}}, "-normalize-none-mean+max"),
     ({"cache": CacheEntry("x.h5", "frames", "f")}, "-frames"),
     ({"cache": CacheEntry("x.h5", "pooled", "f", "float32")}, "-float32"),
 ]
+DEFAULTS = {name: value for name, value in asdict(FitOptions()).items() if name not in ("dims", "seeds", "layers")}
 
 
-def control_of(root: Path, **changes: Any) -> FitRecord:
-    """The usual fit on random weights."""
-    return write_fit(root, **USUAL | {"encoder": f"{ENCODER}@random"} | changes)
+def fit_of(root: Path, **changes: Any) -> FitRecord:
+    """The usual fit of `make figure2`, with changes."""
+    options = DEFAULTS | {"head": changes.get("head", "mlp")} | changes.pop("options", {})
+    return write_ridge_fit(root, **USUAL | {"options": options, "states": 3} | changes)
+
+
+def controls_of(root: Path, number: int = RANDOMS, **changes: Any) -> list[FitRecord]:
+    """The usual fits on random encoders."""
+    names = [EncoderSpec(ENCODER).on_random_weights(seed).name for seed in range(number)]
+    beside = {"head": "ridge", "seeds": 1} | changes
+    return [fit_of(root / name, encoder=name, **beside) for name in names]
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> list[FitRecord]:
+    """The usual controls."""
+    return controls_of(tmp_path_factory.mktemp("beside"))
 
 
 @pytest.mark.parametrize(("change", "said"), OTHERS)
-def test_every_option_that_differs_stands_in_the_name(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_every_option_that_differs_stands_in_the_name(
+    tmp_path: Path, beside: list[FitRecord], change: dict[str, Any], said: str
+) -> None:
     """Beside what `make figure2` uses, an option adds its value, and a digest stands behind it."""
-    run, control = (
-        write_fit(tmp_path, **USUAL | change | {"encoder": name}) for name in (ENCODER, f"{ENCODER}@random")
-    )
-    assert re.fullmatch(rf"figure2-demo-demo-hubert{re.escape(said)}-[0-9a-f]{{6}}", fit_stem(run, control))
+    run = fit_of(tmp_path, **change)
+    assert re.fullmatch(rf"figure2-demo-demo-hubert{re.escape(said)}-[0-9a-f]{{6}}", fit_stem(run, beside))
 
 
-def test_the_usual_fit_of_the_built_in_world_has_the_readmes_name(tmp_path: Path) -> None:
-    """With its control, in both versions of the record; the number of reading processes changes nothing."""
+def test_the_usual_fit_of_the_built_in_world_has_the_readmes_name(tmp_path: Path, beside: list[FitRecord]) -> None:
+    """With its random encoders; the number of reading processes changes nothing."""
+    record = fit_of(tmp_path, options={"workers": 4})
+    assert fit_stem(record, beside) == "figure2-demo-demo-hubert"
+
+
+def test_a_figure_of_an_earlier_version_is_another(tmp_path: Path) -> None:
+    """It has no ridge probes, and of what `make figure2` made then only one random encoder beside it."""
     for version in (1, 2):
-        whole: dict[str, Any] = {"version": version, "states": 13}
-        record = write_fit(tmp_path / str(version), **USUAL, **whole, options={"workers": 4})
-        assert fit_stem(record, control_of(tmp_path / str(version), **whole)) == "figure2-demo-demo-hubert"
+        whole: dict[str, Any] = {"version": version, "states": 13, "corpus": "demo", "seeds": 5}
+        names = (ENCODER, f"{ENCODER}@random")
+        record, control = (write_fit(tmp_path / f"{version}{name}", name, **whole) for name in names)
+        assert fit_stem(record, [control]).startswith("figure2-demo-demo-hubert-")
 
 
-def test_fewer_layers_in_version_1_are_not_the_usual_fit(tmp_path: Path) -> None:
-    """Version 0.1.0 kept the number of layers in the encoder's architecture alone."""
-    record, control = write_fit(tmp_path, **USUAL, version=1, states=5), control_of(tmp_path, version=1, states=5)
-    assert fit_stem(record, control) != "figure2-demo-demo-hubert"
-
-
-def test_a_figure_has_its_control_in_its_name(tmp_path: Path) -> None:
-    """Without one, with the usual one, and with one of other seeds: three files."""
-    record, usual = write_fit(tmp_path, **USUAL), control_of(tmp_path)
-    others = [control_of(tmp_path / str(seeds), seeds=seeds) for seeds in (2, 3)]
-    stems = [fit_stem(record, control) for control in (None, usual, *others)]
-    assert len(set(stems)) == 4 and stems[1] == "figure2-demo-demo-hubert"
+def test_a_figure_has_its_controls_in_its_name(tmp_path: Path, beside: list[FitRecord]) -> None:
+    """Without any, with the usual ones, with fewer, with others in their place: each is a file of its own."""
+    record = fit_of(tmp_path)
+    other = controls_of(tmp_path / "other", 1, dims=["valence", "arousal", "dominance", "calm"])
+    sets = [[], beside, beside[:4], beside[1:], [*other, *beside[1:]]]
+    stems = [fit_stem(record, controls) for controls in sets]
+    assert len(set(stems)) == 5 and stems[1] == "figure2-demo-demo-hubert"
     assert all(re.fullmatch(r"figure2-demo-demo-hubert-[0-9a-f]{6}", stem) for stem in (stems[0], *stems[2:]))
 
 
@@ -91,13 +113,13 @@ def test_weights_that_moved_and_revisions_have_names_of_their_own(tmp_path: Path
 
 def test_no_digit_of_an_option_is_lost(tmp_path: Path) -> None:
     """Learning rates that are rounded to the same digits are still two."""
-    records = [write_fit(tmp_path / str(lr), **USUAL, options={"lr": lr}) for lr in (1.23456701e-4, 1.23456702e-4)]
+    records = [fit_of(tmp_path / str(lr), options={"lr": lr}) for lr in (1.23456701e-4, 1.23456702e-4)]
     assert fit_stem(records[0]) != fit_stem(records[1])
 
 
 def test_no_two_configurations_share_a_name(tmp_path: Path) -> None:
     """Whatever differs, the names differ."""
-    names = [fit_stem(write_fit(tmp_path / str(i), **USUAL | change)) for i, (change, _) in enumerate(OTHERS)]
+    names = [fit_stem(fit_of(tmp_path / str(i), **change)) for i, (change, _) in enumerate(OTHERS)]
     assert all(one != other for one, other in combinations(names, 2))
 
 
@@ -107,8 +129,7 @@ def test_the_corpus_is_named_by_its_digest(tmp_path: Path) -> None:
     names = [fit_stem(write_fit(tmp_path / str(i), entry=entry)) for i, entry in enumerate(entries)]
     assert [name.split("-")[3] for name in names] == [identity_of(what).short for what in ("made-up", "another")]
     table = entry_of("demo", 9, identity=identity_of("demo"))
-    own = write_fit(tmp_path, "demo-hubert", seeds=5, entry=table)
-    assert fit_stem(own, control_of(tmp_path / "control", entry=table)) != "figure2-demo-demo-hubert"
+    assert fit_stem(fit_of(tmp_path, entry=table), controls_of(tmp_path, entry=table)) != "figure2-demo-demo-hubert"
 
 
 def test_an_encoder_in_a_folder_is_named_by_its_weights_and_a_revision_by_itself(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""The caption of Figure 2: what it shows and no more, and beneath it the findings in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from probing.report.importance import CCC, DEVELOPMENT, IMPORTANCE, PERMUTED, PERMUTED_SUM, WEIGHT
+from probing.report.located import located
+from probing.report.panels import size_of
+from probing.report.ridge import BY_SPEAKER, has_ridge, null_labels
+from probing.report.style import partition_title
+from probing.runs.printing import seeds_of
+from probing.runs.records import FitRecord
+from probing.statistics.verdicts import Finding
+
+
+def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord] = ()) -> str:
+    """The caption as Markdown.
+
+    Args:
+        record: The fit.
+        drawn: What the figure shows (`probing.report.importance.drawn_of`).
+        controls: The fits on random encoders beside it.
+
+    Raises:
+        RunError: A run's files are missing, changed or damaged.
+    """
+    synthetic = " (built-in synthetic speech)" if record.corpus.spec.prefix == "demo" else ""
+    parts = [f"**What the layers of {record.title} tell on {record.corpus.title}{synthetic}.**"]
+    for panel in dict.fromkeys(drawn.panel):
+        shown = drawn[drawn.panel == panel]
+        size = f" ({size_of(shown)})" if size_of(shown) else ""
+        parts.append(" ".join(_panel(record, panel, shown, size)))
+    if "random" in set(drawn.source):
+        parts.append(_beside(len(controls)))
+    findings, _ = located(record, controls)
+    lines = ["", *(f"- {said(finding)}" for finding in findings)] if findings else []
+    return "\n".join([" ".join(parts), *lines]) + "\n"
+
+
+def said(finding: Finding) -> str:
+    """A finding in one line: claim, verdict, and what was measured for it.
+
+    >>> said(Finding("it is deep", "test2", "depth", value=0.5, low=0.4, high=0.6, adjusted=1e-9, verdict="holds"))
+    'test2: it is deep: **holds** (depth 0.500 [0.400, 0.600]; adjusted p < 0.001)'
+    """
+    found = []
+    if finding.value is not None:
+        known = finding.low is not None and finding.high is not None
+        interval = f" [{finding.low:.3f}, {finding.high:.3f}]" if known else ""
+        against = f", held against {finding.bound:.3f}" if finding.bound else ""
+        found.append(f"{finding.measure} {finding.value:.3f}{interval}{against}".strip())
+    if finding.adjusted is not None:
+        found.append("adjusted p < 0.001" if finding.adjusted < 0.001 else f"adjusted p {finding.adjusted:.3f}")
+    found += [finding.note] if finding.note else []
+    whose = f"{finding.of}: " if finding.of else ""
+    end = f" ({'; '.join(found)})" if found else ""
+    return f"{finding.on}: {whose}{finding.claim}: **{finding.verdict}**{end}"
+
+
+def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> list[str]:
+    """Sentences on one panel."""
+    band = shown.band[shown.source == "encoder"].iloc[0]
+    if panel == IMPORTANCE:
+        return [
+            f"R² of ridge probes on each layer, cross-validated over speakers within train and {DEVELOPMENT}{size}; "
+            f"band: {band}.",
+            "Markers at the top: the layers of which that of the highest R² can be one, with 95 % confidence, of "
+            "dimensions that some layer carries.",
+        ]
+    if panel == WEIGHT:
+        refits = " on resampled training speakers" if "refits" in band else ""
+        return [
+            f"Learned weights of the weighted sum on train{size}: mean over {_seeds(shown)}; band: {band}{refits}; "
+            "dotted: the uniform weight. They say what the sum was made of, which is not how much each layer tells."
+        ]
+    partition = panel.removeprefix(CCC)
+    kind = "ridge probes" if has_ridge(record) else "probes"
+    said = [f"CCC of {kind} on each layer on {partition_title(partition)}{size}; band: {band}."]
+    if partition == DEVELOPMENT:
+        said.append(f"Settings were selected on {DEVELOPMENT}, which flatters these scores.")
+    return said + _beyond(partition, shown)
+
+
+def _beyond(partition: str, shown: pd.DataFrame) -> list[str]:
+    """Sentences on permuted labels and on the weighted sum."""
+    sources, said = set(shown.source), []
+    if PERMUTED in sources:
+        number = shown.band[shown.source == PERMUTED].iloc[0]
+        within = " within speakers" if null_labels(partition) == BY_SPEAKER else ""
+        also = ", and of weighted sums at the right edge" if PERMUTED_SUM in sources else ""
+        said.append(f"Grey: {number}{within}, over all layers and dimensions{also}.")
+    if "weighted" in sources:
+        said.append(f"At the right edge: the weighted sum, mean over {_seeds(shown[shown.source == 'weighted'])}.")
+    if "shuffled" in sources:
+        said.append("Hollow: a weighted sum fitted to permuted labels.")
+    return said
+
+
+def _seeds(shown: pd.DataFrame) -> str:
+    return seeds_of(int(shown.seed[shown.source.isin(["encoder", "weighted"])].nunique()))
+
+
+def _beside(number: int) -> str:
+    """What the dashed curves are."""
+    many = f"{number} encoders with random weights, mean and range" if number > 1 else "one encoder with random weights"
+    return f"Dashed: {many}: what the architecture gives untrained, with which a layer's score is to be compared."
