@@ -36,6 +36,18 @@ class CompareOptions:
     fit: Path | None = option(
         None, "Fit run for the comparison figure.", metavar="RUN", shown_default="the latest on the same corpus"
     )
+    teacher: str | None = option(
+        None,
+        "Audio encoder that the findings call the full one.",
+        metavar="NAME",
+        shown_default="what the distilled is known to be distilled from",
+    )
+    student: str | None = option(
+        None,
+        "Audio encoder that the findings call the distilled one.",
+        metavar="NAME",
+        shown_default="the one that is known to be distilled",
+    )
     out: Path = out_option()
     name: str | None = name_option()
     runs: Path = runs_option()
@@ -48,8 +60,8 @@ def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
     """Compare fine-tuned RUNs on one corpus.
 
     Writes Table 1 with intervals, paired differences and the drop from seen to unseen; which of the paper's findings
-    hold among these runs; Figure 3 (what text adds to valence); and, with a fit run on the same corpus, the importance
-    of each layer beside the systems. A run that is still training is skipped.
+    hold among these runs, corrected for their number; Figure 3 (what text adds to valence); and, with a fit run on the
+    same corpus, the importance of each layer beside the systems. A run that is still training is skipped.
 
     \b
     Example: probe compare runs/finetune-demo-*
@@ -60,7 +72,7 @@ def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
 
     records = finished(runs_compared)
     fit = options.fit or latest_fit(records, options.runs)
-    found = run(records, options.out, options.against, fit, options.name)
+    found = run(records, options.out, options.against, fit, options.name, options.teacher, options.student)
     click.echo(found)
     for path in found.paths:
         click.echo(path)

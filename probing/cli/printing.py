@@ -41,9 +41,11 @@ def fitted(record: FitRecord) -> str:
 def trained(record: FinetuneRecord) -> str:
     """A training's scores, notes and files."""
     say_left_out(record.corpus.left_out)
+    from probing.runs.printing import intervals_said
+
     system, seeds = record.system, len(record.seeds)
     heading = (
-        f"CCC, mean over {seeds} seed{'s' * (seeds > 1)} [95 % interval by speaker] · {system.name} "
+        f"CCC, mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}] · {system.name} "
         f"({system.parameters / 1e6:.3g} M parameters, {system.regime}) on {record.corpus.title}"
     )
     return _whole(
@@ -62,10 +64,16 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
         record: The evaluation.
         run: Folder of the run that was scored, as the user typed it.
     """
+    from probing.runs.printing import intervals_said
+    from probing.runs.records import FinetuneRecord
+    from probing.runs.store import read_kind
+
     say_left_out(record.corpus.left_out)
-    heading = f"CCC [95 % interval by speaker] · {record.title} ({run}) on {record.corpus.title}"
+    heading = f"CCC [{intervals_said([len(record.seeds)])}] · {record.title} ({run}) on {record.corpus.title}"
     names = ("record.json", "scores.csv", "predictions.csv")
-    return _whole(record, heading, scores_of(record), {"dimension": 12}, names)
+    # Another corpus's development partition has selected nothing.
+    selected = read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
+    return _whole(record, heading, scores_of(record), {"dimension": 12}, names, selected)
 
 
 def scores_of(record: Record) -> pd.DataFrame:
@@ -81,11 +89,18 @@ def scores_of(record: Record) -> pd.DataFrame:
     return table.assign(**{name: pd.to_numeric(table[name]).astype(float) for name in numbers})
 
 
-def _whole(record: Record, heading: str, scores: pd.DataFrame, keys: dict[str, int], files: Sequence[str]) -> str:
+def _whole(
+    record: Record,
+    heading: str,
+    scores: pd.DataFrame,
+    keys: dict[str, int],
+    files: Sequence[str],
+    selected: bool = True,
+) -> str:
     from probing.runs.printing import crossed
 
     notes = [f"note: {note}" for note in record.notes]
-    return "\n".join([heading, crossed(scores, keys), *notes, *(f"{record.folder}/{name}" for name in files)])
+    return "\n".join([heading, crossed(scores, keys, selected), *notes, *(f"{record.folder}/{name}" for name in files)])
 
 
 def transcribed(found: Transcripts) -> str:

@@ -19,6 +19,7 @@ class Preset:
         config: Departures from transformers' default configuration, for `@random`.
         do_normalize: Whether the checkpoint wants zero mean and unit variance per utterance, for `@random`.
         layers: Transformer layers kept, or None for all.
+        teacher: The preset that it was distilled from, if it was.
     """
 
     source: str
@@ -26,6 +27,7 @@ class Preset:
     config: dict[str, Any] = field(default_factory=dict)
     do_normalize: bool = True
     layers: int | None = None
+    teacher: str | None = None
 
 
 PRESETS = {
@@ -35,6 +37,7 @@ PRESETS = {
         "hubert",
         {"num_hidden_layers": 2, "feat_proj_layer_norm": False, "apply_spec_augment": False, "layerdrop": 0.0},
         do_normalize=False,
+        teacher="hubert-base",
     ),
     "wav2vec2-large-robust-12": Preset(
         "facebook/wav2vec2-large-robust",
@@ -58,6 +61,25 @@ PRESETS = {
         {"hidden_size": 312, "num_hidden_layers": 4, "intermediate_size": 1200},
     ),
     "demo-hubert": Preset(str(BUILT_IN / "demo-hubert"), "hubert"),
-    "demo-distilhubert": Preset(str(BUILT_IN / "demo-distilhubert"), "hubert"),
+    "demo-distilhubert": Preset(str(BUILT_IN / "demo-distilhubert"), "hubert", teacher="demo-hubert"),
     "demo-tinybert": Preset(str(BUILT_IN / "demo-tinybert"), "bert"),
 }
+
+
+def preset_of(name: str) -> str | None:
+    """The preset that a name stands for: its own or its repository's; None for any other encoder.
+
+    >>> preset_of("facebook/hubert-base-ls960"), preset_of("hubert-base"), preset_of("hubert-base-layers6")
+    ('hubert-base', 'hubert-base', None)
+    """
+    return next((preset for preset, own in PRESETS.items() if name in (preset, own.source)), None)
+
+
+def teacher_of(name: str) -> str | None:
+    """The preset that an encoder is known to be distilled from; None where none is known.
+
+    >>> teacher_of("distilhubert"), teacher_of("hubert-base")
+    ('hubert-base', None)
+    """
+    preset = preset_of(name)
+    return None if preset is None else PRESETS[preset].teacher

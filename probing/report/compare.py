@@ -48,6 +48,8 @@ def compare(
     against: Path | FinetuneRecord | None = None,
     fit: Path | FitRecord | None = None,
     name: str | None = None,
+    teacher: str | None = None,
+    student: str | None = None,
 ) -> Comparison:
     """Write all comparisons of some runs.
 
@@ -57,9 +59,12 @@ def compare(
         against: The run that differences are taken to; by default the largest that takes audio alone.
         fit: A fit on the same corpus, for the comparison figure; see `latest_fit`.
         name: What stands for these runs in the files' names; by default the corpus and a digest of the runs.
+        teacher: The audio encoder that findings call the full one; by default what is known of the encoders.
+        student: The one that they call the distilled one.
 
     Raises:
         RunError: A run is incomplete, damaged, no finetune run, or on another corpus.
+        OptionError: No run has the encoder that is named as teacher or student (code `no-such-encoder`).
     """
     everything = systems(finished(runs))
     records = on_own_words(everything) or everything  # other words have a table of their own
@@ -70,7 +75,7 @@ def compare(
     title = corpus_title(records[0])
     beside: list[Record] = [reference] if reference else []
     stem = set_stem(everything, name, *beside)
-    tables = {"table1": table1.table1(records, reference), "findings": findings.findings(records)}
+    tables = {"table1": table1.table1(records, reference), "findings": findings.findings(records, teacher, student)}
     texts = {
         "table1.md": table1.markdown(tables["table1"], title),
         "table1.tex": table1.latex(tables["table1"], title),

@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from probing.report.compared import corpus_title, names_of, paired, paired_samples, systems, tests_of
-from probing.report.findings import Candidates, roles
 from probing.report.naming import set_stem, shortened
+from probing.report.roles import Candidates, roles
 from probing.report.style import (
     FIGURES,
     GREY,

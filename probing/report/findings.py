@@ -1,44 +1,32 @@
-"""The paper's findings about full systems, each stated as holding among some runs or not (sections 4.1 and 4.3)."""
+"""The paper's findings about full systems, each stated as holding among some runs or not (sections 4.1 and 4.3).
+
+A finding has its verdict from a test of its number against a bound; Holm's correction keeps the probability of any
+false verdict in one report at 5 %. One training seed decides nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from probing.corpus.model import DEVELOPMENT
 from probing.report.compared import names_of, paired, systems, tests_of
-from probing.runs.printing import seeds_of
+from probing.report.roles import Candidates, Roles, roles
+from probing.runs.printing import partition_title, seeds_of
 from probing.runs.records import FinetuneRecord
-from probing.statistics.paired import Contrast
+from probing.statistics.verdicts import LEVEL, OPEN, UNTESTED, Finding, jointly, settled
 
 MARGIN = 0.05  # of CCC: what counts as keeping up
-HOLDS, FAILS, OPEN, UNTESTED = "holds", "does not hold", "undecided", "not tested"
-_COLUMNS = ["finding", "partition", "systems", "measure", "bound", "above", "value", "low", "high", "seeds"]
-
-Candidates = tuple[FinetuneRecord, ...]  # the runs that could fill a role: one, or none, or too many
-
-
-@dataclass(frozen=True)
-class Roles:
-    """The runs that the findings are about, by audio encoder; controls have no role.
-
-    Args:
-        audio: Audio alone, fine-tuned: encoder → runs.
-        both: Audio and text, fine-tuned.
-        frozen: Audio and text, FT⇒FRZ.
-        full: The audio encoder whose system is the largest of those fine-tuned alone; several if they are of one size,
-            none where all are of one size.
-        distilled: That of the smallest.
-    """
-
-    audio: Mapping[str, Candidates]
-    both: Mapping[str, Candidates]
-    frozen: Mapping[str, Candidates]
-    full: tuple[str, ...]
-    distilled: tuple[str, ...]
+SELECTED_ON = "judged on development, which the trainings were selected on"
+_THREE = ("arousal", "valence", "dominance")
+_NOT_THERE = "its systems are not among the runs"
+_NAMES = {"claim": "finding", "on": "partition", "of": "systems"}  # a finding's fields → columns of the table
+_COLUMNS = ["finding", "partition", "systems", "measure", "bound", "above", "value", "low", "high", "p", "adjusted"]
+_COLUMNS += ["seeds", "verdict", "note"]
 
 
 @dataclass(frozen=True)
@@ -49,133 +37,175 @@ class Claim:
         finding: What is claimed.
         roles: Candidates for each of the runs that it needs.
         measure: What is measured, for the reader.
+        untested: Why it is not tested where a role is not filled.
         coefficients: Of each run's CCC in the number.
         bound: What the number is held against.
         above: Whether it holds above the bound, or below it.
-        dimension: Of which dimension.
+        dimensions: Of which dimension; of several, all must lie on the claim's side.
     """
 
     finding: str
     roles: tuple[Candidates, ...]
     measure: str
+    untested: str
     coefficients: tuple[float, ...] = (1, -1)
     bound: float = 0.0
     above: bool = True
-    dimension: str = "valence"
+    dimensions: tuple[str, ...] = ("valence",)
 
 
-def roles(records: Sequence[FinetuneRecord]) -> Roles:
-    """Find who is who; controls, on permuted labels or random weights, have no role."""
-    real = [record for record in systems(records) if not (record.shuffled or record.system.random)]
-
-    def chosen(modality: str, regime: str) -> dict[str, Candidates]:
-        own = [r for r in real if (r.system.modality, r.system.regime) == (modality, regime)]
-        encoders = dict.fromkeys(str(record.system.audio) for record in own)
-        return {name: tuple(r for r in own if r.system.audio == name) for name in encoders}
-
-    audio = chosen("audio", "FT")
-    sizes = {name: min(record.system.parameters for record in own) for name, own in audio.items()}
-    low, high = (min(sizes.values()), max(sizes.values())) if sizes else (0, 0)
-    full = tuple(name for name, size in sizes.items() if size == high > low)
-    distilled = tuple(name for name, size in sizes.items() if size == low < high)
-    return Roles(audio, chosen("audio+text", "FT"), chosen("audio+text", "FT⇒FRZ"), full, distilled)
-
-
-def findings(records: Sequence[FinetuneRecord]) -> pd.DataFrame:
-    """Every finding on every test partition.
+def system_findings(
+    records: Sequence[FinetuneRecord], teacher: str | None = None, student: str | None = None
+) -> list[Finding]:
+    """Every finding on every test partition, with its verdict after Holm's correction over all of them.
 
     Args:
         records: Runs on one corpus, in any order.
+        teacher: The audio encoder that is the full one (`probing.report.roles.roles`).
+        student: The one that is the distilled one.
 
     Returns:
-        finding, partition, systems, measure, bound, above, value, low, high, seeds, verdict, note. A finding holds
-        where the 95 % interval lies beyond the bound (above it, or below where `above` is false), does not where it
-        lies on its other side, and is undecided where it covers it. One whose systems are not among the runs is not
-        tested; one is undecided too where two runs could fill a role, and `note` names them.
+        One for each partition and claim. One whose systems are not among the runs, or not known, is not tested, and
+        `note` says why; one is undecided where two runs could fill a role, or a system has one training seed.
+
+    Raises:
+        OptionError: As `roles`.
     """
-    names, claims = names_of(systems(records)), _claims(roles(records))
-    rows = [_row(claim, partition, names) for partition in tests_of(records) for claim in claims]
-    return pd.DataFrame(rows).reindex(columns=[*_COLUMNS, "verdict", "note"])
+    names, claims = names_of(systems(records)), _claims(roles(records, teacher, student))
+    found = settled([_measured(claim, partition, names) for partition in tests_of(records) for claim in claims])
+    return [_marked(one) if one.on == DEVELOPMENT and one.verdict != UNTESTED else one for one in found]
+
+
+def findings(records: Sequence[FinetuneRecord], teacher: str | None = None, student: str | None = None) -> pd.DataFrame:
+    """The findings of `system_findings` as a table.
+
+    Returns:
+        finding, partition, systems, measure, bound, above, value, low, high (95 %, not adjusted), p, adjusted (Holm),
+        seeds, verdict, note.
+
+    Raises:
+        OptionError: As `roles`.
+    """
+    found = system_findings(records, teacher, student)
+    table = pd.DataFrame([vars(one) for one in found]).rename(columns=_NAMES)[_COLUMNS]
+    return table.astype(dict.fromkeys(("value", "low", "high", "p", "adjusted", "seeds"), float))
 
 
 def markdown(found: pd.DataFrame, corpus: str) -> str:
-    """The findings as a list."""
-    lines = [f"## The paper's findings on {corpus}"]
+    """The findings as a list, with what the verdicts are corrected for."""
+    tested = int(found.adjusted.notna().sum())
+    said = (
+        f"Verdicts are corrected for the {tested} claims tested here (Holm): one false verdict or more in at most "
+        f"{100 * LEVEL:g} % of such reports. Intervals are 95 % each and not corrected. One training seed decides "
+        "nothing."
+    )
+    lines = [f"## The paper's findings on {corpus}", *(["", said, ""] if tested else [])]
     for row in found.itertuples():
-        lines.append(f"- {row.partition}: {row.finding}: **{row.verdict}** ({_reason(row)})")
+        lines.append(f"- {partition_title(row.partition)}: {row.finding}: **{row.verdict}** ({_reason(row)})")
     return "\n".join(lines) + "\n"
 
 
-def _row(claim: Claim, partition: str, names: Mapping[Path, str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"finding": claim.finding, "partition": partition, "measure": claim.measure}
-    row |= {"bound": claim.bound, "above": claim.above, "note": ""}
+def _measured(claim: Claim, partition: str, names: Mapping[Path, str]) -> Finding:
+    finding = Finding(claim.finding, partition, claim.measure, bound=claim.bound, above=claim.above)
     everyone = [record for candidates in claim.roles for record in candidates]
-    if not all(claim.roles) or any(claim.dimension not in record.system.dimensions for record in everyone):
-        return row | {"verdict": UNTESTED}
+    if not all(claim.roles):
+        return replace(finding, note=claim.untested)
+    lacking = [name for name in claim.dimensions if any(name not in r.system.dimensions for r in everyone)]
+    if lacking:
+        return replace(finding, note=f"not all of its systems estimate {' and '.join(lacking)}")
     for candidates in claim.roles:
         if len(candidates) > 1:
-            said = " or ".join(names[record.folder] for record in candidates)
-            return row | {"verdict": OPEN, "note": f"several runs could be meant: {said}"}
-    found = paired(everyone, claim.coefficients, claim.dimension, partition)
-    return row | {
-        "systems": " · ".join(names[record.folder] for record in everyone),
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "seeds": found.seeds,
-        "verdict": _verdict(claim, found),
-    }
+            return replace(finding, verdict=OPEN, note=_ambiguous(candidates, names))
+    return replace(_number(finding, claim, everyone), of=" · ".join(names[record.folder] for record in everyone))
 
 
-def _verdict(claim: Claim, found: Contrast) -> str:
-    if found.low > claim.bound:
-        return HOLDS if claim.above else FAILS
-    if found.high < claim.bound:
-        return FAILS if claim.above else HOLDS
-    return OPEN
+def _number(finding: Finding, claim: Claim, everyone: Sequence[FinetuneRecord]) -> Finding:
+    """What was measured; of several dimensions that which decides."""
+    found = [paired(everyone, claim.coefficients, dimension, finding.on) for dimension in claim.dimensions]
+    p_values = [one.p_value(claim.bound) for one in found]
+    values = [one.value for one in found]
+    value, p = jointly(values, claim.bound, claim.above, p_values)
+    place = values.index(value)
+    decisive = f"; {claim.dimensions[place]} decides" * (len(found) > 1)
+    own = found[place]
+    return replace(
+        finding,
+        measure=claim.measure + decisive,
+        value=value,
+        low=own.low,
+        high=own.high,
+        p=p,
+        seeds=min(one.seeds for one in found),
+    )
+
+
+def _ambiguous(candidates: Candidates, names: Mapping[Path, str]) -> str:
+    said = "several runs could be meant: " + " or ".join(names[record.folder] for record in candidates)
+    several = len({record.system.audio for record in candidates}) > 1
+    return said + "; --teacher and --student say which encoder" * several
+
+
+def _marked(finding: Finding) -> Finding:
+    return replace(finding, note="; ".join(note for note in (finding.note, SELECTED_ON) if note))
 
 
 def _claims(who: Roles) -> list[Claim]:
     small_audio, full_audio = _of(who.audio, who.distilled), _of(who.audio, who.full)
     small_both, full_both = _of(who.both, who.distilled), _of(who.both, who.full)
+    small = who.unknown.get("distilled", _NOT_THERE)
+    pair = who.unknown.get("distilled", who.unknown.get("full", _NOT_THERE))
     claims = [
         Claim(
             "the distilled keeps arousal",
             (small_audio, full_audio),
             "arousal, distilled − full, audio alone",
+            pair,
             bound=-MARGIN,
-            dimension="arousal",
+            dimensions=("arousal",),
         ),
         Claim(
             "the distilled loses valence",
             (small_audio, full_audio),
             "valence, distilled − full, audio alone",
+            pair,
             above=False,
         ),
         Claim(
             "text gives valence back to the distilled",
             (small_both, small_audio),
             "valence, distilled, with text − without",
+            small,
         ),
         Claim(
             "text gives the distilled more than the full",
             (small_both, small_audio, full_both, full_audio),
             "valence, gain of the distilled − gain of the full",
+            pair,
             coefficients=(1, -1, -1, 1),
         ),
         Claim(
             "with text the distilled is on par with the full",
             (small_both, full_both),
             "valence, distilled − full, both with text",
+            pair,
             bound=-MARGIN,
         ),
+        Claim(
+            "with text the distilled is on par with the full in all three dimensions",
+            (small_both, full_both),
+            "the three dimensions, distilled − full, both with text",
+            pair,
+            bound=-MARGIN,
+            dimensions=_THREE,
+        ),
     ]
-    for encoder in [*who.audio] or [""]:
+    for encoder in sorted({*who.both, *who.frozen}) or [""]:
         claims.append(
             Claim(
-                f"fine-tuning beats FT⇒FRZ ({encoder or 'no audio system'})",
+                f"fine-tuning beats FT⇒FRZ ({encoder or 'no system with text'})",
                 (_of(who.both, (encoder,)), _of(who.frozen, (encoder,))),
                 "valence, FT − FT⇒FRZ, with text",
+                _NOT_THERE,
             )
         )
     return claims
@@ -186,10 +216,14 @@ def _of(runs: Mapping[str, Candidates], encoders: Sequence[str]) -> Candidates:
 
 
 def _reason(row: Any) -> str:
-    if row.verdict == UNTESTED:
-        return "its systems are not among the runs"
-    if row.note:
+    if pd.isna(row.value):
         return str(row.note)
-    number = f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
-    side = "above" if row.above else "below"
-    return f"{row.measure}: {number}, {seeds_of(int(row.seeds))}; holds {side} {row.bound:+.2f}"
+    ends = f"[{row.low:+.3f}, {row.high:+.3f}]" if pd.notna(row.low) else "[no interval]"
+    parts = [f"{row.measure}: {row.value:+.3f} {ends}", seeds_of(int(row.seeds))]
+    parts += [_p_value(row.adjusted)] if pd.notna(row.adjusted) else []
+    holds = f"; holds {'above' if row.above else 'below'} {row.bound:+.2f}"
+    return ", ".join(parts) + holds + f"; {row.note}" * bool(row.note)
+
+
+def _p_value(adjusted: float) -> str:
+    return "corrected p < 0.001" if adjusted < 0.001 else f"corrected p = {adjusted:.2g}"

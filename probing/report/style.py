@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from probing.files import written_aside
-from probing.runs.printing import titled
+from probing.runs.printing import partition_title as partition_title  # figures' titles
 
 FIGURES = Path("figures")
 FORMATS = ("pdf", "png", "svg")
@@ -66,15 +66,6 @@ def looks(dimensions: Iterable[str]) -> dict[str, Look]:
         colour = _OTHER_COLOURS[place % len(_OTHER_COLOURS)]
         found[name] = Look(colour, _OTHER_MARKERS[place % len(_OTHER_MARKERS)])
     return {name: found[name] for name in names}
-
-
-def partition_title(partition: str) -> str:
-    """A partition with what the paper calls it.
-
-    >>> partition_title("test1"), partition_title("held-out")
-    ('test1 (seen)', 'held-out')
-    """
-    return f"{partition} ({titled(partition)})" if titled(partition) != partition else partition
 
 
 @contextmanager

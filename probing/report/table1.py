@@ -9,7 +9,7 @@ import pandas as pd
 
 from probing.report.compared import dimensions_of, names_of, paired, sample_of, spread_of, systems, tests_of
 from probing.report.published import SAID, published
-from probing.runs.printing import SEEN, UNSEEN, ends, markdown_table, signed, spread, titled
+from probing.runs.printing import SEEN, UNSEEN, ends, intervals_said, markdown_table, signed, spread, titled
 from probing.runs.records import FinetuneRecord, SystemRecord
 from probing.statistics.paired import fall
 
@@ -76,7 +76,7 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
     against = next((name for name in table.get("against", pd.Series(dtype=str)).dropna()), None)
     blocks = [
         f"## Table 1 on {corpus}",
-        "CCC, mean over training seeds ± standard deviation over seeds [95 % interval: speakers and seeds resampled].",
+        f"CCC, mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}].",
         markdown_table(_wide(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}")),
     ]
     if against:

@@ -13,7 +13,7 @@ from probing.report.compared import dimensions_of, model_name, names_of, systems
 from probing.report.conditions import Condition, conditions
 from probing.report.published import SAID, published
 from probing.report.table1 import Cell, difference_of, score_of
-from probing.runs.printing import ends, markdown_table, signed, spread, titled
+from probing.runs.printing import ends, intervals_said, markdown_table, signed, spread, titled
 from probing.runs.records import FinetuneRecord
 
 _NONE = "–"
@@ -56,7 +56,7 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
     counted = [how for how in dict.fromkeys(table.counted) if how]
     blocks = [
         f"## Table 2 on {corpus}",
-        "CCC, mean over training seeds ± standard deviation over seeds [95 % interval: speakers and seeds resampled]."
+        f"CCC, mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}]."
         + f" Word errors: {'; '.join(counted)}." * bool(counted),
         markdown_table(_wide(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}")),
     ]

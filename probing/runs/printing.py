@@ -7,16 +7,47 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from probing.corpus.model import DEVELOPMENT
 from probing.runs.records import FitRecord, Record
 from probing.runs.scores import summary
 
 SEEN, UNSEEN = "test1", "test2"
 _TITLES = {SEEN: "seen", UNSEEN: "unseen"}  # as the paper calls them
+_SELECTED_ON = f"{DEVELOPMENT} (selected on)"  # early stopping chose what scores best there
 
 
 def titled(partition: str) -> str:
-    """A test partition as the paper calls it."""
-    return _TITLES.get(partition, partition)
+    """A test partition as the paper calls it; development as what it is, selected on.
+
+    >>> titled("test1"), titled("development")
+    ('seen', 'development (selected on)')
+    """
+    return _SELECTED_ON if partition == DEVELOPMENT else _TITLES.get(partition, partition)
+
+
+def partition_title(partition: str) -> str:
+    """A partition with what the paper calls it.
+
+    >>> partition_title("test1"), partition_title("development"), partition_title("held-out")
+    ('test1 (seen)', 'development (selected on)', 'held-out')
+    """
+    title = titled(partition)
+    return title if title.startswith(partition) else f"{partition} ({title})"
+
+
+def intervals_said(seeds: Iterable[int]) -> str:
+    """What the 95 % intervals of some scores are.
+
+    Args:
+        seeds: Numbers of training seeds of the scores.
+
+    >>> intervals_said([1])
+    "95 % interval: jackknife over speakers, Student's t; one seed shows no spread over seeds"
+    """
+    own = set(seeds)
+    said = "95 % interval: jackknife over speakers, Student's t"
+    said += ", spread over training seeds included" * (own != {1})
+    return said + "; one seed shows no spread over seeds" * (1 in own)
 
 
 def spread(sd: float | None) -> str:
@@ -44,16 +75,18 @@ def seeds_of(number: int) -> str:
     return f"{number} seeds" if number > 1 else "one seed"
 
 
-def crossed(table: pd.DataFrame, keys: Mapping[str, int]) -> str:
+def crossed(table: pd.DataFrame, keys: Mapping[str, int], selected: bool = True) -> str:
     """Scores as text: a line for each combination of the keys, a column for each partition.
 
     Args:
         table: Columns dimension, partition, ccc, low, high (NaN where there is no interval) and the keys; dimensions
             and partitions keep their order.
         keys: Name of a column, `dimension` first → its width in characters.
+        selected: Whether what is scored was selected on the development partition.
     """
     partitions = list(dict.fromkeys(table.partition))
-    lines = ["".join(f"{key:{width}s}" for key, width in keys.items()) + "".join(f"{p:26s}" for p in partitions)]
+    titles = [_SELECTED_ON if selected and p == DEVELOPMENT else p for p in partitions]
+    lines = ["".join(f"{key:{width}s}" for key, width in keys.items()) + "".join(f"{t:26s}" for t in titles)]
     for _, own in table.groupby("dimension", sort=False):
         for names, row in own.groupby(list(keys), sort=False):
             cells = {r.partition: _cell(r.ccc, r.low, r.high) for r in row.itertuples()}
@@ -79,7 +112,7 @@ def line(record: Record) -> str:
 
 def heading(record: Record, seeds: int) -> str:
     """The line above a run's scores: what they are, of which encoder or system, on which corpus."""
-    over = f"mean over {seeds} seed{'s' * (seeds > 1)} [95 % interval by speaker]"
+    over = f"mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}]"
     read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
     return f"CCC, {over} · {record.title} on {record.corpus.title}{read}"
 

@@ -104,4 +104,4 @@ def jointly(values: Sequence[float], bound: float, above: bool, p_values: Sequen
         decisive = int(np.argmax(p_values))
         return values[decisive], p_values[decisive]
     decisive = min(wrong, key=lambda i: p_values[i])
-    return values[decisive], min(1.0, p_values[decisive] * len(values))
+    return values[decisive], float(np.minimum(1.0, p_values[decisive] * len(values)))  # NaN stays NaN

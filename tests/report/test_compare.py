@@ -69,7 +69,8 @@ def test_two_runs_of_one_system_stand_in_every_table(tmp_path: Path, version: in
         write_run(tmp_path, "small", noise=0.4, version=version),
         write_run(tmp_path, "small", noise=0.2, options={"lr": 0.1}, folder="twin", version=version),
     ]
-    found = [compare([run.folder for run in order], tmp_path / "out", name="x") for order in permutations(runs)]
+    orders = [[run.folder for run in order] for order in permutations(runs)]
+    found = [compare(own, tmp_path / "out", name="x", teacher="large", student="small") for own in orders]
     for other in found[1:]:
         pd.testing.assert_frame_equal(found[0].table1, other.table1)
         pd.testing.assert_frame_equal(found[0].findings, other.findings)

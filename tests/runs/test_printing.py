@@ -37,12 +37,12 @@ def test_numbers_have_three_digits_and_what_is_missing_is_said_or_left_out() -> 
 
 
 def test_test_partitions_are_called_as_in_the_paper() -> None:
-    """Others keep their names."""
+    """Development is said to be selected on; others keep their names."""
     assert [titled(name) for name in ("test1", "test2", "test3", "development")] == [
         "seen",
         "unseen",
         "test3",
-        "development",
+        "development (selected on)",
     ]
     assert (seeds_of(1), seeds_of(2)) == ("one seed", "2 seeds")
 
