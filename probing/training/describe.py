@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from accelerate import PartialState
 from numpy.typing import NDArray
 
 from probing.corpus.checked import Checked
 from probing.corpus.model import Corpus
 from probing.encoders.numerics import weights_digest
 from probing.encoders.spec import any_random
+from probing.errors import first_names
 from probing.files import digest, slug, written_aside
 from probing.runs.records import PREDICTIONS, Score, SystemEntry
 from probing.runs.scores import (
     SEED,
     Estimator,
+    interval_notes,
     labels_digest,
     predictions_table,
     score_rows,
@@ -30,8 +33,8 @@ from probing.runs.scores import (
 )
 from probing.systems.build import parts_of
 from probing.systems.model import EmotionSystem
-from probing.training.options import FinetuneOptions
-from probing.training.start import uses_bf16
+from probing.training.options import FinetuneOptions, as_typed
+from probing.training.start import learning_rate, only_head_learns, uses_bf16
 
 SCORES = "scores.csv"
 _FREE = ("seeds", "workers")  # options that may differ when a run is resumed
@@ -58,6 +61,8 @@ def configuration_of(
     """
     corpus, checksums = checked.corpus, checked.scan.checksums
     chosen = {key: value for key, value in asdict(options).items() if key not in _FREE}
+    if only_head_learns(system):  # its default was ten times as high in version 0.1.0: the rate tells such runs apart
+        chosen["lr"] = as_typed(learning_rate(options, system))
     texts = [u.text for u in corpus.utterances] if system.text is not None else []
     sounds = [checksums.get(u.id) for u in corpus.utterances] if system.audio is not None else []
     parts = {"audio": system.audio, "text": system.text}
@@ -147,3 +152,32 @@ def write_tables(
 def _write_csv(table: pd.DataFrame, path: Path, numbers: str) -> None:
     with written_aside(path) as aside:
         table.to_csv(aside, index=False, float_format=numbers)
+
+
+def notes(
+    checked: Checked, options: FinetuneOptions, truncated: Sequence[str], trained: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """What a reader of the record should know.
+
+    Args:
+        checked: What it was trained on.
+        options: How.
+        truncated: Utterances whose transcripts were truncated.
+        trained: What is known of each seed's training: `seed`, `steps`, `best_step`.
+    """
+    found = [*checked.corpus.notes, *interval_notes(checked.corpus)]
+    if (processes := PartialState().num_processes) > 1:
+        found.append(
+            f"{processes} processes: each step's CCC is over {options.batch} utterances on each of them, and their "
+            "gradients are averaged"
+        )
+    if truncated:
+        found.append(f"{len(truncated):,} transcripts were truncated: {first_names(truncated)}")
+    if options.shuffled:
+        found.append("control: the labels of train and development were permuted")
+    if options.spec_augment:
+        found.append("SpecAugment was on")
+    if late := [str(one["seed"]) for one in trained if one.get("best_step") == one["steps"]]:
+        seeds = f"seed{'s' * (len(late) > 1)} {', '.join(late)}"
+        found.append(f"the last evaluation on development was the best ({seeds}): more --epochs may give more")
+    return (*found, *checked.words.notes())

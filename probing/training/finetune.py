@@ -32,11 +32,10 @@ from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
 from probing.encoders.device import settle_device
-from probing.errors import FitError, first_names
+from probing.errors import FitError
 from probing.options import with_settings
 from probing.runs.entries import corpus_entry
 from probing.runs.records import PREDICTIONS, FinetuneRecord
-from probing.runs.scores import interval_notes
 from probing.runs.store import CONFIGURATION, provenance, write_record
 from probing.systems.batches import Collate, Feed, Utterances, Vectors
 from probing.systems.build import kinds_of
@@ -47,7 +46,14 @@ from probing.systems.processor import Processor
 from probing.training.card import state_licence, write_cards
 from probing.training.cost import Forecast, measured, seconds_saved
 from probing.training.datasets import Material, labels_to_learn, learned_and_scored
-from probing.training.describe import SCORES, configuration_of, default_name, system_entry, write_tables
+from probing.training.describe import (
+    SCORES,
+    configuration_of,
+    default_name,
+    notes,
+    system_entry,
+    write_tables,
+)
 from probing.training.options import FinetuneOptions, FinetunePlace
 from probing.training.resume import begin, demand_same, files_of, keep, look, sole_writer, trainings
 from probing.training.start import learning_rate, only_head_learns, readers, started, uses_bf16
@@ -116,14 +122,14 @@ def finetune(
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
     settled = configuration_of(job.checked, job.first, job.options, job.device)
     there = look(job.folder)  # a finished run is only read, so it needs no claim
-    demand_same(job.folder, there.configuration, settled, there.unrecorded)
+    demand_same(job.folder, there.begun_with, settled, there.unrecorded)
     if there.record is not None and there.finished(options.seeds) and not _licence_to_state(there.record, place):
         return there.record if chief else None
     claimed: AbstractContextManager[None] = sole_writer(job.folder) if chief else nullcontext()
     with claimed:
         PartialState().wait_for_everyone()  # the first one holds the claim, so all see the same from here on
         there = look(job.folder)
-        demand_same(job.folder, there.configuration, settled, there.unrecorded)
+        demand_same(job.folder, there.begun_with, settled, there.unrecorded)
         if there.record is not None and there.finished(options.seeds):  # perhaps by another command meanwhile
             licence = _licence_to_state(there.record, place)
             if not chief:
@@ -131,7 +137,7 @@ def finetune(
             return state_licence(there.record, licence) if licence else there.record
         source = _fed(job)
         configuration = {**settled, "latents": source.latents.layout.fingerprint if source.latents else None}
-        demand_same(job.folder, there.configuration, configuration)
+        demand_same(job.folder, there.begun_with, configuration)
         PartialState().wait_for_everyone()  # all have looked before the first one writes
         if chief:
             begin(job.folder, configuration, there)
@@ -256,11 +262,12 @@ def _finished(
         ).numpy()
         for seed in seeds
     }
+    trained = trainings(job.folder, seeds)
     record = FinetuneRecord(
         command="finetune",
         corpus=corpus_entry(job.checked),
         scores=write_tables(job.checked.corpus, found, options.dims, job.folder),
-        notes=tuple(_notes(job, source)),
+        notes=notes(job.checked, options, source.truncated, trained),
         system=system_entry(job.first, job.name, options),
         seeds=tuple(seeds),
         words=job.checked.words if job.first.text is not None else Words(),
@@ -270,28 +277,10 @@ def _finished(
         threads=torch.get_num_threads(),
         used={"lr": learning_rate(options, job.first), "bf16": uses_bf16(options, device)},
         truncated=len(source.truncated),
-        trainings=trainings(job.folder, seeds),
+        trainings=trained,
         **provenance(configuration, began),
     )
     files = [PREDICTIONS, SCORES, CONFIGURATION, *files_of(job.folder, seeds)]
     record = write_record(record, job.folder, files)
     write_cards(record)
     return record
-
-
-def _notes(job: _Job, source: Feed) -> list[str]:
-    """What a reader of the record should know."""
-    corpus, options = job.checked.corpus, job.options
-    notes = [*corpus.notes, *interval_notes(corpus)]
-    if (processes := PartialState().num_processes) > 1:
-        notes.append(
-            f"{processes} processes: each step's CCC is over {options.batch} utterances on each of them, and their "
-            "gradients are averaged"
-        )
-    if source.truncated:
-        notes.append(f"{len(source.truncated):,} transcripts were truncated: {first_names(source.truncated)}")
-    if options.shuffled:
-        notes.append("control: the labels of train and development were permuted")
-    if options.spec_augment:
-        notes.append("SpecAugment was on")
-    return notes + job.checked.words.notes()

@@ -13,6 +13,15 @@ FUSIONS = ("sum", "concat")  # of average and maximum
 PRECISIONS = ("bf16", "float32")
 
 
+def as_typed(rate: float) -> float:
+    """A rate as a user types it, so that a configuration does not depend on the last bits of a product.
+
+    >>> as_typed(1e-5 * 768 / 64)
+    0.00012
+    """
+    return float(f"{rate:.6g}")
+
+
 @dataclass(frozen=True)
 class FinetuneOptions:
     """How to train a system. What changes its numbers is part of the run's configuration; its dimensions as settled."""
@@ -33,8 +42,7 @@ class FinetuneOptions:
         None,
         "Adam's learning rate, constant.",
         above=0,
-        shown_default="1e-5, or 1e-4 where only the head learns; below 768 units inversely proportional to the hidden "
-        "size",
+        shown_default="1e-5; below 768 units inversely proportional to the hidden size",
     )
     batch: int = option(16, "Utterances in a step of one process; the loss is 1 − CCC over a batch.", at_least=2)
     epochs: int = option(30, "Maximum number of epochs.", at_least=1)

@@ -24,7 +24,7 @@ from probing.files import PARTIAL, claim, file_digest, read_json, write_json
 from probing.options import flag_of
 from probing.runs.records import FinetuneRecord
 from probing.runs.store import CONFIGURATION, missing_files, read_kind
-from probing.training.options import FinetuneOptions
+from probing.training.options import FinetuneOptions, as_typed
 
 TRAINING = "training.json"  # written last into a seed's folder
 CARD = "README.md"  # of users, who edit it: no part of the finished run
@@ -48,6 +48,17 @@ class There:
     record: FinetuneRecord | None = None
     damaged: tuple[str, ...] = ()
     seeds: frozenset[int] = frozenset()
+
+    @property
+    def begun_with(self) -> Mapping[str, Any] | None:
+        """The configuration, with the rate of a head alone, which version 0.1.0 left to a higher default."""
+        encoders = set((self.configuration or {}).get("weights", {}))
+        options = (self.configuration or {}).get("options", {})
+        only_head = encoders and encoders <= set(options.get("freeze", ()))
+        if self.configuration is None or not only_head or options.get("lr") is not None:
+            return self.configuration
+        rate = as_typed(self.record.used["lr"]) if self.record else "the default of an earlier version"
+        return {**self.configuration, "options": {**options, "lr": rate}}
 
     @property
     def unrecorded(self) -> tuple[str, ...]:

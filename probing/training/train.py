@@ -32,7 +32,7 @@ from transformers import (
 )
 
 from probing.corpus.model import DEVELOPMENT, TRAIN
-from probing.errors import FitError, first_names
+from probing.errors import FitError, ScoreError, first_names
 from probing.statistics.concordance import ccc
 from probing.systems.batches import by_length
 from probing.systems.model import EmotionSystem
@@ -60,7 +60,8 @@ def train(
         `steps`, `best_step`, `best_ccc` (mean over dimensions on development) and `history`, what was logged.
 
     Raises:
-        FitError: The loss is not finite (code `loss-not-finite`); the message names the batch.
+        FitError: The loss is not finite (code `loss-not-finite`; the message names the batch), or an estimate for
+            development is not (`estimate-not-finite`).
     """
     learned, scored = material.members[TRAIN], by_length(material.lengths, material.members[DEVELOPMENT])
     buckets = Buckets([material.lengths[place] for place in learned], options.batch, seed)
@@ -174,21 +175,30 @@ class _Trainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The system's own loss."""
+        """The system's own loss, which has no value where an estimate or a label is NaN or infinite."""
         places = inputs.pop("places")
-        outputs = model(**inputs)
+        try:
+            outputs = model(**inputs)
+        except ScoreError as error:
+            raise self._not_finite(places.tolist()) from error
         if not bool(torch.isfinite(outputs.loss)):
-            batch = [self._ids[place] for place in places.tolist()]
-            raise FitError(
-                f"the loss of a batch is {outputs.loss.item()} at step {self.state.global_step:,}",
-                f"its utterances are {first_names(batch, 16)}",
-                "check their audio and labels, or lower --lr; the last checkpoint is kept",
-                code="loss-not-finite",
-            )
+            raise self._not_finite(places.tolist())
         return (outputs.loss, outputs) if return_outputs else outputs.loss
+
+    def _not_finite(self, places: Sequence[int]) -> FitError:
+        return FitError(
+            f"the loss of a batch is not finite at step {self.state.global_step:,}",
+            f"its utterances are {first_names([self._ids[place] for place in places], 16)}",
+            "check their audio and labels, or lower --lr; the last checkpoint is kept",
+            code="loss-not-finite",
+        )
 
 
 def _scores(found: EvalPrediction, dimensions: Sequence[str]) -> dict[str, float]:
     """CCC over the whole partition: of each dimension, and their mean."""
-    scores = ccc(np.asarray(found.label_ids).T, np.asarray(found.predictions).T)
+    try:
+        scores = ccc(np.asarray(found.label_ids).T, np.asarray(found.predictions).T)
+    except ScoreError as error:
+        what, remedy = "no score on development", "lower --lr; the last checkpoint is kept"
+        raise FitError(what, error.what, remedy, code="estimate-not-finite") from error
     return {"ccc": float(scores.mean())} | {f"ccc_{name}": float(s) for name, s in zip(dimensions, scores, strict=True)}

@@ -281,6 +281,28 @@ def test_a_frozen_system_trains_its_head_alone_on_vectors_computed_once(
     assert record.system.regime == "FT⇒FRZ" and record.system.trainable == 32 * 64 + 32 + 3 * 32 + 3
 
 
+def test_a_head_of_an_earlier_default_rate_is_another_run(places: Path) -> None:
+    """Version 0.1.0 left ten times the rate unsaid: it is named, and whoever types it finds the run."""
+    record = trained("bert", "head", freeze="text", lr=2.4e-3)
+    content = json.loads((record.folder / "record.json").read_text())
+    content["configuration"]["options"]["lr"] = None
+    (record.folder / "record.json").write_text(json.dumps(content))
+    before = contents(record.folder)
+    with pytest.raises(RunError) as caught:
+        trained("bert", "head", freeze="text", lr=None)
+    assert caught.value.code == "run-other-configuration" and "--lr was 0.0024, is now 0.00024" in caught.value.why
+    assert trained("bert", "head", freeze="text", lr=2.4e-3).seeds == (0,) and contents(record.folder) == before
+
+
+def test_a_training_that_ends_too_early_says_so() -> None:
+    """Its best state on development is its last one; a training that stopped by itself says nothing."""
+    last = trained("bert", "short", max_steps=1, evaluate_every=1)
+    assert any("seed 0" in note and "--epochs" in note for note in last.notes)
+    stopped = trained("bert", "stopped", max_steps=60, evaluate_every=1, patience=1, lr=0.5)
+    assert stopped.trainings[0]["best_step"] < stopped.trainings[0]["steps"]
+    assert not any("--epochs" in note for note in stopped.notes)
+
+
 # --- words and controls
 
 

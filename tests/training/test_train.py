@@ -102,3 +102,21 @@ def test_a_loss_that_is_not_finite_names_its_batch(monkeypatch: pytest.MonkeyPat
         trained("bert", "broken")
     assert caught.value.code == "loss-not-finite" and "step 0" in caught.value.what
     assert len(re.findall(r"u\d\d", caught.value.why)) == 4  # a batch
+
+
+@pytest.mark.parametrize(("learning", "code"), [(True, "loss-not-finite"), (False, "estimate-not-finite")])
+def test_estimates_that_are_not_finite_stop_a_training(
+    learning: bool, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that has no loss, and an evaluation that has no score."""
+    pool = EmotionSystem.pool
+    monkeypatch.setattr(
+        EmotionSystem,
+        "pool",
+        lambda self, *a, **k: pool(self, *a, **k) * (float("nan") if self.training is learning else 1.0),
+    )
+    if not learning:
+        monkeypatch.setattr("probing.systems.model.ccc_loss", lambda p, y: (p - y).square().mean(-1).nan_to_num())
+    with pytest.raises(FitError) as caught:
+        trained("bert", f"broken-{code}")
+    assert caught.value.code == code
