@@ -10,7 +10,7 @@ import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from probing.files import read_json, slug, write_json, write_text
-from probing.runs.printing import ends, markdown_table, titled
+from probing.runs.printing import ends, intervals_said, markdown_table, partition_title, seeds_of
 from probing.runs.records import FinetuneRecord, SystemEntry
 from probing.runs.store import RECORD, read_kind
 from probing.training.resume import CARD
@@ -79,7 +79,8 @@ def card(record: FinetuneRecord, folder: str) -> str:
         "a regression head, after de Oliveira, Raj Prabhu and Gerkmann (Interspeech 2023).",
         markdown_table(_facts(record)),
         "## Scores",
-        "Concordance correlation coefficient, mean over training seeds [95 % interval by speaker].",
+        f"Concordance correlation coefficient, mean over {seeds_of(len(record.seeds))} "
+        f"[{intervals_said([len(record.seeds)])}].",
         markdown_table(_scores(record)),
         *(["\n".join(f"- {note}" for note in dict.fromkeys(notes))] if notes else []),
         "## Use",
@@ -148,7 +149,7 @@ def _scores(record: FinetuneRecord) -> pd.DataFrame:
         score = cells.get((dimension, partition))
         return "—" if score is None else f"{score.ccc:.3f} {ends(score.low, score.high)}"
 
-    columns = ["", *(f"{p} ({titled(p)})" if titled(p) != p else p for p in partitions)]
+    columns = ["", *(partition_title(partition) for partition in partitions)]
     rows = [[dimension, *(cell(dimension, p) for p in partitions)] for dimension in record.system.dimensions]
     return pd.DataFrame(rows, columns=columns)
 

@@ -16,6 +16,7 @@ from huggingface_hub import ModelCard
 from small_systems import as_version_1, contents, trained
 
 from probing.corpus.opening import open_corpus
+from probing.runs.printing import intervals_said
 from probing.runs.records import FinetuneRecord
 from probing.runs.store import read_kind
 from probing.training.card import card, state_licence, write_cards
@@ -35,6 +36,7 @@ def test_a_card_s_scores_are_the_record_s(run: FinetuneRecord) -> None:
     (score,) = [one for one in run.scores if (one.dimension, one.partition) == ("valence", "test2")]
     (line,) = [line for line in text.splitlines() if line.startswith("| valence |")]
     assert f"{score.ccc:.3f} [{score.low:.3f}, {score.high:.3f}]" in line.split(" | ")[-1]
+    assert "| development (selected on) |" in text and intervals_said([2]) in text
     results = ModelCard(text).data.eval_results
     (result,) = [r for r in results if r.metric_name == "CCC of valence" and r.dataset_split == "test2"]
     assert (result.metric_type, result.metric_value) == ("ccc", score.ccc) and len(results) == len(run.scores)
