@@ -17,6 +17,8 @@ from probing.corpus.transcripts import Words
 from probing.files import slug
 from probing.runs.entries import CacheEntry, Clusters, CorpusEntry, EncoderEntry, File, Score, SystemEntry
 from probing.runs.scores import Predictions
+from probing.statistics.layers import LayerSummary
+from probing.statistics.verdicts import Finding
 
 __all__ = [
     "CacheEntry",
@@ -114,6 +116,8 @@ class FitRecord(Record):
         device: Where it was computed.
         threads: Number of PyTorch's threads on a CPU.
         best_layers: Dimension → index of the single layer that is best on development.
+        layers: Dimension → where it is, by cross-validated ridge probes; none in a run without them.
+        findings: Claims about layers with their verdicts, from the same probes.
         best_epochs: The best epoch of each probe.
         used: The hidden units and the learning rate that were used.
     """
@@ -125,6 +129,8 @@ class FitRecord(Record):
     best_layers: Mapping[str, int] = field(default_factory=dict)
     best_epochs: tuple[int, ...] = ()
     used: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, LayerSummary] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def title(self) -> str:
@@ -133,7 +139,9 @@ class FitRecord(Record):
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The weights of layers and the probes too."""
+        """The probes too, and the weights of layers unless all are ridge probes."""
+        if self.options.get("head") == "ridge":
+            return (*super().required, "ridge.safetensors")
         return (*super().required, "weights.csv", "probes.safetensors")
 
     @property
