@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from builders import write_evaluation, write_fit, write_run
+from builders import entry_of, write_evaluation, write_fit, write_run
 
 from probing.cli.printing import evaluated, fitted, scores_of, system_sizes, trained
 from probing.runs.records import Score
@@ -46,6 +46,17 @@ def test_an_evaluation_names_the_run_as_it_was_typed(tmp_path: Path) -> None:
     run = write_run(tmp_path, "large")
     record = write_evaluation(run, "made-up-snr10", snr=10.0)
     assert "(runs/mine)" in evaluated(record, Path("runs/mine")).splitlines()[0]
+
+
+def test_development_is_said_to_be_selected_on_where_it_was(tmp_path: Path) -> None:
+    """By a fit, a training and its evaluation; another corpus's development partition has selected nothing."""
+    run = write_run(tmp_path, "large")
+    marked = "development (selected on)"
+    fit = write_fit(tmp_path, scores=(Score("valence", "development", 0.5, probe="weighted"),))
+    assert marked in trained(run) and marked in fitted(fit)
+    assert marked in evaluated(write_evaluation(run, "own", snr=10.0), run.folder)
+    elsewhere = evaluated(write_evaluation(run, "other", corpus=entry_of("other", 240)), run.folder)
+    assert marked not in elsewhere and "development" in elsewhere
 
 
 def test_who_was_left_out_is_said_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from corpora import names_all, refusal
+from scipy import stats
 
 from probing.corpus.model import Corpus, Utterance
-from probing.errors import RunError
+from probing.errors import RunError, ScoreError
 from probing.files import file_digest
 from probing.runs.entries import File
 from probing.runs.scores import (
@@ -76,7 +77,7 @@ def test_places_are_those_of_a_partition(corpus: Corpus) -> None:
     assert places(corpus, "test2").tolist() == []
 
 
-def test_intervals_resample_speakers_or_utterances(corpus: Corpus) -> None:
+def test_intervals_are_by_speaker_or_utterance(corpus: Corpus) -> None:
     """Where one speaker of a partition is not named, the partition's intervals are by utterance, and a note says so."""
     assert cluster_counts(corpus)["train"] == {"by": "speaker", "number": 4}
     unnamed = Corpus("c", (0, 1), (Utterance("a", None, "test1"), Utterance("b", None, "test1", "s")))
@@ -84,8 +85,12 @@ def test_intervals_resample_speakers_or_utterances(corpus: Corpus) -> None:
     assert cluster_counts(unnamed) == {"test1": {"by": "utterance", "number": 2}}
     (note,) = interval_notes(unnamed)
     assert note.startswith("test1") and "by utterance" in note
-    assert [note.partition(":")[0] for note in interval_notes(corpus)] == ["train", "test1", "test3"]
-    many = Corpus("c", (0, 1), tuple(Utterance(f"u{i}", None, "train", f"s{i}") for i in range(100)))
+    notes = interval_notes(corpus)  # four speakers in each partition
+    assert [note.partition(":")[0] for note in notes] == ["train", "test1", "test3"]
+    assert all("4 speakers" in note and "8 speakers" in note for note in notes)
+    (alone,) = interval_notes(Corpus("c", (0, 1), (Utterance("a", None, "test1", "s"),)))
+    assert "no intervals" in alone
+    many = Corpus("c", (0, 1), tuple(Utterance(f"u{i}", None, "train", f"s{i}") for i in range(8)))
     assert interval_notes(many) == []
 
 
@@ -143,8 +148,35 @@ def test_probes_of_one_kind_and_layer_share_a_mean_interval(corpus: Corpus, esti
     assert own.mean_low["single", 0] == own.low["single", 0]
 
 
+def test_the_interval_of_the_mean_includes_the_spread_over_seeds(corpus: Corpus, estimates: dict) -> None:
+    """By SciPy's Student's t on Fisher's z, from scores without each speaker in plain loops."""
+    row = scores_table(corpus, estimates).iloc[0]  # arousal on train
+    members = places(corpus, "train")
+    truth, found = ratings(corpus, ["arousal"])[members, 0], [own[members] for own in estimates["arousal"].values()]
+    speakers = np.array([corpus.utterances[i].speaker for i in members])
+    left = np.array([[ccc_by_hand(truth[speakers != s], p[speakers != s]) for s in np.unique(speakers)] for p in found])
+    scores = np.array([ccc_by_hand(truth, own) for own in found])
+    for number, z in ((1, np.arctanh(left[0])), (2, np.arctanh(left.mean(0)))):
+        parts = [(z.var() * 3, 3.0)] + [(np.arctanh(scores).var(ddof=1) / 2, 1.0)] * (number == 2)
+        variance = sum(v for v, _ in parts)
+        df = variance**2 / sum(v**2 / d for v, d in parts)
+        ends = np.tanh(stats.t.interval(0.95, df, np.arctanh(scores[:number].mean()), np.sqrt(variance)))
+        assert tuple(ends) == pytest.approx((row.low, row.high) if number == 1 else (row.mean_low, row.mean_high))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_an_estimate_that_is_no_number_is_an_error(corpus: Corpus, estimates: dict, number: float) -> None:
+    """A training that has diverged is not scored; dimension and partition are named."""
+    broken = dict(estimates["valence"])
+    broken[Estimator("seed1", 1)] = np.full(60, number)
+    error = refusal(
+        ScoreError, "not-finite", scores_table, corpus, {"arousal": estimates["arousal"], "valence": broken}
+    )
+    assert names_all(error, "valence", "train")
+
+
 def test_one_speaker_alone_has_no_interval(corpus: Corpus, estimates: dict) -> None:
-    """Resampling a single cluster says nothing about the spread."""
+    """One cluster says nothing about the spread."""
     alone = Corpus(
         "c", corpus.scale, tuple(Utterance(u.id, None, u.partition, "s", u.labels) for u in corpus.utterances)
     )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
+from probing.errors import ScoreError
 from probing.statistics.concordance import ccc, ccc_loss
 
 
@@ -42,10 +43,33 @@ def test_degenerate_inputs_are_defined(truth: list[float], prediction: list[floa
     assert float(ccc(truth, prediction)) == score
 
 
-def test_no_utterances_have_no_score() -> None:
-    """An empty partition is an error."""
-    with pytest.raises(ValueError, match="no utterances"):
-        ccc([], [])
+NUMBERS_WITHOUT_A_SCORE = [
+    ([], [], "no-utterances"),
+    ([1.0, 2.0, 3.0], [1.0, float("nan"), 3.0], "not-finite"),
+    ([1.0, float("nan"), 3.0], [1.0, 2.0, 3.0], "not-finite"),
+    ([1.0, 2.0, 3.0], [1.0, float("inf"), 3.0], "not-finite"),
+    ([1.0, -float("inf"), 3.0], [1.0, 2.0, 3.0], "not-finite"),
+    ([1.0, 2.0, 3.0], [1.0, 2.0], "unequal-lengths"),
+    ([1.0], [1.0, 2.0], "unequal-lengths"),  # which NumPy would broadcast
+]
+
+
+@pytest.mark.parametrize(("truth", "prediction", "code"), NUMBERS_WITHOUT_A_SCORE)
+def test_numbers_without_a_score_are_refused(truth: list[float], prediction: list[float], code: str) -> None:
+    """None of them is scored as 0, nor learned from; it is a ValueError too, which any caller may expect."""
+    with pytest.raises(ScoreError) as caught:
+        ccc(truth, prediction)
+    assert caught.value.code == code and isinstance(caught.value, ValueError)
+    with pytest.raises(ScoreError) as caught:
+        ccc_loss(torch.tensor(prediction), torch.tensor(truth))
+    assert caught.value.code == code
+
+
+def test_single_numbers_are_no_utterances() -> None:
+    """They have no axis of utterances."""
+    with pytest.raises(ScoreError) as caught:
+        ccc(1.0, 1.0)
+    assert caught.value.code == "unequal-lengths"
 
 
 @given(st.integers(2, 40), st.integers(0, 2**31))
@@ -65,6 +89,24 @@ def test_the_loss_is_one_minus_the_score() -> None:
     y, p = rng.normal(size=20), rng.normal(size=(3, 20))
     loss = ccc_loss(torch.from_numpy(p), torch.from_numpy(y))
     np.testing.assert_allclose(1 - ccc(y, p), loss, atol=1e-6)
+
+
+def test_a_weighted_loss_is_that_of_the_utterances_repeated() -> None:
+    """Weights say how often each utterance counts; 0 leaves it out, and a common factor is no matter."""
+    rng = np.random.default_rng(1)
+    y, p, times = rng.normal(size=12), rng.normal(size=(3, 12)), rng.integers(0, 4, size=12)
+    repeated = 1 - ccc(np.repeat(y, times), np.repeat(p, times, axis=1))
+    for factor in (1.0, 0.25):
+        loss = ccc_loss(torch.from_numpy(p), torch.from_numpy(y), torch.from_numpy(factor * times))
+        np.testing.assert_allclose(loss, repeated, atol=1e-6)
+
+
+def test_a_batch_that_counts_nothing_has_a_finite_loss() -> None:
+    """All its speakers may be left out of a resample."""
+    prediction = torch.rand(5, requires_grad=True)
+    loss = ccc_loss(prediction, torch.rand(5), torch.zeros(5))
+    loss.backward()
+    assert loss.item() == 1 and torch.isfinite(prediction.grad).all()
 
 
 @pytest.mark.parametrize("constant", ["prediction", "truth", "both"])

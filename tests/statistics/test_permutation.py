@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probing.statistics.permutation import permuted
+from probing.statistics.permutation import permuted, permuted_within_speakers
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 1000))
@@ -40,3 +41,33 @@ def test_nothing_is_left_of_what_labels_and_estimates_had_in_common() -> None:
     labels = np.arange(40.0)
     found = [np.corrcoef(labels, permuted(labels, [range(40)], seed))[0, 1] for seed in range(300)]
     assert abs(np.mean(found)) < 3 / np.sqrt(300 * 39)
+
+
+@given(st.lists(st.sampled_from(["ann", "bob", "cy", None]), min_size=1, max_size=20), st.integers(0, 100))
+def test_within_speakers_every_speaker_keeps_their_labels(speakers: list[str | None], seed: int) -> None:
+    """In each group; unknown speakers and those of one utterance share theirs, and what is in no group stays."""
+    labels = np.stack([np.arange(float(len(speakers) + 2)), -np.arange(float(len(speakers) + 2))], axis=1)
+    middle = len(speakers) // 2
+    groups = [range(middle), range(middle, len(speakers))]
+    found = permuted_within_speakers(labels, groups, [*speakers, "ann", "ann"], seed)
+    assert np.array_equal(found[:, 0], -found[:, 1]) and np.array_equal(found[-2:], labels[-2:])
+    for group in groups:
+        own = [speakers[place] for place in group]
+        alone = {name for name in own if name is None or own.count(name) == 1}
+        for places in (
+            [place for place in group if speakers[place] in alone],
+            *([place for place in group if speakers[place] == name] for name in set(own) - alone),
+        ):
+            assert sorted(found[places, 0]) == sorted(labels[places, 0])
+
+
+def test_what_a_voice_alone_gives_away_is_kept_and_nothing_else() -> None:
+    """Labels that are the speaker's level correlate with it as before; what varies within a speaker is lost."""
+    rng = np.random.default_rng(0)
+    speakers = [f"s{i % 10}" for i in range(200)]
+    level, own = rng.normal(size=10)[np.arange(200) % 10], rng.normal(size=200)
+    within = own - [own[np.arange(200) % 10 == i % 10].mean() for i in range(200)]
+    found = [permuted_within_speakers(level + within, [range(200)], speakers, seed) for seed in range(100)]
+    before = np.corrcoef(level + within, level)[0, 1]
+    assert all(np.corrcoef(labels, level)[0, 1] == pytest.approx(before) for labels in found)
+    assert abs(np.mean([np.corrcoef(labels, within)[0, 1] for labels in found])) < 0.03
