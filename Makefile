@@ -63,7 +63,7 @@ lint: $(VENV)/ready ## ruff and mypy
 	$(BIN)/mypy
 
 figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in corpus unless told otherwise
-	$(foreach seed,$(_randoms),$(call _probed,$(ENCODER)$(seed),--head ridge))
+	$(foreach seed,$(_randoms),$(call _probed,$(ENCODER)$(seed),--head ridge --permutations 0))
 	$(call _probed,$(ENCODER),--layers weighted --seeds $(SEEDS) $(FITTING))
 	$(BIN)/probe figure 2 $(if $(filter no,$(CONTROL)),--no-control)
 

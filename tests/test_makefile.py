@@ -35,7 +35,7 @@ def test_make_figure2_fits_the_controls_first(
     made = [(words[0], words[words.index("--encoder") + 1]) for words in lines[:-1]]
     assert made == [(step, encoder) for encoder in encoders for step in ("extract", "fit")]
     fits = [" ".join(words) for words in lines[:-1] if words[0] == "fit"]
-    assert all(fit.endswith("--normalize none --head ridge") for fit in fits[:-1])
+    assert all(fit.endswith("--normalize none --head ridge --permutations 0") for fit in fits[:-1])
     assert fits[-1].endswith("--normalize none --layers weighted --seeds 5 --epochs 3")
     assert " ".join(lines[-1]) == figure
 

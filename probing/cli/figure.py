@@ -106,7 +106,10 @@ def control_commands(record: FitRecord) -> list[str]:
     """The commands that make a fit's controls, two for each random encoder."""
     encoder = record.encoder.spec
     if encoder is None:  # only its cache was known
-        return ["probe extract … --encoder NAME@random", "probe fit … --encoder NAME@random --head ridge"]
+        return [
+            "probe extract … --encoder NAME@random",
+            "probe fit … --encoder NAME@random --head ridge --permutations 0",
+        ]
     return [line for seed in range(_SUGGESTED) for line in _control(record, encoder.on_random_weights(seed))]
 
 
@@ -115,7 +118,7 @@ def _control(record: FitRecord, random: EncoderSpec) -> list[str]:
     from probing.extraction.commands import extract_command
 
     chosen: dict[str, Any] = {name: record.options[name] for name in _OF_CONTROLS if name in record.options}
-    options = FitOptions(**chosen, head="ridge")
+    options = FitOptions(**chosen, head="ridge", permutations=0)
     spec, cache, dtype = record.corpus.spec, Path(record.cache.path).parent.parent, record.cache.dtype
     left_out = len(record.corpus.left_out)
     missing = ["--allow-missing", str(left_out)] * bool(left_out)

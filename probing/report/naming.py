@@ -18,7 +18,7 @@ from probing.runs.records import FitRecord, Record, SystemRecord
 
 # What `make figure2` asks for beside the defaults: of the encoder, and of as many random encoders.
 _MADE = {"dims": sorted(EMOTIONS), "layers": "weighted", "seeds": 5}
-_MADE_BESIDE = {"dims": sorted(EMOTIONS), "head": "ridge", "layers": "each"}
+_MADE_BESIDE = {"dims": sorted(EMOTIONS), "head": "ridge", "layers": "each", "permutations": 0}
 RANDOMS = 5
 _SAME_RESULT = ("workers",)  # options that leave the result the same
 _VALUE_ALONE = ("dims", "head", "layers", "pooling")  # options whose value needs no name before it

@@ -49,14 +49,14 @@ DEFAULTS = {name: value for name, value in asdict(FitOptions()).items() if name 
 
 def fit_of(root: Path, **changes: Any) -> FitRecord:
     """The usual fit of `make figure2`, with changes."""
-    options = DEFAULTS | {"head": changes.get("head", "mlp")} | changes.pop("options", {})
-    return write_ridge_fit(root, **USUAL | {"options": options, "states": 3} | changes)
+    options = DEFAULTS | {"head": changes.get("head", "mlp")} | changes.get("options", {})
+    return write_ridge_fit(root, **USUAL | {"states": 3} | changes | {"options": options})
 
 
 def controls_of(root: Path, number: int = RANDOMS, **changes: Any) -> list[FitRecord]:
     """The usual fits on random encoders."""
     names = [EncoderSpec(ENCODER).on_random_weights(seed).name for seed in range(number)]
-    beside = {"head": "ridge", "seeds": 1} | changes
+    beside: dict[str, Any] = {"head": "ridge", "seeds": 1, "options": {"permutations": 0}} | changes
     return [fit_of(root / name, encoder=name, **beside) for name in names]
 
 
