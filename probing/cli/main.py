@@ -20,6 +20,7 @@ from probing.cli.figure import figure
 from probing.cli.finetune import finetune
 from probing.cli.fit import fit
 from probing.cli.predict import predict
+from probing.cli.report import report
 from probing.cli.runs import runs
 from probing.cli.transcribe import transcribe
 from probing.cli.verify import verify
@@ -63,5 +64,5 @@ def _settle_size_of_bars() -> None:
             os.environ.setdefault(name, value)  # read by tqdm when it is imported
 
 
-for _command in (check, extract, verify, fit, finetune, evaluate, transcribe, predict, compare, figure, runs):
+for _command in (check, extract, verify, fit, finetune, evaluate, transcribe, predict, compare, figure, report, runs):
     main.add_command(_command)

@@ -15,4 +15,5 @@ figure3               what text adds to valence
 layers_and_systems    the comparison figure
 curves                CCC over word errors or noise: `probe figure wer`, `snr`
 compare               all of it for some runs: `probe compare`
+page                  one HTML file on some runs: `probe report`; page_* are its parts, page.html.j2 its layout
 """

@@ -1,0 +1,182 @@
+"""What a page says of a fit: Figure 2, where each dimension is, and the numbers of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from probing.corpus.model import DEVELOPMENT
+from probing.report.caption import caption
+from probing.report.figure2 import plot_layers
+from probing.report.importance import CCC, IMPORTANCE, WEIGHT, drawn_of
+from probing.report.page_blocks import NOTHING, Block, Drawing, Items, Section, Table, Words, table_of, wide
+from probing.report.page_svg import inline
+from probing.runs.entries import Score
+from probing.runs.printing import SEEN, UNSEEN, ends, intervals_said, partition_title, seeds_of, spread
+from probing.runs.records import FitRecord, Record
+from probing.statistics.layers import LayerSummary
+
+_CONVOLUTIONS = -1  # index of the state in front of the transformer's input
+_YES = "yes"
+
+
+def fit_section(
+    record: FitRecord, name: str, controls: Sequence[FitRecord], summaries: Mapping[str, LayerSummary]
+) -> Section:
+    """The section of a fit.
+
+    Args:
+        record: The fit.
+        name: Of the section.
+        controls: The fits on random encoders that belong to it.
+        summaries: Dimension → where it is.
+
+    Raises:
+        RunError: Files of a run are missing, changed or damaged.
+    """
+    drawn, figure = drawn_of(record, controls), Figure()
+    plot_layers(record, controls, figure)
+    said = caption(record, drawn, controls).partition("\n")[0].replace("**", "")
+    title = f"Figure 2: what the layers of {record.title} tell"
+    blocks: list[Block] = [Drawing(inline(figure, name, title, said), said, wide=False)]
+    if summaries:
+        blocks += [Words(tuple(_located(summary) for summary in summaries.values())), _places(summaries)]
+    blocks += [*_importance(drawn), *_layers(drawn), *score_tables(record)]
+    if record.notes:
+        blocks.append(Items("Notes", tuple(record.notes)))
+    return Section(name, f"Layers of {record.title}", tuple(blocks))
+
+
+def score_tables(record: Record, selected: bool = True) -> Iterator[Table]:
+    """The scores of a run, as its record has them.
+
+    Args:
+        record: The run.
+        selected: Whether it was selected on development.
+    """
+    table = pd.DataFrame([asdict(score) for score in record.scores])
+    if table.empty:
+        return
+    partitions = [*dict.fromkeys(p for p in (UNSEEN, SEEN) if p in set(table.partition)), *table.partition]
+    order = {partition: place for place, partition in enumerate(dict.fromkeys(partitions))}
+    order[DEVELOPMENT] = len(order)  # last of all that is not a test
+    table = table.sort_values("partition", key=lambda own: own.map(order), kind="stable")
+    table = table.assign(partition=[_titled(name, selected) for name in table.partition])
+    probes = list(dict.fromkeys(name for name in table.probe if name is not None))
+    keys = ["dimension", "probe"] if probes else ["dimension"]
+    table = table.assign(probe=table.probe.replace({"shuffled": "permuted labels"}))
+    names = {name: place for place, name in enumerate(dict.fromkeys(score.dimension for score in record.scores))}
+    table = table.sort_values("dimension", key=lambda own: own.map(names), kind="stable")
+    seeds = _seeds(record)
+    said = f"CCC: mean over {seeds_of(seeds)}" + " ± standard deviation over seeds" * (seeds > 1)
+    yield table_of(wide(table, keys, ["partition"], _score), f"{said} [{intervals_said([seeds])}]", len(keys))
+
+
+def _titled(partition: str, selected: bool) -> str:
+    return partition if partition == DEVELOPMENT and not selected else partition_title(partition)
+
+
+def _seeds(record: Record) -> int:
+    """Number of training seeds of a run."""
+    own = getattr(record, "seeds", None)
+    return len(own) if own is not None else int(record.options.get("seeds", 1))
+
+
+def _score(row: Score) -> str:
+    return f"{row.ccc:.3f}{spread(row.sd)} {ends(row.low, row.high)}"
+
+
+def _located(summary: LayerSummary) -> str:
+    """Where a dimension is, in a sentence.
+
+    >>> _located(LayerSummary("valence", "holds", 9, (8, 9, 10), 0.7, 0.6, 0.8))
+    'valence: best layer 9; with 95 % confidence the best is one of 8, 9, 10; centre at depth 0.70 [0.60, 0.80].'
+    """
+    if not summary.confidence_set:
+        return f"{summary.dimension}: it is undecided whether any layer carries it, so there is nothing to locate."
+    best = ", ".join(map(_layer, summary.confidence_set))
+    said = f"{summary.dimension}: best layer {_layer(summary.best_layer)}"
+    said += f"; with 95 % confidence the best is one of {best}"
+    if summary.centre is None:
+        return said + "."
+    known = summary.low is not None and summary.high is not None
+    interval = f" [{summary.low:.2f}, {summary.high:.2f}]" if known else ""
+    return f"{said}; centre at depth {summary.centre:.2f}{interval}."
+
+
+def _places(summaries: Mapping[str, LayerSummary]) -> Table:
+    rows = [
+        (
+            own.dimension,
+            own.carried,
+            _layer(own.best_layer),
+            ", ".join(map(_layer, own.confidence_set)) or NOTHING,
+            *(_number(end, 2) for end in (own.centre, own.low, own.high)),
+        )
+        for own in summaries.values()
+    ]
+    said = "Where each dimension is: R² over layers, above the random encoders where there are any. Depth: 0 is the "
+    said += "first state, 1 the last; the centre sums up the whole curve and is not the name of a layer."
+    columns = ("dimension", "carried by some layer", "best layer", "95 % set", "centre", "low", "high")
+    return Table(said, columns, tuple(rows))
+
+
+def _importance(drawn: pd.DataFrame) -> Iterator[Table]:
+    """R² of every layer."""
+    own = drawn[drawn.panel == IMPORTANCE]
+    if own.empty:
+        return
+    random = own[own.source == "random"].groupby(["dimension", "layer"]).value.mean()
+    beside = own.random.nunique()
+    columns = ["dimension", "layer", "R²", "low", "high", "may be the best"]
+    columns += [f"R² of {beside} random encoders" if beside > 1 else "R² of a random encoder"] * bool(beside)
+    rows = []
+    for row in own[own.source == "encoder"].itertuples():
+        measured = [_number(number, 3) for number in (row.value, row.low, row.high)]
+        cells = [str(row.dimension), _layer(row.layer), *measured, _YES if row.in_set == 1 else NOTHING]
+        cells += [_number(random.get((row.dimension, row.layer), np.nan), 3)] * bool(beside)
+        rows.append(tuple(cells))
+    said = "Importance of each layer: R² of ridge probes, cross-validated over speakers within train and development, "
+    said += "with 95 % intervals. This is the number to quote. “May be the best”: in the 95 % confidence set of layers."
+    yield Table(said, tuple(columns), tuple(rows), keys=2)
+
+
+def _layers(drawn: pd.DataFrame) -> Iterator[Table]:
+    """What else Figure 2 shows of every layer: scores on test partitions and learned weights."""
+    own = drawn[(drawn.source == "encoder") & (drawn.panel != IMPORTANCE)]
+    if own.empty:
+        return
+    means = own.groupby(["dimension", "layer", "panel"], sort=False)[["value", "low", "high"]].mean().reset_index()
+    panels = list(dict.fromkeys(own.panel))
+    titles = {panel: _panel_title(panel) for panel in panels}
+    means = means.sort_values("panel", key=lambda name: name.map(panels.index), kind="stable")
+    dimensions = list(dict.fromkeys(own.dimension))
+    means = means.sort_values(
+        ["dimension", "layer"], key=lambda c: c.map(dimensions.index) if c.name == "dimension" else c, kind="stable"
+    )
+    means = means.assign(panel=means.panel.map(titles), layer=[_layer(layer) for layer in means.layer])
+    table = wide(means, ["dimension", "layer"], ["panel"], lambda row: f"{row.value:.3f} {_ends(row.low, row.high)}")
+    bands = {titles[p]: own.band[own.panel == p].iloc[0] for p in panels}
+    said = "; ".join(f"{panel}: {band}" for panel, band in bands.items())
+    yield table_of(table, f"Single layers. In brackets: {said}.", 2)
+
+
+def _panel_title(panel: str) -> str:
+    return "learned weight" if panel == WEIGHT else f"CCC, {partition_title(panel.removeprefix(CCC))}"
+
+
+def _ends(low: float, high: float) -> str:
+    return f"[{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "[–]"
+
+
+def _layer(index: int) -> str:
+    """A layer as figures call it; C is the raw output of the convolutions."""
+    return "C" if index == _CONVOLUTIONS else str(index)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NOTHING if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
