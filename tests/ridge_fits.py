@@ -64,7 +64,12 @@ def write_ridge_fit(
     tables["importance.csv"] = _importance(tables["crossvalidated.csv"], dims, indices)
     tables["scores.csv"] = _scores(place, dims, indices, partitions, share)
     tables["nulls.csv"] = _nulls(dims, indices, partitions, weighted=head != "ridge")
-    tables["weights.csv"] = _weights(place)
+    (place / "ridge.safetensors").write_text("stands for probes")
+    if head == "ridge":
+        (place / "weights.csv").unlink()
+        (place / "probes.safetensors").unlink()
+    else:
+        tables["weights.csv"] = _weights(place)
     for name, table in tables.items():
         table.to_csv(place / name, index=False)
     (place / RECORD).unlink()

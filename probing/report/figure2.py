@@ -19,6 +19,7 @@ from probing.report.caption import caption
 from probing.report.importance import CCC, IMPORTANCE, PERMUTED, WEIGHT, drawn_of
 from probing.report.naming import fit_stem
 from probing.report.panels import LEVELS, MARKER, PERMUTED_GREY, RANDOM, ROW, SMALL, USUAL, draw, entitle
+from probing.report.ridge import RIDGE
 from probing.report.style import (
     FIGURES,
     GREY,
@@ -173,7 +174,7 @@ def _title(record: FitRecord) -> list[str]:
     """What was fitted on what, and how: two lines."""
     options = record.options
     built_in = " — built-in synthetic speech" if record.corpus.spec.prefix == "demo" else ""
-    trained = options.get("head") != "ridge"
+    trained = options.get("head") != RIDGE
     parts = [f"weights of {seeds_of(options['seeds'])}"] if trained else []
     parts += ["states layer-normed"] if options.get("normalize") == "layer" else ["states as they are"]
     parts += [f"{options['pooling']} pooling"] if options.get("pooling", "mean") != "mean" else []

@@ -72,7 +72,8 @@ def _run_table(record: FitRecord) -> pd.DataFrame:
     else:
         scores = scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)]
         parts = [_of_partition(record, scores, partition, _SOURCES) for partition in tests]
-    parts.append(_weights(record))
+    if record.options.get("head") != RIDGE:
+        parts.append(_weights(record))
     known = [part.reindex(columns=_COLUMNS) for part in parts if len(part)]
     return pd.concat(known, ignore_index=True).astype(dict.fromkeys(_WHOLE, "Int64"))
 
