@@ -11,9 +11,9 @@ from probing.report.located import located
 from probing.report.panels import size_of
 from probing.report.ridge import BY_SPEAKER, has_ridge, null_labels
 from probing.report.style import partition_title
+from probing.report.wording import placed, said
 from probing.runs.printing import seeds_of
 from probing.runs.records import FitRecord
-from probing.statistics.verdicts import Finding
 
 
 def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord] = ()) -> str:
@@ -27,6 +27,24 @@ def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord
     Raises:
         RunError: A run's files are missing, changed or damaged.
     """
+    findings, layers = located(record, controls)
+    lines = []
+    if findings:
+        above = f"above {len(controls)} random encoders " if controls else ""
+        lines = ["", f"Where each dimension is, in R² {above}(depth: 0 is the first state, 1 the last), and findings:", ""]
+        lines += [f"- {placed(summary)}" for summary in layers.values()]
+        lines += [f"- {said(finding)}" for finding in findings]
+    return "\n".join([described(record, drawn, controls), *lines]) + "\n"
+
+
+def described(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord] = ()) -> str:
+    """The caption without the findings: a paragraph of Markdown.
+
+    Args:
+        record: The fit.
+        drawn: What the figure shows.
+        controls: The fits on random encoders beside it.
+    """
     synthetic = " (built-in synthetic speech)" if record.corpus.spec.prefix == "demo" else ""
     parts = [f"**What the layers of {record.title} tell on {record.corpus.title}{synthetic}.**"]
     for panel in dict.fromkeys(drawn.panel):
@@ -35,29 +53,7 @@ def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord
         parts.append(" ".join(_panel(record, panel, shown, size)))
     if "random" in set(drawn.source):
         parts.append(_beside(len(controls)))
-    findings, _ = located(record, controls)
-    lines = ["", *(f"- {said(finding)}" for finding in findings)] if findings else []
-    return "\n".join([" ".join(parts), *lines]) + "\n"
-
-
-def said(finding: Finding) -> str:
-    """A finding in one line: claim, verdict, and what was measured for it.
-
-    >>> said(Finding("it is deep", "test2", "depth", value=0.5, low=0.4, high=0.6, adjusted=1e-9, verdict="holds"))
-    'test2: it is deep: **holds** (depth 0.500 [0.400, 0.600]; adjusted p < 0.001)'
-    """
-    found = []
-    if finding.value is not None:
-        known = finding.low is not None and finding.high is not None
-        interval = f" [{finding.low:.3f}, {finding.high:.3f}]" if known else ""
-        against = f", held against {finding.bound:.3f}" if finding.bound else ""
-        found.append(f"{finding.measure} {finding.value:.3f}{interval}{against}".strip())
-    if finding.adjusted is not None:
-        found.append("adjusted p < 0.001" if finding.adjusted < 0.001 else f"adjusted p {finding.adjusted:.3f}")
-    found += [finding.note] if finding.note else []
-    whose = f"{finding.of}: " if finding.of else ""
-    end = f" ({'; '.join(found)})" if found else ""
-    return f"{finding.on}: {whose}{finding.claim}: **{finding.verdict}**{end}"
+    return " ".join(parts)
 
 
 def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> list[str]:
@@ -78,25 +74,27 @@ def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> lis
         ]
     partition = panel.removeprefix(CCC)
     kind = "ridge probes" if has_ridge(record) else "probes"
-    said = [f"CCC of {kind} on each layer on {partition_title(partition)}{size}; band: {band}."]
+    lines = [f"CCC of {kind} on each layer on {partition_title(partition)}{size}; band: {band}."]
     if partition == DEVELOPMENT:
-        said.append(f"Settings were selected on {DEVELOPMENT}, which flatters these scores.")
-    return said + _beyond(partition, shown)
+        lines.append(f"Settings were selected on {DEVELOPMENT}, which flatters these scores.")
+    return lines + _beyond(partition, shown)
 
 
 def _beyond(partition: str, shown: pd.DataFrame) -> list[str]:
     """Sentences on permuted labels and on the weighted sum."""
-    sources, said = set(shown.source), []
+    sources, lines = set(shown.source), []
     if PERMUTED in sources:
         number = shown.band[shown.source == PERMUTED].iloc[0]
         within = " within speakers" if null_labels(partition) == BY_SPEAKER else ""
-        also = ", and of weighted sums at the right edge" if PERMUTED_SUM in sources else ""
-        said.append(f"Grey: {number}{within}, over all layers and dimensions{also}.")
+        lines.append(f"Grey: {number}{within}, all layers and dimensions together.")
+    if PERMUTED_SUM in sources:
+        number = shown.band[shown.source == PERMUTED_SUM].iloc[0]
+        lines.append(f"At the right edge of weighted sums: {number}.")
     if "weighted" in sources:
-        said.append(f"At the right edge: the weighted sum, mean over {_seeds(shown[shown.source == 'weighted'])}.")
+        lines.append(f"At the right edge: the weighted sum, mean over {_seeds(shown[shown.source == 'weighted'])}.")
     if "shuffled" in sources:
-        said.append("Hollow: a weighted sum fitted to permuted labels.")
-    return said
+        lines.append("Hollow: a weighted sum fitted to permuted labels.")
+    return lines
 
 
 def _seeds(shown: pd.DataFrame) -> str:

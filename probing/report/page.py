@@ -27,16 +27,14 @@ from probing.report.page_fits import fit_section
 from probing.report.page_record import citation_section, corpus_section, record_section
 from probing.report.page_runs import Runs, sorted_runs
 from probing.report.page_systems import evaluation_section, systems_section
-from probing.report.style import FIGURES
+from probing.report.style import DISGUISES, FIGURES
 from probing.runs.printing import partition_title
 from probing.runs.records import Record
 from probing.runs.store import RUNS
 
-_SCORE = r"[-+]?\d+\.\d+"
-_TOGETHER = re.compile(rf"{_SCORE} ± {_SCORE}|\[{_SCORE}, {_SCORE}\]")
 TEMPLATE = "page.html.j2"
-# Controls, marks that turn the direction of what follows, lone surrogates: they could disguise the text around them.
-_DISGUISES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SCORE = r"[-+]?\d+\.\d+"
+_TOGETHER = re.compile(rf"{_SCORE} ± {_SCORE}|\[{_SCORE}, {_SCORE}\]")  # stays on one line
 
 
 def write_page(
@@ -85,7 +83,7 @@ def visible(value: Any) -> Any:
     """
     if isinstance(value, Markup):
         return value
-    return _DISGUISES.sub(lambda found: ascii(found[0])[1:-1], unicodedata.normalize("NFC", str(value)))
+    return DISGUISES.sub(lambda found: ascii(found[0])[1:-1], unicodedata.normalize("NFC", str(value)))
 
 
 def unbroken(value: Any) -> Markup:

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from probing.report.wording import evidence
 from probing.statistics.verdicts import Finding
 
 NOTHING = "–"
-_NUMBER = re.compile(r"[-+−]?[\d.,]+( M|%)?$")
+_NUMBER = re.compile(r"[-+]?[\d.,]+%?$")
 
 
 @dataclass(frozen=True)
@@ -131,25 +132,6 @@ class Section:
     name: str
     title: str
     blocks: tuple[Block, ...]
-
-
-def evidence(finding: Finding) -> str:
-    """What was measured for a claim, in words; a claim that nothing was measured for has only its note.
-
-    >>> evidence(Finding("it is deep", "test2", "depth", value=0.5, low=0.4, high=0.6, adjusted=1e-9))
-    'depth: 0.500 [0.400, 0.600]; adjusted p < 0.001; holds above 0'
-    """
-    parts = []
-    if finding.value is not None:
-        known = finding.low is not None and finding.high is not None and finding.low == finding.low
-        interval = f" [{finding.low:.3f}, {finding.high:.3f}]" if known else ""
-        parts.append(f"{finding.measure}: {finding.value:.3f}{interval}")
-    if finding.seeds is not None:
-        parts.append(f"{finding.seeds} seeds" if finding.seeds != 1 else "")
-    if finding.adjusted is not None:
-        parts.append("adjusted p < 0.001" if finding.adjusted < 0.001 else f"adjusted p = {finding.adjusted:.3f}")
-        parts.append(f"holds {'above' if finding.above else 'below'} {finding.bound:.3g}")
-    return "; ".join(part for part in (*parts, finding.note) if part)
 
 
 def table_of(frame: pd.DataFrame, caption: str, keys: int = 1) -> Table:

@@ -95,7 +95,8 @@ def judged(runs: Runs, teacher: str | None = None, student: str | None = None) -
     places = []
     for fit, curve, shown in zip(runs.fits, curves, carried, strict=True):
         controls = len(runs.controls[fit.folder])
-        places.append(layer_findings(curve, shown, f"{controls} random encoders" if controls else "0"))
+        above = number_of(controls, "random encoder") if controls else "0"
+        places.append(layer_findings(curve, shown, above))
     systems = on_own_words(runs.systems) or runs.systems
     about_systems = system_findings(systems, teacher, student) if systems else []
     tested = [one for own in carried for one in own if one.adjusted is not None]

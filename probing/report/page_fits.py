@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from probing.corpus.model import DEVELOPMENT
-from probing.report.caption import caption
+from probing.errors import number_of
+from probing.report.caption import described
 from probing.report.figure2 import plot_layers
 from probing.report.importance import CCC, IMPORTANCE, WEIGHT, drawn_of
-from probing.report.page_blocks import NOTHING, Block, Drawing, Items, Section, Table, Words, table_of, wide
+from probing.report.page_blocks import NOTHING, Block, Drawing, Items, Section, Table, table_of, wide
 from probing.report.page_svg import inline
 from probing.runs.entries import Score
 from probing.runs.printing import SEEN, UNSEEN, ends, intervals_said, partition_title, seeds_of, spread
@@ -40,11 +41,13 @@ def fit_section(
     """
     drawn, figure = drawn_of(record, controls), Figure()
     plot_layers(record, controls, figure)
-    said = caption(record, drawn, controls).partition("\n")[0].replace("**", "")
+    said = described(record, drawn, controls).replace("**", "")
     title = f"Figure 2: what the layers of {record.title} tell"
     blocks: list[Block] = [Drawing(inline(figure, name, title, said), said, wide=False)]
     if summaries:
-        blocks += [Words(tuple(_located(summary) for summary in summaries.values())), _places(summaries)]
+        above = f" above {number_of(len(controls), 'random encoder')}" if controls else ""
+        said = f"Where each dimension is, in R²{above} (depth: 0 is the first state, 1 the last)"
+        blocks.append(Items(said, tuple(placed(summary) for summary in summaries.values())))
     blocks += [*_importance(drawn), *_layers(drawn), *score_tables(record)]
     if record.notes:
         blocks.append(Items("Notes", tuple(record.notes)))
@@ -90,41 +93,6 @@ def _score(row: Score) -> str:
     return f"{row.ccc:.3f}{spread(row.sd)} {ends(row.low, row.high)}"
 
 
-def _located(summary: LayerSummary) -> str:
-    """Where a dimension is, in a sentence.
-
-    >>> _located(LayerSummary("valence", "holds", 9, (8, 9, 10), 0.7, 0.6, 0.8))
-    'valence: best layer 9; with 95 % confidence the best is one of 8, 9, 10; centre at depth 0.70 [0.60, 0.80].'
-    """
-    if not summary.confidence_set:
-        return f"{summary.dimension}: it is undecided whether any layer carries it, so there is nothing to locate."
-    best = ", ".join(map(_layer, summary.confidence_set))
-    said = f"{summary.dimension}: best layer {_layer(summary.best_layer)}"
-    said += f"; with 95 % confidence the best is one of {best}"
-    if summary.centre is None:
-        return said + "."
-    known = summary.low is not None and summary.high is not None
-    interval = f" [{summary.low:.2f}, {summary.high:.2f}]" if known else ""
-    return f"{said}; centre at depth {summary.centre:.2f}{interval}."
-
-
-def _places(summaries: Mapping[str, LayerSummary]) -> Table:
-    rows = [
-        (
-            own.dimension,
-            own.carried,
-            _layer(own.best_layer),
-            ", ".join(map(_layer, own.confidence_set)) or NOTHING,
-            *(_number(end, 2) for end in (own.centre, own.low, own.high)),
-        )
-        for own in summaries.values()
-    ]
-    said = "Where each dimension is: R² over layers, above the random encoders where there are any. Depth: 0 is the "
-    said += "first state, 1 the last; the centre sums up the whole curve and is not the name of a layer."
-    columns = ("dimension", "carried by some layer", "best layer", "95 % set", "centre", "low", "high")
-    return Table(said, columns, tuple(rows))
-
-
 def _importance(drawn: pd.DataFrame) -> Iterator[Table]:
     """R² of every layer."""
     own = drawn[drawn.panel == IMPORTANCE]
@@ -137,7 +105,7 @@ def _importance(drawn: pd.DataFrame) -> Iterator[Table]:
     rows = []
     for row in own[own.source == "encoder"].itertuples():
         measured = [_number(number, 3) for number in (row.value, row.low, row.high)]
-        cells = [str(row.dimension), _layer(row.layer), *measured, _YES if row.in_set == 1 else NOTHING]
+        cells = [str(row.dimension), layer_name(row.layer), *measured, _YES if row.in_set == 1 else NOTHING]
         cells += [_number(random.get((row.dimension, row.layer), np.nan), 3)] * bool(beside)
         rows.append(tuple(cells))
     said = "Importance of each layer: R² of ridge probes, cross-validated over speakers within train and development, "
@@ -158,7 +126,7 @@ def _layers(drawn: pd.DataFrame) -> Iterator[Table]:
     means = means.sort_values(
         ["dimension", "layer"], key=lambda c: c.map(dimensions.index) if c.name == "dimension" else c, kind="stable"
     )
-    means = means.assign(panel=means.panel.map(titles), layer=[_layer(layer) for layer in means.layer])
+    means = means.assign(panel=means.panel.map(titles), layer=[layer_name(layer) for layer in means.layer])
     table = wide(means, ["dimension", "layer"], ["panel"], lambda row: f"{row.value:.3f} {_ends(row.low, row.high)}")
     bands = {titles[p]: own.band[own.panel == p].iloc[0] for p in panels}
     said = "; ".join(f"{panel}: {band}" for panel, band in bands.items())
@@ -171,11 +139,6 @@ def _panel_title(panel: str) -> str:
 
 def _ends(low: float, high: float) -> str:
     return f"[{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "[–]"
-
-
-def _layer(index: int) -> str:
-    """A layer as figures call it; C is the raw output of the convolutions."""
-    return "C" if index == _CONVOLUTIONS else str(index)
 
 
 def _number(value: float | None, digits: int) -> str:

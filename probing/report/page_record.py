@@ -192,5 +192,5 @@ def _setting(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "none"
+        return " ".join(map(_setting, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -82,16 +83,17 @@ def _selected_on(record: EvaluationRecord) -> bool:
 
 
 def _table1(records: Sequence[FinetuneRecord]) -> Iterator[Table]:
-    table = _titles(table1(records))
-    keys, corpus = ["modality", "model", "parameters_M"], corpus_title(records[0])
-    table = table.assign(parameters_M=[f"{number:.3g} M" for number in table.parameters_M])
+    table, corpus = _titles(table1(records)), corpus_title(records[0])
+    keys = ["modality", "model", "parameters_M"]
+    table = table.assign(parameters_M=[f"{number:.3g}" for number in table.parameters_M])
     said = f"Table 1 on {corpus}: CCC, mean over training seeds ± standard deviation over seeds"
-    own = wide(table, keys, _SPREAD_OVER, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}")
+    own = wide(table, keys, _SPREAD_OVER, _score)
     yield _of_systems(own, f"{said} [{intervals_said(table.seeds)}].", len(keys))
-    yield from _differences(table, keys)
+    yield from _differences(table, ["model"])
     if "fall" in table and table.fall.notna().any():
-        own = wide(table[table.fall.notna()], keys, _SPREAD_OVER, lambda r: signed(r.fall, r.fall_low, r.fall_high))
-        yield _of_systems(own, "From seen to unseen: CCC on unseen − CCC on seen, with 95 % intervals.", len(keys))
+        fallen = table[table.fall.notna()]
+        own = wide(fallen, ["model"], _SPREAD_OVER, lambda r: signed(r.fall, r.fall_low, r.fall_high))
+        yield _of_systems(own, "From seen to unseen: CCC on unseen − CCC on seen, with 95 % intervals.", 1)
     yield _published("table1", ["modality", "model", "parameters_M", "partition"])
 
 
@@ -103,16 +105,20 @@ def _table2(records: Sequence[FinetuneRecord]) -> Iterator[Table]:
     # Of two runs of one name, and of two tests of one run, each must have a row of its own.
     apart = table.groupby([*keys, *_SPREAD_OVER]).ccc.transform("size") > 1
     keys += ["run", "test"] * bool(apart.any())
-    table = table.assign(partition=table.partition, wer=[f"{x:.1%}" if x == x else NOTHING for x in table.wer])
+    table = table.assign(wer=[f"{x:.1%}" if x == x else NOTHING for x in table.wer])
     said = f"Table 2 on {corpus_title(records[0])}: CCC, mean over training seeds ± standard deviation over seeds"
     counted = "; ".join(how for how in dict.fromkeys(table.counted) if how)
     said += f" [{intervals_said(table.seeds)}]." + f" Word errors: {counted}." * bool(counted)
-    cells = wide(table, keys, _SPREAD_OVER, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}")
+    cells = wide(table, keys, _SPREAD_OVER, _score)
     rates = wide(table.assign(partition="WER " + table.partition), keys, ["partition"], lambda r: r.wer)
     own = rates.merge(cells, on=keys, sort=False)
     yield _of_systems(own, said, len(keys))
     yield from _differences(table, keys)
     yield _published("table2", ["transcription"])
+
+
+def _score(row: Any) -> str:
+    return f"{row.ccc:.3f}{spread(row.sd)} {ends(row.low, row.high)}"
 
 
 def _differences(table: pd.DataFrame, keys: Sequence[str]) -> Iterator[Table]:

@@ -36,6 +36,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _OTHER_MARKERS = ("D", "v", "P", "X", "*")  # one more than colours: twenty pairs before one comes again
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that figures are the same on every machine
+# Controls, marks that turn the direction of what follows, lone surrogates: they can disguise the text around them.
+DISGUISES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NO_TEXT_FONTS = re.compile(r"Last Resort|Adobe Blank|STIX(Size|Non)|cm[a-z]{1,2}10$")  # boxes, or parts of formulae
 _SIZE = 9
 
@@ -90,6 +92,8 @@ def drawing(texts: Iterable[str] = ()) -> Iterator[None]:
 def legible(text: str) -> str:
     """A name as the fonts of this machine can show it; where none has a character, that in ASCII, said on stderr.
 
+    Characters that can disguise others are shown in ASCII too.
+
     >>> legible("hubert"), legible("Größe")
     ('hubert', 'Größe')
     """
@@ -116,6 +120,8 @@ def _in_ascii(character: str) -> str:
 @cache
 def _family_of(character: str) -> str | None:
     """The font family that has a character, the project's own if it can be; None where no font has it."""
+    if DISGUISES.match(character):
+        return None
     if character.isspace():
         return _FONT
     own = font_manager.findfont(_FONT)
