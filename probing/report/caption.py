@@ -31,7 +31,11 @@ def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord
     lines = []
     if findings:
         above = f"above {len(controls)} random encoders " if controls else ""
-        lines = ["", f"Where each dimension is, in R² {above}(depth: 0 is the first state, 1 the last), and findings:", ""]
+        lines = [
+            "",
+            f"Where each dimension is, in R² {above}(depth: 0 is the first state, 1 the last), and findings:",
+            "",
+        ]
         lines += [f"- {placed(summary)}" for summary in layers.values()]
         lines += [f"- {said(finding)}" for finding in findings]
     return "\n".join([described(record, drawn, controls), *lines]) + "\n"

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from builders import write_fit
 from ridge_fits import write_ridge_fit
 
-from probing.report.caption import caption, said
+from probing.report.caption import caption
 from probing.report.importance import drawn_of
 from probing.runs.records import FitRecord
-from probing.statistics.verdicts import Finding
 
 
 def words(record: FitRecord, controls: Sequence[FitRecord] = ()) -> str:
@@ -24,14 +22,15 @@ def test_it_tells_all_panels_and_what_stands_in_them(tmp_path: Path) -> None:
     record = write_ridge_fit(tmp_path, corpus="demo")
     controls = [write_ridge_fit(tmp_path, f"owner/model@random:{seed}", corpus="demo") for seed in (1, 2)]
     text = words(record, controls)
-    paragraph, findings = text.split("\n\n")
+    paragraph, heading, findings = text.split("\n\n")
     assert "built-in synthetic speech" in paragraph and paragraph.count("(12 speakers, 72 utterances)") == 4
     assert paragraph.index("test2 (unseen)") < paragraph.index("test1 (seen)") < paragraph.index("Learned weights")
     assert paragraph.count("100 permutations of the labels") == 2 and paragraph.count("within speakers,") == 1
+    assert paragraph.count("20 permutations of the labels") == 2
     assert "over 4 refits on resampled training speakers" in paragraph and "2 encoders with random weights" in paragraph
     lines = findings.splitlines()
-    assert len(lines) == 3 * 2 + 3 and all(line.startswith("- ") for line in lines)
-    assert "above 2 random encoders" in findings
+    assert len(lines) == 3 + 3 * 2 + 3 and all(line.startswith("- ") for line in lines)
+    assert "above 2 random encoders" in heading and "above 2 random encoders" in findings
 
 
 def test_it_does_not_tell_of_what_is_not_drawn(tmp_path: Path) -> None:
@@ -47,20 +46,3 @@ def test_development_is_marked(tmp_path: Path) -> None:
     """Where it is all there is, the reader is told that settings were selected on it."""
     text = words(write_ridge_fit(tmp_path, partitions=("train", "development")))
     assert "development (selected on)" in text and "flatters" in text
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"verdict": "not tested", "note": "no permutations"}, "test2: it is so: **not tested** (no permutations)"),
-        ({"verdict": "undecided"}, "test2: it is so: **undecided**"),
-        (
-            {"value": 0.25, "low": 0.1, "high": 0.4, "measure": "CCC", "bound": 0.05, "adjusted": 0.01},
-            "test2: it is so: **not tested** (CCC 0.250 [0.100, 0.400], held against 0.050; adjusted p 0.010)",
-        ),
-        ({"of": "m", "value": 0.5, "measure": "CCC"}, "test2: m: it is so: **not tested** (CCC 0.500)"),
-    ],
-)
-def test_a_finding_is_one_line(changes: dict[str, object], expected: str) -> None:
-    """Claim, verdict, and what is known of what was measured."""
-    assert said(Finding("it is so", "test2", **changes)) == expected  # type: ignore[arg-type]
