@@ -125,7 +125,7 @@ class Decomposition:
     """
 
     def __init__(self, train: Sums) -> None:
-        self._count = train.count
+        self.count = train.count
         self.mean_D = train.z_D / train.count
         covariance_DD = train.zz_DD / train.count - torch.outer(self.mean_D, self.mean_D)
         variance_D = covariance_DD.diagonal()
@@ -137,8 +137,8 @@ class Decomposition:
 
     def solve(self, labels: LabelSums) -> Targets:
         """The targets' part of the solution."""
-        mean_T = labels.y_T / self._count
-        covariance_DT = labels.zy_DT / self._count - torch.outer(self.mean_D, mean_T)
+        mean_T = labels.y_T / self.count
+        covariance_DT = labels.zy_DT / self.count - torch.outer(self.mean_D, mean_T)
         return Targets(self, self.basis_DD.T @ covariance_DT, mean_T)
 
     def project(self, sums: Sums) -> Projected:
@@ -176,6 +176,11 @@ class Targets:
         """Weights of the principal components, [D, T], with one penalty or one a target."""
         return self.b_DT / (self.of.values_D[:, None] + penalty)
 
+    def take(self, targets: NDArray[np.int64]) -> Targets:
+        """Some of them; one may be taken several times."""
+        index = torch.from_numpy(targets).to(self.mean_T.device)
+        return Targets(self.of, self.b_DT[:, index], self.mean_T[index])
+
     def coefficients(self, penalty_T: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients [D, T] and intercepts [T] on the states' common scale."""
         coefficients_DT = self.of.basis_DD @ self.weights(penalty_T)
@@ -205,10 +210,11 @@ class Scorer:
         itself_T = (weights_DT * (self._seen.product_DD @ weights_DT)).sum(0)
         return (weights_DT * self._zy_DT).sum(0), itself_T
 
-    def squared_error(self, weights_DT: Tensor) -> Tensor:
-        """Mean squared error, [T]."""
+    def squared_error(self, weights_DT: Tensor, offset_T: Tensor | float = 0.0) -> Tensor:
+        """Mean squared error, [T], where an offset is added to the training part's mean label."""
         with_labels_T, itself_T = self._products(weights_DT)
-        return self._yy_T - 2 * with_labels_T + itself_T
+        p_T = self._seen.mean_D @ weights_DT
+        return self._yy_T - 2 * (with_labels_T + offset_T * self._y_T) + itself_T + offset_T * (2 * p_T + offset_T)
 
     def ccc(self, weights_DT: Tensor) -> Tensor:
         """CCC, [T]; 0 where labels and predictions are both constant, as in `statistics.concordance`."""

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.probes.closed_form import LayerStates
 from probing.probes.folds import fold_notes
-from probing.probes.ridge_layer import BY_SPEAKER, PERMUTED, LayerResult, Plan, look_at, plans_of
+from probing.probes.ridge_layer import LayerResult, look_at
+from probing.probes.ridge_plan import BY_SPEAKER, PERMUTED, Plan, plans_of
 from probing.probes.train import FeatureSource
-from probing.runs.scores import clusters_of, ratings
+from probing.runs.scores import ratings
 from probing.statistics.concordance import ccc
-from probing.statistics.curves import Curve, confidence_set, r2_curve
+from probing.statistics.curves import Curve, confidence_set, r2
 
 __all__ = ["BY_SPEAKER", "PERMUTED", "RIDGE", "CrossValidated", "Look", "pooled_states", "ridge_look"]
 RIDGE = "ridge"
@@ -35,11 +36,19 @@ class CrossValidated:
         places_M: The utterances' places in the corpus: those of train and development that are rated.
         predictions_LM: Predictions of each layer on the unit scale, by probes that have not seen the speaker.
         baseline_M: What is predicted without features: the mean label of the fold's training part.
+        left_out_CL: R² without each of C groups of speakers, neither predicted nor learned from.
+        groups: Names of the groups: the speaker, where it is one.
+        sizes_C: Utterances of each group.
+        speakers_C: Speakers of each group.
     """
 
     places_M: NDArray[np.int64]
     predictions_LM: NDArray[np.float64]
     baseline_M: NDArray[np.float64]
+    left_out_CL: NDArray[np.float64]
+    groups: tuple[str, ...]
+    sizes_C: NDArray[np.float64]
+    speakers_C: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +83,23 @@ class Look:
     def curve(self, dimension: str) -> Curve:
         """R² of each layer's out-of-fold predictions: how much each layer tells of a dimension."""
         found = self.crossvalidated[dimension]
-        clusters = clusters_of(self.corpus)
-        own = [clusters[place] for place in found.places_M]
-        return r2_curve(self.layers, self._truth(dimension), found.predictions_LM, found.baseline_M, own)
+        value_L = r2(self._truth(dimension), found.predictions_LM, found.baseline_M)
+        return Curve(self.layers, value_L, found.left_out_CL, found.sizes_C, found.groups, together_C=found.speakers_C)
+
+    def left_out(self) -> pd.DataFrame:
+        """R² without each group of speakers, from which intervals come.
+
+        Returns:
+            dimension, group, speakers and utterances (how many they are), then `layer0`, ….
+        """
+        tables = []
+        for dimension in self.dimensions:
+            found = self.crossvalidated[dimension]
+            columns = {"dimension": dimension, "group": found.groups, "speakers": found.speakers_C}
+            columns |= {"utterances": found.sizes_C.astype(int)}
+            columns |= {f"layer{layer}": own_C for layer, own_C in zip(self.layers, found.left_out_CL.T, strict=True)}
+            tables.append(pd.DataFrame(columns))
+        return pd.concat(tables, ignore_index=True)
 
     def importance(self) -> pd.DataFrame:
         """dimension, layer, r2, low, high (95 % interval over speakers), in_set (95 % confidence set), ccc."""
@@ -157,8 +180,16 @@ def _look_at_all(states: NDArray[np.float32], plan: Plan, device: str) -> list[L
 
 def _crossvalidated(plan: Plan, results: Sequence[LayerResult], k: int) -> CrossValidated:
     """The out-of-fold predictions of a plan's dimension number k."""
-    predictions_LM = np.stack([one.out_of_fold_KM[k] for one in results])
-    return CrossValidated(plan.known, predictions_LM, plan.baseline_MK[:, k])
+    folding = plan.folding
+    return CrossValidated(
+        plan.known,
+        np.stack([one.out_of_fold_KM[k] for one in results]),
+        plan.baseline_MK[:, k],
+        np.stack([one.left_out_CK[:, k] for one in results], axis=1),
+        folding.names,
+        np.bincount(folding.groups_N[plan.known], minlength=len(folding.names)).astype(float),
+        folding.speakers_C,
+    )
 
 
 def _nulls_table(found: Sequence[tuple[str, Sequence[int], Sequence[LayerResult], int]]) -> pd.DataFrame:

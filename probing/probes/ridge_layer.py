@@ -1,15 +1,15 @@
 """Ridge probes of one layer: by train and development, cross-validated, and of permuted labels.
 
 Shape legend: N utterances of the corpus · M those of train and development with a rating · K dimensions · T targets ·
-R permutations · D hidden size · G penalties.
+R permutations · C groups of speakers · D hidden size · G penalties.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -17,64 +17,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
-from probing.errors import FitError
+from probing.corpus.model import DEVELOPMENT, TRAIN
 from probing.probes.closed_form import (
     PENALTIES,
     Decomposition,
     LabelSums,
     LayerStates,
-    Places,
     Projected,
     Scorer,
     Sums,
     Targets,
 )
-from probing.probes.folds import speaker_folds
-from probing.runs.scores import ratings
-from probing.statistics.permutation import permuted, permuted_within_speakers
+from probing.probes.left_out import errors_without, groups_of
+from probing.probes.ridge_plan import Plan, Segment
 
-PERMUTED, BY_SPEAKER = "permuted", "by-speaker"
-_Segment = tuple[str, int]  # partition and fold
 _Summed = TypeVar("_Summed", Sums, LabelSums)
 _TARGETS = 128  # that are solved at once: memory does not grow with the number of permutations
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Dimensions that the same utterances are rated on, and what becomes of those.
-
-    Args:
-        names: The K dimensions.
-        labels_NK: Their ratings on the unit scale; NaN where there is none.
-        members: Partition → places of its rated utterances; partitions without any are absent.
-        folds_N: Each utterance's fold; −1 outside train and development.
-        orders: `permuted` and `by-speaker` → the R permutations, [R, N]: whose label an utterance gets.
-    """
-
-    names: tuple[str, ...]
-    labels_NK: NDArray[np.float64]
-    members: Mapping[str, Places]
-    folds_N: NDArray[np.int64]
-    orders: Mapping[str, NDArray[np.int64]]
-
-    @cached_property
-    def known(self) -> Places:
-        """Places of the M utterances of train and development, in the corpus's order."""
-        return np.sort(np.concatenate([self.members[TRAIN], self.members[DEVELOPMENT]]))
-
-    @cached_property
-    def baseline_MK(self) -> NDArray[np.float64]:
-        """Mean label of the training part of each utterance's fold."""
-        own_M, labels_MK = self.folds_N[self.known], self.labels_NK[self.known]
-        means = {fold: labels_MK[own_M != fold].mean(0) for fold in np.unique(own_M)}
-        return np.stack([means[fold] for fold in own_M])
-
-    def segments(self) -> Iterator[tuple[_Segment, Places]]:
-        """(partition, fold) and their places: whatever is summed is a union of these."""
-        for partition, places in self.members.items():
-            for fold in np.unique(self.folds_N[places]):
-                yield (partition, int(fold)), places[self.folds_N[places] == fold]
 
 
 @dataclass(frozen=True)
@@ -87,6 +45,7 @@ class LayerResult:
         penalties_K: Their penalties.
         predictions_KN: Their predictions of all utterances.
         out_of_fold_KM: Cross-validated predictions of train and development.
+        left_out_CK: R² of those without each group of speakers; NaN where there is one.
         nulls: Kind of permutation and partition → CCC, [R, K].
     """
 
@@ -95,62 +54,31 @@ class LayerResult:
     penalties_K: NDArray[np.float64]
     predictions_KN: NDArray[np.float64]
     out_of_fold_KM: NDArray[np.float64]
+    left_out_CK: NDArray[np.float64]
     nulls: Mapping[tuple[str, str], NDArray[np.float64]]
-
-
-def plans_of(corpus: Corpus, dims: Sequence[str], permutations: int) -> list[Plan]:
-    """One plan for all dimensions that the same utterances are rated on: mostly one in all.
-
-    Raises:
-        FitError: A dimension has fewer than two ratings in train or in development (code `too-few`).
-    """
-    labels_NK = ratings(corpus, dims)
-    partitions = np.array([utterance.partition for utterance in corpus.utterances])
-    rated_NK = np.isfinite(labels_NK)
-    alike: dict[bytes, list[int]] = {}
-    for column in range(len(dims)):
-        alike.setdefault(rated_NK[:, column].tobytes(), []).append(column)
-    plans = []
-    for columns in alike.values():
-        names = tuple(dims[column] for column in columns)
-        rated_N = rated_NK[:, columns[0]]
-        own = {name: np.flatnonzero(rated_N & (partitions == name)) for name in corpus.partitions}
-        members = {name: places for name, places in own.items() if len(places)}
-        _refuse_too_few(members, names, corpus.name)
-        groups = [members[TRAIN], members[DEVELOPMENT]]
-        folds_N = np.full(len(corpus), -1)
-        known = np.sort(np.concatenate(groups))
-        folds_N[known] = speaker_folds([corpus.utterances[place] for place in known])
-        plans.append(Plan(names, labels_NK[:, columns], members, folds_N, _orders(corpus, groups, permutations)))
-    return plans
-
-
-def _refuse_too_few(members: Mapping[str, Places], names: Sequence[str], corpus: str) -> None:
-    for partition in (TRAIN, DEVELOPMENT):
-        count = len(members.get(partition, ()))
-        if count < 2:
-            raise FitError(
-                f"partition {partition} of corpus {corpus} has {count} ratings of {', '.join(names)}",
-                "a CCC needs at least two",
-                "check the labels with `probe check`, or name another --dim",
-                code="too-few",
-            )
-
-
-def _orders(corpus: Corpus, groups: Sequence[Places], permutations: int) -> dict[str, NDArray[np.int64]]:
-    """Whose label an utterance gets in each permutation, [R, N]; all dimensions are permuted alike."""
-    speakers = [utterance.speaker for utterance in corpus.utterances]
-    own = np.arange(len(corpus), dtype=np.float64)
-    freely = [permuted(own, groups, seed) for seed in range(permutations)]
-    within = [permuted_within_speakers(own, groups, speakers, seed) for seed in range(permutations)]
-    shape = (permutations, len(corpus))
-    return {PERMUTED: np.reshape(freely, shape).astype(int), BY_SPEAKER: np.reshape(within, shape).astype(int)}
 
 
 @dataclass(frozen=True)
 class _Part:
     """A partition seen by the probes of train: its states, and the sums over its labels."""
 
+    seen: Projected
+    labels: LabelSums
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """A fold, and the others, from which its probes learn.
+
+    Args:
+        number: Of the fold.
+        targets: The others, solved.
+        seen: The fold, in the principal components of the others.
+        labels: Sums over its labels.
+    """
+
+    number: int
+    targets: Targets
     seen: Projected
     labels: LabelSums
 
@@ -178,7 +106,7 @@ def look_at(layer: LayerStates, plan: Plan) -> LayerResult:
         _numpy(raw_K),
         _numpy(penalty_K),
         layer.predict(np.arange(len(plan.labels_NK)), coefficients_DK, intercepts_K),
-        _cross_validate(layer, plan, sums, labels),
+        *_cross_validate(layer, plan, sums, labels),
         _nulls(layer, plan, train, parts),
     )
 
@@ -191,29 +119,60 @@ def _best_by_ccc(targets: Targets, part: _Part) -> Tensor:
 
 
 def _cross_validate(
-    layer: LayerStates, plan: Plan, sums: Mapping[_Segment, Sums], labels: Mapping[_Segment, LabelSums]
-) -> NDArray[np.float64]:
-    """Predictions [K, M] of each fold by probes of the others."""
-    folds = sorted({fold for _, fold in sums if fold >= 0})
-    own_sums = {fold: _total([own for (_, other), own in sums.items() if other == fold]) for fold in folds}
-    own_labels = {fold: _total([own for (_, other), own in labels.items() if other == fold]) for fold in folds}
+    layer: LayerStates, plan: Plan, sums: Mapping[Segment, Sums], labels: Mapping[Segment, LabelSums]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Predictions [K, M] of each fold by probes of the others, and R² without each group, [C, K]."""
+    names = sorted({fold for _, fold in sums if fold >= 0})
+    own_sums = {fold: _total([own for (_, other), own in sums.items() if other == fold]) for fold in names}
+    own_labels = {fold: _total([own for (_, other), own in labels.items() if other == fold]) for fold in names}
     all_sums, all_labels = _total([*own_sums.values()]), _total([*own_labels.values()])
-    solved, errors = [], []
-    for fold in folds:
+    folds, errors = [], []
+    for fold in names:
         training = Decomposition(all_sums - own_sums[fold])
         targets = training.solve(all_labels - own_labels[fold])
-        scorer = Scorer(targets, training.project(own_sums[fold]), own_labels[fold])
+        folds.append(_Fold(fold, targets, training.project(own_sums[fold]), own_labels[fold]))
+        scorer = Scorer(targets, folds[-1].seen, own_labels[fold])
         error_GK = torch.stack([scorer.squared_error(targets.weights(penalty)) for penalty in PENALTIES])
-        solved.append(targets)
         errors.append(own_sums[fold].count * error_GK)
     error_FGK = torch.stack(errors)
     others_FGK = error_FGK.sum(0) - error_FGK
     penalty_FK = error_FGK.new_tensor(PENALTIES)[others_FGK.argmin(1)]
     found_KM = np.empty((len(plan.names), len(plan.known)))
-    for fold, targets, penalty_K in zip(folds, solved, penalty_FK, strict=True):
-        own_M = plan.folds_N[plan.known] == fold
-        found_KM[:, own_M] = layer.predict(plan.known[own_M], *targets.coefficients(penalty_K))
-    return found_KM
+    for fold, penalty_K in zip(folds, penalty_FK, strict=True):
+        own_M = plan.folding.folds_N[plan.known] == fold.number
+        found_KM[:, own_M] = layer.predict(plan.known[own_M], *fold.targets.coefficients(penalty_K))
+    return found_KM, _left_out(layer, plan, folds, penalty_FK, found_KM)
+
+
+def _left_out(
+    layer: LayerStates, plan: Plan, folds: Sequence[_Fold], penalty_FK: Tensor, predictions_KM: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """R² without each group, [C, K]: neither predicted nor learned from; NaN where there is one group."""
+    count, groups_M = len(plan.folding.names), plan.folding.groups_N[plan.known]
+    if count < 2:
+        return np.full((count, len(plan.names)), np.nan)
+    truth_MK = plan.labels_NK[plan.known]
+    error_CK = _by_group(np.square(truth_MK - predictions_KM.T), groups_M, count)
+    around_CK = _by_group(np.square(truth_MK - plan.baseline_MK), groups_M, count)
+    members = [plan.known[groups_M == group] for group in range(count)]
+    groups = groups_of(layer, members, plan.labels_NK)
+    fold_C = np.array([plan.folding.folds_N[own[0]] for own in members])
+    left_error_CK, left_around_CK = np.zeros_like(error_CK), np.zeros_like(around_CK)
+    for fold, penalty_K in zip(folds, penalty_FK, strict=True):
+        own, others = np.flatnonzero(fold_C == fold.number), np.flatnonzero(fold_C != fold.number)
+        left_error_CK[own] += error_CK[own].sum(0) - error_CK[own]
+        left_around_CK[own] += around_CK[own].sum(0) - around_CK[own]
+        learned = errors_without(fold.targets, penalty_K, groups.take(others), fold.seen, fold.labels)
+        left_error_CK[others] += _numpy(learned[0])
+        left_around_CK[others] += _numpy(learned[1])
+    return 1 - np.divide(
+        left_error_CK, left_around_CK, out=np.full_like(left_error_CK, np.nan), where=left_around_CK > 0
+    )
+
+
+def _by_group(numbers_MK: NDArray[np.float64], groups_M: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """Sums over each group, [C, K]."""
+    return np.stack([np.bincount(groups_M, own_M, count) for own_M in numbers_MK.T], axis=1)
 
 
 def _nulls(

@@ -35,6 +35,7 @@ class Curve:
         sizes_C: Utterances of each speaker.
         speakers: Their names, sorted.
         over_KL: Where controls were subtracted: the numbers above each of the K controls, whose mean is `value_L`.
+        together_C: Where there are too many speakers to leave out one by one: how many were left out together.
     """
 
     layers: tuple[int, ...]
@@ -43,6 +44,12 @@ class Curve:
     sizes_C: NDArray[np.float64]
     speakers: tuple[str, ...]
     over_KL: NDArray[np.float64] | None = None
+    together_C: NDArray[np.int64] | None = None
+
+    @property
+    def number(self) -> int:
+        """Number of speakers behind the numbers."""
+        return len(self.speakers) if self.together_C is None else int(self.together_C.sum())
 
     def above(self, controls: Sequence[Curve]) -> Curve:
         """The gain over the mean of several controls, paired by layer and speaker.
@@ -55,7 +62,7 @@ class Curve:
                 raise ScoreError("a control's curve", "it has other layers or speakers", code="unequal-lengths")
         over_KL = np.stack([self.value_L - control.value_L for control in controls])
         left_out_CL = np.mean([self.left_out_CL - control.left_out_CL for control in controls], axis=0)
-        return Curve(self.layers, over_KL.mean(0), left_out_CL, self.sizes_C, self.speakers, over_KL)
+        return Curve(self.layers, over_KL.mean(0), left_out_CL, self.sizes_C, self.speakers, over_KL, self.together_C)
 
     def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """95 % interval of each layer's number, [L] each; NaN for one speaker."""
@@ -103,33 +110,52 @@ class Measured:
         return p_value(self.value, self.spread, bound)
 
 
+def r2(truth: ArrayLike, predictions: ArrayLike, baseline: ArrayLike) -> NDArray[np.float64]:
+    """R² of predictions that were made without the label: 1 − Σ (y − ŷ)² / Σ (y − baseline)².
+
+    Args:
+        truth: Labels y, [N].
+        predictions: Predictions ŷ, [..., N].
+        baseline: What would be predicted without any features, [N]: the mean label of the fold's training part.
+
+    Raises:
+        ScoreError: As `ccc`; or the labels are what the baseline says (code `constant`).
+    """
+    y, p = checked_pair(truth, predictions)
+    around = float(np.square(np.asarray(truth, np.float64) - np.asarray(baseline, np.float64)).sum())
+    if around <= 0:
+        raise ScoreError("R² of constant labels", "it is not defined", code="constant")
+    return np.asarray(1 - np.square(y - p).sum(-1) / around)
+
+
 def r2_curve(
     layers: Sequence[int], truth: ArrayLike, predictions: ArrayLike, baseline: ArrayLike, clusters: Sequence[str]
 ) -> Curve:
-    """R² of each layer's out-of-fold predictions: 1 − Σ (y − ŷ)² / Σ (y − baseline)².
+    """R² of each layer's predictions, with what it is where each speaker is not predicted.
+
+    Leaving speakers out of the evaluation alone shows what depends on who is predicted; it is all there is for probes
+    that were fitted to others. Cross-validated probes depend on the same speakers by learning from them too: intervals
+    of their R² need `probing.probes.ridge.Look.left_out`.
 
     Args:
         layers: Indices of the L layers.
         truth: Labels y, [N].
         predictions: Predictions ŷ of each layer by probes that have not seen the utterance's speaker, [L, N].
-        baseline: What would be predicted without any features, [N]: the mean label of the fold's training part.
+        baseline: What would be predicted without any features, [N].
         clusters: Each utterance's speaker, N names.
 
     Raises:
-        ScoreError: As `ccc`; or the labels are constant (code `constant`).
+        ScoreError: As `r2`.
     """
+    value_L = r2(truth, predictions, baseline)
     y, p_LN = checked_pair(truth, predictions)
-    errors_LN = np.square(y - p_LN)
     around_N = np.square(np.asarray(truth, np.float64) - np.asarray(baseline, np.float64))
     names, member = np.unique(np.asarray(clusters), return_inverse=True)
-    sums_LC = np.stack([np.bincount(member, own, len(names)) for own in errors_LN])
+    sums_LC = np.stack([np.bincount(member, own, len(names)) for own in np.square(y - p_LN)])
     around_C = np.bincount(member, around_N, len(names))
-    if around_C.sum() <= 0:
-        raise ScoreError("R² of constant labels", "it is not defined", code="constant")
     left_LC, left_C = sums_LC.sum(1, keepdims=True) - sums_LC, around_C.sum() - around_C
     left_out = 1 - np.divide(left_LC, left_C, out=np.full_like(left_LC, np.nan), where=left_C > 0)
     sizes_C = np.bincount(member).astype(float)
-    value_L = 1 - sums_LC.sum(1) / around_C.sum()
     return Curve(tuple(layers), value_L, left_out.T, sizes_C, tuple(names.tolist()))
 
 

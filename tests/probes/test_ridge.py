@@ -14,7 +14,7 @@ from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus, Utterance
 from probing.errors import FitError
 from probing.probes.closed_form import PENALTIES
 from probing.probes.features import Features
-from probing.probes.folds import fold_notes, grouped_folds, speaker_folds
+from probing.probes.folds import fold_notes, folding_of, grouped_folds
 from probing.probes.ridge import BY_SPEAKER, PERMUTED, Look, pooled_states, ridge_look
 from probing.statistics.concordance import ccc
 from probing.statistics.permutation import permuted, permuted_within_speakers
@@ -88,7 +88,7 @@ def test_each_fold_is_predicted_by_the_others(world: tuple, look: Look) -> None:
     """Out-of-fold predictions are those of fits that have seen neither the fold nor its errors' penalty."""
     corpus, states = world
     known, y = members(corpus, TRAIN, DEVELOPMENT), labels(corpus)
-    folds = speaker_folds([corpus.utterances[i] for i in known])
+    folds = folding_of(corpus, known).folds_N[known]
     x = states[known, PEAK].astype(float)
     errors, predictions = [], []
     for fold in range(folds.max() + 1):
@@ -147,7 +147,7 @@ def test_scales_do_not_matter(world: tuple, look: Look) -> None:
 
 def test_what_is_not_rated_is_left_out(world: tuple) -> None:
     """Missing ratings of one dimension, and a partition without any, change nothing for what is rated."""
-    corpus, states = world
+    corpus, states = world[0], world[1][:, :2]
     bare = tuple(
         replace(u, labels={"valence": u.labels["valence"]} if i % 3 else u.labels)
         for i, u in enumerate(corpus.utterances)
@@ -220,11 +220,64 @@ def test_folds_share_no_speaker_and_are_of_nearly_one_size() -> None:
 
 def test_utterances_without_a_speaker_are_folds_of_their_own() -> None:
     """Without speakers, or with a single one, folds are by utterance, and a note says so."""
-    for speaker in (None, "ann"):
-        utterances = [Utterance(f"u{i}", None, TRAIN, speaker) for i in range(12)]
-        assert np.bincount(speaker_folds(utterances)).tolist() == [2, 2, *[1] * 8]
-        assert len(fold_notes(utterances)) == 1
+    for speaker, names in ((None, 12), ("ann", 1)):
+        corpus = Corpus("one", (0, 1), tuple(Utterance(f"u{i}", None, TRAIN, speaker) for i in range(12)))
+        folding = folding_of(corpus, np.arange(12))
+        assert np.bincount(folding.folds_N).tolist() == [2, 2, *[1] * 8] and len(folding.names) == names
+        assert len(fold_notes(corpus.utterances)) == 1
     assert fold_notes([Utterance(f"u{i}", None, TRAIN, f"s{i}") for i in range(12)]) == []
+
+
+def test_many_speakers_are_left_out_in_groups_of_one_fold() -> None:
+    """Of 250 speakers there are a hundred groups, whose speakers are counted, and none is in two folds."""
+    utterances = tuple(Utterance(f"u{i}", None, TRAIN, f"s{i % 250}") for i in range(600))
+    folding = folding_of(Corpus("many", (0, 1), utterances), np.arange(600))
+    assert len(folding.names) == 100 and folding.speakers_C.sum() == 250
+    pairs = set(zip(folding.groups_N.tolist(), folding.folds_N.tolist(), strict=True))
+    assert len(pairs) == 100
+    voices = set(zip([u.speaker for u in utterances], folding.groups_N.tolist(), strict=True))
+    assert len(voices) == 250
+
+
+@pytest.mark.parametrize("width", [12, 3])  # with three features a speaker has more utterances than that
+def test_a_speaker_is_left_out_of_learning_too(world: tuple, look: Look, width: int) -> None:
+    """R² without a speaker is that of solving every fold anew without him, at its penalty and its features' scale."""
+    corpus, states = world
+    states = states[:, [PEAK], :width]
+    found = look if width == 12 else ridge_look(corpus, states, ["valence"], permutations=0)
+    place = PEAK if width == 12 else 0
+    known, y = members(corpus, TRAIN, DEVELOPMENT), labels(corpus)
+    y, x = y[known], states[known, 0].astype(float)
+    folds = folding_of(corpus, known).folds_N[known]
+    speakers = np.array([corpus.utterances[i].speaker for i in known])
+    held = found.crossvalidated["valence"]
+    assert sorted(held.groups) == sorted(set(speakers))
+    for group, left, size in zip(held.groups, held.left_out_CL[:, place], held.sizes_C, strict=True):
+        error = around = 0.0
+        assert size == (speakers == group).sum()
+        for fold in np.unique(folds):
+            train, own = (folds != fold), (folds == fold) & (speakers != group)
+            kept = train & (speakers != group)
+            mean, sd = x[train].mean(0), x[train].std(0)
+            fits = {alpha: solved(x[train], y[train], alpha) for alpha in PENALTIES}
+            shown = held.predictions_LM[place, folds == fold]
+            alpha = min(fits, key=lambda a: np.abs(x[folds == fold] @ fits[a][0] + fits[a][1] - shown).max())
+            z = (x - mean) / sd
+            design = np.c_[np.ones(kept.sum()), z[kept]]
+            penalty = kept.sum() * alpha * np.diag([0.0, *[1.0] * width])
+            w = np.linalg.solve(design.T @ design + penalty, design.T @ y[kept])
+            error += np.square(y[own] - w[0] - z[own] @ w[1:]).sum()
+            around += np.square(y[own] - y[kept].mean()).sum()
+        assert left == pytest.approx(1 - error / around, abs=1e-6)
+
+
+def test_left_out_values_make_the_curve(look: Look) -> None:
+    """The table holds what the intervals are made of."""
+    table, curve = look.left_out(), look.curve("valence")
+    own = table[table.dimension == "valence"]
+    np.testing.assert_array_equal(own[[f"layer{layer}" for layer in look.layers]], curve.left_out_CL)
+    assert tuple(own.group) == curve.speakers and own.utterances.tolist() == curve.sizes_C.tolist()
+    assert curve.number == own.speakers.sum() == len(own)
 
 
 class Both(Held):
