@@ -90,12 +90,12 @@ class Look:
         """R² without each group of speakers, from which intervals come.
 
         Returns:
-            dimension, group, speakers and utterances (how many they are), then `layer0`, ….
+            dimension, speaker (or the group's name), speakers and utterances (how many they are), then `layer0`, ….
         """
         tables = []
         for dimension in self.dimensions:
             found = self.crossvalidated[dimension]
-            columns = {"dimension": dimension, "group": found.groups, "speakers": found.speakers_C}
+            columns = {"dimension": dimension, "speaker": found.groups, "speakers": found.speakers_C}
             columns |= {"utterances": found.sizes_C.astype(int)}
             columns |= {f"layer{layer}": own_C for layer, own_C in zip(self.layers, found.left_out_CL.T, strict=True)}
             tables.append(pd.DataFrame(columns))

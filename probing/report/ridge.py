@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from probing.runs.records import FitRecord
 from probing.statistics.curves import Curve, r2_curve
 
 IMPORTANCE, CROSSVALIDATED, NULLS = "importance.csv", "crossvalidated.csv", "nulls.csv"
+LEFT_OUT = "left_out.csv"
 RIDGE = "ridge"  # the kind of a score
 PERMUTED, BY_SPEAKER = "permuted", "by-speaker"  # labels
 _LAYER = "layer"  # begins the name of a layer's column in crossvalidated.csv
@@ -57,18 +59,41 @@ def curves_of(record: FitRecord) -> dict[str, Curve]:
     """Dimension → R² of cross-validated ridge probes over the layers, with what it is without each speaker.
 
     Raises:
-        RunError: crossvalidated.csv is missing, changed or damaged.
+        RunError: crossvalidated.csv or left_out.csv is missing, changed or damaged.
     """
     table = read(record, CROSSVALIDATED, ("id", "partition", "speaker", "dimension", "truth", "baseline"))
     columns = [name for name in table.columns if _is_layer(name)]
     layers = [int(name.removeprefix(_LAYER)) for name in columns]
     try:
-        return {
+        found = {
             str(dimension): r2_curve(layers, own.truth, own[columns].to_numpy().T, own.baseline, _clusters(own))
             for dimension, own in table.groupby("dimension", sort=False)
         }
     except (ValueError, TypeError) as error:  # ScoreError is one: a blank, a word, labels that are all the same
         path = record.folder / CROSSVALIDATED
+        raise RunError(f"{path}", f"it is damaged ({error})", "copy the run again", code="run-damaged") from error
+    return _left_out(record, columns, found) if has(record, LEFT_OUT) else found
+
+
+def _left_out(record: FitRecord, columns: Sequence[str], curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """The curves with what they are where a speaker is left out of what the probes learned from, too."""
+    table = read(record, LEFT_OUT, ("dimension", "speaker", "speakers", "utterances", *columns))
+    try:
+        if set(table.dimension) != set(curves):
+            raise ValueError(f"it has other dimensions than {CROSSVALIDATED}")
+        found = {}
+        for dimension, curve in curves.items():
+            own = table[table.dimension == dimension]
+            found[dimension] = replace(
+                curve,
+                left_out_CL=own[list(columns)].to_numpy(float),
+                sizes_C=own.utterances.to_numpy(float),
+                speakers=tuple(own.speaker),
+                together_C=own.speakers.to_numpy(int),
+            )
+        return found
+    except ValueError as error:  # a blank or a word where a number is due
+        path = record.folder / LEFT_OUT
         raise RunError(f"{path}", f"it is damaged ({error})", "copy the run again", code="run-damaged") from error
 
 
@@ -91,7 +116,7 @@ def curves_above(record: FitRecord, controls: Sequence[FitRecord]) -> dict[str, 
 def sizes_of(curves: Mapping[str, Curve]) -> tuple[int, int]:
     """Speakers and utterances behind the curves; the most, where dimensions differ in what is rated."""
     found = list(curves.values())
-    return max(len(curve.speakers) for curve in found), max(int(curve.sizes_C.sum()) for curve in found)
+    return max(curve.number for curve in found), max(int(curve.sizes_C.sum()) for curve in found)
 
 
 def _is_layer(name: str) -> bool:

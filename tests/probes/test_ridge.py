@@ -276,7 +276,7 @@ def test_left_out_values_make_the_curve(look: Look) -> None:
     table, curve = look.left_out(), look.curve("valence")
     own = table[table.dimension == "valence"]
     np.testing.assert_array_equal(own[[f"layer{layer}" for layer in look.layers]], curve.left_out_CL)
-    assert tuple(own.group) == curve.speakers and own.utterances.tolist() == curve.sizes_C.tolist()
+    assert tuple(own.speaker) == curve.speakers and own.utterances.tolist() == curve.sizes_C.tolist()
     assert curve.number == own.speakers.sum() == len(own)
 
 
