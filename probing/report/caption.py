@@ -91,11 +91,11 @@ def _beyond(partition: str, shown: pd.DataFrame) -> list[str]:
         number = shown.band[shown.source == PERMUTED].iloc[0]
         within = " within speakers" if null_labels(partition) == BY_SPEAKER else ""
         lines.append(f"Grey: {number}{within}, all layers and dimensions together.")
-    if PERMUTED_SUM in sources:
-        number = shown.band[shown.source == PERMUTED_SUM].iloc[0]
-        lines.append(f"At the right edge of weighted sums: {number}.")
     if "weighted" in sources:
-        lines.append(f"At the right edge: the weighted sum, mean over {_seeds(shown[shown.source == 'weighted'])}.")
+        over = _seeds(shown[shown.source == "weighted"])
+        grey = list(shown.band[shown.source == PERMUTED_SUM])
+        also = f", and in grey the {grey[0]}" if grey else ""
+        lines.append(f"At the right edge: the weighted sum, mean over {over}{also}.")
     if "shuffled" in sources:
         lines.append("Hollow: a weighted sum fitted to permuted labels.")
     return lines

@@ -107,7 +107,8 @@ def _built_in_layers(name: str) -> int | None:
 
 def _departures(record: FitRecord, made: Mapping[str, Any] = _MADE) -> list[str]:
     """What is not as `make figure2` makes it, each as in a file's name."""
-    parts = _settings(record.options, made)
+    alone = {"layers": "each", "seeds": 1} if record.options.get("head") == "ridge" else {}  # these go with ridge
+    parts = _settings(record.options, {**made, **alone})
     parts += [record.cache.store] * (record.cache.store != "pooled")
     return parts + [record.cache.dtype] * (record.cache.dtype != "float16")
 

@@ -26,7 +26,7 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"dims": ["valence"]}, "-valence"),
     ({"dims": ["valence", "arousal"]}, "-arousal-valence"),
     ({"dims": ["calm", "arousal"]}, "-arousal-calm"),
-    ({"head": "ridge"}, "-ridge-each"),
+    ({"head": "ridge", "seeds": 1}, "-ridge"),
     ({"options": {"head": "linear"}}, "-linear"),
     ({"options": {"layers": "both"}}, "-both"),
     ({"options": {"lr": 0.001}}, "-lr0.001"),
