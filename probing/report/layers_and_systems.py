@@ -97,12 +97,13 @@ def _plot(
     panels = [panel for panel in _PANELS if (layers.panel == panel).any()]
     tests, models = list(dict.fromkeys(scores.partition)), list(dict.fromkeys(scores.model))
     title = f"{fit.title}'s layers and the full systems, {corpus_title(records[0])}"
-    names = {name: legible(name) for name in (*drawn.dimension, *models, *tests, title)}
+    dimensions = list(dict.fromkeys(drawn.dimension.dropna()))  # what permuted labels give is of no one dimension
+    names = {name: legible(name) for name in (*dimensions, *models, *tests, title)}
     with drawing(names.values()):
         figure.set_size_inches(5.6 + 2.6 * len(tests), max(4.6, 1.9 + 0.42 * len(models)))
         figure.set_layout_engine("constrained")
         grid = figure.add_gridspec(max(len(panels), 1), 1 + len(tests), width_ratios=[1.5, *[1.0] * len(tests)])
-        styles, axes = looks(drawn.dimension), []
+        styles, axes = looks(dimensions), []
         for number, panel in enumerate(panels):
             axes.append(figure.add_subplot(grid[number, 0]))
             _layer_panel(axes[-1], layers[layers.panel == panel], styles, panel)

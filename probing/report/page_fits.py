@@ -16,12 +16,12 @@ from probing.report.figure2 import plot_layers
 from probing.report.importance import CCC, IMPORTANCE, WEIGHT, drawn_of
 from probing.report.page_blocks import NOTHING, Block, Drawing, Items, Section, Table, table_of, wide
 from probing.report.page_svg import inline
+from probing.report.wording import layer_name, placed
 from probing.runs.entries import Score
 from probing.runs.printing import SEEN, UNSEEN, ends, intervals_said, partition_title, seeds_of, spread
 from probing.runs.records import FitRecord, Record
 from probing.statistics.layers import LayerSummary
 
-_CONVOLUTIONS = -1  # index of the state in front of the transformer's input
 _YES = "yes"
 
 
