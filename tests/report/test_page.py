@@ -19,6 +19,7 @@ from probing.corpus.model import DEVELOPMENT
 from probing.errors import OptionError, RunError
 from probing.files import LOCK
 from probing.report import page as page_module
+from probing.report import page_fits
 from probing.report.findings import SELECTED_ON, system_findings
 from probing.report.located import located
 from probing.report.page import visible, write_page
@@ -121,13 +122,24 @@ def page(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(everything(root), tmp_path_factory.mktemp("page"), root=root, teacher="large", student="small")
 
 
+@pytest.fixture(scope="module")
+def found(page: Path) -> Reader:
+    """That page, read once."""
+    return read(page)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figure 2, which has tests of its own, is left empty: drawing takes most of a page's time."""
+    monkeypatch.setattr(page_fits, "plot_layers", lambda *_: None)
+
+
 def everything(root: Path) -> list[Path]:
     return [root / "fit", *sorted(root.glob("finetune-*")), *sorted(root.glob("finetune-*/evaluations/*"))]
 
 
-def test_it_is_sound_and_can_be_found_ones_way_in(page: Path) -> None:
+def test_it_is_sound_and_a_reader_finds_the_way(page: Path, found: Reader) -> None:
     """Elements close in order, identifiers are unique, references lead somewhere, tables and figures are described."""
-    found = read(page)
     counts = Counter(attributes["id"] for _, attributes in found.elements if attributes.get("id"))
     assert max(counts.values()) == 1
     references = re.findall(r"(?:href=\"|url\()#([^\")]+)", page.read_text("utf-8"))
@@ -143,9 +155,8 @@ def test_it_is_sound_and_can_be_found_ones_way_in(page: Path) -> None:
     assert ("html", {"lang": "en"}) in found.elements and "</html>" in page.read_text("utf-8")
 
 
-def test_it_loads_nothing_and_runs_nothing(page: Path) -> None:
+def test_it_loads_nothing_and_runs_nothing(page: Path, found: Reader) -> None:
     """No script, no picture, no address but places in the page itself; a policy says so to the browser."""
-    found = read(page)
     assert not {tag for tag, _ in found.elements} & ACTIVE
     for tag, attributes in found.elements:
         assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcset", "action")], tag
@@ -156,9 +167,9 @@ def test_it_loads_nothing_and_runs_nothing(page: Path) -> None:
     assert not re.search(r"@import|url\((?!#)|https?:", page.read_text("utf-8"))
 
 
-def test_hostile_names_are_text(page: Path) -> None:
+def test_hostile_names_are_text(page: Path, found: Reader) -> None:
     """What looks like markup is shown as it is written, and what would disguise other text as a number, everywhere."""
-    found, text = read(page), page.read_text("utf-8")
+    text = page.read_text("utf-8")
     shown = "<script>alert(1)</script>\"'&amp;<b>\\u202egnp\\u2066 ]]>--!> א"
     assert found.text.count(shown) > 20
     assert "\u202e" not in text and "\u2066" not in text and "<b>" not in text and "<script" not in text
@@ -174,26 +185,26 @@ def test_characters_that_belong_to_a_language_stay() -> None:
         assert visible(text) == text
 
 
-def test_it_says_what_the_tables_of_the_fit_say(page: Path, root: Path) -> None:
+def test_it_says_what_the_tables_of_the_fit_say(found: Reader, root: Path) -> None:
     """Importance, its interval and the confidence set, beside what random encoders have, read a second time."""
-    own, found = pd.read_csv(root / "fit" / "importance.csv"), read(page).table("Importance")
-    assert len(found) == len(own) == 39
+    own, table = pd.read_csv(root / "fit" / "importance.csv"), found.table("Importance")
+    assert len(table) == len(own) == 39
     for column, name in (("R²", "r2"), ("low", "low"), ("high", "high")):
-        np.testing.assert_allclose(found[column].astype(float), own[name], atol=5.1e-4)
-    assert list(found["may be the best"] == "yes") == list(own.in_set)
-    assert list(found.layer.astype(int)) == list(own.layer)
+        np.testing.assert_allclose(table[column].astype(float), own[name], atol=5.1e-4)
+    assert list(table["may be the best"] == "yes") == list(own.in_set)
+    assert list(table.layer.astype(int)) == list(own.layer)
     random = [pd.read_csv(root / name / "importance.csv").r2 for name in ("control", "control1")]
-    np.testing.assert_allclose(found["R² of 2 random encoders"].astype(float), np.mean(random, axis=0), atol=5.1e-4)
-    layers = read(page).table("Single layers")
+    np.testing.assert_allclose(table["R² of 2 random encoders"].astype(float), np.mean(random, axis=0), atol=5.1e-4)
+    layers = found.table("Single layers")
     scores = pd.read_csv(root / "fit" / "scores.csv")
     scores = scores[(scores.kind == "ridge") & (scores.partition == "test2")]
     np.testing.assert_allclose(layers["CCC, test2 (unseen)"].str.split().str[0].astype(float), scores.ccc, atol=5.1e-4)
 
 
-def test_table_1_says_what_the_records_say(page: Path, root: Path) -> None:
+def test_table_1_says_what_the_records_say(found: Reader, root: Path) -> None:
     """Every score of every system, and development, which was selected on, in none of them."""
-    runs, found = sorted_runs(everything(root), root), read(page).table("Table 1 on")
-    assert list(found.model) == [
+    runs, table = sorted_runs(everything(root), root), found.table("Table 1 on")
+    assert list(table.model) == [
         "large",
         "small",
         "large+words",
@@ -205,11 +216,11 @@ def test_table_1_says_what_the_records_say(page: Path, root: Path) -> None:
         for score in record.scores:
             title = {"test1": "seen", "test2": "unseen"}.get(score.partition)
             if title:
-                assert found[f"{title} {score.dimension}"][number].startswith(f"{score.ccc:.3f} ± {score.sd:.3f} [")
-    assert not [name for name in found if DEVELOPMENT in name]
-    words = read(page).table("Table 2 on")
+                assert table[f"{title} {score.dimension}"][number].startswith(f"{score.ccc:.3f} ± {score.sd:.3f} [")
+    assert not [name for name in table if DEVELOPMENT in name]
+    words = found.table("Table 2 on")
     assert len(words) == 2 and list(words["WER unseen"]) == ["0.0%", "19.0%"]
-    assert "MSP-Podcast" in read(page).text and read(page).table("Table 1 as published").shape == (12, 7)
+    assert "MSP-Podcast" in found.text and found.table("Table 1 as published").shape == (12, 7)
 
 
 def test_one_correction_covers_all_claims_of_the_page(root: Path) -> None:
@@ -231,9 +242,9 @@ def test_one_correction_covers_all_claims_of_the_page(root: Path) -> None:
     assert [one.p for one in only] == [one.p for one in layers] and only[:6] == carried
 
 
-def test_it_says_for_how_many_claims(page: Path) -> None:
+def test_it_says_for_how_many_claims(found: Reader) -> None:
     """The reader sees how many claims were tested, at which levels, and each verdict with its evidence."""
-    said = read(page).text
+    said = found.text
     assert "26 claims are tested on this page: 6, whether any layer" in said and "20 with one correction" in said
     assert "at most 5%" in said
     assert said.count("adjusted p") == 26
@@ -260,10 +271,9 @@ def test_one_seed_and_development_stay_what_they_are(tmp_path: Path) -> None:
     assert found.corrected > 0 and all(one.on == DEVELOPMENT for _, own in found.groups for one in own)
     assert {one.verdict for _, own in found.groups for one in own} == {OPEN}
     assert {one.note for _, own in found.groups for one in own} == {f"one seed; {SELECTED_ON}"}
-    assert "development (selected on)" in read(write_page([run.folder for run in runs], tmp_path / "out")).text
 
 
-def test_runs_of_version_0_1_0_have_a_page(tmp_path: Path) -> None:
+def test_runs_of_version_0_1_0_have_a_page(tmp_path: Path, undrawn: None) -> None:
     """With what they have: weights and scores of single layers, no claims about layers, no digests."""
     fit = write_fit(tmp_path, version=1)
     found = read(write_page([fit.folder], tmp_path / "out", root=tmp_path))
@@ -275,7 +285,7 @@ def test_runs_of_version_0_1_0_have_a_page(tmp_path: Path) -> None:
     assert found.headings[0] == "Full systems on the built-in world (synthetic speech)"
 
 
-def test_what_was_left_out_is_named(tmp_path: Path) -> None:
+def test_what_was_left_out_is_named(tmp_path: Path, undrawn: None) -> None:
     """The first names and the number, of the run that left them out; empty notes and a missing test do no harm."""
     entry = write_run(tmp_path, "large").corpus
     ids = tuple(f"{EVIL}{number}" for number in range(60))
@@ -313,9 +323,9 @@ def test_controls_are_those_that_are_named_or_found(root: Path, tmp_path: Path) 
     assert latest_trained_fit(root).folder.name == "fit"
 
 
-def test_an_evaluation_says_what_was_tested(root: Path, page: Path) -> None:
+def test_an_evaluation_says_what_was_tested(found: Reader) -> None:
     """Words and noise are in its heading, and its development was selected on."""
-    headings = read(page).headings
+    headings = found.headings
     assert "Evaluation of small+words: clean audio; words: corrupted at 20 %" in headings
     assert "Evaluation of small+words: audio at a signal-to-noise ratio of 5 dB; words: human" in headings
 
