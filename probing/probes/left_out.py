@@ -59,15 +59,15 @@ def groups_of(layer: LayerStates, members: Sequence[Places], labels_NK: NDArray[
         labels_NK: Labels of all utterances.
     """
     sums = [layer.label_sums(places, labels_NK[places]) for places in members]
-    states = [torch.cat([x_BD for _, x_BD in layer.chunks(places)]) for places in members]
     width = len(layer.mean_D)
     rows = max(min(len(places), width) for places in members)
-    rows_CRD = layer.mean_D.new_zeros(len(members), rows, width)
-    for own_RD, x_BD in zip(rows_CRD, states, strict=True):
+    rows_CRD, z_CD = layer.mean_D.new_zeros(len(members), rows, width), layer.mean_D.new_zeros(len(members), width)
+    for place, places in enumerate(members):
+        x_BD = torch.cat([chunk_BD for _, chunk_BD in layer.chunks(places)])
+        z_CD[place] = x_BD.sum(0)
         short_BD = x_BD if len(x_BD) <= rows else torch.linalg.qr(x_BD, mode="r").R
-        own_RD[: len(short_BD)] = short_BD
+        rows_CRD[place, : len(short_BD)] = short_BD
     count_C = layer.mean_D.new_tensor([len(places) for places in members])
-    z_CD = torch.stack([x_BD.sum(0) for x_BD in states])
     return Groups(rows_CRD, count_C, z_CD, torch.stack([s.y_T for s in sums]), torch.stack([s.zy_DT for s in sums]))
 
 
