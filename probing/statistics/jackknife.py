@@ -2,8 +2,9 @@
 
 The utterances of a speaker are not independent samples. The delete-one-speaker jackknife takes the spread of a score
 over speakers from the scores without each of them; the effective number of speakers of unequal size (Kish, 1965)
-settles the degrees of freedom. Training seeds, or random encoders, are a second source of spread; degrees of freedom of
-sums of variances are Satterthwaite's (1946).
+settles the degrees of freedom. Training seeds, or random encoders, are a second source of spread; what a training
+happens to make of the speakers of one corpus is in both, and counted once, as in an analysis of variance with two
+random factors. Degrees of freedom of sums of variances are Satterthwaite's (1946).
 
 Shape legend: N utterances · C clusters (speakers) · S training seeds.
 """
@@ -123,6 +124,44 @@ def t_interval(
     return np.asarray(value) - reach, np.asarray(value) + reach
 
 
+def counted_twice(left_out: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of a mean over seeds that the jackknife over speakers and the spread over seeds both hold.
+
+    It is the interaction of seeds and speakers, MS / (S · C) in an analysis of variance.
+
+    Args:
+        left_out: The statistic of each seed without each speaker, [..., S, C].
+
+    Returns:
+        Variances [...]: 0 for a single seed, NaN for a single speaker.
+    """
+    seeds, count = left_out.shape[-2:]
+    if seeds < 2:
+        return np.zeros(left_out.shape[:-2])
+    apart = left_out - left_out.mean(-2, keepdims=True)
+    own = over_speakers(apart, np.ones(count)).variance
+    return np.asarray(own.sum(-1) / (seeds - 1) / seeds)
+
+
+def with_seeds(
+    speakers: Sequence[Spread], seeds: Sequence[Spread], twice: Sequence[NDArray[np.float64] | float]
+) -> Spread:
+    """Variance over speakers and seeds, with what both hold counted once.
+
+    Args:
+        speakers: Of independent sets of speakers.
+        seeds: Of independent trainings.
+        twice: What of each training's variance is among that of the speakers too (`counted_twice`).
+
+    Returns:
+        The variance, never below that over speakers; with the fewer of the degrees of freedom before and after what
+        is counted twice was taken off, since a difference of estimates is less certain than they are.
+    """
+    once = [Spread(np.maximum(s.variance - own, 0.0), s.df) for s, own in zip(seeds, twice, strict=True)]
+    before, after = combined([*speakers, *seeds]), combined([*speakers, *once])
+    return Spread(after.variance, np.minimum(before.df, after.df))
+
+
 def t_reach(df: NDArray[np.float64], level: float = 0.95) -> NDArray[np.float64]:
     """How many standard errors Student's interval reaches to either side."""
     return np.asarray(stdtrit(df, 0.5 + level / 2))
@@ -152,7 +191,7 @@ def score_interval(
         Low and high ends [...], between −1 and 1; NaN for a single speaker, who tells nothing of the others.
     """
     speakers = over_speakers(_z(left_out.mean(-2)), sizes)
-    spread = combined([speakers, over_seeds(_z(scores))])
+    spread = with_seeds([speakers], [over_seeds(_z(scores))], [counted_twice(_z(left_out))])
     low, high = t_interval(_z(scores.mean(-1)), spread)
     return np.tanh(low), np.tanh(high)
 

@@ -5,7 +5,7 @@ Shape legend: S training seeds · N utterances · C clusters (speakers) · K sys
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from probing.errors import ScoreError
 from probing.statistics.concordance import ccc
 from probing.statistics.jackknife import (
     Spread,
-    combined,
+    counted_twice,
     left_out_ccc,
     over_seeds,
     over_speakers,
@@ -24,6 +24,7 @@ from probing.statistics.jackknife import (
     score_interval,
     t_interval,
     t_reach,
+    with_seeds,
 )
 
 
@@ -112,7 +113,7 @@ def contrast(samples: Sequence[Sample], coefficients: Sequence[float]) -> Contra
     """Combine systems' scores: Σ coefficient · CCC.
 
     The variance is that over speakers, by the jackknife, and that over training seeds, which are independent between
-    trainings; the interval is Student's with Satterthwaite's degrees of freedom.
+    trainings; what both hold is counted once. The interval is Student's with Satterthwaite's degrees of freedom.
 
     Args:
         samples: Estimates of K systems: of the same utterances, or of two partitions (a fall from seen to unseen).
@@ -123,7 +124,7 @@ def contrast(samples: Sequence[Sample], coefficients: Sequence[float]) -> Contra
     """
     weights = np.asarray(coefficients, np.float64)
     value = float(sum(w * sample.score for w, sample in zip(weights, samples, strict=True)))
-    spread = combined([*_speaker_spreads(samples, weights), *_seed_spreads(samples, weights)])
+    spread = _spread(samples, weights)
     low, high = t_interval(value, spread)
     n = len({id_ for sample in samples for id_ in sample.ids})
     return Contrast(value, float(low), float(high), min(len(s.seeds) for s in samples), n, spread)
@@ -158,37 +159,68 @@ def fall(seen: Sample, unseen: Sample) -> Contrast:
     return contrast([unseen, seen], [1, -1])
 
 
-def _speaker_spreads(samples: Sequence[Sample], weights: NDArray[np.float64]) -> list[Spread]:
-    """The variance over speakers: of one jackknife over those of all samples, or of one a sample that shares none."""
-    speakers = [frozenset(sample.speakers_C.tolist()) for sample in samples]
-    groups: list[list[int]] = []  # samples that share speakers, directly or through others
-    for place, own in enumerate(speakers):
-        sharing = [group for group in groups if any(speakers[other] & own for other in group)]
-        groups = [group for group in groups if group not in sharing]
-        groups.append([*(other for group in sharing for other in group), place])
-    return [_shared_speakers([samples[i] for i in group], weights[group]) for group in groups]
+def _spread(samples: Sequence[Sample], weights: NDArray[np.float64]) -> Spread:
+    """Variance of a combination: over speakers for each set of them, over seeds for each training."""
+    speakers = [
+        over_speakers(left_out_SC[0], sizes_C)
+        for left_out_SC, sizes_C in _without_each(samples, weights, lambda scores: scores.mean(0, keepdims=True))
+    ]
+    seeds, twice = [], []
+    for places in _by_training(samples):
+        own, own_weights = [samples[place] for place in places], weights[places]
+        scores_S = sum(weight * sample.scores_S for weight, sample in zip(own_weights, own, strict=True))
+        seeds.append(over_seeds(np.asarray(scores_S)))
+        twice.append(sum(counted_twice(left_out_SC) for left_out_SC, _ in _without_each(own, own_weights, np.asarray)))
+    return with_seeds(speakers, seeds, twice)
 
 
-def _shared_speakers(samples: Sequence[Sample], weights: NDArray[np.float64]) -> Spread:
-    """Leave each speaker out of all samples at once; a sample that lacks one keeps its score."""
-    names = np.unique(np.concatenate([sample.speakers_C for sample in samples]))
-    left_out_C, sizes_C = np.zeros(len(names)), np.zeros(len(names))
-    for weight, sample in zip(weights, samples, strict=True):
-        own_C = np.full(len(names), sample.score)
-        places = np.searchsorted(names, sample.speakers_C)
-        own_C[places] = sample.left_out_SC.mean(0)
-        left_out_C += weight * own_C
-        sizes_C[places] = np.maximum(sizes_C[places], sample.sizes_C)
-    return over_speakers(left_out_C, sizes_C)
-
-
-def _seed_spreads(samples: Sequence[Sample], weights: NDArray[np.float64]) -> list[Spread]:
-    """The variance over training seeds: one a training, whose samples are paired by seed."""
+def _by_training(samples: Sequence[Sample]) -> list[list[int]]:
+    """Places of each training's samples, which are paired by seed."""
     trainings = [sample.training or f"sample {place}" for place, sample in enumerate(samples)]
-    spreads = []
+    found = []
     for training in dict.fromkeys(trainings):
         own = [place for place, other in enumerate(trainings) if other == training]
         if len({samples[place].seeds for place in own}) > 1:
             raise ScoreError(f"estimates of {training}", "they are of other seeds", code="unequal-lengths")
-        spreads.append(over_seeds(np.asarray(sum(weights[place] * samples[place].scores_S for place in own))))
-    return spreads
+        found.append(own)
+    return found
+
+
+def _without_each(
+    samples: Sequence[Sample],
+    weights: NDArray[np.float64],
+    of_seeds: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Combinations without each speaker in turn, and the speakers' sizes, for each set of samples that share some.
+
+    A speaker is left out of all samples at once; a sample that lacks one keeps its score.
+
+    Args:
+        samples: Estimates of K systems.
+        weights: Their coefficients [K].
+        of_seeds: What is taken of scores of each seed, [S, C]: their mean [1, C], or themselves.
+    """
+    found = []
+    for group in _by_speakers(samples):
+        names = np.unique(np.concatenate([samples[place].speakers_C for place in group]))
+        left_out, sizes_C = np.zeros((1, len(names))), np.zeros(len(names))
+        for place in group:
+            sample = samples[place]
+            own_SC = np.repeat(sample.scores_S[:, None], len(names), axis=1)
+            columns = np.searchsorted(names, sample.speakers_C)
+            own_SC[:, columns] = sample.left_out_SC
+            left_out = left_out + weights[place] * of_seeds(own_SC)
+            sizes_C[columns] = np.maximum(sizes_C[columns], sample.sizes_C)
+        found.append((left_out, sizes_C))
+    return found
+
+
+def _by_speakers(samples: Sequence[Sample]) -> list[list[int]]:
+    """Places of the samples that share speakers, directly or through others."""
+    speakers = [frozenset(sample.speakers_C.tolist()) for sample in samples]
+    groups: list[list[int]] = []
+    for place, own in enumerate(speakers):
+        sharing = [group for group in groups if any(speakers[other] & own for other in group)]
+        groups = [group for group in groups if group not in sharing]
+        groups.append([*(other for group in sharing for other in group), place])
+    return groups

@@ -11,7 +11,6 @@ import pytest
 import torch
 from hidden_states import N_LAYERS, OPTIONS, WIDTH, Held, planted_layer
 from safetensors.torch import load_file, save_file
-from scipy import stats
 
 from probing.corpus.model import Corpus
 from probing.errors import RunError
@@ -20,7 +19,6 @@ from probing.probes.features import Features
 from probing.probes.options import FitOptions
 from probing.probes.results import PROBES, best_layers, load_bank, probe_scores, save_bank, tables_of, write_tables
 from probing.probes.train import Fit, train_bank
-from probing.statistics.concordance import ccc
 
 FEW = replace(OPTIONS, epochs=2)
 
@@ -128,29 +126,6 @@ def test_one_speaker_has_no_interval() -> None:
     assert scores[scores.partition == "test2"].low.isna().all()
     assert scores[scores.partition == "train"].low.notna().all()
     assert {score.partition for score in probe_scores(scores) if score.low is None} == {"test2"}
-
-
-def test_the_interval_is_that_of_the_mean_over_seeds() -> None:
-    """mean_low and mean_high are of the seeds' mean: here by a jackknife in plain loops; equal for all seeds."""
-    corpus, states = planted_layer(3, count=120)
-    result = fitted(corpus, states, replace(OPTIONS, epochs=3, layers="weighted", shuffled=False))
-    scores = tables_of(result, corpus).scores.query("partition == 'test2'")
-    rows = [i for i, u in enumerate(corpus.utterances) if u.partition == "test2"]
-    truth = np.array([corpus.utterances[i].labels["valence"] for i in rows])
-    speakers = np.array([corpus.utterances[i].speaker for i in rows])
-    estimates, sizes = result.predictions[:, rows], np.unique(speakers, return_counts=True)[1]
-    left_out = [
-        np.arctanh(np.mean([ccc(truth[speakers != one], own[speakers != one]) for own in estimates]))
-        for one in np.unique(speakers)
-    ]
-    z = np.arctanh(ccc(truth, estimates))
-    variances = [np.var(left_out) * (len(left_out) - 1), np.var(z, ddof=1) / len(z)]
-    degrees = [sizes.sum() ** 2 / (sizes**2).sum() - 1, len(z) - 1]
-    df = sum(variances) ** 2 / sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
-    middle = np.arctanh(ccc(truth, estimates).mean())
-    reach = stats.t.ppf(0.975, df) * np.sqrt(sum(variances))
-    np.testing.assert_allclose(scores.mean_low, np.tanh(middle - reach))
-    np.testing.assert_allclose(scores.mean_high, np.tanh(middle + reach))
 
 
 def saved(folder: Path) -> ProbeBank:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from corpora import names_all, refusal
 from scipy import stats
+from spreads import spread_by_hand
 
 from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError, ScoreError
@@ -156,10 +157,9 @@ def test_the_interval_of_the_mean_includes_the_spread_over_seeds(corpus: Corpus,
     speakers = np.array([corpus.utterances[i].speaker for i in members])
     left = np.array([[ccc_by_hand(truth[speakers != s], p[speakers != s]) for s in np.unique(speakers)] for p in found])
     scores = np.array([ccc_by_hand(truth, own) for own in found])
-    for number, z in ((1, np.arctanh(left[0])), (2, np.arctanh(left.mean(0)))):
-        parts = [(z.var() * 3, 3.0)] + [(np.arctanh(scores).var(ddof=1) / 2, 1.0)] * (number == 2)
-        variance = sum(v for v, _ in parts)
-        df = variance**2 / sum(v**2 / d for v, d in parts)
+    for number in (1, 2):
+        trainings = [(np.arctanh(scores[:number]), np.arctanh(left[:number]))]
+        variance, df = spread_by_hand(np.arctanh(left[:number].mean(0)), [5] * 4, trainings)
         ends = np.tanh(stats.t.interval(0.95, df, np.arctanh(scores[:number].mean()), np.sqrt(variance)))
         assert tuple(ends) == pytest.approx((row.low, row.high) if number == 1 else (row.mean_low, row.mean_high))
 

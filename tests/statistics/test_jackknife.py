@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from spreads import spread_by_hand
 
 from probing.errors import ScoreError
 from probing.statistics.concordance import ccc
 from probing.statistics.jackknife import (
     Spread,
     combined,
+    counted_twice,
     effective_number,
     left_out_ccc,
     over_seeds,
@@ -20,6 +22,7 @@ from probing.statistics.jackknife import (
     p_value,
     score_interval,
     t_interval,
+    with_seeds,
 )
 
 SIZES = [1, 2, 5, 9, 3]
@@ -91,6 +94,26 @@ def test_sums_of_variances_have_welch_s_degrees_of_freedom() -> None:
     assert t_interval(difference, spread) == pytest.approx(tuple(test.confidence_interval()))
 
 
+def test_what_seeds_and_speakers_share_is_counted_once() -> None:
+    """For a mean over seeds and speakers: an analysis of variance with two random factors, of 4 × 7 numbers."""
+    x = np.random.default_rng(5).normal(size=(4, 7)) + 2 * np.random.default_rng(6).normal(size=(4, 1))
+    left = (7 * x.mean(1, keepdims=True) - x) / 6
+    rest = x - x.mean(1, keepdims=True) - x.mean(0) + x.mean()
+    squares = {
+        "speakers": 4 * ((x.mean(0) - x.mean()) ** 2).sum() / 6,
+        "seeds": 7 * ((x.mean(1) - x.mean()) ** 2).sum() / 3,
+        "both": (rest**2).sum() / 18,
+    }
+    speakers, seeds = over_speakers(left.mean(0), np.ones(7)), over_seeds(x.mean(1))
+    assert float(counted_twice(left)) == pytest.approx(squares["both"] / 28)
+    found = with_seeds([speakers], [seeds], [counted_twice(left)])
+    assert float(found.variance) == pytest.approx((squares["speakers"] + squares["seeds"] - squares["both"]) / 28)
+    assert float(found.df) <= float(combined([speakers, seeds]).df)
+    little = with_seeds([speakers], [over_seeds(np.full(4, 0.3))], [counted_twice(left)])
+    assert float(little.variance) == pytest.approx(float(speakers.variance))  # never less than the speakers' own
+    assert counted_twice(left[:1]) == 0 and np.isnan(counted_twice(left[:, :1]))
+
+
 def test_variances_of_many_are_those_of_each() -> None:
     """Arrays of statistics at once."""
     left_out = np.random.default_rng(3).normal(size=(2, 4, 6))
@@ -135,12 +158,9 @@ def test_a_score_s_interval_is_student_s_on_fisher_s_z() -> None:
     y, p, names = estimates(SIZES)
     for seeds in (1, 3):
         left_out, sizes, _ = left_out_ccc(y, p[:seeds], names)
-        z = np.arctanh(left_out.mean(0))
-        parts = [(z.var() * 4, sum(SIZES) ** 2 / sum(n * n for n in SIZES) - 1)]
         scores = ccc(y, p[:seeds])
-        parts += [(np.arctanh(scores).var(ddof=1) / 3, 2)] if seeds == 3 else []
-        variance = sum(v for v, _ in parts)
-        df = variance**2 / sum(v**2 / d for v, d in parts)
+        trainings = [(np.arctanh(scores), np.arctanh(left_out))]
+        variance, df = spread_by_hand(np.arctanh(left_out.mean(0)), SIZES, trainings)
         ends = np.tanh(stats.t.interval(0.95, df, np.arctanh(scores.mean()), np.sqrt(variance)))
         assert score_interval(scores, left_out, sizes) == pytest.approx(tuple(ends))
         assert -1 < ends[0] < scores.mean() < ends[1] < 1

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from spreads import spread_by_hand
 
 from probing.errors import ScoreError
 from probing.statistics.concordance import ccc
@@ -27,16 +28,28 @@ def without(own: Sample, speaker: str) -> float:
     return float(np.mean([ccc(own.truth_N[kept], estimate[kept]) for estimate in own.estimates_SN]))
 
 
+def by_seed(own: Sample) -> tuple[list[float], np.ndarray]:
+    """CCC of each seed, and the same without each speaker, [S, C]."""
+    scores, left = [], []
+    for estimate in own.estimates_SN:
+        alone = replace(own, estimates_SN=estimate[None])
+        scores.append(float(ccc(own.truth_N, estimate)))
+        left.append([without(alone, name) for name in sorted(set(own.clusters))])
+    return scores, np.array(left)
+
+
+def interaction(left_SC: np.ndarray) -> float:
+    """Of seeds and speakers: what is left of scores without their rows' and columns' means."""
+    seeds, count = left_SC.shape
+    rest = left_SC - left_SC.mean(1, keepdims=True) - left_SC.mean(0) + left_SC.mean()
+    return float((rest**2).sum() * (count - 1) / count / (seeds - 1) / seeds)
+
+
 def by_hand(first: Sample, second: Sample) -> tuple[float, float, float]:
-    """Value and interval of a difference of two trainings on the same speakers, in plain loops."""
-    left = [without(first, name) - without(second, name) for name in sorted(set(first.clusters))]
-    count = len(left)
-    parts = [(np.var(left) * (count - 1), count - 1)]
-    for own in (first, second):
-        scores = [float(ccc(own.truth_N, estimate)) for estimate in own.estimates_SN]
-        parts.append((np.var(scores, ddof=1) / len(scores), len(scores) - 1))
-    variance = sum(v for v, _ in parts)
-    df = variance**2 / sum(v**2 / d for v, d in parts)
+    """Value and interval of a difference of two trainings on the same speakers of equal size, in plain loops."""
+    names = sorted(set(first.clusters))
+    left = [without(first, name) - without(second, name) for name in names]
+    variance, df = spread_by_hand(left, [1] * len(names), [by_seed(first), by_seed(second)])
     reach = stats.t.ppf(0.975, df) * np.sqrt(variance)
     value = first.score - second.score
     return value, value - reach, value + reach
@@ -53,14 +66,13 @@ def test_a_paired_difference_is_that_of_a_second_implementation() -> None:
 
 
 def test_a_system_against_itself_differs_by_nothing() -> None:
-    """Pairing is exact where both are one training; of two trainings of equal scores the seeds' spread is left."""
+    """Pairing is exact where both are one training; of two trainings of equal scores seeds' spread is left."""
     own = sample(0.3)
     same = replace(own, training="one")
     found = contrast([same, same], [1, -1])
     assert (found.value, found.low, found.high, found.p_value()) == (0, 0, 0, 1)
     two = contrast([own, own], [1, -1])
-    expected = stats.ttest_ind(own.scores_S, own.scores_S, equal_var=False).confidence_interval()
-    assert (two.low, two.high) == pytest.approx(tuple(expected))
+    assert (two.value, two.low, two.high) == pytest.approx(by_hand(own, own)) and two.low < 0 < two.high
 
 
 def test_samples_of_one_training_are_paired_by_seed() -> None:
@@ -69,9 +81,12 @@ def test_samples_of_one_training_are_paired_by_seed() -> None:
     apart = fall(seen, unseen)
     paired = fall(replace(seen, training="one"), replace(unseen, training="one"))
     assert paired.value == apart.value
-    seeds = unseen.scores_S - seen.scores_S
-    speakers = apart.spread.variance - sum(np.var(own.scores_S, ddof=1) / 3 for own in (seen, unseen))
-    assert float(paired.spread.variance) == pytest.approx(float(speakers) + np.var(seeds, ddof=1) / 3)
+    (seen_S, seen_SC), (unseen_S, unseen_SC) = by_seed(seen), by_seed(unseen)
+    # The speakers of either partition are independent: so are the parts that seeds and speakers share.
+    jackknife = [np.var(left.mean(0)) * 23 for left in (seen_SC, unseen_SC)]
+    twice = sum(interaction(left) for left in (seen_SC, unseen_SC))
+    seeds = np.var(np.subtract(unseen_S, seen_S), ddof=1) / 3
+    assert float(paired.spread.variance) == pytest.approx(sum(jackknife) + max(seeds - twice, 0))
     with pytest.raises(ScoreError) as caught:
         fall(replace(seen, training="one"), replace(sample(0.4, seeds=2, truth=3), training="one"))
     assert caught.value.code == "unequal-lengths"
@@ -154,8 +169,6 @@ def test_combinations_are_linear() -> None:
     found: Contrast = contrast(four, [1, -1, -1, 1])
     parts = [contrast(four[:2], [1, -1]), contrast(four[2:], [1, -1])]
     assert found.value == pytest.approx(parts[0].value - parts[1].value)
-    left = sum(
-        weight * own.left_out_SC.mean(0) for weight, own in zip((1, -1, -1, 1), four, strict=True)
-    )  # the same speakers in all four
-    seeds = sum(np.var(own.scores_S, ddof=1) / 3 for own in four)
-    assert float(found.spread.variance) == pytest.approx(np.var(left) * 23 + seeds)
+    left = sum(weight * by_seed(own)[1].mean(0) for weight, own in zip((1, -1, -1, 1), four, strict=True))
+    variance, df = spread_by_hand(left, [1] * 24, [by_seed(own) for own in four])
+    assert (float(found.spread.variance), float(found.spread.df)) == pytest.approx((variance, df))
