@@ -18,7 +18,7 @@ from probing.errors import FitError
 from probing.probes.closed_form import Places
 from probing.probes.folds import Folding, folding_of
 from probing.runs.scores import ratings
-from probing.statistics.permutation import permuted, permuted_within_speakers
+from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
 
 PERMUTED, BY_SPEAKER = "permuted", "by-speaker"
 Segment = tuple[str, int]  # partition and fold
@@ -115,10 +115,14 @@ def _refuse_too_few(members: Mapping[str, Places], names: Sequence[str], corpus:
 
 
 def _orders(corpus: Corpus, groups: Sequence[Places], permutations: int) -> dict[str, NDArray[np.int64]]:
-    """Whose label an utterance gets in each permutation, [R, N]; all dimensions are permuted alike."""
+    """Whose label an utterance gets in each permutation, [R, N]; all dimensions are permuted alike.
+
+    `permuted` exchanges speakers, too: labels permuted one by one hide that ratings of a voice are alike. Where layers
+    told nothing but voices, something was carried on test2 in 4 % of planted worlds, instead of 1 %.
+    """
     speakers = [utterance.speaker for utterance in corpus.utterances]
     own = np.arange(len(corpus), dtype=np.float64)
-    freely = [permuted(own, groups, seed) for seed in range(permutations)]
+    between = [permuted_between_speakers(own, groups, speakers, seed) for seed in range(permutations)]
     within = [permuted_within_speakers(own, groups, speakers, seed) for seed in range(permutations)]
     shape = (permutations, len(corpus))
-    return {PERMUTED: np.reshape(freely, shape).astype(int), BY_SPEAKER: np.reshape(within, shape).astype(int)}
+    return {PERMUTED: np.reshape(between, shape).astype(int), BY_SPEAKER: np.reshape(within, shape).astype(int)}

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_ALIKE = 8  # speakers of about one size, between whom labels are exchanged
+
 
 def permuted(
     labels: NDArray[np.float64], groups: Iterable[Sequence[int] | NDArray[np.int64]], seed: int
@@ -52,17 +54,60 @@ def permuted_within_speakers(
     shuffled = labels.copy()
     generator = np.random.default_rng([seed, 2])  # one for all: two speakers' permutations are independent
     for places in groups:
-        for index in _by_speaker(places, speakers):
+        own, rest = _by_speaker(places, speakers)
+        for index in [*own, rest]:
             shuffled[index] = labels[generator.permutation(index)]
     return shuffled
 
 
-def _by_speaker(places: Sequence[int] | NDArray[np.int64], speakers: Sequence[str | None]) -> list[NDArray[np.int64]]:
-    """A group's places by speaker; those of unknown speakers and of single utterances in one."""
+def permuted_between_speakers(
+    labels: NDArray[np.float64],
+    groups: Iterable[Sequence[int] | NDArray[np.int64]],
+    speakers: Sequence[str | None],
+    seed: int,
+) -> NDArray[np.float64]:
+    """Labels that speakers exchange: each gets those of one speaker, in random order.
+
+    The ratings of one speaker are alike, and so is what their voice sounds like. A probe that learns this of some
+    speakers is right about others by chance, and the chance is larger than where single labels are permuted: this is
+    the null for speakers that were not learned from.
+
+    Labels are exchanged between speakers who have about as many utterances; where the other one has more, some are left
+    out, and where there are fewer, they are repeated. Utterances of unknown speakers, and those of speakers with a
+    single one, are permuted among each other.
+
+    Args:
+        labels: [N] or [N, K].
+        groups: Places of the utterances of each group, train and development for example; nothing leaves its group.
+        speakers: Each utterance's speaker, N names; None where it is not known.
+        seed: Of the permutations.
+
+    >>> found = permuted_between_speakers(np.array([0.0, 0.0, 1.0, 1.0]), [range(4)], ["ann", "ann", "bob", "bob"], 5)
+    >>> float(abs(found[0] - found[2])), float(found[0] - found[1])
+    (1.0, 0.0)
+    """
+    shuffled = labels.copy()
+    generator = np.random.default_rng([seed, 3])
+    for places in groups:
+        own, rest = _by_speaker(places, speakers)
+        own.sort(key=len)
+        alike = np.array_split(np.arange(len(own)), max(1, len(own) // _ALIKE))
+        for block in alike:
+            for receiver, giver in zip(block, generator.permutation(block), strict=True):
+                index = own[receiver]
+                shuffled[index] = labels[np.resize(generator.permutation(own[giver]), len(index))]
+        shuffled[rest] = labels[generator.permutation(rest)]
+    return shuffled
+
+
+def _by_speaker(
+    places: Sequence[int] | NDArray[np.int64], speakers: Sequence[str | None]
+) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
+    """A group's places by speaker; and those of unknown speakers and of single utterances."""
     own: dict[str | None, list[int]] = {}
     for place in places:
         own.setdefault(speakers[int(place)], []).append(int(place))
     alone = {name for name, members in own.items() if name is None or len(members) == 1}
     found = [np.array(members, np.int64) for name, members in own.items() if name not in alone]
     rest = sorted(place for name in alone for place in own[name])
-    return [*found, np.array(rest, np.int64)] if rest else found
+    return found, np.array(rest, np.int64)

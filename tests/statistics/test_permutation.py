@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probing.statistics.permutation import permuted, permuted_within_speakers
+from probing.statistics.permutation import permuted, permuted_between_speakers, permuted_within_speakers
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 1000))
@@ -71,3 +71,34 @@ def test_what_a_voice_alone_gives_away_is_kept_and_nothing_else() -> None:
     before = np.corrcoef(level + within, level)[0, 1]
     assert all(np.corrcoef(labels, level)[0, 1] == pytest.approx(before) for labels in found)
     assert abs(np.mean([np.corrcoef(labels, within)[0, 1] for labels in found])) < 0.03
+
+
+@given(st.lists(st.sampled_from(["ann", "bob", "cy", None]), min_size=1, max_size=30), st.integers(0, 100))
+def test_between_speakers_everyone_gets_the_labels_of_one(speakers: list[str | None], seed: int) -> None:
+    """No label leaves its group; a speaker's labels come from one, each once, unless that one has fewer."""
+    labels = np.arange(float(len(speakers) + 1))
+    middle = len(speakers) // 2
+    groups = [range(middle), range(middle, len(speakers))]
+    found = permuted_between_speakers(labels, groups, [*speakers, "ann"], seed)
+    assert found[-1] == labels[-1]
+    for group in groups:
+        own = [speakers[place] for place in group]
+        alone = {name for name in own if name is None or own.count(name) == 1}
+        rest = [place for place in group if speakers[place] in alone]
+        assert sorted(found[rest]) == sorted(labels[rest])
+        givers = []
+        for name in set(own) - alone:
+            places = [place for place in group if speakers[place] == name]
+            from_whom = {speakers[int(label)] for label in found[places]}
+            assert len(from_whom) == 1 and set(found[places]) <= set(map(float, group))
+            givers += from_whom
+            assert len(set(found[places])) == min(len(places), own.count(givers[-1]))
+        assert len(set(givers)) == len(givers)
+
+
+def test_labels_are_exchanged_between_speakers_of_one_size() -> None:
+    """Of sixteen speakers with two or forty utterances, none gives to one of the other size."""
+    speakers = [f"few{i}" for i in range(8)] * 2 + [f"many{i}" for i in range(8)] * 40
+    for seed in range(5):
+        found = permuted_between_speakers(np.arange(336.0), [range(336)], speakers, seed)
+        assert (found[:16] < 16).all() and sorted(found[16:]) == list(range(16, 336))
