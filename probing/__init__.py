@@ -18,7 +18,7 @@ The rooms, one folder a step of the pipeline; each imports only from those above
     systems/       audio, text and audio-textual regressors
     training/      `probe finetune`, `evaluate`
     predict/       a finished run on any recording: `probe predict`
-    report/ ★      tables, figures, findings: `probe compare`, `figure`
+    report/ ★      tables, figures, findings: `probe compare`, `figure`, `report`
     pretrain/      how the built-in encoders were made
     cli/ ★         the command `probe`
 

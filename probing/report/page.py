@@ -34,7 +34,7 @@ from probing.runs.store import RUNS
 
 TEMPLATE = "page.html.j2"
 _SCORE = r"[-+]?\d+\.\d+"
-_TOGETHER = re.compile(rf"{_SCORE} ± {_SCORE}|\[{_SCORE}, {_SCORE}\]")  # stays on one line
+_TOGETHER = re.compile(rf"{_SCORE} ± {_SCORE}|\[{_SCORE}, {_SCORE}\]|p (=|&lt;) {_SCORE}|\d+ %")  # on one line
 
 
 def write_page(
@@ -87,7 +87,7 @@ def visible(value: Any) -> Any:
 
 
 def unbroken(value: Any) -> Markup:
-    """Text for the page whose scores and intervals are never broken across lines.
+    """Text for the page whose scores, intervals and shares are never broken across lines.
 
     >>> unbroken("<b> 0.5 [0.4, 0.6]")
     Markup('&lt;b&gt; 0.5 <span class="one">[0.4, 0.6]</span>')

@@ -68,13 +68,14 @@ class Judged:
             fits = " and all fits" if len(self.summaries) > 1 else ""
             parts.append(
                 f"{self.carried}, whether any layer carries a dimension, against permuted labels over all layers and "
-                f"dimensions{fits}, at {CARRIED_LEVEL:.0%} for each test partition"
+                f"dimensions{fits}, at {100 * CARRIED_LEVEL:.0f} % for each test partition"
             )
         if self.corrected:
-            parts.append(f"{self.corrected} with one correction over all of them (Holm), at {self.level:.0%}")
+            parts.append(f"{self.corrected} with one correction over all of them (Holm), at {100 * self.level:.0f} %")
         return (
             f"{number} tested on this page: {'; '.join(parts)}. The probability of any false verdict among them is at "
-            f"most {self.total:.0%}. Intervals are 95 % each and not corrected. One training seed decides nothing."
+            f"most {100 * self.total:.0f} %. Intervals are 95 % each and not corrected. One training seed decides "
+            "nothing."
         )
 
 

@@ -142,4 +142,4 @@ def _ends(low: float, high: float) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return NOTHING if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
+    return NOTHING if value is None or not np.isfinite(value) else f"{round(value, digits) + 0.0:.{digits}f}"  # no −0

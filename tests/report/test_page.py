@@ -246,7 +246,7 @@ def test_it_says_for_how_many_claims(found: Reader) -> None:
     """The reader sees how many claims were tested, at which levels, and each verdict with its evidence."""
     said = found.text
     assert "26 claims are tested on this page: 6, whether any layer" in said and "20 with one correction" in said
-    assert "at most 5%" in said
+    assert "at most 5 %" in said
     assert said.count("adjusted p") == 26
 
 
