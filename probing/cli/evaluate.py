@@ -43,7 +43,7 @@ def evaluate(
 ) -> None:
     """Score a fine-tuned RUN on every partition.
 
-    Intervals resample speakers. On another corpus than its own, predictions are mapped through [0, 1] to that
+    Intervals are by speaker. On another corpus than its own, predictions are mapped through [0, 1] to that
     corpus's scale. The run is given the words that it was trained on, unless --transcripts names others, or `own` for
     the corpus's own. Predictions and scores go to RUN/evaluations/. Once it has finished, the same command prints its
     scores again.

@@ -30,7 +30,7 @@ class Utterance:
         id: Unique within the corpus.
         path: Audio file, or None for text-only work.
         partition: `train`, `development`, `test1` (seen speakers or podcasts), `test2` (unseen), or another name.
-        speaker: Whose voice it is; the cluster that intervals resample. None where the corpus does not say.
+        speaker: Whose voice it is; the cluster that intervals leave out in turn. None where the corpus does not say.
         labels: Dimension → rating on the corpus's own scale; a dimension without a rating is absent.
         text: Transcript, or None where there is none; an empty string is the transcript of somebody who says nothing.
     """

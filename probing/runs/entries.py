@@ -25,7 +25,7 @@ class CorpusEntry:
         utterances: Partition → number of utterances.
         identity: Digests of what was read; None for a run of version 0.1.0.
         left_out: Utterances left out, as --allow-missing permits.
-        clusters: Partition → what its intervals resample, and how many of them there are.
+        clusters: Partition → what its intervals are by, and how many of them there are.
     """
 
     name: str
@@ -45,7 +45,7 @@ class CorpusEntry:
 
 @dataclass(frozen=True)
 class Clusters:
-    """What the intervals of a partition resample.
+    """What the intervals of a partition are by: what is left out in turn.
 
     Args:
         by: `speaker`, or `utterance` where some speakers are not named.
