@@ -138,13 +138,13 @@ def _scores(
 
 def _nulls(dims: Sequence[str], layers: Sequence[int], partitions: Sequence[str], weighted: bool) -> pd.DataFrame:
     rows = []
-    for labels in ("permuted", "by-speaker"):
-        for partition in partitions:
-            for k in range(PERMUTATIONS):
-                for dimension in dims:
-                    value = 0.02 * (k % 5) * (-1) ** k + 0.05 * (labels == "by-speaker")
-                    rows += [(dimension, "ridge", labels, k, layer, partition, value) for layer in layers]
-                    rows += [(dimension, "weighted", labels, k, None, partition, value / 2)] * (weighted and k < 20)
+    tests = [partition for partition in partitions if partition != "train"]
+    for labels, partition in [("by-speaker", "test1"), *(("permuted", partition) for partition in tests)]:
+        for k in range(PERMUTATIONS):
+            value = 0.02 * (k % 5) * (-1) ** k + 0.05 * (labels == "by-speaker")
+            for dimension in dims:
+                rows += [(dimension, "ridge", labels, k, layer, partition, value) for layer in layers]
+                rows += [(dimension, "weighted", labels, k, None, partition, value / 2)] * (weighted and k < 20)
     return pd.DataFrame(rows, columns=["dimension", "kind", "labels", "permutation", "layer", "partition", "ccc"])
 
 

@@ -22,7 +22,7 @@ def test_from_a_corpus_to_a_figure_in_five_lines(
     lines = """
 import probing
 cache = probing.extract(corpus, encoder, store="pooled")
-record = probing.fit(corpus, encoder, layers="both", seeds=2, epochs=2, hidden=4)
+record = probing.fit(corpus, encoder, seeds=2, epochs=2, hidden=4)
 axes = probing.plot_layers(record)
 """
     assert len(lines.strip().splitlines()) <= 5
@@ -30,7 +30,7 @@ axes = probing.plot_layers(record)
     exec(lines, names)
     cache, record, axes = names["cache"], names["record"], names["axes"]
     assert len(cache.ids) == 32 and {score.dimension for score in record.scores} == {"arousal", "valence", "dominance"}
-    assert isinstance(axes, np.ndarray) and len(axes) == 3 and all(isinstance(ax, Axes) for ax in axes)
+    assert isinstance(axes, np.ndarray) and len(axes) == 4 and all(isinstance(ax, Axes) for ax in axes)
 
 
 def test_all_that_is_exported_is_there() -> None:

@@ -53,7 +53,7 @@ def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFr
     """
     drawn = _run_table(record)
     for control in controls:
-        other = _run_table(control)
+        other = _run_table(control, beside=True)
         shared = drawn.panel.unique() if not has_ridge(record) else drawn.panel[drawn.panel != WEIGHT].unique()
         other = other[(other.source == "encoder") & other.panel.isin(shared) & other.dimension.isin(drawn.dimension)]
         other = other.assign(source="random", random=seed_of(control), low=np.nan, high=np.nan, band="", in_set=None)
@@ -63,12 +63,12 @@ def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFr
     return drawn.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
-def _run_table(record: FitRecord) -> pd.DataFrame:
-    """One run's curves, weights, and scores on the test partitions."""
+def _run_table(record: FitRecord, beside: bool = False) -> pd.DataFrame:
+    """One run's curves, weights, and scores on the test partitions; of a run beside another, no permutations."""
     scores = read(record, "scores.csv", _OF_SCORES)
     tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", DEVELOPMENT)] or [DEVELOPMENT]
     if has_ridge(record):
-        parts = [_importance(record), *_look(record, scores, tests)]
+        parts = [_importance(record, beside), *_look(record, scores, tests, beside)]
     else:
         scores = scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)]
         parts = [_of_partition(record, scores, partition, _SOURCES) for partition in tests]
@@ -78,21 +78,25 @@ def _run_table(record: FitRecord) -> pd.DataFrame:
     return pd.concat(known, ignore_index=True).astype(dict.fromkeys(_WHOLE, "Int64"))
 
 
-def _importance(record: FitRecord) -> pd.DataFrame:
+def _importance(record: FitRecord, beside: bool) -> pd.DataFrame:
     """R² of every layer, with its interval and whether the layer may be the best of a dimension that is carried."""
     speakers, utterances = sizes_of(curves_of(record))
     table = importance_of(record).rename(columns={"r2": "value"})
     band = "95 % interval over speakers" if table.low.notna().all() else _NO_INTERVAL
     named = {"panel": IMPORTANCE, "source": "encoder", "band": band}
-    in_set = table.in_set.astype(bool) & ~table.dimension.isin(undecided(record))  # of nothing no layer is the best
+    nothing = [] if beside else undecided(record)  # of nothing no layer is the best
+    in_set = table.in_set.astype(bool) & ~table.dimension.isin(nothing)
     return table.assign(**named, in_set=in_set, speakers=speakers, utterances=utterances)
 
 
-def _look(record: FitRecord, scores: pd.DataFrame, tests: Sequence[str]) -> list[pd.DataFrame]:
+def _look(record: FitRecord, scores: pd.DataFrame, tests: Sequence[str], beside: bool) -> list[pd.DataFrame]:
     """Ridge probes of single layers and the weighted sum on each test partition, and what permuted labels give."""
-    nulls, parts = nulls_of(record), []
+    scores, nulls = scores[scores.kind.isin(_OF_LOOK)], None if beside else nulls_of(record)
+    parts = []
     for partition in tests:
-        parts.append(_of_partition(record, scores[scores.kind.isin(_OF_LOOK)], partition, _OF_LOOK))
+        parts.append(_of_partition(record, scores, partition, _OF_LOOK))
+        if nulls is None:
+            continue
         own = nulls[(nulls.partition == partition) & (nulls.labels == null_labels(partition))]
         parts += [_range_of(own[own.kind == kind], partition, source) for kind, source in _NULLS.items()]
     return parts

@@ -266,9 +266,8 @@ def test_the_title_says_what_was_fitted_and_how(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        {"states": 13},
         {"states": 3, "dims": ["valence"], "speakers": 1, "corpus": "语料" * 12 + "long" * 20},
-        {"states": 25, "first_layer": -1, "dims": [*DIMENSIONS, "calm", "perceived trustworthiness"]},
+        {"states": 25, "first_layer": -1, "dims": [*DIMENSIONS, "perceived trustworthiness"]},
         {"partitions": ("train", "development"), "head": "ridge"},
     ],
 )

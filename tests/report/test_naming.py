@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from builders import entry_of, identity_of, write_fit, write_run
-from ridge_fits import write_ridge_fit
 
 from probing.corpus.identity import Identity
 from probing.encoders.spec import EncoderSpec
@@ -47,10 +46,11 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
 DEFAULTS = {name: value for name, value in asdict(FitOptions()).items() if name not in ("dims", "seeds", "layers")}
 
 
-def fit_of(root: Path, **changes: Any) -> FitRecord:
+def fit_of(root: Path, head: str = "mlp", **changes: Any) -> FitRecord:
     """The usual fit of `make figure2`, with changes."""
-    options = DEFAULTS | {"head": changes.get("head", "mlp")} | changes.get("options", {})
-    return write_ridge_fit(root, **USUAL | {"states": 3} | changes | {"options": options})
+    options = DEFAULTS | {"head": head} | changes.get("options", {})
+    layers = "each" if head == "ridge" else "weighted"
+    return write_fit(root, **USUAL | {"states": 3, "layers": layers} | changes | {"options": options})
 
 
 def controls_of(root: Path, number: int = RANDOMS, **changes: Any) -> list[FitRecord]:
