@@ -38,7 +38,7 @@ $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_devi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint figure2 compare systems words damaged readme bench clean
+.PHONY: help install test lint figure2 compare systems words damaged calibrate readme bench clean
 
 help: ## print the targets
 	@echo "targets:"
@@ -135,6 +135,9 @@ $(call _noise,$(_d)): $(COMPARED)/$(_d)/evaluations/demo-snr%/record.json: $(COM
 
 $(call _noise,$(_d)$(_t)): $(COMPARED)/$(_d)$(_t)/evaluations/demo-snr%/record.json: $(COMPARED)/$(_d)$(_t)/record.json
 	$(BIN)/probe evaluate $(COMPARED)/$(_d)$(_t) --snr $*
+
+calibrate: $(VENV)/ready ## measure how far to trust the numbers; more than an hour, goes on where it was stopped
+	$(ALONE) $(BIN)/python -m probing.calibration
 
 readme: $(VENV)/ready ## write the numbers of the README anew, from the files in figures/
 	$(BIN)/python -m probing.pretrain.readme

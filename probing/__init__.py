@@ -19,6 +19,7 @@ The rooms, one folder a step of the pipeline; each imports only from those above
     training/      `probe finetune`, `evaluate`
     predict/       a finished run on any recording: `probe predict`
     report/ ★      tables, figures, findings: `probe compare`, `figure`, `report`
+    calibration/   how far to trust all of it: planted worlds, `make calibrate`
     pretrain/      how the built-in encoders were made
     cli/ ★         the command `probe`
 
