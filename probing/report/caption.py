@@ -89,8 +89,8 @@ def _beyond(partition: str, shown: pd.DataFrame) -> list[str]:
     sources, lines = set(shown.source), []
     if PERMUTED in sources:
         number = shown.band[shown.source == PERMUTED].iloc[0]
-        within = " within speakers" if null_labels(partition) == BY_SPEAKER else ""
-        lines.append(f"Grey: {number}{within}, all layers and dimensions together.")
+        how = "within" if null_labels(partition) == BY_SPEAKER else "between"
+        lines.append(f"Grey: {number} {how} speakers, all layers and dimensions together.")
     if "weighted" in sources:
         over = _seeds(shown[shown.source == "weighted"])
         grey = list(shown.band[shown.source == PERMUTED_SUM])
