@@ -20,7 +20,7 @@ from probing.files import digest, write_text
 from probing.report.style import save
 
 _Trial = Callable[[Identity], Mapping[str, Any]]
-_ROOMS = ("statistics", "probes", "calibration")  # whose sources settle what a trial finds
+_ROOMS = ("statistics", "probes", "report", "calibration")  # whose sources settle what a trial finds
 
 
 def parts(size: Size) -> dict[str, tuple[Iterable[Identity], _Trial]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import click
 
 from probing.cli.command import command
 from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options
-from probing.cli.printing import fitted
+from probing.cli.printing_fit import fitted
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.errors import OptionError
 from probing.extraction.options import CacheOptions
-from probing.probes.options import FitOptions, FitPlace
+from probing.probes.options import FitOptions, FitPlace, paper_words
 
 _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dtype")  # by a cache file
 
@@ -20,17 +22,28 @@ _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dt
 @command(epilog=f"{CORPORA} {ENCODERS}")
 @corpus_options
 @encoder_options
+@click.option("--paper", is_flag=True, help=f"The paper's own settings where it states them: {paper_words()}.")
 @options_of(FitOptions, "options")
 @options_of(CacheOptions, "source", shown={"cache": {"metavar": "PATH"}})
 @options_of(FitPlace, "place")
-def fit(corpus: CorpusSpec, encoder: EncoderSpec, options: FitOptions, source: CacheOptions, place: FitPlace) -> None:
+def fit(
+    corpus: CorpusSpec,
+    encoder: EncoderSpec,
+    paper: bool,
+    options: FitOptions,
+    source: CacheOptions,
+    place: FitPlace,
+) -> None:
     """Fit probes to cached hidden states.
 
-    Prints the CCC of the weighted sum of layers, of the single layer that is best on development and of a control, with
-    intervals by speaker; the run's folder holds the weight and the CCC of every layer.
+    Every fit begins with ridge probes of every layer: which of them tells of a dimension, by cross-validated R² with
+    intervals over speakers, is the importance to quote. Then come probes that are trained: a learned sum of all layers,
+    single layers, and the same sum on permuted labels and on resampled speakers. Prints scores with intervals, where
+    each dimension is, and the findings; the run's folder holds every number.
 
     \b
     Example: probe fit --dim valence
+             probe fit --head ridge (a first look, in seconds)
              probe fit my/table.csv --scale 1 7 --encoder hubert-base --dim all --layers both --seeds 5
     """
     named = source.cache.suffix == ".h5"
@@ -40,6 +53,16 @@ def fit(corpus: CorpusSpec, encoder: EncoderSpec, options: FitOptions, source: C
             "a cache file settles what was extracted and how",
             "name the file alone, or the folder of all caches with the options",
             code="exclusive",
+        )
+    typed = [one.name for one in fields(FitOptions) if given(one.name)]
+    if paper:
+        options = FitOptions.paper(**{name: getattr(options, name) for name in typed})
+    if idle := given(*(name for name in typed if name in options.without_effect)):
+        raise OptionError(
+            " and ".join(idle),
+            f"with --head {options.head} --layers {options.layers} it changes nothing",
+            "leave it out",
+            code="no-effect",
         )
     from probing.probes.fit import fit as run
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from probing.asr.transcribe import Transcripts
-    from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record
+    from probing.runs.records import EvaluationRecord, FinetuneRecord, Record
 
 
 def say_left_out(ids: Sequence[str]) -> None:
@@ -22,20 +22,6 @@ def say_left_out(ids: Sequence[str]) -> None:
 
     if ids:
         click.echo(f"left out as --allow-missing permits: {first_names(ids)}", err=True)
-
-
-def fitted(record: FitRecord) -> str:
-    """A fit's scores, notes and files."""
-    from probing.runs.printing import heading
-
-    say_left_out(record.corpus.left_out)
-    table = scores_of(record).replace({"probe": {"shuffled": "shuffled labels"}})
-    # The learned layer weights first, then the best single layer, the control last.
-    order = {"weighted": 0, "shuffled labels": 2}
-    table = table.sort_values("probe", key=lambda names: names.map(order).fillna(1), kind="stable")
-    seeds = int(record.options["seeds"])
-    names = ("record.json", "weights.csv", "scores.csv", "predictions.csv", "probes.safetensors")
-    return _whole(record, heading(record, seeds), table, {"dimension": 12, "probe": 18}, names)
 
 
 def trained(record: FinetuneRecord) -> str:

@@ -1,6 +1,7 @@
 """A finished run made ready: waveforms and words in, ratings on its corpus's own scale out.
 
-Shape legend: S samples at 16 kHz · B recordings or windows of a batch · K dimensions of emotion · P probes.
+Shape legend: S samples at 16 kHz · B recordings or windows of a batch · K dimensions of emotion · P probes ·
+O outputs of a probe.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from probing.encoders.text import TextEncoder
 from probing.errors import EncoderError, OptionError, RunError
 from probing.probes.bank import SINGLE, WEIGHTED, ProbeBank
 from probing.probes.features import features_of
-from probing.probes.results import load_bank
+from probing.probes.options import RIDGE
+from probing.probes.saved import PROBES, RIDGE_PROBES, load_bank
 from probing.runs.records import FinetuneRecord, FitRecord, Record
 from probing.runs.store import demand_whole
 
@@ -82,7 +84,8 @@ class Tuned:
 class Probed:
     """Fitted probes behind their frozen encoder: of each dimension those with learned layer weights, all seeds.
 
-    Where a fit has none (`--layers each`) they are those of the single layer that is best on development.
+    Where a fit has none (`--layers each`) they are those of the single layer that is best on development; where it has
+    only ridge probes (`--head ridge`), those of the layer with the highest cross-validated R².
 
     Args:
         record: A `fit` run.
@@ -99,7 +102,8 @@ class Probed:
     def __init__(self, record: FitRecord, device: str, encoder: str | None = None) -> None:
         self._encoder = _encoder_of(record, device, encoder)
         self.reads, self.hears = self._encoder.reads, not self._encoder.reads
-        bank, self._normalize = load_bank(record.folder)
+        name = RIDGE_PROBES if record.options.get("head") == RIDGE else PROBES
+        bank, self._normalize = load_bank(record.folder / name)
         self._bank = bank.narrow(_chosen(bank, record)).to(device).eval()
         self.dimensions = tuple(dict.fromkeys(probe.dimension for probe in self._bank.probes))
         self.title = f"probes on {self._encoder.title}"
@@ -112,8 +116,8 @@ class Probed:
         states_BTLD, counts = self._states(pieces, texts)
         frames = [states_TLD[:count] for states_TLD, count in zip(states_BTLD, counts, strict=True)]
         with ExactFloat32():
-            unit_PB = self._bank(features_of(frames, self._bank.pooling, self._normalize, self._whole))
-        estimates_PB = self._low + (self._high - self._low) * unit_PB.double().cpu().numpy()
+            unit_PBO = self._bank(features_of(frames, self._bank.pooling, self._normalize, self._whole))
+        estimates_PB = self._low + (self._high - self._low) * unit_PBO[..., 0].double().cpu().numpy()
         own = [[row for row, p in enumerate(self._bank.probes) if p.dimension == name] for name in self.dimensions]
         return np.stack([estimates_PB[rows].mean(0) for rows in own], axis=1)
 
@@ -157,8 +161,10 @@ def _chosen(bank: ProbeBank, record: FitRecord) -> NDArray[np.int64]:
     if not rows:
         # Records and files number the layers from −1 where there is a state C, the bank from 0.
         first = -1 if record.encoder.identity.get("convolution") else 0
-        best = {dimension: layer - first for dimension, layer in record.best_layers.items()}
-        rows = [r for r, p in enumerate(bank.probes) if p.kind == SINGLE and p.layer == best[p.dimension]]
+        recommended = {dimension: summary.best_layer for dimension, summary in record.layers.items()}
+        best = recommended if record.options.get("head") == RIDGE else record.best_layers
+        kinds = (SINGLE, RIDGE)
+        rows = [r for r, p in enumerate(bank.probes) if p.kind in kinds and p.layer == best[p.dimension] - first]
     return np.array(rows, dtype=np.int64)
 
 

@@ -1,7 +1,7 @@
 """The bank: many probes as one batched module, each what it would be alone (section 4.2).
 
-A probe is a softmax over layer logits, the weighted sum of the layers in every frame, pooling over time, and a
-two-layer head with tanh for one dimension. With logits a [L], hidden states x [T, L, D] and the head's U, b, v, c:
+A probe is a softmax over layer logits, the weighted sum of the layers in every frame, pooling over time, and a head.
+With logits a [L], hidden states x [T, L, D] and the two-layer head's U, b, v, c:
 
     w = softmax(a)        z_t = Σ_l w_l x_tl        h = pool_t z_t        estimate = v · tanh(Uᵀ h + b) + c
 
@@ -9,12 +9,11 @@ A single-layer probe is the same with w fixed to a one-hot vector. So every prob
 three batched products instead of P small modules.
 
 Shape legend: P probes · W those of them that learn their weights (they come first) · F = P − W with fixed weights ·
-B utterances · T frames · L layers (0 = transformer input) · D hidden size · H hidden units of the head.
+B utterances · T frames · L layers (0 = transformer input) · D hidden size · O outputs of a head.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,8 +23,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from probing.probes.features import Features
+from probing.probes.heads import Drop, Head
+from probing.probes.options import FitOptions
 
-WEIGHTED, SINGLE, SHUFFLED = "weighted", "single", "shuffled"
+WEIGHTED, SINGLE = "weighted", "single"
+PERMUTED, BY_SPEAKER = "permuted", "by-speaker"  # whose labels are: within train and within development, or a speaker
+REFIT = "refit"
 
 
 @dataclass(frozen=True)
@@ -34,38 +37,53 @@ class Probe:
 
     Args:
         dimension: What it estimates.
-        kind: `weighted` (learns its layer weights), `single` (sees one layer) or `shuffled` (a weighted probe trained
-            on permuted labels: what can be found by chance).
+        kind: `weighted` (learns its layer weights), `single` (sees one layer), `ridge` (the same in closed form); or a
+            weighted probe that is no result of its own: `permuted` and `by-speaker` (of permuted labels), `refit` (of
+            resampled speakers). Version 0.1.0 kept one `shuffled`, of permuted labels.
         seed: Of its initialisation.
-        layer: Place of the layer that a `single` probe sees among the L states.
+        layer: Place of the only layer that it sees among the L states.
+        draw: Number of the permutation, from 0, or of the resample, from 1.
     """
 
     dimension: str
     kind: str
     seed: int
     layer: int | None = None
+    draw: int | None = None
+
+    @property
+    def learns_weights(self) -> bool:
+        """Whether it learns its layer weights."""
+        return self.layer is None
 
 
-def plan_bank(dimensions: Sequence[str], seeds: int, layers: str, n_layers: int, shuffled: bool) -> list[Probe]:
+def plan_bank(options: FitOptions, n_layers: int) -> list[Probe]:
     """The probes of a bank, those that learn their weights first.
 
+    Permutations and resamples are fitted once each; a resample starts from one of the fit's own initialisations.
+
     Args:
-        dimensions: What to estimate.
-        seeds: Number of initialisations of each probe.
-        layers: `weighted`, `each` (single layers) or `both`.
+        options: What to fit; its dimensions are settled.
         n_layers: L.
-        shuffled: Whether to add the control on permuted labels.
     """
-    kinds = [WEIGHTED] * (layers != "each") + [SHUFFLED] * shuffled
-    single = range(n_layers) if layers != "weighted" else range(0)
-    return [Probe(d, kind, seed) for kind in kinds for d in dimensions for seed in range(seeds)] + [
-        Probe(d, SINGLE, seed, layer) for d in dimensions for layer in single for seed in range(seeds)
-    ]
+    dims, seeds = options.dims, range(options.seeds)
+    found: list[Probe] = []
+    if options.learns_weights:
+        draws = range(options.permutations)
+        found += [Probe(name, WEIGHTED, seed) for name in dims for seed in seeds]
+        found += [Probe(d, kind, draw, draw=draw) for kind in (PERMUTED, BY_SPEAKER) for d in dims for draw in draws]
+        refits = range(1, options.refits + 1)
+        found += [Probe(name, REFIT, (refit - 1) % options.seeds, draw=refit) for name in dims for refit in refits]
+    if options.trains_single_layers:
+        found += [Probe(name, SINGLE, seed, layer) for name in dims for layer in range(n_layers) for seed in seeds]
+    return found
 
 
-def count_probes(dimensions: int, seeds: int, layers: str, n_layers: int, shuffled: bool) -> int:
+def count_probes(options: FitOptions, n_layers: int) -> int:
     """How many probes `plan_bank` plans, known without planning them."""
-    return dimensions * seeds * ((layers != "each") + shuffled + n_layers * (layers != "weighted"))
+    learned = options.seeds + 2 * options.permutations + options.refits if options.learns_weights else 0
+    single = options.seeds * n_layers if options.trains_single_layers else 0
+    return len(options.dims) * (learned + single)
 
 
 class ProbeBank(nn.Module):
@@ -74,50 +92,26 @@ class ProbeBank(nn.Module):
     Args:
         probes: What they are, those that learn their weights first.
         n_layers: L.
-        width: D.
-        hidden: H.
+        head: Their heads.
         pooling: `mean`, `max`, or `mean+max` (both added element by element, as the paper's systems pool).
     """
 
-    def __init__(self, probes: Sequence[Probe], n_layers: int, width: int, hidden: int, pooling: str) -> None:
+    def __init__(self, probes: Sequence[Probe], n_layers: int, head: Head, pooling: str) -> None:
         super().__init__()
         self.probes, self.pooling = list(probes), pooling
-        learned = [probe.kind != SINGLE for probe in probes]
+        learned = [probe.learns_weights for probe in probes]
         if learned != sorted(learned, reverse=True):
             raise ValueError("probes that learn their weights must come first")
         fixed = [probe.layer for probe in probes if probe.layer is not None]
         self.logits_WL = nn.Parameter(torch.zeros(sum(learned), n_layers))
         self.one_hot_FL: Tensor
         self.register_buffer("one_hot_FL", torch.eye(n_layers)[fixed], persistent=False)
-        self.inner_PDH = nn.Parameter(torch.empty(len(probes), width, hidden))
-        self.inner_bias_PH = nn.Parameter(torch.empty(len(probes), hidden))
-        self.outer_PH = nn.Parameter(torch.empty(len(probes), hidden))
-        self.outer_bias_P = nn.Parameter(torch.empty(len(probes)))
-        self._initialise()
+        self.head = head
 
-    @torch.no_grad()
-    def _initialise(self) -> None:
-        """Draw each head as nn.Linear does, from its probe's seed alone: with equal seeds only the layer differs.
-
-        nn.Linear draws weights and bias alike from U(−1/√n, 1/√n), where n is the number of its inputs.
-        """
-        _, width, hidden = self.inner_PDH.shape
-        heads: dict[int, list[Tensor]] = {}
-        for row, probe in enumerate(self.probes):
-            if probe.seed not in heads:
-                generator = torch.Generator().manual_seed(probe.seed)
-                shapes = ((width, hidden), (hidden,), (hidden,), ())
-                bounds = (width, width, hidden, hidden)
-                heads[probe.seed] = [
-                    (torch.rand(shape, generator=generator) * 2 - 1) / math.sqrt(fan_in)
-                    for shape, fan_in in zip(shapes, bounds, strict=True)
-                ]
-            for parameter, value in zip(self.head(), heads[probe.seed], strict=True):
-                parameter[row] = value
-
-    def head(self) -> tuple[nn.Parameter, ...]:
-        """The heads' parameters, each with P in front."""
-        return self.inner_PDH, self.inner_bias_PH, self.outer_PH, self.outer_bias_P
+    @property
+    def device(self) -> torch.device:
+        """Where it is computed."""
+        return self.logits_WL.device
 
     def weights(self) -> Tensor:
         """Layer weights [P, L], each row summing to 1."""
@@ -126,7 +120,7 @@ class ProbeBank(nn.Module):
     def parameter_rows(self, parameter: str, rows: NDArray[np.int64]) -> Tensor:
         """The rows of a parameter that belong to some probes; the logits have rows for the first W probes only."""
         count = len(self.get_parameter(parameter))
-        return torch.from_numpy(rows[rows < count]).to(self.outer_bias_P.device)
+        return torch.from_numpy(rows[rows < count]).to(self.device)
 
     @torch.no_grad()
     def take(self, other: ProbeBank, theirs: NDArray[np.int64], own: NDArray[np.int64]) -> None:
@@ -136,17 +130,21 @@ class ProbeBank(nn.Module):
 
     def narrow(self, rows: NDArray[np.int64]) -> ProbeBank:
         """A bank of only some of the probes, with their parameters."""
-        width, hidden = self.inner_PDH.shape[1:]
         chosen = [self.probes[row] for row in rows]
-        smaller = ProbeBank(chosen, self.logits_WL.shape[1], width, hidden, self.pooling).to(self.outer_bias_P.device)
+        head = self.head.like([probe.seed for probe in chosen], sum(probe.learns_weights for probe in chosen))
+        smaller = ProbeBank(chosen, self.logits_WL.shape[1], head, self.pooling).to(self.device)
         smaller.take(self, rows, np.arange(len(rows)))
         return smaller
 
-    def forward(self, features: Features) -> Tensor:
-        """Estimates [P, B] on the unit scale: v · tanh(Uᵀ h + b) + c, each probe with parameters of its own."""
-        pooled_PBD = self._pool(features)
-        hidden_PBH = torch.baddbmm(self.inner_bias_PH[:, None], pooled_PBD, self.inner_PDH).tanh()
-        return (hidden_PBH @ self.outer_PH[..., None])[..., 0] + self.outer_bias_P[:, None]
+    def forward(self, features: Features, drop: Drop | None = None) -> Tensor:
+        """Estimates [P, B, O], each probe with parameters of its own.
+
+        Args:
+            features: Of B utterances.
+            drop: While training with dropout: what zeroes some of what each layer of a head sees.
+        """
+        estimates: Tensor = self.head(self._pool(features), drop)
+        return estimates
 
     def _pool(self, features: Features) -> Tensor:
         """Weighted layer sum and pooling over time, [P, B, D].

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from probing.cache.format import Layout
 from probing.cache.reader import Cache, open_cache
@@ -23,8 +26,12 @@ from probing.extraction.options import CacheOptions
 from probing.files import absolute
 from probing.options import with_settings
 from probing.probes.features import MAX
-from probing.probes.options import FitOptions, FitPlace
-from probing.probes.results import FILES, Tables, best_layers, probe_scores, save_bank, tables_of, write_tables
+from probing.probes.notes import SELECTED_ON, weight_notes
+from probing.probes.options import RIDGE, FitOptions, FitPlace
+from probing.probes.results import Tables, best_layers, kept_rows, probe_scores, tables_of, write_tables
+from probing.probes.ridge import PERMUTATIONS, Look, pooled_states, ridge_look
+from probing.probes.ridge_results import RIDGE_FILES, said_of_layers, write_look
+from probing.probes.saved import PROBES, RIDGE_PROBES, ridge_bank, save_bank
 from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
 from probing.probes.train import Fit, learning_rate, refuse_unfit, train_bank
 from probing.runs.entries import CacheEntry, EncoderEntry, corpus_entry
@@ -55,6 +62,15 @@ class _Ready:
     device: str
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What was fitted: ridge probes always, trained ones unless only the others are asked for."""
+
+    look: Look
+    trained: Fit | None
+    tables: Tables
+
+
 def fit(
     corpus: CorpusSpec | str,
     encoder: EncoderSpec | str | None = ENCODER,
@@ -77,7 +93,8 @@ def fit(
         **settings: Fields of `options`, `source` and `place` by their names.
 
     Returns:
-        The run's record. Its folder also holds weights.csv, scores.csv, predictions.csv and probes.safetensors.
+        The run's record. Its folder also holds importance.csv (how much each layer tells), weights.csv, scores.csv,
+        nulls.csv, predictions.csv, crossvalidated.csv, probes.safetensors and ridge.safetensors.
 
     Raises:
         CorpusError: The corpus cannot be opened or lacks labels.
@@ -88,7 +105,7 @@ def fit(
             `option-unknown`).
     """
     began = time.time()
-    parts = (options or FitOptions(), source or CacheOptions(), place or FitPlace())
+    parts = (options or _options_of(settings), source or CacheOptions(), place or FitPlace())
     options, source, place = with_settings(parts, settings)
     device = settle_device(place.device)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
@@ -100,16 +117,44 @@ def fit(
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
     ready = _Ready(checked, cache, reopened, options, device)
-    layout = cache.layout
-    features = features_from(cache, rows, options)
-    fitted = train_bank(checked.corpus, features, layout.n_states, layout.width, options, device)
-    tables = tables_of(fitted, checked.corpus, layout.first_layer)
-    record = _record(ready, fitted, tables, began)
+    found = _fitted(ready, rows)
+    record = _record(ready, found, began)
     with new_run(f"fit-{record.corpus.file_name}-{record.encoder_file_name}", Path(place.runs)) as new:
-        write_tables(tables, new.aside)
-        save_bank(fitted.bank, options, checked.corpus.scale, new.aside)
-        record = write_record(record, new.aside, FILES)
+        record = write_record(record, new.aside, _written(ready, found, new.aside))
     return replace(record, folder=new.final)
+
+
+def _options_of(settings: Mapping[str, Any]) -> FitOptions:
+    """Options of which some are named. All at once: which layers are probed depends on the head."""
+    names = {one.name for one in fields(FitOptions)}
+    return FitOptions(**{name: value for name, value in settings.items() if name in names})
+
+
+def _fitted(ready: _Ready, rows: NDArray[np.int64]) -> _Found:
+    """Fit ridge probes, and train the others."""
+    corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    source = features_from(ready.cache, rows, options)
+    permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
+    states = pooled_states(source, len(corpus))
+    look = ridge_look(corpus, states, options.dims, layout.first_layer, permutations, ready.device)
+    del states  # as large as all pooled states in the cache
+    trained = None
+    if options.head != RIDGE:
+        trained = train_bank(corpus, source, layout.n_states, layout.width, options, ready.device)
+    return _Found(look, trained, tables_of(corpus, trained, look, layout.first_layer))
+
+
+def _written(ready: _Ready, found: _Found, folder: Path) -> list[str]:
+    """Write everything but the record; the names of the files."""
+    names = write_tables(found.tables, folder)
+    write_look(found.look, folder)
+    banks = {RIDGE_PROBES: ridge_bank(found.look, ready.options.pooling)}
+    if found.trained is not None:
+        bank = found.trained.bank
+        banks[PROBES] = bank.narrow(kept_rows(bank.probes))
+    for name, bank in banks.items():
+        save_bank(bank, ready.options.normalize, ready.checked.corpus.scale, folder / name)
+    return [*names, *RIDGE_FILES, *banks]
 
 
 def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
@@ -142,7 +187,7 @@ def _open_cache(
     return choose_cache(checked, open_encoder(spec), replace(source, cache=path), options), spec
 
 
-def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitRecord:
+def _record(ready: _Ready, found: _Found, began: float) -> FitRecord:
     """What the run's record says."""
     corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
     configuration = {
@@ -153,6 +198,8 @@ def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitReco
         "store": layout.store,
         "options": asdict(options),
     }
+    findings, layers = said_of_layers(found.look, found.tables.scores)
+    recommended = {name: summary.best_layer for name, summary in layers.items()}
     return FitRecord(
         command="fit",
         corpus=corpus_entry(ready.checked, _identity(ready.checked, ready.cache)),
@@ -160,13 +207,34 @@ def _record(ready: _Ready, fitted: Fit, tables: Tables, began: float) -> FitReco
         cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint, layout.dtype),
         device=ready.device,
         threads=torch.get_num_threads(),
-        best_layers=best_layers(tables.scores),
-        best_epochs=tuple(fitted.best_epoch.tolist()),
-        used={"hidden": fitted.bank.inner_PDH.shape[2], "lr": learning_rate(options, layout.width)},
-        scores=probe_scores(tables.scores),
-        notes=(*corpus.notes, *interval_notes(corpus), *_exactness(layout.store, options)),
+        best_layers=best_layers(found.tables.scores),
+        best_epochs=() if found.trained is None else tuple(found.trained.best_epoch.tolist()),
+        used=_used(found.trained, options),
+        layers=layers,
+        findings=findings,
+        scores=probe_scores(found.tables.scores, recommended),
+        notes=tuple(_notes(ready, found)),
         **provenance(configuration, began),
     )
+
+
+def _used(trained: Fit | None, options: FitOptions) -> dict[str, Any]:
+    """What the options left open: the hidden units, if there are any, and the learning rate."""
+    if trained is None:
+        return {}
+    sizes = trained.bank.head.sizes
+    hidden = {"hidden": sizes["hidden"]} if "hidden" in sizes else {}
+    return hidden | {"lr": learning_rate(options, sizes["width"])}
+
+
+def _notes(ready: _Ready, found: _Found) -> list[str]:
+    """What a reader should know."""
+    corpus, options = ready.checked.corpus, ready.options
+    notes = [*corpus.notes, *interval_notes(corpus), *found.look.notes, SELECTED_ON]
+    if found.trained is not None:
+        notes += _exactness(ready.cache.layout.store, options)
+        notes += weight_notes(found.trained, options.patience, options.epochs)
+    return notes
 
 
 def _identity(checked: Checked, cache: Cache) -> Identity:

@@ -53,7 +53,8 @@ def folding_of(corpus: Corpus, places: NDArray[np.int64]) -> Folding:
         return Folding(folds_N, groups_N, tuple(set(own.tolist())), np.ones(1, np.int64))
     folds_M = grouped_folds(own.tolist())
     folds_N[places] = folds_M
-    names, speakers = [], []
+    names: list[str] = []
+    speakers: list[int] = []
     for fold in range(folds_M.max() + 1):
         inside = folds_M == fold
         groups_M = grouped_folds(own[inside].tolist(), GROUPS)

@@ -1,33 +1,32 @@
-"""A fitted bank as tables and files: weights.csv, scores.csv, predictions.csv, probes.safetensors.
+"""What a fit found as tables and files: weights.csv, scores.csv, predictions.csv, nulls.csv.
 
 Shape legend: P probes · N utterances · L layers.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
-from probing.errors import RunError
-from probing.probes.bank import SINGLE, WEIGHTED, Probe, ProbeBank
-from probing.probes.options import FitOptions
+from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
+from probing.probes.ridge import RIDGE, Look
+from probing.probes.ridge_results import NULLS, ridge_estimates
 from probing.probes.train import Fit
 from probing.runs.entries import Score
 from probing.runs.records import PREDICTIONS
-from probing.runs.scores import Estimator, predictions_table, score_rows, scores_table, summary
+from probing.runs.scores import Estimator, places, predictions_table, ratings, score_rows, scores_table, summary
+from probing.statistics.concordance import ccc
 
-PROBES, WEIGHTS, SCORES = "probes.safetensors", "weights.csv", "scores.csv"
-FILES = (WEIGHTS, SCORES, PREDICTIONS, PROBES)
-_AGAIN = "copy the run again, or rerun the command in its record.json"
+WEIGHTS, SCORES = "weights.csv", "scores.csv"
+TABLES = (SCORES, NULLS, PREDICTIONS)
+_NULLS = ["dimension", "kind", "labels", "permutation", "layer", "partition", "ccc"]
+Estimates = Mapping[str, Mapping[Estimator, NDArray[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -35,39 +34,59 @@ class Tables:
     """What a fit found.
 
     Args:
-        weights: dimension, seed, layer, weight.
         scores: As `runs.scores.scores_table`, a row for each probe and partition.
         predictions: As `runs.scores.predictions_table`, a column for each probe.
+        nulls: CCC of probes of permuted labels: dimension, kind, labels, permutation, layer, partition, ccc.
+        weights: dimension, seed, refit, layer, weight; None where none could be learned.
     """
 
-    weights: pd.DataFrame
     scores: pd.DataFrame
     predictions: pd.DataFrame
+    nulls: pd.DataFrame
+    weights: pd.DataFrame | None = None
 
 
-def tables_of(fit: Fit, corpus: Corpus, first_layer: int = 0) -> Tables:
-    """The tables of a fitted bank.
+def tables_of(corpus: Corpus, fit: Fit | None, look: Look | None = None, first_layer: int = 0) -> Tables:
+    """The tables of trained probes, of ridge probes, or of both.
 
     Args:
-        fit: A fitted bank.
-        corpus: What it was fitted to.
+        corpus: What they were fitted to.
+        fit: The trained probes.
+        look: The ridge probes.
         first_layer: Index of the first state: 0 or, where it is the convolutions' output, −1.
     """
-    estimates = estimates_of(fit, first_layer)
-    weights = weights_table(fit, first_layer)
-    return Tables(weights, scores_table(corpus, estimates), predictions_table(corpus, estimates))
+    trained = estimates_of(fit, first_layer) if fit else {}
+    ridge = ridge_estimates(look) if look else {}
+    estimates = {name: {**trained.get(name, {}), **ridge.get(name, {})} for name in {**trained, **ridge}}
+    known = ([nulls_table(fit, corpus)] if fit else []) + ([look.nulls] if look else [])
+    nulls = [own for own in known if len(own)]  # of an empty table the columns have no types
+    return Tables(
+        scores_table(corpus, estimates),
+        predictions_table(corpus, estimates),
+        pd.concat(nulls, ignore_index=True).astype({"layer": "Int64"}) if nulls else pd.DataFrame(columns=_NULLS),
+        weights_table(fit, first_layer) if fit else None,
+    )
 
 
 def estimates_of(fit: Fit, first_layer: int = 0) -> dict[str, Mapping[Estimator, NDArray[np.float64]]]:
-    """Dimension → each of its probes → estimates [N] on the unit scale."""
+    """Dimension → each of its trained probes → estimates [N] on the unit scale.
+
+    Those of permuted labels and of resampled speakers are left out: they are no results of their own.
+    """
     found: dict[str, dict[Estimator, NDArray[np.float64]]] = {}
-    for probe, predictions_N in zip(fit.bank.probes, fit.predictions, strict=True):
-        found.setdefault(probe.dimension, {})[estimator_of(probe, first_layer)] = predictions_N
+    for row in kept_rows(fit.bank.probes):
+        probe = fit.bank.probes[row]
+        found.setdefault(probe.dimension, {})[estimator_of(probe, first_layer)] = fit.predictions[row]
     return dict(found)
 
 
+def kept_rows(probes: Sequence[Probe]) -> NDArray[np.int64]:
+    """Rows of the probes that are results of their own."""
+    return np.array([row for row, probe in enumerate(probes) if probe.kind in (WEIGHTED, SINGLE)], np.int64)
+
+
 def estimator_of(probe: Probe, first_layer: int = 0) -> Estimator:
-    """A probe's column in predictions.csv and what scores.csv says of it.
+    """A trained probe's column in predictions.csv and what scores.csv says of it.
 
     >>> estimator_of(Probe("valence", "single", 1, layer=3)).column
     'layer3-seed1'
@@ -80,90 +99,85 @@ def estimator_of(probe: Probe, first_layer: int = 0) -> Estimator:
 
 
 def weights_table(fit: Fit, first_layer: int = 0) -> pd.DataFrame:
-    """Learned layer weights: dimension, seed, layer, weight; those of each dimension and seed sum to 1.
+    """Learned layer weights: dimension, seed, refit, layer, weight; those of each probe sum to 1.
 
     Args:
         fit: A fitted bank.
         first_layer: Index of the first state: 0 or, where it is the convolutions' output, −1.
+
+    Returns:
+        refit is the number of the resample, from 1, and empty for the fit itself.
     """
     weights_PL = fit.bank.weights().detach().cpu().double().numpy()
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
-            (probe.dimension, probe.seed, layer, weight)
+            (probe.dimension, probe.seed, probe.draw, layer, weight)
             for probe, weights_L in zip(fit.bank.probes, weights_PL, strict=True)
-            if probe.kind == WEIGHTED
+            if probe.kind in (WEIGHTED, REFIT)
             for layer, weight in enumerate(weights_L, start=first_layer)
         ],
-        columns=["dimension", "seed", "layer", "weight"],
+        columns=["dimension", "seed", "refit", "layer", "weight"],
     )
+    return table.astype({"refit": "Int64"})
+
+
+def nulls_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
+    """CCC of weighted sums that were fitted to permuted labels, a row for each permutation and partition.
+
+    On development it is that with the permuted labels, by which training stopped; on test partitions that with the true
+    ones, which no permutation touches. Scores on train are left out.
+    """
+    rows = [row for row, probe in enumerate(fit.bank.probes) if probe.kind in (PERMUTED, BY_SPEAKER)]
+    found = []
+    for partition in corpus.partitions:
+        members = places(corpus, partition)
+        for row in rows if partition != TRAIN else []:
+            probe = fit.bank.probes[row]
+            truth = ratings(corpus, [probe.dimension])[members, 0]
+            rated = np.isfinite(truth)
+            if partition == DEVELOPMENT:
+                score = float(fit.best_ccc[row])
+            elif rated.any():
+                score = float(ccc(truth[rated], fit.predictions[row, members[rated]]))
+            else:
+                continue
+            found.append((probe.dimension, WEIGHTED, probe.kind, probe.draw, None, partition, score))
+    return pd.DataFrame(found, columns=_NULLS).astype({"layer": "Int64"})
 
 
 def best_layers(scores: pd.DataFrame) -> dict[str, int]:
-    """Dimension → the single layer with the best mean development CCC over seeds."""
+    """Dimension → the trained single layer with the best mean development CCC over seeds."""
     single = scores[(scores.kind == SINGLE) & (scores.partition == DEVELOPMENT)]
     means = single.groupby(["dimension", "layer"]).ccc.mean()
     return {dimension: int(means[dimension].idxmax()) for dimension in means.index.unique("dimension")}
 
 
-def probe_scores(scores: pd.DataFrame) -> tuple[Score, ...]:
-    """Mean and spread over seeds of each dimension, probe (`weighted`, `best layer: K`, `shuffled`) and partition.
+def probe_scores(scores: pd.DataFrame, recommended: Mapping[str, int] | None = None) -> tuple[Score, ...]:
+    """Mean and spread over seeds of each dimension, probe (`weighted`, `best layer: K`, `ridge, layer K`), partition.
 
-    The single layer named is the one that is best on development, never the best on a test partition. Scores on train
-    are left out.
+    The trained single layer named is the one that is best on development, the ridge probe's that of the highest
+    cross-validated R²; neither is ever the best on a test partition. Scores on train are left out.
+
+    Args:
+        scores: As `runs.scores.scores_table`.
+        recommended: Dimension → layer of the highest R².
     """
-    best = best_layers(scores)
-    chosen = (scores.kind != SINGLE) | (scores.layer == scores.dimension.map(best))
-    kept = scores[chosen & scores.partition.ne(TRAIN)].copy()
-    kept["probe"] = np.where(kept.kind == SINGLE, "best layer: " + kept.layer.astype(str), kept.kind)
+    layers = {SINGLE: best_layers(scores), RIDGE: recommended or {}}
+    names = {SINGLE: "best layer: ", RIDGE: "ridge, layer "}
+    parts = [scores[scores.kind == WEIGHTED].assign(probe=WEIGHTED)]
+    for kind, chosen in layers.items():
+        own = scores[(scores.kind == kind) & (scores.layer == scores.dimension.map(chosen))]
+        parts.append(own.assign(probe=names[kind] + own.layer.astype(str)))
+    kept = pd.concat([part for part in parts if len(part)])
+    kept = kept[kept.partition != TRAIN]
     return tuple(Score(**row) for row in score_rows(summary(kept, ("dimension", "probe", "partition"))))
 
 
-def write_tables(tables: Tables, folder: Path) -> None:
-    """Write weights.csv, scores.csv and predictions.csv into a run's folder."""
-    tables.weights.to_csv(folder / WEIGHTS, index=False, float_format="%.8g")
-    tables.scores.to_csv(folder / SCORES, index=False, float_format="%.8g")
+def write_tables(tables: Tables, folder: Path) -> list[str]:
+    """Write the tables into a run's folder; the names of the files."""
+    written = {SCORES: tables.scores, NULLS: tables.nulls}
+    written |= {WEIGHTS: tables.weights} if tables.weights is not None else {}
+    for name, table in written.items():
+        table.to_csv(folder / name, index=False, float_format="%.8g")
     tables.predictions.to_csv(folder / PREDICTIONS, index=False, float_format="%.7g")
-
-
-def save_bank(bank: ProbeBank, options: FitOptions, scale: tuple[float, float], folder: Path) -> None:
-    """Write a bank's parameters into a run's folder, with its probes and how to feed them in the file's metadata."""
-    probes = [[probe.dimension, probe.kind, probe.seed, probe.layer] for probe in bank.probes]
-    save_file(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in bank.state_dict().items()},
-        folder / PROBES,
-        metadata={
-            "probes": json.dumps(probes),
-            "pooling": options.pooling,
-            "normalize": options.normalize,
-            "scale": json.dumps(scale),
-        },
-    )
-
-
-def load_bank(folder: Path) -> tuple[ProbeBank, str]:
-    """Read the bank that `save_bank` wrote.
-
-    Args:
-        folder: A fit's folder.
-
-    Returns:
-        The bank, and how states are normalized for it: `none` or `layer`.
-
-    Raises:
-        RunError: The file is not there (code `run-incomplete`) or damaged (`run-damaged`).
-    """
-    path = folder / PROBES
-    if not path.is_file():
-        raise RunError(f"{path}", "there is no such file", _AGAIN, code="run-incomplete")
-    try:
-        with safe_open(path, "pt") as held:
-            parameters = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 - it is no mapping
-            metadata = held.metadata()
-        probes = [Probe(*what) for what in json.loads(metadata["probes"])]
-        _, width, hidden = parameters["inner_PDH"].shape
-        bank = ProbeBank(probes, parameters["logits_WL"].shape[1], width, hidden, metadata["pooling"])
-        bank.load_state_dict(parameters)
-        return bank, metadata["normalize"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        # RuntimeError is what load_state_dict raises over other names or shapes.
-        raise RunError(f"{path}", f"it is damaged ({error})", _AGAIN, code="run-damaged") from error
+    return [*written, PREDICTIONS]

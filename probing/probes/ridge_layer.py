@@ -138,9 +138,9 @@ def _cross_validate(
     others_FGK = error_FGK.sum(0) - error_FGK
     penalty_FK = error_FGK.new_tensor(PENALTIES)[others_FGK.argmin(1)]
     found_KM = np.empty((len(plan.names), len(plan.known)))
-    for fold, penalty_K in zip(folds, penalty_FK, strict=True):
-        own_M = plan.folding.folds_N[plan.known] == fold.number
-        found_KM[:, own_M] = layer.predict(plan.known[own_M], *fold.targets.coefficients(penalty_K))
+    for one, penalty_K in zip(folds, penalty_FK, strict=True):
+        own_M = plan.folding.folds_N[plan.known] == one.number
+        found_KM[:, own_M] = layer.predict(plan.known[own_M], *one.targets.coefficients(penalty_K))
     return found_KM, _left_out(layer, plan, folds, penalty_FK, found_KM)
 
 

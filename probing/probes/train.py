@@ -1,31 +1,30 @@
 """Train a bank of probes: which layers carry a dimension (section 4.2).
 
-Shape legend: P probes · N utterances · B those of a batch · L layers · D hidden size.
+Shape legend: P probes · N utterances · B those of a batch · L layers · D hidden size · O outputs of a head.
 """
 
 from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
-from probing.errors import FitError
+from probing.errors import FitError, ScoreError
 from probing.files import size
-from probing.probes.bank import SHUFFLED, Probe, ProbeBank, count_probes, plan_bank
+from probing.probes.bank import ProbeBank, count_probes, plan_bank
 from probing.probes.features import Features
+from probing.probes.heads import SharedDropout, new_head, numbers_of
 from probing.probes.options import FitOptions
-from probing.runs.scores import places, ratings
-from probing.statistics.concordance import ccc, ccc_loss
-from probing.statistics.permutation import permuted
+from probing.probes.targets import Regression, Target, regression
+from probing.runs.scores import places
 
 _COPIES = 6  # of a bank's parameters: themselves, gradients, two moments, the best so far, and while narrowing
 _LR_TIMES_WIDTH = 1e-4 * 768  # of the default learning rate and the hidden size
@@ -48,7 +47,10 @@ class Fit:
         bank: Each probe as it was at its best development CCC.
         predictions: Of all utterances, [P, N], on the unit scale.
         best_epoch: Epoch after which each probe was best, [P], from 1.
-        best_ccc: Each probe's best development CCC, [P]; of controls with the permuted labels.
+        best_ccc: Each probe's best development CCC, [P]; of probes of permuted labels or resampled speakers with
+            those.
+        last_weights: Layer weights with which each probe that learns them stopped, [W, L]: as many epochs after its
+            best as its patience is, or at the last epoch.
         curve: Development CCC after each epoch, one [P] an epoch; NaN for probes that had stopped.
     """
 
@@ -56,6 +58,7 @@ class Fit:
     predictions: NDArray[np.float64]
     best_epoch: NDArray[np.int64]
     best_ccc: NDArray[np.float64]
+    last_weights: NDArray[np.float64]
     curve: list[NDArray[np.float64]] = field(default_factory=list)
 
     def improve(self, bank: ProbeBank, rows: Rows, score_P: NDArray[np.float64], epoch: int, patience: int) -> int:
@@ -75,6 +78,9 @@ class Fit:
         better_P = running_P & (score_P > self.best_ccc[rows])
         self.bank.take(bank, np.flatnonzero(better_P), rows[better_P])
         self.best_ccc[rows[better_P]], self.best_epoch[rows[better_P]] = score_P[better_P], epoch
+        learning = rows < len(self.last_weights)  # they come first, also in a narrowed bank
+        weights_WL = bank.logits_WL.detach().softmax(-1).double().cpu().numpy()
+        self.last_weights[rows[learning & running_P]] = weights_WL[running_P[learning]]
         self.curve.append(np.full(len(self.best_epoch), np.nan))
         self.curve[-1][rows] = score_P
         return int(running_P.sum())
@@ -99,20 +105,22 @@ def train_bank(
     """
     refuse_unfit(corpus, options.dims)
     hidden = options.hidden or width
-    _refuse_too_large(options, n_layers, (width + 2) * hidden, device)
-    probes = plan_bank(options.dims, options.seeds, options.layers, n_layers, options.shuffled)
+    _refuse_too_large(options, n_layers, numbers_of(options.head, width, hidden, Regression.outputs), device)
+    probes = plan_bank(options, n_layers)
     members = {partition: places(corpus, partition) for partition in (TRAIN, DEVELOPMENT)}
-    taught_PN = taught_labels(corpus, probes, members)
-    labels_PN = torch.from_numpy(taught_PN).float().to(device)
-    best = ProbeBank(probes, n_layers, width, hidden, options.pooling).to(device)
-    found = Fit(best, taught_PN, np.zeros(len(probes), np.int64), np.full(len(probes), -np.inf))
+    target: Target = regression(corpus, probes, members, device)
+    learned = sum(probe.learns_weights for probe in probes)
+    head = new_head(options.head, [probe.seed for probe in probes], width, hidden, target.outputs, learned)
+    best = ProbeBank(probes, n_layers, head, options.pooling).to(device)
+    none_yet = np.zeros(len(probes), np.int64), np.full(len(probes), -np.inf), np.full((learned, n_layers), np.nan)
+    found = Fit(best, np.empty((len(probes), len(corpus))), *none_yet)
     bank, rows = copy.deepcopy(best), np.arange(len(probes))  # the probes still learning, and which they are
     optimizer = _adam(bank, options)
     with tqdm(total=options.epochs, unit="epoch", desc="fit", disable=None) as bar:
         for epoch in range(1, options.epochs + 1):
-            _train_epoch(bank, optimizer, source, labels_PN[rows], shuffled_batches(members[TRAIN], options, epoch))
-            estimates_PN = estimate_all(bank, source, members[DEVELOPMENT], options.batch)
-            score_P = ccc(taught_PN[np.ix_(rows, members[DEVELOPMENT])], estimates_PN)
+            _train_epoch(bank, optimizer, source, target, members[TRAIN], options, epoch)
+            estimates_PNO = estimate_all(bank, source, members[DEVELOPMENT], options.batch)
+            score_P = _scored(target, estimates_PNO, members[DEVELOPMENT])
             running = found.improve(bank, rows, score_P, epoch, options.patience)
             bar.set_postfix({"still learning": running, "best": f"{found.best_ccc.max():.3f}"})
             bar.update()
@@ -120,9 +128,10 @@ def train_bank(
             if not go_on_P.any():
                 break
             if go_on_P.mean() < _WORTH_NARROWING:
-                bank, optimizer = _narrow(bank, optimizer, np.flatnonzero(go_on_P), options)
-                rows = rows[go_on_P]
-    found.predictions = estimate_all(best, source, np.arange(len(corpus)), options.batch)
+                own = np.flatnonzero(go_on_P)
+                bank, optimizer = _narrow(bank, optimizer, own, options)
+                target, rows = target.only(own), rows[own]
+    found.predictions = estimate_all(best, source, np.arange(len(corpus)), options.batch)[..., 0]
     return found
 
 
@@ -132,9 +141,10 @@ def learning_rate(options: FitOptions, width: int) -> float:
 
 
 def _adam(bank: ProbeBank, options: FitOptions) -> torch.optim.Adam:
+    width = bank.head.sizes["width"]
     groups = [
         {"params": [bank.logits_WL], "lr": options.layer_lr},
-        {"params": list(bank.head()), "lr": learning_rate(options, bank.inner_PDH.shape[1])},
+        {"params": list(bank.head.parameters()), "lr": learning_rate(options, width)},
     ]
     # A bank has millions of parameters: fused, one pass over them takes an eighth of the time of many.
     return torch.optim.Adam(groups, fused=True)
@@ -159,27 +169,6 @@ def _narrow(
     return smaller, resumed
 
 
-def taught_labels(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Rows]) -> NDArray[np.float64]:
-    """The labels [P, N] to learn from and to stop by, on the unit scale; NaN where an utterance has no rating.
-
-    They are the true ones, but for the controls, whose labels are permuted within train and within development: a
-    control that stopped by true labels would be a selected one, not a null.
-
-    Args:
-        corpus: The N utterances.
-        probes: The P probes.
-        members: Partition → places of its utterances; labels are permuted within each.
-    """
-    dimensions = tuple(dict.fromkeys(probe.dimension for probe in probes))
-    truth = dict(zip(dimensions, ratings(corpus, dimensions).T, strict=True))
-    return np.stack(
-        [
-            permuted(truth[p.dimension], members.values(), p.seed) if p.kind == SHUFFLED else truth[p.dimension]
-            for p in probes
-        ]
-    )
-
-
 def shuffled_batches(train: Rows, options: FitOptions, epoch: int) -> list[Rows]:
     """The epoch's batches, nearly equal in size, so that no CCC is taken over a small remainder."""
     order = np.random.default_rng([options.data_seed, epoch]).permutation(train)
@@ -188,30 +177,44 @@ def shuffled_batches(train: Rows, options: FitOptions, epoch: int) -> list[Rows]
 
 @torch.inference_mode()
 def estimate_all(bank: ProbeBank, source: FeatureSource, members: Rows, batch: int) -> NDArray[np.float64]:
-    """Estimates of some utterances on the unit scale, [P, N]."""
+    """Estimates of some utterances, [P, N, O]."""
     groups = [members[start : start + batch] for start in range(0, len(members), batch)]
-    device = bank.outer_bias_P.device
-    return np.concatenate([bank(x.to(device)).double().cpu().numpy() for x in source.batches(groups)], axis=1)
+    return np.concatenate([bank(x.to(bank.device)).double().cpu().numpy() for x in source.batches(groups)], axis=1)
 
 
 def _train_epoch(
     bank: ProbeBank,
     optimizer: torch.optim.Optimizer,
     source: FeatureSource,
-    labels_PN: Tensor,
-    batches: Sequence[Rows],
+    target: Target,
+    train: Rows,
+    options: FitOptions,
+    epoch: int,
 ) -> None:
     """One pass over the training partition."""
-    for batch, features in zip(batches, source.batches(batches), strict=True):
-        loss_P = ccc_loss(bank(features.to(labels_PN.device)), labels_PN[:, torch.from_numpy(batch)])
-        # The probes share no parameter, so ∂(Σ_q loss_q)/∂θ_p = ∂loss_p/∂θ_p: one backward pass trains each alone.
-        loss = loss_P.sum()
-        if not bool(torch.isfinite(loss)):
-            why = "the learning rate may be too high"
-            raise FitError("the loss is not finite", why, "lower --lr or --layer-lr", code="loss-not-finite")
+    batches = shuffled_batches(train, options, epoch)
+    for number, (batch, features) in enumerate(zip(batches, source.batches(batches), strict=True)):
+        drop = SharedDropout(options.dropout, (options.data_seed, epoch, number)) if options.dropout else None
+        try:
+            # The probes share no parameter, so ∂(Σ_q loss_q)/∂θ_p = ∂loss_p/∂θ_p: one backward pass trains each alone.
+            loss = target.loss(bank(features.to(bank.device), drop), batch).sum()
+        except ScoreError as error:
+            raise _diverged() from error
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def _scored(target: Target, estimates_PNO: NDArray[np.float64], members: Rows) -> NDArray[np.float64]:
+    try:
+        return target.score(estimates_PNO, members)
+    except ScoreError as error:
+        raise _diverged() from error
+
+
+def _diverged() -> FitError:
+    why = "the learning rate may be too high"
+    return FitError("the loss is not finite", why, "lower --lr or --layer-lr", code="loss-not-finite")
 
 
 def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
@@ -246,12 +249,12 @@ def _refuse_too_large(options: FitOptions, n_layers: int, numbers: int, device: 
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     else:
         memory = torch.cuda.get_device_properties(device).total_memory
-    probes = count_probes(len(options.dims), options.seeds, options.layers, n_layers, options.shuffled)
+    probes = count_probes(options, n_layers)
     needed = torch.float32.itemsize * _COPIES * probes * numbers
     if needed > memory:
         raise FitError(
             f"a bank of {probes:,} probes with {numbers:,} parameters each needs {size(needed)} of memory",
             f"{device} has {size(memory)}",
-            "lower --seeds or --hidden, or fit fewer dimensions at a time",
+            "lower --seeds, --permutations, --refits or --hidden, or fit fewer dimensions at a time",
             code="bank-too-large",
         )

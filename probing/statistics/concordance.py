@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EPSILON = 1e-8  # keeps the loss's gradient finite where prediction and truth are both constant
 
 
-def ccc(truth: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:
+def ccc(truth: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None) -> NDArray[np.float64]:
     """Concordance correlation coefficient with population moments, in float64 (section 3.3, equation 3).
 
     CCC = 2 cov(y, ŷ) / (var y + var ŷ + (mean y − mean ŷ)²), between −1 and 1.
@@ -26,6 +26,7 @@ def ccc(truth: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:
     Args:
         truth: Labels y, [..., N].
         prediction: Estimates ŷ, [..., N]; leading indices are broadcast against those of the labels.
+        weight: How often each utterance counts, [..., N], not negative; by default once.
 
     Returns:
         One coefficient for each leading index. It is 0 where both are constant (also for N = 1): a constant shows
@@ -41,9 +42,16 @@ def ccc(truth: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:
     0.5714
     """
     y, p = checked_pair(truth, prediction)
-    y_mean, p_mean = y.mean(-1, keepdims=True), p.mean(-1, keepdims=True)
-    covariance = ((y - y_mean) * (p - p_mean)).mean(-1)
-    spread = y.var(-1) + p.var(-1) + np.square(y_mean - p_mean)[..., 0]
+    if weight is None:
+        y_mean, p_mean = y.mean(-1, keepdims=True), p.mean(-1, keepdims=True)
+        covariance = ((y - y_mean) * (p - p_mean)).mean(-1)
+        spread = y.var(-1) + p.var(-1) + np.square(y_mean - p_mean)[..., 0]
+    else:
+        counts = np.asarray(weight, np.float64)
+        share = counts / counts.sum(-1, keepdims=True)
+        y_mean, p_mean = (share * y).sum(-1, keepdims=True), (share * p).sum(-1, keepdims=True)
+        covariance = (share * (y - y_mean) * (p - p_mean)).sum(-1)
+        spread = (share * (np.square(y - y_mean) + np.square(p - p_mean))).sum(-1) + np.square(y_mean - p_mean)[..., 0]
     return np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=spread > 0)
 
 

@@ -1,0 +1,119 @@
+"""Banks of probes as safetensors files: probes.safetensors (those that were trained), ridge.safetensors.
+
+Shape legend: P probes · L layers · D width of the pooled states · H hidden units · O outputs of a head.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from probing.errors import RunError
+from probing.probes.bank import Probe, ProbeBank
+from probing.probes.heads import LinearHead, MlpHead
+from probing.probes.ridge import RIDGE, Look
+
+PROBES, RIDGE_PROBES = "probes.safetensors", "ridge.safetensors"
+_AGAIN = "copy the run again, or rerun the command in its record.json"
+# Version 0.1.0 had one head with one output: its name of each parameter → today's.
+_RENAMED = {
+    "inner_PDH": "head.inner_PDH",
+    "inner_bias_PH": "head.inner_bias_PH",
+    "outer_PH": "head.outer_PHO",
+    "outer_bias_P": "head.outer_bias_PO",
+}
+
+
+def save_bank(bank: ProbeBank, normalize: str, scale: tuple[float, float], path: Path) -> None:
+    """Write a bank's parameters to a file, with its probes and how to feed them in the file's metadata.
+
+    Args:
+        bank: The bank.
+        normalize: How states are normalized for it: `none` or `layer`.
+        scale: Lowest and highest possible rating: what estimates of 0 and 1 stand for.
+        path: The file.
+    """
+    probes = [[probe.dimension, probe.kind, probe.seed, probe.layer] for probe in bank.probes]
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in bank.state_dict().items()},
+        path,
+        metadata={
+            "head": bank.head.kind,
+            "probes": json.dumps(probes),
+            "pooling": bank.pooling,
+            "normalize": normalize,
+            "scale": json.dumps(scale),
+        },
+    )
+
+
+def load_bank(path: Path) -> tuple[ProbeBank, str]:
+    """Read a bank that `save_bank` wrote, or version 0.1.0.
+
+    Args:
+        path: A file in a fit's folder.
+
+    Returns:
+        The bank, and how states are normalized for it: `none` or `layer`.
+
+    Raises:
+        RunError: The file is not there (code `run-incomplete`) or damaged (`run-damaged`).
+    """
+    if not path.is_file():
+        raise RunError(f"{path}", "there is no such file", _AGAIN, code="run-incomplete")
+    try:
+        with safe_open(path, "pt") as held:
+            parameters = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 - it is no mapping
+            metadata = held.metadata()
+        if "head" not in metadata:
+            parameters = _as_today(parameters)
+        probes = [Probe(*what) for what in json.loads(metadata["probes"])]
+        head = _head_for(metadata.get("head", MlpHead.kind), probes, parameters)
+        bank = ProbeBank(probes, parameters["logits_WL"].shape[1], head, metadata["pooling"])
+        bank.load_state_dict(parameters)
+        return bank, metadata["normalize"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        # RuntimeError is what load_state_dict raises over other names or shapes.
+        raise RunError(f"{path}", f"it is damaged ({error})", _AGAIN, code="run-damaged") from error
+
+
+def _as_today(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Parameters of version 0.1.0 under today's names, with an axis of one output."""
+    renamed = {_RENAMED.get(name, name): tensor for name, tensor in parameters.items()}
+    return {name: tensor[..., None] if name.endswith("O") else tensor for name, tensor in renamed.items()}
+
+
+def _head_for(kind: str, probes: list[Probe], parameters: dict[str, Tensor]) -> MlpHead | LinearHead:
+    """A head of the kind and the sizes of some parameters."""
+    seeds = [probe.seed for probe in probes]
+    learned = sum(probe.learns_weights for probe in probes)
+    if kind == MlpHead.kind:
+        _, width, hidden = parameters["head.inner_PDH"].shape
+        return MlpHead(seeds, width, hidden, parameters["head.outer_PHO"].shape[2], learned)
+    if kind == LinearHead.kind:
+        _, width, outputs = parameters["head.map_PDO"].shape
+        return LinearHead(seeds, width, outputs, learned)
+    raise ValueError(f"the head {kind} is unknown")
+
+
+def ridge_bank(look: Look, pooling: str) -> ProbeBank:
+    """Ridge probes, of each dimension and layer one, as a bank of linear heads.
+
+    Args:
+        look: What ridge probes found.
+        pooling: How the states were pooled.
+    """
+    n_layers = len(look.layers)
+    probes = [Probe(name, RIDGE, 0, place) for name in look.dimensions for place in range(n_layers)]
+    width = look.coefficients[look.dimensions[0]].shape[1]
+    head = LinearHead([probe.seed for probe in probes], width, learned=0)
+    with torch.no_grad():
+        for row, probe in enumerate(probes):
+            head.map_PDO[row, :, 0] = torch.from_numpy(look.coefficients[probe.dimension][probe.layer])
+            head.bias_PO[row, 0] = float(look.intercepts[probe.dimension][probe.layer])
+    return ProbeBank(probes, n_layers, head, pooling)
