@@ -43,8 +43,8 @@ def fitted(record: FitRecord) -> str:
 
 
 _FILES = """
-    importance.csv weights.csv scores.csv nulls.csv predictions.csv crossvalidated.csv probes.safetensors
-    ridge.safetensors
+    importance.csv weights.csv scores.csv nulls.csv predictions.csv crossvalidated.csv jackknife.csv
+    probes.safetensors ridge.safetensors
 """.split()
 
 

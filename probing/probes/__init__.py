@@ -6,5 +6,6 @@ sources     features read from a cache
 bank        many probes as one batched module
 train       the training loop
 results     a fitted bank as tables and files
+ridge       probes of every layer in closed form, with ridge_plan, ridge_layer, closed_form, left_out and folds
 fit         cache → finished run: `probe fit`
 """

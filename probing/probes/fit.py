@@ -94,7 +94,7 @@ def fit(
 
     Returns:
         The run's record. Its folder also holds importance.csv (how much each layer tells), weights.csv, scores.csv,
-        nulls.csv, predictions.csv, crossvalidated.csv, probes.safetensors and ridge.safetensors.
+        nulls.csv, predictions.csv, crossvalidated.csv, jackknife.csv, probes.safetensors and ridge.safetensors.
 
     Raises:
         CorpusError: The corpus cannot be opened or lacks labels.

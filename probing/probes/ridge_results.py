@@ -18,8 +18,8 @@ from probing.statistics.layers import LayerSummary, carried_findings, layer_find
 from probing.statistics.verdicts import Finding
 
 IMPORTANCE, CROSSVALIDATED, NULLS = "importance.csv", "crossvalidated.csv", "nulls.csv"
-LEFT_OUT = "left_out.csv"
-RIDGE_FILES = (IMPORTANCE, CROSSVALIDATED, LEFT_OUT)
+JACKKNIFE = "jackknife.csv"
+RIDGE_FILES = (IMPORTANCE, CROSSVALIDATED, JACKKNIFE)
 
 
 def ridge_estimates(look: Look) -> dict[str, Mapping[Estimator, NDArray[np.float64]]]:
@@ -58,10 +58,10 @@ def crossvalidated_table(look: Look) -> pd.DataFrame:
 
 
 def write_look(look: Look, folder: Path) -> None:
-    """Write importance.csv, crossvalidated.csv and left_out.csv into a run's folder."""
+    """Write importance.csv, crossvalidated.csv and jackknife.csv into a run's folder."""
     look.importance().to_csv(folder / IMPORTANCE, index=False, float_format="%.8g")
     crossvalidated_table(look).to_csv(folder / CROSSVALIDATED, index=False, float_format="%.7g")
-    look.left_out().to_csv(folder / LEFT_OUT, index=False, float_format="%.10g")
+    look.left_out().to_csv(folder / JACKKNIFE, index=False, float_format="%.10g")
 
 
 def said_of_layers(look: Look, scores: pd.DataFrame) -> tuple[tuple[Finding, ...], dict[str, LayerSummary]]:

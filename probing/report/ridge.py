@@ -14,7 +14,7 @@ from probing.runs.records import FitRecord
 from probing.statistics.curves import Curve, r2_curve
 
 IMPORTANCE, CROSSVALIDATED, NULLS = "importance.csv", "crossvalidated.csv", "nulls.csv"
-LEFT_OUT = "left_out.csv"
+JACKKNIFE = "jackknife.csv"
 RIDGE = "ridge"  # the kind of a score
 PERMUTED, BY_SPEAKER = "permuted", "by-speaker"  # labels
 _LAYER = "layer"  # begins the name of a layer's column in crossvalidated.csv
@@ -59,7 +59,7 @@ def curves_of(record: FitRecord) -> dict[str, Curve]:
     """Dimension → R² of cross-validated ridge probes over the layers, with what it is without each speaker.
 
     Raises:
-        RunError: crossvalidated.csv or left_out.csv is missing, changed or damaged.
+        RunError: crossvalidated.csv or jackknife.csv is missing, changed or damaged.
     """
     table = read(record, CROSSVALIDATED, ("id", "partition", "speaker", "dimension", "truth", "baseline"))
     columns = [name for name in table.columns if _is_layer(name)]
@@ -72,12 +72,12 @@ def curves_of(record: FitRecord) -> dict[str, Curve]:
     except (ValueError, TypeError) as error:  # ScoreError is one: a blank, a word, labels that are all the same
         path = record.folder / CROSSVALIDATED
         raise RunError(f"{path}", f"it is damaged ({error})", "copy the run again", code="run-damaged") from error
-    return _left_out(record, columns, found) if has(record, LEFT_OUT) else found
+    return _left_out(record, columns, found) if has(record, JACKKNIFE) else found
 
 
 def _left_out(record: FitRecord, columns: Sequence[str], curves: Mapping[str, Curve]) -> dict[str, Curve]:
     """The curves with what they are where a speaker is left out of what the probes learned from, too."""
-    table = read(record, LEFT_OUT, ("dimension", "speaker", "speakers", "utterances", *columns))
+    table = read(record, JACKKNIFE, ("dimension", "speaker", "speakers", "utterances", *columns))
     try:
         if set(table.dimension) != set(curves):
             raise ValueError(f"it has other dimensions than {CROSSVALIDATED}")
@@ -93,7 +93,7 @@ def _left_out(record: FitRecord, columns: Sequence[str], curves: Mapping[str, Cu
             )
         return found
     except ValueError as error:  # a blank or a word where a number is due
-        path = record.folder / LEFT_OUT
+        path = record.folder / JACKKNIFE
         raise RunError(f"{path}", f"it is damaged ({error})", "copy the run again", code="run-damaged") from error
 
 

@@ -4,6 +4,7 @@ concordance    CCC and its loss
 jackknife      intervals by speaker
 paired         systems set against each other
 curves         what a score's curve over the layers says
+layers         claims about layers
 verdicts       claims that are tested, Holm's correction
 permutation    labels permuted, for controls
 """

@@ -57,13 +57,13 @@ def test_speakers_are_left_out_of_learning_too(tmp_path: Path) -> None:
     layers = {f"layer{layer}": [0.1 * layer, 0.2, 0.3] for layer in plain.layers}
     own = {"dimension": "valence", "speaker": ["7", "NA", "fold 3, group 1"], "speakers": [1, 1, 4]}
     table = pd.DataFrame({**own, "utterances": [5, 6, 24], **layers})
-    table.to_csv(record.folder / "left_out.csv", index=False)
+    table.to_csv(record.folder / "jackknife.csv", index=False)
     (curve,) = curves_of(record).values()
     np.testing.assert_array_equal(curve.value_L, plain.value_L)
     assert curve.left_out_CL[0].tolist() == [0.1 * layer for layer in plain.layers]
     assert curve.speakers == ("7", "NA", "fold 3, group 1") and sizes_of({"valence": curve}) == (6, 35)
     for wrong in (table.assign(layer1="x"), table.assign(dimension="arousal")):
-        wrong.to_csv(record.folder / "left_out.csv", index=False)
+        wrong.to_csv(record.folder / "jackknife.csv", index=False)
         with pytest.raises(RunError) as caught:
             curves_of(record)
         assert caught.value.code == "run-damaged"
