@@ -87,7 +87,7 @@ def carried_findings(observed: pd.DataFrame, nulls: pd.DataFrame) -> list[Findin
 
 def _carried(dimension: str, partition: str, observed: float, nulls: pd.DataFrame) -> Finding:
     labels = "by-speaker" if partition == _SEEN else "permuted"
-    how = "labels permuted within speakers" if partition == _SEEN else "labels permuted"
+    how = "labels permuted within speakers" if partition == _SEEN else "labels permuted between speakers"
     own = nulls[(nulls.labels == labels) & (nulls.partition == partition)]
     largest = own.groupby("permutation").ccc.max().to_numpy()
     measure = f"largest CCC of a ridge probe on one layer, against the largest of all ({how})"
