@@ -208,7 +208,7 @@ def _record(ready: _Ready, found: _Found, began: float) -> FitRecord:
         device=ready.device,
         threads=torch.get_num_threads(),
         best_layers=best_layers(found.tables.scores),
-        best_epochs=() if found.trained is None else tuple(found.trained.best_epoch.tolist()),
+        best_epochs=_best_epochs(found.trained),
         used=_used(found.trained, options),
         layers=layers,
         findings=findings,
@@ -216,6 +216,11 @@ def _record(ready: _Ready, found: _Found, began: float) -> FitRecord:
         notes=tuple(_notes(ready, found)),
         **provenance(configuration, began),
     )
+
+
+def _best_epochs(trained: Fit | None) -> tuple[int, ...]:
+    """Of the probes in probes.safetensors, in their order."""
+    return () if trained is None else tuple(trained.best_epoch[kept_rows(trained.bank.probes)].tolist())
 
 
 def _used(trained: Fit | None, options: FitOptions) -> dict[str, Any]:

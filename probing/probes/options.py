@@ -163,7 +163,7 @@ class FitOptions:
         """Fields that change nothing about what is fitted."""
         if self.head == RIDGE:
             return _TRAINING
-        return (*("hidden",) * (self.head == "linear"), *("refits",) * (not self.learns_weights))
+        return (*("hidden",) * (self.head == "linear"), *("layer_lr", "refits") * (not self.learns_weights))
 
 
 def paper_words() -> str:

@@ -118,7 +118,7 @@ class FitRecord(Record):
         best_layers: Dimension → index of the single layer that is best on development.
         layers: Dimension → where it is, by cross-validated ridge probes; none in a run without them.
         findings: Claims about layers with their verdicts, from the same probes.
-        best_epochs: The best epoch of each probe.
+        best_epochs: The best epoch of each probe in probes.safetensors.
         used: The hidden units and the learning rate that were used.
     """
 

@@ -22,19 +22,36 @@ from probing.errors import CacheError, FitError, OptionError, ProbingError
 from probing.extraction.extract import extract
 from probing.probes.fit import fit
 from probing.probes.options import FitOptions, FitPlace
+from probing.probes.saved import load_bank
 from probing.runs.records import FitRecord
 from probing.runs.scores import labels_digest
 from probing.runs.store import all_records, missing_files, read_record, signature
 
-SHORT: dict[str, Any] = {"dims": "valence", "epochs": 2, "layers": "both", "seeds": 2}
+SHORT: dict[str, Any] = {
+    "dims": "valence",
+    "epochs": 2,
+    "layers": "both",
+    "seeds": 2,
+    "permutations": 0,
+    "refits": 0,
+}
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The planted world as a table without audio, and a cache file of it."""
+    folder = tmp_path_factory.mktemp("world")
     corpus, states = planted_layer(2, count=60)
-    cache = write_cache(tmp_path / "cache/planted", states, "pooled", audio=[7] * len(corpus))
-    return write_table(corpus, tmp_path / "planted.csv"), cache.path
+    cache = write_cache(folder / "cache/planted", states, "pooled", audio=[7] * len(corpus))
+    return write_table(corpus, folder / "planted.csv"), cache.path
+
+
+@pytest.fixture(scope="module")
+def whole(world: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> FitRecord:
+    """A fit of the planted world with all that a fit has; for tests that only read it."""
+    runs = tmp_path_factory.mktemp("whole")
+    settings = SHORT | {"permutations": 2, "refits": 3}
+    return fit(str(world[0]), None, cache=world[1], runs=runs, **settings)
 
 
 @pytest.fixture
@@ -48,16 +65,92 @@ def fit_world(world: tuple[Path, Path], tmp_path: Path) -> Callable[..., FitReco
     return run
 
 
-def test_the_folder_is_a_whole_run_that_is_read_back(fit_world: Callable[..., FitRecord], tmp_path: Path) -> None:
+def test_the_folder_is_a_whole_run_that_is_read_back(whole: FitRecord) -> None:
     """Record, tables and probes are there with their digests, and the record read back is the one returned."""
-    record = fit_world()
-    assert record.folder.parent == tmp_path / "runs"
-    assert {p.name for p in record.folder.iterdir()} == {"record.json", *record.required}
-    assert set(record.files or {}) == set(record.required) and missing_files(record, digests=True) == []
-    again = read_record(record.folder)
+    files = """
+    weights.csv scores.csv nulls.csv importance.csv crossvalidated.csv jackknife.csv predictions.csv
+    probes.safetensors ridge.safetensors
+    """.split()
+    assert {p.name for p in whole.folder.iterdir()} == {"record.json", *files}
+    assert set(whole.files or {}) == set(files) > set(whole.required) and missing_files(whole, digests=True) == []
+    again = read_record(whole.folder)
     assert isinstance(again, FitRecord)
-    assert (again.scores, again.corpus, again.signature) == (record.scores, record.corpus, record.signature)
-    assert [one.folder for one in all_records(tmp_path / "runs")] == [record.folder]
+    assert (again.scores, again.corpus, again.signature) == (whole.scores, whole.corpus, whole.signature)
+    assert (again.findings, again.layers) == (whole.findings, whole.layers) and whole.findings
+    assert [one.folder for one in all_records(whole.folder.parent)] == [whole.folder]
+
+
+def test_the_recommended_importance_is_that_of_unseen_speakers(whole: FitRecord, world: tuple[Path, Path]) -> None:
+    """importance.csv says what crossvalidated.csv gives, R² by its definition; it names the planted layer."""
+    table = pd.read_csv(whole.folder / "crossvalidated.csv")
+    importance = pd.read_csv(whole.folder / "importance.csv").set_index("layer")
+    total = np.square(table.truth - table.baseline).sum()
+    r2 = [1 - np.square(table.truth - table[f"layer{layer}"]).sum() / total for layer in range(N_LAYERS)]
+    np.testing.assert_allclose(importance.r2, r2, atol=1e-5)
+    assert importance.r2.idxmax() == 2 and importance.in_set[2]
+    assert ((importance.low < importance.r2) & (importance.r2 < importance.high)).all()
+    corpus = open_corpus(str(world[0]))
+    taught = {u.id: u for u in corpus.utterances if u.partition in ("train", "development")}
+    assert list(table.id) == list(taught)
+    np.testing.assert_allclose(table.truth, [u.labels["valence"] for u in taught.values()], atol=1e-6)
+
+
+def test_findings_and_places_are_in_the_record(whole: FitRecord) -> None:
+    """The planted dimension is carried, at the planted layer; nothing is tested on what was selected on."""
+    summary = whole.layers["valence"]
+    assert (summary.carried, summary.best_layer) == ("holds", 2) and 2 in summary.confidence_set
+    (carried,) = [one for one in whole.findings if "some layer carries" in one.claim]
+    assert (carried.on, carried.verdict) == ("test2", "holds") and carried.p == pytest.approx(1 / 101)
+    assert "development" not in {one.on for one in whole.findings}
+    assert any(note.startswith("development is selected on") for note in whole.notes)
+    ridge = {score.partition: score.ccc for score in whole.scores if score.probe == "ridge, layer 2"}
+    scores = pd.read_csv(whole.folder / "scores.csv").query("kind == 'ridge' and layer == 2").set_index("partition").ccc
+    assert ridge == pytest.approx({name: scores[name] for name in ("development", "test2")})
+    assert carried.value == pytest.approx(
+        pd.read_csv(whole.folder / "scores.csv").query("kind == 'ridge' and partition == 'test2'").ccc.max()
+    )
+
+
+def test_controls_are_in_tables_of_their_own(whole: FitRecord) -> None:
+    """Weights of refits beside the fit's own; permutations of trained and of ridge probes, and no probe of either."""
+    weights = pd.read_csv(whole.folder / "weights.csv")
+    assert weights.refit.dropna().unique().tolist() == [1, 2, 3] and weights[weights.refit.isna()].seed.nunique() == 2
+    nulls = pd.read_csv(whole.folder / "nulls.csv")
+    assert nulls.groupby(["kind", "labels"]).permutation.nunique().to_dict() == {
+        ("ridge", "by-speaker"): 100,
+        ("ridge", "permuted"): 100,
+        ("weighted", "by-speaker"): 2,
+        ("weighted", "permuted"): 2,
+    }
+    bank, _ = load_bank(whole.folder / "probes.safetensors")
+    assert {probe.kind for probe in bank.probes} == {"weighted", "single"}
+    assert len(bank.probes) == len(whole.best_epochs) == 2 + 2 * N_LAYERS
+    assert not [name for name in pd.read_csv(whole.folder / "predictions.csv") if "permut" in name or "refit" in name]
+
+
+def test_ridge_probes_alone_are_a_fit(fit_world: Callable[..., FitRecord], whole: FitRecord) -> None:
+    """No bank, no weights, no epochs; the same ridge probes as in a fit that trains others beside them."""
+    settings = {name: SHORT[name] for name in ("dims", "permutations")}
+    record = fit_world(head="ridge", layers=None, **settings)
+    names = {"scores.csv", "nulls.csv", "importance.csv", "crossvalidated.csv", "jackknife.csv", "predictions.csv"}
+    assert {p.name for p in record.folder.iterdir()} == {"record.json", "ridge.safetensors", *names}
+    assert missing_files(record, digests=True) == [] and read_record(record.folder).signature == record.signature
+    assert (record.best_epochs, record.best_layers, record.used, record.options["layers"]) == ((), {}, {}, "each")
+    assert record.layers["valence"].best_layer == 2
+    assert {one.verdict for one in record.findings if "carries" in one.claim} == {"not tested"}
+    ridge = [f"ridge-layer{layer}" for layer in range(N_LAYERS)]
+    own, other = (pd.read_csv(one.folder / "predictions.csv")[ridge] for one in (record, whole))
+    pd.testing.assert_frame_equal(own, other)
+    assert pd.read_csv(record.folder / "nulls.csv").empty
+
+
+def test_the_paper_s_settings_are_recorded_as_they_were_used(world: tuple[Path, Path], tmp_path: Path) -> None:
+    """At its learning rate an epoch hardly moves a weight, which the notes say."""
+    paper = FitOptions.paper(dims="valence", epochs=1, permutations=0, refits=0)
+    record = fit(str(world[0]), None, paper, cache=world[1], runs=tmp_path)
+    assert (record.options["dropout"], record.options["batch"], record.used["lr"]) == (0.1, 16, 1e-5)
+    for said in ("near uniform", "raise --epochs", "approximated"):
+        assert any(said in note for note in record.notes)
 
 
 def test_the_record_says_what_was_fitted(fit_world: Callable[..., FitRecord], world: tuple[Path, Path]) -> None:
@@ -73,7 +166,7 @@ def test_the_record_says_what_was_fitted(fit_world: Callable[..., FitRecord], wo
     assert record.options["dims"] == ["valence"]  # as it is read back
     assert (record.encoder.spec, record.encoder.random) == (None, False)
     assert record.used == {"hidden": 12, "lr": pytest.approx(1e-4 * 768 / 12)}
-    assert len(record.best_epochs) == 2 * (2 + N_LAYERS) and set(record.best_layers) == {"valence"}
+    assert len(record.best_epochs) == 2 * (1 + N_LAYERS) and set(record.best_layers) == {"valence"}
     scores = pd.read_csv(record.folder / "scores.csv")
     own = scores[(scores.kind == "weighted") & (scores.partition == "test2")].ccc
     (said,) = [s for s in record.scores if (s.probe, s.partition) == ("weighted", "test2")]
@@ -128,7 +221,7 @@ def test_state_c_is_layer_minus_one(fit_world: Callable[..., FitRecord], tmp_pat
 def test_pooled_maxima_are_said_to_be_approximate(fit_world: Callable[..., FitRecord]) -> None:
     """A maximum of a weighted sum, from the store pooled; single layers and means are exact and need no note."""
     assert any("approximated" in note for note in fit_world(pooling="max").notes)
-    for exact in ({"pooling": "mean"}, {"pooling": "max", "layers": "each", "shuffled": False}):
+    for exact in ({"pooling": "mean"}, {"pooling": "max", "layers": "each", "permutations": 20}):
         assert not any("approximated" in note for note in fit_world(**exact).notes)
 
 

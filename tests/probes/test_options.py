@@ -1,15 +1,16 @@
-"""Options of a fit: those of version 0.1.0, checked wherever they are made, and light to load."""
+"""Options of a fit: settled and checked wherever they are made, the paper's by one word, and light to load."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
 from probing.errors import OptionError
-from probing.probes.options import FitOptions
+from probing.probes.options import FitOptions, paper_words
 from probing.runs.store import signature
 
 # What version 0.1.0 recorded of `probe fit demo --store pooled --layers both --seeds 2 --normalize layer
@@ -41,16 +42,26 @@ OLD_SIGNATURE = "22a289d14440b7e6"
 
 
 def test_a_configuration_has_the_signature_that_version_0_1_0_gave_it() -> None:
-    """Fields and defaults are part of the signature, by which runs of both versions are compared."""
-    options = FitOptions(layers="both", seeds=2, normalize="layer", pooling="mean+max")
-    settled = replace(options, dims=("arousal", "valence", "dominance"))
+    """By signatures runs are told apart, so those of older runs must stay theirs."""
     assert signature(OLD_CONFIGURATION) == OLD_SIGNATURE
-    assert signature(OLD_CONFIGURATION | {"options": asdict(settled)}) == OLD_SIGNATURE
+
+
+def test_every_setting_is_part_of_the_signature() -> None:
+    """Today's fields in their order: what a reader of record.json sees, and what two fits may differ in."""
+    settled = asdict(FitOptions(dims=("valence",)))
+    assert " ".join(settled) == (
+        "dims head layers seeds normalize pooling hidden lr layer_lr dropout batch epochs patience permutations refits "
+        "data_seed workers"
+    )
+    own = signature(OLD_CONFIGURATION | {"options": settled})
+    for name, value in {"head": "linear", "permutations": 0, "refits": 0, "dropout": 0.1}.items():
+        assert signature(OLD_CONFIGURATION | {"options": settled | {name: value}}) != own
 
 
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
+        ({"head": "lasso"}, "option-choice"),
         ({"layers": "all"}, "option-choice"),
         ({"normalize": "batch"}, "option-choice"),
         ({"pooling": "median"}, "option-choice"),
@@ -64,7 +75,13 @@ def test_a_configuration_has_the_signature_that_version_0_1_0_gave_it() -> None:
         ({"lr": 0.0}, "option-bounds"),
         ({"lr": float("inf")}, "option-bounds"),
         ({"layer_lr": float("nan")}, "option-bounds"),
+        ({"dropout": 1.0}, "option-bounds"),
+        ({"dropout": -0.1}, "option-bounds"),
+        ({"permutations": -1}, "option-bounds"),
+        ({"refits": -1}, "option-bounds"),
         ({"dims": ()}, "no-dims"),
+        ({"layers": "both", "head": "ridge"}, "exclusive"),
+        ({"layers": "weighted", "head": "ridge"}, "exclusive"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(wrong: dict[str, object], code: str) -> None:
@@ -82,11 +99,51 @@ def test_dimensions_are_the_same_however_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "shuffled", "learns"), [("weighted", False, True), ("each", False, False), ("each", True, True)]
+    ("settings", "layers", "learns", "single"),
+    [
+        ({}, "weighted", True, False),
+        ({"layers": "both"}, "both", True, True),
+        ({"layers": "each", "permutations": 20, "refits": 10}, "each", False, True),
+        ({"head": "linear"}, "weighted", True, False),
+        ({"head": "ridge"}, "each", False, False),
+    ],
 )
-def test_controls_learn_layer_weights_too(layers: str, shuffled: bool, learns: bool) -> None:
-    """Only single layers without a control learn no weights; then pooled maxima are exact."""
-    assert FitOptions(layers=layers, shuffled=shuffled).learns_weights is learns
+def test_what_is_trained_follows_from_head_and_layers(
+    settings: dict[str, Any], layers: str, learns: bool, single: bool
+) -> None:
+    """Where no sum of layers is learned, none is learned on permuted labels; then pooled maxima are exact."""
+    options = FitOptions(**settings)
+    assert (options.layers, options.learns_weights, options.trains_single_layers) == (layers, learns, single)
+
+
+# The paper's settings, typed from its sections 3.3 and 4 and from what its systems do.
+PAPERS = {"lr": 1e-5, "layer_lr": 1e-5, "dropout": 0.1, "batch": 16, "normalize": "none", "pooling": "mean+max"}
+
+
+def test_the_paper_s_settings_are_one_word() -> None:
+    """What it does not state is the default's or the user's; what it states may be repeated."""
+    found = FitOptions.paper(dims="valence", seeds=5, batch=16)
+    assert found == FitOptions(dims=("valence",), head="mlp", seeds=5, **PAPERS)  # type: ignore[arg-type]
+    words = paper_words()
+    assert all(f"{flag} {value}" in words for flag, value in (("--layer-lr", "1e-05"), ("--pooling", "mean+max")))
+
+
+@pytest.mark.parametrize("other", [{"batch": 32}, {"normalize": "layer"}, {"head": "ridge"}, {"dropout": 0.0}])
+def test_a_setting_that_contradicts_the_paper_s_is_refused(other: dict[str, Any]) -> None:
+    """One of the two is a mistake, also where it is the default of a fit."""
+    with pytest.raises(OptionError) as caught:
+        FitOptions.paper(seeds=2, **other)
+    assert caught.value.code == "exclusive" and next(iter(other)) in caught.value.what
+
+
+def test_what_changes_nothing_is_known() -> None:
+    """Ridge probes are not trained, a linear map has no hidden units, single layers have no weights."""
+    assert FitOptions(layers="both").without_effect == ()
+    assert FitOptions(head="linear").without_effect == ("hidden",)
+    assert set(FitOptions(layers="each").without_effect) == {"layer_lr", "refits"}
+    ridge = FitOptions(head="ridge").without_effect
+    assert {"seeds", "epochs", "refits", "dropout"} < set(ridge)
+    assert not {"permutations", "normalize", "pooling", "dims", "workers"} & set(ridge)
 
 
 def test_options_load_nothing_heavy() -> None:

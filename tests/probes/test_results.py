@@ -1,4 +1,4 @@
-"""A fitted bank as tables and files: what is written is what was found, and is read back whole or not at all."""
+"""What was fitted as tables and files: what is written is what was found, and controls are no results."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from hidden_states import N_LAYERS, OPTIONS, WIDTH, Held, planted_layer
-from safetensors.torch import load_file, save_file
 
 from probing.corpus.model import Corpus
-from probing.errors import RunError
-from probing.probes.bank import SHUFFLED, SINGLE, WEIGHTED, Probe, ProbeBank
-from probing.probes.features import Features
+from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
 from probing.probes.options import FitOptions
-from probing.probes.results import PROBES, best_layers, load_bank, probe_scores, save_bank, tables_of, write_tables
+from probing.probes.results import best_layers, nulls_table, probe_scores, tables_of, write_tables
+from probing.probes.ridge import ridge_look
 from probing.probes.train import Fit, train_bank
 
-FEW = replace(OPTIONS, epochs=2)
+FEW = replace(OPTIONS, epochs=2, permutations=2, refits=3)
 
 
 def fitted(corpus: Corpus, states: np.ndarray, options: FitOptions = FEW) -> Fit:
@@ -28,52 +25,111 @@ def fitted(corpus: Corpus, states: np.ndarray, options: FitOptions = FEW) -> Fit
     return train_bank(corpus, Held(states), N_LAYERS, WIDTH, options)
 
 
-def test_columns_are_named_as_in_version_0_1_0(tmp_path: Path) -> None:
-    """Kind or layer, then seed; figures and older scripts read these names."""
+@pytest.fixture(scope="module")
+def small() -> tuple[Corpus, Fit]:
+    """The planted world in little, and a bank of every kind of probe."""
     corpus, states = planted_layer(0, count=60)
-    tables = tables_of(fitted(corpus, states), corpus)
-    write_tables(tables, tmp_path)
+    return corpus, fitted(corpus, states)
+
+
+def test_columns_are_named_as_in_version_0_1_0(small: tuple[Corpus, Fit], tmp_path: Path) -> None:
+    """Kind or layer, then seed; figures and older scripts read these names. Weights tell the refits apart."""
+    corpus, result = small
+    assert write_tables(tables_of(corpus, result), tmp_path) == [
+        "scores.csv",
+        "nulls.csv",
+        "weights.csv",
+        "predictions.csv",
+    ]
     predictions = pd.read_csv(tmp_path / "predictions.csv")
-    kinds = ["weighted", "shuffled", *(f"layer{layer}" for layer in range(N_LAYERS))]
+    kinds = ["weighted", *(f"layer{layer}" for layer in range(N_LAYERS))]
     names = [f"{kind}-seed{seed}" for kind in kinds for seed in (0, 1)]
     assert list(predictions.columns) == ["id", "partition", "speaker", "dimension", "truth", *names]
-    assert list(pd.read_csv(tmp_path / "weights.csv").columns) == ["dimension", "seed", "layer", "weight"]
+    assert list(pd.read_csv(tmp_path / "weights.csv").columns) == ["dimension", "seed", "refit", "layer", "weight"]
     columns = "dimension kind layer seed partition n ccc low high mean_low mean_high".split()
     assert list(pd.read_csv(tmp_path / "scores.csv").columns) == columns
+    columns = "dimension kind labels permutation layer partition ccc".split()
+    assert list(pd.read_csv(tmp_path / "nulls.csv").columns) == columns
 
 
-def test_predictions_are_on_the_corpus_scale() -> None:
+def test_ridge_probes_stand_beside_trained_ones(small: tuple[Corpus, Fit], tmp_path: Path) -> None:
+    """In one table of predictions, of scores and of what permuted labels give; alone they leave no weights behind."""
+    corpus, result = small
+    _, states = planted_layer(0, count=60)
+    look = ridge_look(corpus, states.mean(1), ("valence",), permutations=2)
+    both, alone = tables_of(corpus, result, look), tables_of(corpus, None, look)
+    np.testing.assert_array_equal(both.predictions["ridge-layer3"], look.predictions["valence"][3])
+    assert set(both.scores.kind) == {WEIGHTED, SINGLE, "ridge"} and set(
+        both.scores[both.scores.kind == "ridge"].seed
+    ) == {0}
+    pd.testing.assert_frame_equal(
+        both.scores[both.scores.kind == "ridge"].reset_index(drop=True), alone.scores, check_dtype=False
+    )
+    assert set(both.nulls.kind) == {WEIGHTED, "ridge"} and both.nulls[both.nulls.kind == WEIGHTED].layer.isna().all()
+    write_tables(alone, tmp_path)
+    assert alone.weights is None and not (tmp_path / "weights.csv").exists()
+    names = [name for name in pd.read_csv(tmp_path / "predictions.csv") if "layer" in name or "seed" in name]
+    assert names == [f"ridge-layer{layer}" for layer in range(N_LAYERS)]
+
+
+def ccc_of(truth: np.ndarray, estimate: np.ndarray) -> float:
+    """The concordance correlation by its definition."""
+    covariance = np.mean((truth - truth.mean()) * (estimate - estimate.mean()))
+    return float(2 * covariance / (truth.var() + estimate.var() + (truth.mean() - estimate.mean()) ** 2))
+
+
+def test_what_permuted_labels_give_is_scored_on_true_ones(small: tuple[Corpus, Fit]) -> None:
+    """On test2, which no permutation touches; each permutation of each kind once, and nothing on train."""
+    corpus, result = small
+    table = nulls_table(result, corpus)
+    assert set(table.partition) == {"development", "test2"} and len(table) == 2 * 2 * 2
+    test = [i for i, u in enumerate(corpus.utterances) if u.partition == "test2"]
+    truth = np.array([corpus.utterances[i].labels["valence"] for i in test])
+    for kind in (PERMUTED, BY_SPEAKER):
+        for draw in (0, 1):
+            row = result.bank.probes.index(Probe("valence", kind, draw, draw=draw))
+            (found,) = table.query(f"labels == '{kind}' and permutation == {draw} and partition == 'test2'").ccc
+            assert found == pytest.approx(ccc_of(truth, result.predictions[row, test]))
+    assert nulls_table(fitted(corpus, planted_layer(0, count=60)[1], replace(FEW, layers="each")), corpus).empty
+
+
+def test_predictions_are_on_the_corpus_scale(small: tuple[Corpus, Fit]) -> None:
     """An estimate of .25 on a scale from 1 to 7 is 2.5; the truth stands beside it as it was rated."""
-    corpus, states = planted_layer(0, count=60)
-    result = fitted(corpus, states)
+    corpus, result = small
     rated = replace(
         corpus,
         scale=(1.0, 7.0),
         utterances=tuple(replace(u, labels={"valence": 1 + 6 * u.labels["valence"]}) for u in corpus.utterances),
     )
-    table = tables_of(result, rated).predictions
+    table = tables_of(rated, result).predictions
     row = next(i for i, p in enumerate(result.bank.probes) if p == Probe("valence", SINGLE, 1, 3))
     np.testing.assert_allclose(table["layer3-seed1"], 1 + 6 * result.predictions[row])
     np.testing.assert_allclose(table.truth, [u.labels["valence"] for u in rated.utterances])
 
 
-def test_the_convolutions_output_is_layer_minus_one_in_files() -> None:
+def test_the_convolutions_output_is_layer_minus_one_in_files(small: tuple[Corpus, Fit]) -> None:
     """With a state C in front, files number the layers from −1; the transformer's input stays 0."""
-    corpus, states = planted_layer(0, count=60)
-    result = fitted(corpus, states)
-    tables = tables_of(result, corpus, first_layer=-1)
+    corpus, result = small
+    tables = tables_of(corpus, result, first_layer=-1)
+    assert tables.weights is not None
     assert sorted(tables.weights.layer.unique()) == list(range(-1, N_LAYERS - 1))
     assert sorted(tables.scores.layer.dropna().unique()) == list(range(-1, N_LAYERS - 1))
-    from_zero = tables_of(result, corpus).predictions
+    from_zero = tables_of(corpus, result).predictions
     np.testing.assert_array_equal(tables.predictions["layer-1-seed0"], from_zero["layer0-seed0"])
 
 
-def test_learned_weights_sum_to_one_and_are_of_weighted_probes_alone() -> None:
-    """Neither the control's weights nor one-hot ones are in weights.csv."""
-    corpus, states = planted_layer(0, count=60)
-    weights = tables_of(fitted(corpus, states), corpus).weights
-    assert len(weights) == 2 * N_LAYERS
-    np.testing.assert_allclose(weights.groupby(["dimension", "seed"]).weight.sum(), 1)
+def test_learned_weights_sum_to_one_and_are_of_weighted_probes_and_their_refits(small: tuple[Corpus, Fit]) -> None:
+    """Neither the controls' weights nor one-hot ones are in weights.csv; refits go on with the fit's own seeds."""
+    corpus, result = small
+    weights = tables_of(corpus, result).weights
+    assert weights is not None and len(weights) == (2 + 3) * N_LAYERS
+    np.testing.assert_allclose(weights.groupby(["dimension", "seed", "refit"], dropna=False).weight.sum(), 1)
+    own = weights[weights.refit.isna()]
+    assert sorted(set(own.seed)) == [0, 1]
+    refits = weights.dropna(subset="refit").groupby("refit").seed.unique()
+    assert {int(refit): seeds.tolist() for refit, seeds in refits.items()} == {1: [0], 2: [1], 3: [0]}
+    row = result.bank.probes.index(Probe("valence", REFIT, 1, draw=2))
+    np.testing.assert_allclose(weights[weights.refit == 2].weight, result.bank.weights()[row].detach(), rtol=1e-6)
 
 
 def scores_of(table: list[tuple[float, float]]) -> pd.DataFrame:
@@ -95,13 +151,19 @@ def test_test_partitions_never_choose() -> None:
     assert {score.partition: score.ccc for score in probe_scores(scores)} == {"development": 0.5, "test2": 0.1}
 
 
-def test_scores_on_train_are_not_in_the_record() -> None:
-    """A record says what holds beyond the training partition; scores.csv has the rest."""
-    corpus, states = planted_layer(0, count=60)
-    scores = tables_of(fitted(corpus, states), corpus).scores
-    assert "train" in set(scores.partition)
+def test_the_ridge_probe_named_is_that_of_the_recommended_layer() -> None:
+    """The one of the highest cross-validated R², whatever is best on development or on test."""
+    scores = pd.concat([scores_of([(0.5, 0.1), (0.4, 0.9)]).assign(kind=kind) for kind in ("single", "ridge")])
+    found = {score.probe: score.ccc for score in probe_scores(scores, {"valence": 1}) if score.partition == "test2"}
+    assert found == {"best layer: 0": 0.1, "ridge, layer 1": 0.9}
+
+
+def test_scores_on_train_are_not_in_the_record(small: tuple[Corpus, Fit]) -> None:
+    """A record says what holds beyond the training partition; scores.csv has the rest, and neither has controls."""
+    scores = tables_of(*small).scores
+    assert "train" in set(scores.partition) and set(scores.kind) == {WEIGHTED, SINGLE}
     assert {score.partition for score in probe_scores(scores)} == {"development", "test2"}
-    assert {score.probe for score in probe_scores(scores)} >= {"weighted", "shuffled"}
+    assert {str(score.probe).split(":")[0] for score in probe_scores(scores)} == {"weighted", "best layer"}
 
 
 def test_unrated_partitions_are_predicted_but_not_scored() -> None:
@@ -113,8 +175,10 @@ def test_unrated_partitions_are_predicted_but_not_scored() -> None:
     corpus = replace(corpus, utterances=unrated)
     result = fitted(corpus, states, replace(FEW, layers="weighted"))
     assert np.isfinite(result.predictions).all()
-    assert set(tables_of(result, corpus).scores.partition) == {"train", "development"}
-    assert {probe.kind for probe in result.bank.probes} == {WEIGHTED, SHUFFLED}
+    tables = tables_of(corpus, result)
+    assert set(tables.scores.partition) == {"train", "development"} and set(tables.nulls.partition) == {"development"}
+    assert np.isfinite(tables.predictions[tables.predictions.partition == "test3"]["weighted-seed0"]).all()
+    assert {probe.kind for probe in result.bank.probes} == {WEIGHTED, PERMUTED, BY_SPEAKER, REFIT}
 
 
 def test_one_speaker_has_no_interval() -> None:
@@ -122,45 +186,7 @@ def test_one_speaker_has_no_interval() -> None:
     corpus, states = planted_layer(2, count=60)
     alone = tuple(replace(u, speaker="one") if u.partition == "test2" else u for u in corpus.utterances)
     corpus = replace(corpus, utterances=alone)
-    scores = tables_of(fitted(corpus, states, replace(FEW, layers="weighted")), corpus).scores
+    scores = tables_of(corpus, fitted(corpus, states, replace(FEW, layers="weighted", permutations=0, refits=0))).scores
     assert scores[scores.partition == "test2"].low.isna().all()
     assert scores[scores.partition == "train"].low.notna().all()
     assert {score.partition for score in probe_scores(scores) if score.low is None} == {"test2"}
-
-
-def saved(folder: Path) -> ProbeBank:
-    """A bank with parameters that are not those it starts with, in a folder."""
-    probes = [Probe("valence", WEIGHTED, 0), Probe("arousal", SINGLE, 1, 4)]
-    bank = ProbeBank(probes, N_LAYERS, WIDTH, 5, "mean+max")
-    with torch.no_grad():
-        for parameter in bank.parameters():
-            parameter.normal_()
-    save_bank(bank, FitOptions(pooling="mean+max", normalize="layer"), (1.0, 7.0), folder)
-    return bank
-
-
-def test_a_bank_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    """Same probes, same answers."""
-    bank = saved(tmp_path)
-    again, normalize = load_bank(tmp_path)
-    assert (again.probes, again.pooling, normalize) == (bank.probes, "mean+max", "layer")
-    x = Features(torch.randn(3, N_LAYERS, WIDTH), torch.randn(3, N_LAYERS, WIDTH))
-    torch.testing.assert_close(again(x), bank(x), rtol=0, atol=0)
-
-
-def test_probes_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
-    """No file, half a file, a file without the probes, and one of other shapes."""
-    with pytest.raises(RunError) as caught:
-        load_bank(tmp_path)
-    assert caught.value.code == "run-incomplete"
-    saved(tmp_path)
-    path, parameters = tmp_path / PROBES, load_file(tmp_path / PROBES)
-    metadata = {"probes": '[["valence", "weighted", 0, null]]', "pooling": "mean", "normalize": "none"}
-    for number in range(3):
-        if number == 0:
-            path.write_bytes(path.read_bytes()[:50])
-        else:
-            save_file(parameters, path, metadata={} if number == 1 else metadata)
-        with pytest.raises(RunError) as caught:
-            load_bank(tmp_path)
-        assert caught.value.code == "run-damaged"

@@ -21,13 +21,13 @@ from probing.probes.options import FitOptions
 from probing.probes.sources import FrameFeatures, PooledFeatures, choose_cache, features_from, rows_of
 from probing.probes.train import train_bank
 
-POOLED_EXACT = FitOptions(pooling="mean+max", layers="each", shuffled=False)
+POOLED_EXACT = FitOptions(pooling="mean+max", layers="each")
 
 
 def test_frames_and_pooled_give_the_same_fit(tmp_path: Path) -> None:
     """With mean pooling, a fit that streams frames equals one that holds pooled states in memory."""
     corpus, states = planted_layer(3, count=60)
-    options = replace(OPTIONS, epochs=5, seeds=1)
+    options = replace(OPTIONS, epochs=5, seeds=1, permutations=1, refits=1)
     rows = np.arange(len(corpus))
     pooled, frames = (write_cache(tmp_path / store, states, store) for store in ("pooled", "frames"))
     held = train_bank(corpus, features_from(pooled, rows, options), N_LAYERS, WIDTH, options)
@@ -53,7 +53,7 @@ def test_a_batch_names_utterances_by_their_place_in_the_corpus(tmp_path: Path) -
     _, states = planted_layer(0, count=6)
     rows = np.array([5, 0, 3])
     for store in ("pooled", "frames"):
-        source = features_from(write_cache(tmp_path / store, states, store), rows, OPTIONS)
+        source = features_from(write_cache(tmp_path / store, states, store), rows, replace(OPTIONS, normalize="none"))
         (batch,) = source.batches([np.array([2, 0])])
         np.testing.assert_allclose(batch.mean_BLD, states[[3, 5]].mean(1), rtol=1e-5, atol=1e-6)
 
@@ -88,7 +88,7 @@ def encoder(tmp_path: Path) -> Any:
         (("frames", "pooled"), OPTIONS, None, "pooled"),
         (("frames", "pooled"), replace(OPTIONS, pooling="max"), None, "frames"),
         (("frames", "pooled"), POOLED_EXACT, None, "pooled"),
-        (("frames", "pooled"), replace(POOLED_EXACT, shuffled=True), None, "frames"),
+        (("frames", "pooled"), replace(POOLED_EXACT, layers="both"), None, "frames"),
         (("frames",), OPTIONS, None, "frames"),
         (("pooled",), replace(OPTIONS, pooling="mean+max"), None, "pooled"),
         (("frames", "pooled"), OPTIONS, "frames", "frames"),
