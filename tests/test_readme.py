@@ -67,12 +67,12 @@ def test_the_building_blocks_in_python_run(table: Path, tmp_path: Path, monkeypa
 
 
 def test_extract_fit_and_plot_take_three_lines(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The README's lines give Axes, one for the learned weights and one for each test partition."""
+    """The README's lines give Axes over one axis of layers: importance, each test partition, learned weights."""
     monkeypatch.chdir(tmp_path)
     code = code_with("plot_layers").replace('"demo", ', f'"{table}", ').replace("seeds=3", "seeds=1, epochs=2")
     names: dict[str, Any] = {}
     exec(code, names)
-    assert [ax.get_xlabel()[:5] for ax in np.ravel(names["axes"])] == ["layer"] * 3
+    assert [ax.get_xlabel()[:5] for ax in np.ravel(names["axes"])] == ["", "", "", "layer"]
 
 
 def test_a_trained_system_loads_as_the_readme_says(
@@ -105,6 +105,20 @@ def test_an_edited_number_is_noticed() -> None:
     (block,) = re.findall(r"<!-- generated: table1 -->.*?<!-- end -->", README, flags=re.DOTALL)
     typed = block.replace("| 0.", "| 1.")
     assert typed != block and updated(typed, ROOT / "figures") == block
+
+
+@pytest.mark.parametrize(("block", "target"), [("layers", "figure2"), ("calibration", "calibrate")])
+def test_a_block_whose_figures_are_not_there_says_how_to_make_them(block: str, target: str, tmp_path: Path) -> None:
+    """It shows no number."""
+    found = updated(f"<!-- generated: {block} -->\n<!-- end -->", tmp_path)
+    assert f"make {target}" in found and not re.search(r"\d\.\d", found)
+
+
+def test_the_readme_s_layers_are_those_of_the_figure(tmp_path: Path) -> None:
+    """Places and claims about them; what is tested on each partition is left to the file."""
+    lines = ["caption", "", "- arousal: best layer 2", "- test1: some layer carries it", "- train+development: deeper"]
+    (tmp_path / "figure2-demo-demo-hubert.md").write_text("\n".join(lines))
+    assert BLOCKS["layers"](tmp_path).splitlines()[:3] == [lines[2], lines[4], ""]
 
 
 def test_every_command_is_in_the_readme_and_has_an_example() -> None:

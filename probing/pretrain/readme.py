@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from probing.calibration.tables import FILE, readme_block
 from probing.corpus.model import EMOTIONS
 from probing.demo.script import COUNTS, plan
 from probing.demo.truth import bounds
@@ -98,13 +99,37 @@ def table2(figures: Path) -> str:
     return _table(["trained on", "tested on", "WER, unseen", *_columns(table)], rows)
 
 
+def layers(figures: Path) -> str:
+    """Where each dimension is in the built-in world, and the paper's claims about it."""
+    path = figures / "figure2-demo-demo-hubert.md"
+    if not path.is_file():
+        return _not_made("figure2")
+    lines = path.read_text("utf-8").splitlines()
+    shown = [line for line in lines if line.startswith("- ") and not line.startswith(("- test1", "- test2"))]
+    carried = f"Whether each is carried on each test partition is in [figures/{path.name}](figures/{path.name})."
+    return "\n".join([*shown, "", carried])
+
+
+def calibration(figures: Path) -> str:
+    """How often each importance names the planted layer, and how far intervals and verdicts can be trusted."""
+    if not (figures / FILE).is_file():
+        return _not_made("calibrate")
+    return f"{readme_block(figures)}\n\nAll of it: [figures/calibration.md](figures/calibration.md)."
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "world": world,
+    "layers": layers,
+    "calibration": calibration,
     "systems": systems,
     "table1": table1,
     "findings": findings,
     "table2": table2,
 }
+
+
+def _not_made(target: str) -> str:
+    return f"*Not measured yet: run `make {target}`, then `make readme`.*"
 
 
 def _profile(encoder: str) -> dict[str, list[float]]:
