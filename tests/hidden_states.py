@@ -17,7 +17,7 @@ from probing.probes.features import Features
 from probing.probes.options import FitOptions
 
 N_LAYERS, WIDTH = 6, 12
-OPTIONS = FitOptions(dims=("valence",), layers="both", seeds=2, epochs=60, layer_lr=3e-2)
+OPTIONS = FitOptions(("valence",), layers="both", seeds=2, epochs=60, layer_lr=3e-2, permutations=0, refits=0)
 
 
 def planted_layer(layer: int, seed: int = 0, count: int = 240) -> tuple[Corpus, np.ndarray]:

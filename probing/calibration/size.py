@@ -32,6 +32,6 @@ class Size:
     replicates: int
 
 
-FULL = Size(2000, 1000, 40, 100, 25, 100, 200, 12, 5)
+FULL = Size(2000, 1000, 40, 100, 25, 100, 60, 8, 5)
 SHORT = Size(40, 4, 1, 1, 1, 1, 3, 1, 2)
 FIRST_CONFIRMING = 101  # ranges and choices are fixed on worlds 1 to 100

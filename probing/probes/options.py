@@ -22,7 +22,7 @@ POOLINGS = ("mean", "max", "mean+max")
 LAYER_LR = 3e-2
 PATIENCE = 15
 
-# The settings that the paper states (sections 3.3 and 4), where it states them. It does not say how its probes pool:
+# The settings that the paper states (section 3.2), where it states them. It does not say how its probes pool:
 # average and maximum is what its systems do.
 PAPER: Mapping[str, Any] = MappingProxyType(
     {

@@ -20,7 +20,7 @@ from probing.corpus.model import Corpus
 from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, Probe
 from probing.runs.scores import clusters_of, ratings
 from probing.statistics.concordance import ccc, ccc_loss
-from probing.statistics.permutation import permuted, permuted_within_speakers
+from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
 
 Rows = NDArray[np.int64]
 
@@ -116,8 +116,8 @@ def regression(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Ro
 def taught_labels(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Rows]) -> NDArray[np.float64]:
     """The labels [P, N] to learn from and to stop by, on the unit scale; NaN where an utterance has no rating.
 
-    They are the true ones, but for the controls, whose labels are permuted within train and within development: a
-    control that stopped by true labels would be a selected one, not a null.
+    They are the true ones, but for the controls, whose labels are permuted within train and within development, between
+    speakers or within them: a control that stopped by true labels would be a selected one, not a null.
 
     Args:
         corpus: The N utterances.
@@ -131,7 +131,7 @@ def taught_labels(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str,
     def labels(probe: Probe) -> NDArray[np.float64]:
         own_N = truth[probe.dimension]
         if probe.kind == PERMUTED:
-            return permuted(own_N, groups, probe.draw or 0)
+            return permuted_between_speakers(own_N, groups, speakers, probe.draw or 0)
         if probe.kind == BY_SPEAKER:
             return permuted_within_speakers(own_N, groups, speakers, probe.draw or 0)
         return own_N

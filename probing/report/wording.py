@@ -8,15 +8,19 @@ from probing.statistics.verdicts import Finding
 _CONVOLUTIONS = -1  # index of state C
 
 
-def said(finding: Finding) -> str:
-    """A finding in one line of Markdown: claim, verdict, and what was measured for it.
+def said(finding: Finding, mark: str = "**") -> str:
+    """A finding in one line: claim, verdict, and what was measured for it.
+
+    Args:
+        finding: The finding.
+        mark: What stands on both sides of the verdict; Markdown prints it in bold.
 
     >>> said(Finding("it is deep", "test2", verdict="not tested", note="one state"))
     'test2: it is deep: **not tested** (one state)'
     """
     whose = f"{finding.of}: " if finding.of else ""
     measured = evidence(finding)
-    return f"{finding.on}: {whose}{finding.claim}: **{finding.verdict}**" + f" ({measured})" * bool(measured)
+    return f"{finding.on}: {whose}{finding.claim}: {mark}{finding.verdict}{mark}" + f" ({measured})" * bool(measured)
 
 
 def evidence(finding: Finding) -> str:

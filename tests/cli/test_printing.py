@@ -9,25 +9,37 @@ import pandas as pd
 import pytest
 from builders import entry_of, write_evaluation, write_fit, write_run
 
-from probing.cli.printing import evaluated, fitted, scores_of, system_sizes, trained
+from probing.cli.printing import evaluated, scores_of, system_sizes, trained
+from probing.cli.printing_fit import fitted
 from probing.runs.records import Score
+from probing.statistics.layers import LayerSummary
+from probing.statistics.verdicts import Finding
 
 SCORES = (
-    Score("valence", "test2", 0.02, None, -0.01, 0.06, 8, "shuffled"),
     Score("valence", "test2", 0.4, 0.1, None, None, 8, "best layer: 3"),
+    Score("valence", "test2", 0.3, None, 0.21, 0.39, 8, "ridge, layer 4"),
     Score("valence", "test2", 0.5, 0.1, 0.47, 0.54, 8, "weighted"),
 )
 
 
-def test_a_fit_shows_the_weighted_sum_first_and_the_control_last(tmp_path: Path) -> None:
-    """One line for each dimension and probe, the scores to three digits, with their interval."""
-    record = write_fit(tmp_path, dims=("valence",), scores=SCORES, notes=("remember this",))
-    heading, columns, *lines = fitted(record).splitlines()
-    assert "3 seeds" in heading and record.title in heading and columns.split()[:2] == ["dimension", "probe"]
-    assert [line.split()[1] for line in lines[:3]] == ["weighted", "best", "shuffled"]
-    assert "0.500 [ 0.470,  0.540]" in lines[0] and "0.020 [-0.010,  0.060]" in lines[2]
-    assert lines[3] == "note: remember this"
-    assert lines[4:] == [
+def test_a_fit_shows_the_weighted_sum_first_and_the_trained_layer_last(tmp_path: Path) -> None:
+    """One line for each dimension and probe, the scores to three digits, with their interval; then where it is."""
+    where = {"valence": LayerSummary("valence", "holds", 4, (4, 5), 0.6, 0.5, 0.7)}
+    claims = (Finding("valence lies deeper than arousal", "train+development", "depth", value=0.2, verdict="holds"),)
+    record = write_fit(
+        tmp_path, dims=("valence",), scores=SCORES, notes=("remember this",), layers=where, findings=claims
+    )
+    text = fitted(record).splitlines()
+    start = next(number for number, line in enumerate(text) if line.startswith("dimension"))
+    heading = " ".join(line.strip() for line in text[:start])
+    assert "3 seeds" in heading and record.title in heading and text[start].split()[:2] == ["dimension", "probe"]
+    lines = text[start + 1 :]
+    assert [line.split()[1] for line in lines[:3]] == ["weighted", "ridge,", "best"]
+    assert "0.500 [ 0.470,  0.540]" in lines[0] and "0.300 [ 0.210,  0.390]" in lines[1]
+    assert lines[3].startswith("valence: best layer 4") and "4, 5" in lines[3]
+    assert "valence lies deeper than arousal: holds" in lines[4] and "0.200" in lines[4]
+    assert lines[5] == "note: remember this"
+    assert lines[6:] == [
         f"{record.folder}/{name}"
         for name in ("record.json", "weights.csv", "scores.csv", "predictions.csv", "probes.safetensors")
     ]

@@ -9,12 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from probing.probes.bank import SHUFFLED, SINGLE, WEIGHTED, Probe, ProbeBank, count_probes, plan_bank
+from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe, ProbeBank, count_probes, plan_bank
 from probing.probes.features import Features
-from probing.probes.options import LAYERS, POOLINGS
+from probing.probes.heads import LinearHead, MlpHead, SharedDropout
+from probing.probes.options import LAYERS, POOLINGS, FitOptions
 from probing.statistics.concordance import ccc_loss
 
 L, D, H = 4, 6, 5
+
+
+def bank_of(probes: list[Probe], pooling: str = "mean", head: str = "mlp") -> ProbeBank:
+    """A bank of probes with heads of a kind."""
+    seeds, learned = [probe.seed for probe in probes], sum(probe.learns_weights for probe in probes)
+    heads = MlpHead(seeds, D, H, learned=learned) if head == "mlp" else LinearHead(seeds, D, learned=learned)
+    return ProbeBank(probes, L, heads, pooling)
+
+
+def planned(*dims: str, layers: str = "both", seeds: int = 2, permutations: int = 0, refits: int = 0) -> list[Probe]:
+    """The probes of a fit with these options."""
+    return plan_bank(FitOptions(dims, layers=layers, seeds=seeds, permutations=permutations, refits=refits), L)
 
 
 class PlainProbe(nn.Module):
@@ -33,7 +46,7 @@ class PlainProbe(nn.Module):
             mixed_TD = (states_TLD * weights[None, :, None]).sum(1)
             parts = {"mean": mixed_TD.mean(0), "max": mixed_TD.max(0).values}
             pooled.append(sum(parts[name] for name in self.pooling.split("+")))
-        return self.head(torch.stack(pooled))[:, 0]
+        return self.head(torch.stack(pooled))
 
 
 def features(utterances: list[torch.Tensor], pooling: str) -> Features:
@@ -51,9 +64,9 @@ def steps(module: nn.Module, parameters: list[dict], inputs: object, truth: torc
     optimizer = torch.optim.Adam(parameters)
     for _ in range(count):
         optimizer.zero_grad()
-        ccc_loss(module(inputs), truth).sum().backward()
+        ccc_loss(module(inputs).squeeze(-1), truth).sum().backward()
         optimizer.step()
-    return module(inputs).detach()
+    return module(inputs).squeeze(-1).detach()
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -61,19 +74,22 @@ def steps(module: nn.Module, parameters: list[dict], inputs: object, truth: torc
 def test_a_probe_of_a_bank_is_the_plain_module(pooling: str, layer: int | None) -> None:
     """After 50 steps a probe within a bank equals one written out with nn.Linear and trained by itself."""
     utterances, truth = data()
-    probes = plan_bank(["valence"], seeds=2, layers="both", n_layers=L, shuffled=False)
-    bank = ProbeBank(probes, L, D, H, pooling)
+    probes = planned("valence")
+    bank = bank_of(probes, pooling)
     row = next(i for i, probe in enumerate(probes) if probe.layer == layer and probe.seed == 1)
     plain = PlainProbe(layer, pooling)
     with torch.no_grad():
-        plain.head[0].weight.copy_(bank.inner_PDH[row].T)
-        plain.head[0].bias.copy_(bank.inner_bias_PH[row])
-        plain.head[2].weight.copy_(bank.outer_PH[row][None])
-        plain.head[2].bias.copy_(bank.outer_bias_P[row][None])
+        plain.head[0].weight.copy_(bank.head.inner_PDH[row].T)
+        plain.head[0].bias.copy_(bank.head.inner_bias_PH[row])
+        plain.head[2].weight.copy_(bank.head.outer_PHO[row].T)
+        plain.head[2].bias.copy_(bank.head.outer_bias_PO[row])
     rates = {"logits": 1e-2, "head": 1e-3}
     together = steps(
         bank,
-        [{"params": [bank.logits_WL], "lr": rates["logits"]}, {"params": list(bank.head()), "lr": rates["head"]}],
+        [
+            {"params": [bank.logits_WL], "lr": rates["logits"]},
+            {"params": list(bank.head.parameters()), "lr": rates["head"]},
+        ],
         features(utterances, pooling),
         truth,
         50,
@@ -93,12 +109,12 @@ def test_a_probe_of_a_bank_is_the_plain_module(pooling: str, layer: int | None) 
 def test_a_bank_gives_each_probe_what_it_gets_alone(seed: int, keep: int, pooling: str) -> None:
     """A bank of one ends, after 50 steps, where the same probe ends among many."""
     utterances, truth = data(seed)
-    probes = plan_bank(["arousal", "valence"], seeds=2, layers="both", n_layers=L, shuffled=True)
+    probes = planned("arousal", "valence", permutations=1, refits=1)
     keep %= len(probes)
     ends = []
     for chosen in (probes, [probes[keep]]):
-        bank = ProbeBank(chosen, L, D, H, pooling)
-        groups = [{"params": [bank.logits_WL], "lr": 1e-2}, {"params": list(bank.head()), "lr": 1e-3}]
+        bank = bank_of(chosen, pooling)
+        groups = [{"params": [bank.logits_WL], "lr": 1e-2}, {"params": list(bank.head.parameters()), "lr": 1e-3}]
         ends.append((steps(bank, groups, features(utterances, pooling), truth, 50), bank.weights().detach()))
     row = keep
     torch.testing.assert_close(ends[0][0][row], ends[1][0][0], rtol=1e-5, atol=1e-5)
@@ -108,7 +124,7 @@ def test_a_bank_gives_each_probe_what_it_gets_alone(seed: int, keep: int, poolin
 def test_the_maximum_from_frames_is_exact_and_from_pooled_it_is_not() -> None:
     """The maximum of a weighted sum needs the frames; the weighted sum of maxima is larger or equal."""
     utterances, _ = data()
-    bank = ProbeBank([Probe("valence", WEIGHTED, 0)], L, D, H, "max")
+    bank = bank_of([Probe("valence", WEIGHTED, 0)], "max")
     exact = bank._pool(features(utterances, "max"))
     pooled = bank._pool(Features(None, torch.stack([x.amax(0) for x in utterances])))
     by_hand = torch.stack([x.mean(1).amax(0) for x in utterances])
@@ -118,39 +134,41 @@ def test_the_maximum_from_frames_is_exact_and_from_pooled_it_is_not() -> None:
 
 def test_weights_start_uniform_and_sum_to_one() -> None:
     """Zero logits are the uniform weighting; single-layer probes are one-hot and never move."""
-    probes = plan_bank(["valence"], seeds=1, layers="both", n_layers=L, shuffled=False)
-    weights = ProbeBank(probes, L, D, H, "mean").weights()
+    weights = bank_of(planned("valence", seeds=1)).weights()
     np.testing.assert_allclose(weights[0].detach(), 1 / L)
     np.testing.assert_array_equal(weights[1:].detach(), np.eye(L))
 
 
 def test_the_bank_holds_what_was_asked_for() -> None:
-    """Dimensions × seeds × {weighted, each layer, shuffled control}, those that learn their weights first."""
-    probes = plan_bank(["arousal", "valence"], seeds=3, layers="both", n_layers=L, shuffled=True)
+    """Dimensions × seeds × {weighted, each layer}, two kinds of permutations, refits; learned weights first."""
+    probes = planned("arousal", "valence", seeds=3, permutations=4, refits=5)
     kinds = [probe.kind for probe in probes]
-    assert (kinds.count(WEIGHTED), kinds.count(SINGLE), kinds.count(SHUFFLED)) == (6, 2 * 3 * L, 6)
-    assert [kind != SINGLE for kind in kinds] == sorted((kind != SINGLE for kind in kinds), reverse=True)
+    counted = [kinds.count(kind) for kind in (WEIGHTED, SINGLE, PERMUTED, BY_SPEAKER, REFIT)]
+    assert counted == [6, 2 * 3 * L, 8, 8, 10]
+    learned = [probe.learns_weights for probe in probes]
+    assert learned == sorted(learned, reverse=True) == [kind != SINGLE for kind in kinds]
     assert len(set(probes)) == len(probes)
-    only = plan_bank(["valence"], seeds=1, layers="each", n_layers=L, shuffled=False)
+    assert {probe.seed for probe in probes if probe.kind == REFIT} == {0, 1, 2}
+    only = planned("valence", layers="each", seeds=1, permutations=4, refits=5)
     assert [probe.layer for probe in only] == list(range(L))
-    assert ProbeBank(only, L, D, H, "mean")(features(data()[0], "mean")).shape == (L, 12)
+    assert bank_of(only)(features(data()[0], "mean")).shape == (L, 12, 1)
 
 
 def test_equal_seeds_start_equal() -> None:
     """With the same seed, probes of different layers and dimensions start from the same head."""
-    probes = plan_bank(["arousal", "valence"], seeds=2, layers="each", n_layers=L, shuffled=False)
-    bank = ProbeBank(probes, L, D, H, "mean")
+    probes = planned("arousal", "valence", layers="each")
+    bank = bank_of(probes)
     first = [i for i, probe in enumerate(probes) if probe.seed == 0]
     other = next(i for i, probe in enumerate(probes) if probe.seed == 1)
-    assert all(torch.equal(bank.inner_PDH[first[0]], bank.inner_PDH[i]) for i in first)
-    assert not torch.equal(bank.inner_PDH[first[0]], bank.inner_PDH[other])
+    assert all(torch.equal(bank.head.inner_PDH[first[0]], bank.head.inner_PDH[i]) for i in first)
+    assert not torch.equal(bank.head.inner_PDH[first[0]], bank.head.inner_PDH[other])
 
 
 def test_a_narrowed_bank_keeps_its_probes() -> None:
     """Taking probes out leaves the others' weights and answers as they are."""
     utterances, _ = data()
-    probes = plan_bank(["arousal", "valence"], seeds=2, layers="both", n_layers=L, shuffled=True)
-    bank = ProbeBank(probes, L, D, H, "mean+max")
+    probes = planned("arousal", "valence", permutations=1)
+    bank = bank_of(probes, "mean+max")
     with torch.no_grad():
         for parameter in bank.parameters():
             parameter.add_(torch.randn_like(parameter))
@@ -162,9 +180,49 @@ def test_a_narrowed_bank_keeps_its_probes() -> None:
     torch.testing.assert_close(smaller.weights(), bank.weights()[rows])
 
 
-@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("permutations", [0, 2])
 @pytest.mark.parametrize("layers", LAYERS)
-def test_the_number_of_probes_is_known_without_planning_them(layers: str, shuffled: bool) -> None:
+def test_the_number_of_probes_is_known_without_planning_them(layers: str, permutations: int) -> None:
     """Whether a bank fits into memory is told before any of it is made."""
-    planned = plan_bank(["arousal", "valence"], 3, layers, L, shuffled)
-    assert count_probes(2, 3, layers, L, shuffled) == len(planned)
+    options = FitOptions(("arousal", "valence"), layers=layers, seeds=3, permutations=permutations, refits=4)
+    assert count_probes(options, L) == len(plan_bank(options, L))
+
+
+@pytest.mark.parametrize("head", ["mlp", "linear"])
+def test_dropout_leaves_each_probe_what_it_gets_alone(head: str) -> None:
+    """All probes have one mask a batch, which equal seeds give again; its mean is the whole."""
+    utterances, _ = data()
+    probes = planned("valence")
+    x = features(utterances, "mean")
+    together = bank_of(probes, head=head)(x, SharedDropout(0.5, (0, 1, 2)))
+    alone = bank_of([probes[1]], head=head)(x, SharedDropout(0.5, (0, 1, 2)))
+    torch.testing.assert_close(together[[1]], alone)
+    assert not torch.equal(alone, bank_of([probes[1]], head=head)(x, SharedDropout(0.5, (0, 1, 3))))
+    dropped = SharedDropout(0.25, (5,))(torch.ones(2, 400, 50))
+    assert torch.equal(dropped[0], dropped[1])
+    assert sorted(dropped.unique().tolist()) == pytest.approx([0, 4 / 3])
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_heads_are_plain_layers_with_any_number_of_outputs(outputs: int) -> None:
+    """Estimates and gradients are those of nn.Linear; states of probes with fixed weights get no gradient."""
+    x = torch.randn(4, 7, D, requires_grad=True)
+    for head in (MlpHead([0, 1, 2, 3], D, H, outputs, learned=2), LinearHead([0, 1, 2, 3], D, outputs, learned=2)):
+        found = head(x)
+        wanted = []
+        for row in range(4):
+            if isinstance(head, MlpHead):
+                hidden = torch.tanh(x[row] @ head.inner_PDH[row] + head.inner_bias_PH[row])
+                wanted.append(hidden @ head.outer_PHO[row] + head.outer_bias_PO[row])
+            else:
+                wanted.append(x[row] @ head.map_PDO[row] + head.bias_PO[row])
+        plain = torch.stack(wanted)
+        torch.testing.assert_close(found, plain)
+        factor = torch.randn_like(found)
+        given = [x, *head.parameters()]
+        ours, theirs = (torch.autograd.grad((y * factor).sum(), given, retain_graph=True) for y in (found, plain))
+        torch.testing.assert_close(ours[0][:2], theirs[0][:2])
+        assert not ours[0][2:].any()
+        for own, other in zip(ours[1:], theirs[1:], strict=True):
+            torch.testing.assert_close(own, other)
