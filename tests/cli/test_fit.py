@@ -16,38 +16,65 @@ import pytest
 from commands import done, probe, refused
 from safetensors import safe_open
 
-FIT = ["--epochs", "3", "--hidden", "4"]
+FIT = ["--epochs", "3", "--hidden", "4", "--permutations", "0", "--refits", "0"]
 
 
 def test_a_fit_writes_what_it_prints(pooled: list[object]) -> None:
-    """Scores, notes and the paths of all files; weights that sum to one; estimates of every probe."""
-    fitted = done("fit", *pooled, "--seeds", 2, "--layers", "both", *FIT)
-    assert "valence" in fitted.stdout and "shuffled labels" in fitted.stdout and "store pooled" in fitted.stdout
+    """Scores, findings, notes and the paths of all files; weights that sum to one; estimates of every probe."""
+    few = ["--epochs", 3, "--hidden", 4, "--permutations", 1, "--refits", 2]
+    fitted = done("fit", *pooled, "--seeds", 2, "--layers", "both", *few)
+    assert "by chance on test2" in fitted.stdout and "valence lies deeper than arousal" in fitted.stdout
+    assert "store pooled" in fitted.stdout and "selected on" in fitted.stdout
+    assert all(len(line) <= 120 for line in fitted.stdout.splitlines() if line not in fitted.paths)
     (folder,) = Path("runs").iterdir()
-    names = ["record.json", "weights.csv", "scores.csv", "predictions.csv", "probes.safetensors"]
-    assert fitted.paths == [str(folder / name) for name in names]
+    names = "record.json importance.csv weights.csv scores.csv nulls.csv predictions.csv crossvalidated.csv"
+    names += " jackknife.csv probes.safetensors ridge.safetensors"
+    assert fitted.paths == [str(folder / name) for name in names.split()]
     weights = pd.read_csv(folder / "weights.csv")
-    assert list(weights.columns) == ["dimension", "seed", "layer", "weight"]
-    np.testing.assert_allclose(weights.groupby(["dimension", "seed"]).weight.sum(), 1, atol=1e-6)
+    assert list(weights.columns) == ["dimension", "seed", "refit", "layer", "weight"]
+    np.testing.assert_allclose(weights.groupby(["dimension", "seed", "refit"], dropna=False).weight.sum(), 1, atol=1e-6)
     assert set(weights.layer) == set(range(4))
     predictions = pd.read_csv(folder / "predictions.csv")
-    assert len(predictions) == 3 * 32 and {"weighted-seed1", "layer3-seed0", "shuffled-seed0"} <= set(predictions)
+    assert len(predictions) == 3 * 32 and {"weighted-seed1", "layer3-seed0", "ridge-layer3"} <= set(predictions)
     record = json.loads((folder / "record.json").read_text())
     assert record["configuration"]["options"]["seeds"] == 2 and record["corpus"]["name"] == "small"
     assert record["configuration"]["options"]["dims"] == ["arousal", "valence", "dominance"]
     with safe_open(folder / "probes.safetensors", "pt") as probes:
-        assert len(json.loads(probes.metadata()["probes"])) == probes.get_tensor("outer_PH").shape[0] == 3 * 2 * 6
+        rows = probes.get_tensor("head.outer_PHO").shape[0]
+        assert len(json.loads(probes.metadata()["probes"])) == rows == 3 * 2 * 5
 
 
 def test_what_is_printed_are_the_record_s_scores(pooled: list[object]) -> None:
-    """The weighted sum first, the control last; to three digits, with the interval."""
+    """The weighted sum first, then the ridge probe, the single layer last; to three digits, with the interval."""
     printed = done("fit", *pooled, "--dim", "valence", "--layers", "both", *FIT).stdout.splitlines()
     (folder,) = Path("runs").iterdir()
     scores = pd.DataFrame(json.loads((folder / "record.json").read_text())["scores"])
-    lines = [line for line in printed if line.startswith("valence")]
-    assert len(lines) == 3 and "weighted" in lines[0] and "shuffled" in lines[2]
-    for row in scores[scores.probe == "weighted"].itertuples():
-        assert f"{row.ccc:.3f}" in lines[0]
+    lines = [line for line in printed if line.startswith("valence  ")]
+    assert [line.split()[1] for line in lines] == ["weighted", "ridge,", "best"]
+    for line, name in zip(lines, scores.probe.unique()[[0, 2, 1]], strict=True):
+        assert name in line
+        assert all(f"{row.ccc:.3f}" in line for row in scores[scores.probe == name].itertuples())
+
+
+def test_the_paper_s_settings_are_one_word(pooled: list[object]) -> None:
+    """--paper is recorded as what it stands for; options that contradict it, or change nothing, are refused."""
+    refused(probe("fit", *pooled, "--paper", "--batch", 32), "exclusive", 2)
+    refused(probe("fit", *pooled, "--head", "ridge", "--layers", "both"), "exclusive", 2)
+    refused(probe("fit", *pooled, "--head", "ridge", "--refits", 3), "no-effect", 2)
+    refused(probe("fit", *pooled, "--head", "linear", "--hidden", 3), "no-effect", 2)
+    done("fit", *pooled, "--dim", "valence", "--paper", "--dropout", 0.1, *FIT)
+    (folder,) = Path("runs").iterdir()
+    options = json.loads((folder / "record.json").read_text())["configuration"]["options"]
+    stated = {"head": "mlp", "normalize": "none", "pooling": "mean+max", "lr": 1e-5, "layer_lr": 1e-5, "batch": 16}
+    assert options | stated | {"dropout": 0.1} == options and options["hidden"] == 4
+
+
+def test_ridge_probes_alone_are_a_first_look(pooled: list[object]) -> None:
+    """Then nothing is trained, and the folder holds no weights of layers."""
+    fitted = done("fit", *pooled, "--dim", "valence", "--head", "ridge", "--permutations", 0)
+    names = {Path(path).name for path in fitted.paths}
+    assert "ridge.safetensors" in names and not names & {"weights.csv", "probes.safetensors"}
+    assert "by chance" not in fitted.stdout and "not tested" in fitted.stdout and "seed" not in fitted.stdout
 
 
 def test_scores_are_those_of_the_predictions(pooled: list[object]) -> None:
@@ -68,7 +95,7 @@ def test_frames_and_pooled_lead_to_the_same_scores(table: Path, checkpoints: dic
     for store in ("frames", "pooled"):
         options = [table, "--encoder", checkpoints["wav2vec2-layer"], "--dtype", "float32", "--store", store]
         done("extract", *options)
-        done("fit", *options, "--layers", "each", "--runs", store, *FIT)
+        done("fit", *options, "--layers", "each", "--runs", store, *FIT[:-2])  # without --refits
         tables.append(pd.read_csv(next(Path(store).glob("*/scores.csv"))))
     np.testing.assert_allclose(tables[0].ccc, tables[1].ccc, atol=1e-4)
 
@@ -103,7 +130,7 @@ def test_damage_to_a_cache_is_named(pooled: list[object]) -> None:
     (part,) = Path("cache").glob("*/*/part-00000.h5")
     with h5py.File(part, "r+") as file:
         file["mean"][3, 1, 5] += 1
-    result = probe("fit", *pooled, *FIT)
+    result = probe("fit", *pooled, "--normalize", "none", *FIT)
     refused(result, "cache-damaged")
     assert part.name in result.stderr
     part.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,8 @@ def test_a_fit_shows_the_weighted_sum_first_and_the_trained_layer_last(tmp_path:
     """One line for each dimension and probe, the scores to three digits, with their interval; then where it is."""
     where = {"valence": LayerSummary("valence", "holds", 4, (4, 5), 0.6, 0.5, 0.7)}
     claims = (Finding("valence lies deeper than arousal", "train+development", "depth", value=0.2, verdict="holds"),)
-    record = write_fit(
-        tmp_path, dims=("valence",), scores=SCORES, notes=("remember this",), layers=where, findings=claims
-    )
+    written = write_fit(tmp_path, dims=("valence",), scores=SCORES, notes=("remember this",))
+    record = replace(written, layers=where, findings=claims)
     text = fitted(record).splitlines()
     start = next(number for number, line in enumerate(text) if line.startswith("dimension"))
     heading = " ".join(line.strip() for line in text[:start])
@@ -84,7 +84,7 @@ def test_scores_without_an_interval_are_numbers_all_the_same(tmp_path: Path) -> 
     """What a record does not know is NaN in a table, and said in words when it is printed."""
     record = write_fit(tmp_path, scores=SCORES)
     table = scores_of(record)
-    assert table.low.dtype == np.float64 and list(table.low.isna()) == [False, True, False]
+    assert table.low.dtype == np.float64 and list(table.low.isna()) == [True, False, False]
     assert "0.400 [no interval]" in fitted(record)
 
 
