@@ -24,15 +24,18 @@ def draw(table: pd.DataFrame) -> Figure:
     Args:
         table: As `calibration.results.rates`.
     """
-    figure = Figure(figsize=(3.4, 6.4))
+    figure = Figure(figsize=(3.4, 6.6))
     with drawing():
-        upper, lower = figure.subplots(2, 1, height_ratios=[1, 1.15])
+        # Each panel has its own margin: names of what is measured are long, percentages are not.
+        upper = figure.add_axes((0.15, 0.7, 0.82, 0.24))
+        lower = figure.add_axes((0.42, 0.1, 0.55, 0.37))
         _recovery(upper, table[table.part == "recovery"])
         _coverage(lower, table[table.part == "coverage"])
         for ax in (upper, lower):
-            ax.tick_params(labelsize=7)
+            ax.tick_params(labelsize=6.5)
             sns.despine(ax=ax)
-        figure.tight_layout(h_pad=1.5)
+        figure.text(0.02, 0.975, "Planted layer named exactly (%, ± Monte Carlo error)", fontsize=7.5)
+        figure.text(0.02, 0.49, "95 % intervals that hold the true value (%; a dot a setting)", fontsize=7.5)
     return figure
 
 
@@ -45,9 +48,7 @@ def _recovery(ax: Axes, own: pd.DataFrame) -> None:
         ax.errorbar(x, 100 * exact.rate, 100 * exact.error, label=name, **look)
     ax.set_xticks(range(len(kinds)), [_KINDS[kind] for kind in kinds])
     ax.set_ylim(0, 103)
-    ax.set_ylabel("planted layer named (%)", fontsize=8)
-    ax.set_title("Which importance names the layer\n(± Monte Carlo error)", fontsize=8, loc="left")
-    ax.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.45, -0.14), ncol=1, frameon=False)
+    ax.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.45, -0.1), ncol=1, frameon=False)
 
 
 def _coverage(ax: Axes, own: pd.DataFrame) -> None:
@@ -70,6 +71,4 @@ def _coverage(ax: Axes, own: pd.DataFrame) -> None:
         }
         ax.scatter(100 * cells.rate, y, label=f"{number:g} speakers", **dots)
     ax.set_yticks(range(len(quantities)), quantities)
-    ax.set_xlabel("intervals that hold the true value (%)", fontsize=8)
-    ax.set_title("Coverage of 95 % intervals\n(a dot a setting; grey: 93 to 97 %)", fontsize=8, loc="left")
-    ax.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.3, -0.16), ncol=3, frameon=False, columnspacing=0.8)
+    ax.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.1, -0.08), ncol=3, frameon=False, columnspacing=0.8)

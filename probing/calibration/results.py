@@ -14,6 +14,7 @@ import pandas as pd
 
 from probing.calibration.recovery import IMPORTANCES, NORMED, RAW
 from probing.calibration.trials import Result
+from probing.runs.printing import seeds_of
 
 COLUMNS = ("part", "quantity", "setting", "hits", "of", "rate", "error", "value")
 _POWER = "the distilled is worse"
@@ -52,7 +53,7 @@ def _coverage(trials: Sequence[Result]) -> list[_Row]:
     for one in trials:
         details = [f"{one['speakers']} speakers", f"{one['sizes']} sizes"]
         details += [f"CCC {' and '.join(map(str, one['true']))}"] if "true" in one else []
-        details += [f"{one['seeds']} seeds"] if "seeds" in one else []
+        details += [seeds_of(one["seeds"])] if "seeds" in one else []
         details += [f"seeds differ by {one['seed spread']}"] if "seed spread" in one else []
         for name, own in one["found"].items():
             rows.append(_rate("coverage", name, ", ".join(details), own["held"], own["of"]))
@@ -63,7 +64,7 @@ def _verdicts(trials: Sequence[Result]) -> list[_Row]:
     rows = []
     for one in trials:
         details = [one["truth"], f"{one['speakers']} speakers", f"{one['sizes']} sizes"]
-        details += [f"{one['seeds']} seeds"] if "seeds" in one else []
+        details += [seeds_of(one["seeds"])] if "seeds" in one else []
         details += [f"seeds differ by {one['seed spread']}"] if one.get("seed spread", 0.01) != 0.01 else []
         details += [f"CCC {one['level']:g} and {one['level'] - one['gap']:g}"] if one.get("gap") else []
         setting, of = ", ".join(details), f"report on {one['report']}"

@@ -95,10 +95,14 @@ def _coverage(table: pd.DataFrame) -> str:
 
 
 def _verdicts(table: pd.DataFrame) -> str:
-    own = table[table.part.isin(("verdicts", "controls"))]
-    own = own[~own.quantity.str.contains("any")]
-    rows = [[row.quantity, row.setting, percent(row), f"{int(row.of):,}"] for _, row in own.iterrows()]
-    return _table(["", "where", "rate", "of"], rows)
+    """What is false by what is true, over all numbers of speakers and seeds; what is found, one by one."""
+    own = table[table.part.isin(("verdicts", "controls")) & ~table.quantity.str.contains("any ")]
+    found = own.quantity.str.contains("holds$")
+    rows = []
+    for (quantity, truth), cells in own[~found].groupby(["quantity", own.setting.str.split(",").str[0]], sort=False):
+        rows.append([str(quantity), str(truth), f"{_ends(cells)} %", f"{int(cells.of.min()):,}"])
+    rows += [[row.quantity, row.setting, percent(row), f"{int(row.of):,}"] for _, row in own[found].iterrows()]
+    return _table(["", "where", "rate", "of, at least"], rows)
 
 
 def _ends(cells: pd.DataFrame) -> str:
