@@ -13,12 +13,13 @@ from hidden_states import N_LAYERS, OPTIONS, WIDTH, Held, planted_layer, relabel
 from probing.corpus.model import Corpus
 from probing.errors import FitError
 from probing.probes import train as train_module
-from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
+from probing.probes.bank import PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
 from probing.probes.options import FitOptions
 from probing.probes.results import best_layers, nulls_table, tables_of
 from probing.probes.sources import PooledFeatures
-from probing.probes.targets import Regression, resampled_counts, taught_labels
+from probing.probes.targets import resampled_counts, taught_labels
 from probing.probes.train import Fit, learning_rate, shuffled_batches, train_bank
+from probing.runs.scores import clusters_of, places
 from probing.statistics.concordance import ccc
 
 
@@ -27,21 +28,91 @@ def train(corpus: Corpus, states: np.ndarray, options: FitOptions) -> Fit:
     return train_bank(corpus, Held(states), N_LAYERS, WIDTH, options)
 
 
+def of_many_speakers(corpus: Corpus) -> Corpus:
+    """The corpus with 24 speakers in each partition, so that there are many ways to exchange their labels."""
+    utterances = (replace(u, speaker=f"{u.partition}{i // 10}") for i, u in enumerate(corpus.utterances))
+    return replace(corpus, utterances=tuple(utterances))
+
+
+class PlainLoop:
+    """One probe trained by a loop of its own, on means over time; equations and stopping rule written out.
+
+    Args:
+        corpus: What it learns.
+        states: [N, T, L, D].
+        layer: The only one that it sees; None to learn the weights.
+        seed: Of its head.
+        options: Its rates, batches and patience.
+    """
+
+    def __init__(self, corpus: Corpus, states: np.ndarray, layer: int | None, seed: int, options: FitOptions) -> None:
+        self.mean_NLD, self.layer = torch.from_numpy(states.mean(1)), layer
+        generator, width = torch.Generator().manual_seed(seed), states.shape[3]
+        shapes = ((width, width), (width,), (width,), (1,))
+        self.head = [((torch.rand(shape, generator=generator) * 2 - 1) / width**0.5) for shape in shapes]
+        self.logits = torch.zeros(states.shape[2])
+        self.labels = torch.tensor([u.labels["valence"] for u in corpus.utterances])
+        rows = {name: [i for i, u in enumerate(corpus.utterances) if u.partition == name] for name in corpus.partitions}
+        groups = [
+            {"params": [self.logits.requires_grad_()], "lr": options.layer_lr},
+            {"params": [parameter.requires_grad_() for parameter in self.head], "lr": 1e-4 * 768 / width},
+        ]
+        optimizer, best = torch.optim.Adam(groups), -np.inf
+        for epoch in range(1, options.epochs + 1):
+            order = np.random.default_rng([options.data_seed, epoch]).permutation(rows["train"])
+            for batch in np.array_split(order, max(1, round(len(order) / options.batch))):
+                optimizer.zero_grad()
+                (1 - self.concordance(batch)).backward()
+                optimizer.step()
+            score = self.concordance(rows["development"]).item()
+            if score > best:
+                best, self.best_epoch = score, epoch
+                self.predictions, self.weights = self(slice(None)).detach(), self.logits.softmax(0).detach().clone()
+            elif epoch - self.best_epoch == options.patience:
+                break
+
+    def __call__(self, rows: object) -> torch.Tensor:
+        x_BLD = self.mean_NLD[rows]
+        seen = (x_BLD * self.logits.softmax(0)[:, None]).sum(1) if self.layer is None else x_BLD[:, self.layer]
+        inner, inner_bias, outer, outer_bias = self.head
+        return torch.tanh(seen @ inner + inner_bias) @ outer + outer_bias
+
+    def concordance(self, rows: object) -> torch.Tensor:
+        p, y = self(rows), self.labels[rows]
+        spread = p.var(correction=0) + y.var(correction=0) + (p.mean() - y.mean()) ** 2
+        return 2 * ((p - p.mean()) * (y - y.mean())).mean() / (spread + 1e-8)
+
+
+@pytest.mark.parametrize(("layer", "seed"), [(None, 0), (None, 1), (4, 1)])
+def test_a_fit_is_a_plain_loop(layer: int | None, seed: int) -> None:
+    """The settings of version 0.1.0 give its numbers, whatever stands beside a probe in the bank."""
+    corpus, states = planted_layer(4, count=100)
+    options = replace(OPTIONS, normalize="none", layer_lr=1e-2, epochs=25, patience=4, batch=16, data_seed=3)
+    found = train(corpus, states, replace(options, permutations=1, refits=1))
+    row = found.bank.probes.index(Probe("valence", WEIGHTED if layer is None else SINGLE, seed, layer))
+    alone = PlainLoop(corpus, states, layer, seed, options)
+    assert found.best_epoch[row] == alone.best_epoch
+    np.testing.assert_allclose(found.predictions[row], alone.predictions, atol=1e-5)
+    if layer is None:
+        np.testing.assert_allclose(found.bank.weights()[row].detach(), alone.weights, atol=1e-5)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_truth_is_recovered(tmp_path: Path, seed: int) -> None:
     """With layer norm, the learned weights and the single-layer curve peak at the layer that holds the labels."""
     layer = int(np.random.default_rng(100 + seed).integers(N_LAYERS))
     corpus, states = planted_layer(layer, seed)
+    corpus = of_many_speakers(corpus)
     source = PooledFeatures(write_cache(tmp_path, states, "pooled"), np.arange(len(corpus)), "mean", "layer")
-    fitted = train_bank(corpus, source, N_LAYERS, WIDTH, replace(OPTIONS, normalize="layer", permutations=2))
+    fitted = train_bank(corpus, source, N_LAYERS, WIDTH, replace(OPTIONS, normalize="layer", permutations=6))
     tables = tables_of(corpus, fitted)
     weights = tables.weights.groupby("layer").weight.mean()
     scores = tables.scores
     curve = scores[(scores.kind == SINGLE) & (scores.partition == "test2")].groupby("layer").ccc.mean()
     assert weights.idxmax() == curve.idxmax() == layer == best_layers(scores)["valence"]
     assert curve[layer] > 0.8 and curve.drop(layer).max() < 0.35
-    nulls = tables.nulls
-    assert nulls[(nulls.partition == "test2") & (nulls.labels == PERMUTED)].ccc.abs().mean() < 0.35 and len(nulls)
+    nulls = tables.nulls[(tables.nulls.partition == "test2") & (tables.nulls.labels == PERMUTED)]
+    assert len(nulls) == 6 and nulls.ccc.abs().mean() < 0.2
 
 
 def test_without_layer_norm_the_scale_shows_in_the_weights() -> None:
@@ -62,14 +133,21 @@ def test_a_second_training_is_bit_equal() -> None:
 
 
 def test_each_probe_stops_by_itself_at_its_best() -> None:
-    """The kept predictions are those of the best development CCC, which no later epoch within patience beat."""
+    """The kept predictions are those of the best development CCC, which no later epoch within patience beat.
+
+    That of controls is with their permuted labels, that of refits with their resampled speakers.
+    """
     corpus, states = planted_layer(4)
-    result = train(corpus, states, replace(OPTIONS, epochs=40, patience=3))
-    development = [i for i, u in enumerate(corpus.utterances) if u.partition == "development"]
-    truth = np.array([corpus.utterances[i].labels["valence"] for i in development])
-    kept = [row for row, probe in enumerate(result.bank.probes) if probe.kind in (WEIGHTED, SINGLE)]
-    found = ccc(truth, result.predictions[:, development])
-    np.testing.assert_allclose(found[kept], result.best_ccc[kept], atol=1e-6)
+    result = train(corpus, states, replace(OPTIONS, epochs=40, patience=3, permutations=2, refits=2))
+    members = {name: places(corpus, name) for name in ("train", "development")}
+    development, probes = members["development"], result.bank.probes
+    taught = taught_labels(corpus, probes, members)[:, development]
+    found = ccc(taught, result.predictions[:, development])
+    for row in [row for row, probe in enumerate(probes) if probe.kind == REFIT]:
+        counts = resampled_counts(clusters_of(corpus), members, probes[row].draw)[development]
+        again = (np.repeat(of_all, counts) for of_all in (taught[row], result.predictions[row, development]))
+        found[row] = ccc(*again)
+    np.testing.assert_allclose(found, result.best_ccc, atol=1e-6)
     curve = np.stack(result.curve)  # [epochs, P]
     for probe in range(curve.shape[1]):
         best, stop = result.best_epoch[probe], min(result.best_epoch[probe] + 3, len(curve))
@@ -79,7 +157,7 @@ def test_each_probe_stops_by_itself_at_its_best() -> None:
 def test_taking_stopped_probes_out_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes that go on learning end where they end in a bank from which none is taken out."""
     corpus, states = planted_layer(5, count=80)
-    options = replace(OPTIONS, epochs=40, patience=2)
+    options = replace(OPTIONS, epochs=40, patience=2, permutations=2, refits=2)
     narrowed = train(corpus, states, options)
     monkeypatch.setattr(train_module, "_WORTH_NARROWING", 0.0)
     whole = train(corpus, states, options)
@@ -91,64 +169,12 @@ def test_taking_stopped_probes_out_changes_nothing(monkeypatch: pytest.MonkeyPat
 def test_permuted_labels_are_a_null() -> None:
     """Over many permutations the mean CCC is near 0 on development too: they do not stop by true labels."""
     corpus, states = planted_layer(1)
+    corpus = of_many_speakers(corpus)
     fitted = train(corpus, states, replace(OPTIONS, layers="weighted", permutations=12, epochs=15))
     nulls = nulls_table(fitted, corpus)
-    found = nulls[nulls.labels == PERMUTED].groupby("partition").ccc
-    error = found.std() / np.sqrt(12)
-    for partition in ("development", "test2"):
-        assert abs(found.mean()[partition]) < 3 * error[partition] and error[partition] < 0.1
+    mean = nulls[nulls.labels == PERMUTED].groupby("partition").ccc.mean()
+    assert abs(mean["development"]) < 0.08 and abs(mean["test2"]) < 0.08
     assert tables_of(corpus, fitted).scores.ccc.min() > 0.3
-
-
-def test_controls_learn_from_labels_permuted_within_train_and_development() -> None:
-    """Each partition keeps its own ratings in another order, test partitions theirs; within speakers, theirs too."""
-    corpus, _ = planted_layer(0, count=160)
-    places = {
-        name: np.array([i for i, u in enumerate(corpus.utterances) if u.partition == name])
-        for name in ("train", "development", "test2")
-    }
-    members = {name: places[name] for name in ("train", "development")}
-    draws = [(PERMUTED, 0), (PERMUTED, 1), (BY_SPEAKER, 0), (BY_SPEAKER, 1)]
-    probes = [Probe("valence", WEIGHTED, 0), *(Probe("valence", kind, draw, draw=draw) for kind, draw in draws)]
-    truth, *controls = taught_labels(corpus, probes, members)
-    np.testing.assert_array_equal(truth, [u.labels["valence"] for u in corpus.utterances])
-    for control in controls:
-        np.testing.assert_array_equal(control[places["test2"]], truth[places["test2"]])
-        for rows in members.values():
-            assert (control[rows] != truth[rows]).any() and set(control[rows]) <= set(truth[rows])
-    assert (controls[0] != controls[1]).any() and (controls[2] != controls[3]).any()
-    for speaker in {corpus.utterances[i].speaker for i in places["train"]}:
-        own = [i for i in places["train"] if corpus.utterances[i].speaker == speaker]
-        np.testing.assert_array_equal(np.sort(controls[2][own]), np.sort(truth[own]))
-
-
-def test_a_refit_is_a_fit_to_the_resampled_speakers() -> None:
-    """Loss and score of counted utterances are those of a corpus in which they stand as often; speakers stay whole."""
-    corpus, _ = planted_layer(2, count=120)
-    speakers = [str(u.speaker) for u in corpus.utterances]
-    members = {
-        name: np.array([i for i, u in enumerate(corpus.utterances) if u.partition == name])
-        for name in ("train", "development")
-    }
-    counts = resampled_counts(speakers, members, draw=1)
-    for places in members.values():
-        by_speaker = {
-            name: {counts[i] for i in places if speakers[i] == name} for name in {speakers[i] for i in places}
-        }
-        assert all(len(found) == 1 for found in by_speaker.values())
-        assert sum(found.copy().pop() for found in by_speaker.values()) == len(by_speaker)
-    assert (counts != resampled_counts(speakers, members, draw=2)).any()
-    truth = np.array([u.labels["valence"] for u in corpus.utterances])
-    target = Regression(np.stack([truth, truth]), {1: counts})
-    estimates = torch.rand(2, len(members["train"]), 1)
-    often = np.repeat(np.arange(len(members["train"])), counts[members["train"]])
-    twice = Regression(np.stack([truth, truth]), {})
-    plain, refit = target.loss(estimates, members["train"])
-    duplicated = twice.loss(estimates[:, often], members["train"][often])[1]
-    assert float(refit) == pytest.approx(float(duplicated), abs=1e-6) and float(plain) != pytest.approx(float(refit))
-    scores = target.score(estimates.numpy(), members["train"])
-    own = members["train"][often]
-    assert scores[1] == pytest.approx(float(ccc(truth[own], estimates[1, often, 0].numpy())), abs=1e-6)
 
 
 def test_refits_and_permutations_leave_the_fit_as_it_is() -> None:
