@@ -66,7 +66,8 @@ def settled(findings: Sequence[Finding], level: float = LEVEL) -> list[Finding]:
 
 def _settled(finding: Finding, adjusted: float, level: float) -> Finding:
     if finding.value is None or np.isnan(adjusted):
-        return replace(finding, verdict=OPEN, note=finding.note or "no interval: one speaker")
+        tested = None if np.isnan(adjusted) else finding.p  # a record holds no NaN
+        return replace(finding, p=tested, verdict=OPEN, note=finding.note or "no interval: one speaker")
     if finding.seeds == 1:
         return replace(finding, adjusted=adjusted, verdict=OPEN, note="one seed")
     if adjusted > level:

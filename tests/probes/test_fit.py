@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,17 @@ def test_pooled_maxima_are_said_to_be_approximate(fit_world: Callable[..., FitRe
     assert any("approximated" in note for note in fit_world(pooling="max").notes)
     for exact in ({"pooling": "mean"}, {"pooling": "max", "layers": "each", "permutations": 20}):
         assert not any("approximated" in note for note in fit_world(**exact).notes)
+
+
+def test_one_speaker_makes_a_record_all_the_same(world: tuple[Path, Path], tmp_path: Path) -> None:
+    """Nothing can be tested over one speaker: the claims are undecided, without numbers that no JSON can hold."""
+    corpus, _ = planted_layer(2, count=60)
+    alone = tuple(replace(u, speaker=u.speaker if u.partition == "test2" else "one") for u in corpus.utterances)
+    table = write_table(replace(corpus, utterances=alone), tmp_path / "alone.csv")
+    record = read_record(fit(str(table), None, cache=world[1], runs=tmp_path / "runs", head="ridge").folder)
+    assert isinstance(record, FitRecord) and record.layers["valence"].carried == "holds"
+    claims = [finding for finding in record.findings if "cross-validated" in finding.on]
+    assert claims and {(finding.verdict, finding.p) for finding in claims} == {("undecided", None)}
 
 
 def test_options_are_given_by_name_or_as_values(world: tuple[Path, Path], tmp_path: Path) -> None:
