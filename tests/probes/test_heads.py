@@ -101,6 +101,20 @@ def test_one_mask_is_drawn_for_all_probes_and_another_for_each_batch() -> None:
     assert not torch.equal(twice(x), twice(x))  # what the head's second layer sees is dropped by a mask of its own
 
 
+@pytest.mark.parametrize("kind", HEADS)
+def test_every_layer_sees_what_dropout_leaves(kind: str) -> None:
+    """The states, and of two layers the hidden units too, each by a mask of its own; nothing else is dropped."""
+    head = new_head(kind, [0, 1], D, H, outputs=2, learned=1)
+    x_PBD = torch.randn(2, 7, D, generator=torch.Generator().manual_seed(2))
+    drop, found = SharedDropout(0.4, (1,)), head(x_PBD, SharedDropout(0.4, (1,)))
+    masks = [drop(torch.ones(1, 7, width))[0] for width in (D, H)]
+    for row in range(2):
+        seen = x_PBD[row] * masks[0]
+        layers = list(plain(head, row))
+        seen = nn.Sequential(*layers[:-1])(seen) * masks[1] if kind == "mlp" else seen
+        torch.testing.assert_close(found[row], layers[-1](seen))
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_a_fit_with_dropout_gives_each_probe_what_it_gets_alone(head: str) -> None:
     """Whatever stands beside it, and whatever was taken out of the bank; and dropout has an effect."""

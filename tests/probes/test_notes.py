@@ -9,6 +9,7 @@ import pytest
 import torch
 from hidden_states import N_LAYERS, OPTIONS, WIDTH, Held, planted_layer
 
+from probing.probes import train as train_module
 from probing.probes.bank import PERMUTED, REFIT, SINGLE, WEIGHTED, Probe, ProbeBank
 from probing.probes.heads import LinearHead
 from probing.probes.notes import weight_notes
@@ -75,10 +76,14 @@ def test_without_learned_weights_there_is_nothing_to_note() -> None:
     assert weight_notes(fitted([], [], [20], [Probe("valence", SINGLE, 0, layer=1)]), 5, 20) == []
 
 
-def test_the_last_weights_are_those_with_which_a_probe_stopped() -> None:
-    """As many epochs after its best as its patience is: what a fit without patience has then, whatever others do."""
+@pytest.mark.parametrize("worth_narrowing", [0.0, 1.0])
+def test_the_last_weights_are_those_with_which_a_probe_stopped(
+    worth_narrowing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a fit without patience has then, whether or not a probe stays in the bank while others go on."""
+    monkeypatch.setattr(train_module, "_WORTH_NARROWING", worth_narrowing)
     corpus, states = planted_layer(4, count=80)
-    options = replace(OPTIONS, layers="weighted", seeds=4, epochs=40, patience=2)
+    options = replace(OPTIONS, layers="weighted", seeds=3, epochs=40, patience=2)
     found = train_bank(corpus, Held(states), N_LAYERS, WIDTH, options)
     stopped = np.minimum(found.best_epoch + 2, 40)
     assert len(set(stopped)) > 1
