@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from commands import done, probe, refused
 
+ALONE = ("--permutations", 0, "--refits", 0)
+
 
 @pytest.fixture
 def run(pooled: list[object]) -> Path:
     """Probes of two dimensions, fitted in two epochs."""
-    done("fit", *pooled, "--dim", "valence", "--dim", "arousal", "--epochs", 2, "--hidden", 4)
+    done("fit", *pooled, "--dim", "valence", "--dim", "arousal", "--epochs", 2, "--hidden", 4, *ALONE)
     (folder,) = Path("runs").iterdir()
     return folder
 

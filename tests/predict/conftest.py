@@ -79,7 +79,7 @@ def fit_table(
         extract(str(table), str(checkpoints["hubert"]), store=store, **places)
 
     def run(encoder: Path | None = checkpoints["hubert"], **settings: Any) -> FitRecord:
-        few = {"seeds": 2, "epochs": 3, "runs": root / "runs"}
+        few = {"seeds": 2, "epochs": 3, "permutations": 0, "refits": 0, "runs": root / "runs"}
         return fit(str(table), None if encoder is None else str(encoder), **{**places, **few, **settings})
 
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pandas as pd
 import pytest
 import torch
 from builders import waveform
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from probing.audio.decode import load
 from probing.encoders.spec import EncoderSpec
@@ -21,7 +24,7 @@ from probing.extraction.extract import extract
 from probing.predict.estimators import Probed, Trained, open_trained
 from probing.probes.fit import fit
 from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord
-from probing.runs.store import read_record
+from probing.runs.store import read_record, write_record
 from probing.systems.inference import opened
 
 EMOTIONS = ("arousal", "valence", "dominance")
@@ -30,6 +33,10 @@ EMOTIONS = ("arousal", "valence", "dominance")
 def said(record: FitRecord, id_: str, kind: str) -> list[float]:
     """What a fit's predictions.csv says of an utterance: the mean over seeds, in the order of the dimensions."""
     table = pd.read_csv(record.folder / "predictions.csv").set_index(["id", "dimension"]).loc[id_]
+    if kind == "ridge":
+        importance = pd.read_csv(record.folder / "importance.csv").set_index("layer")
+        best = importance.groupby("dimension").r2.idxmax()
+        return [float(table.loc[name, f"ridge-layer{best[name]}"]) for name in EMOTIONS]
     columns = {name: kind if kind == "weighted" else f"layer{record.best_layers[name]}" for name in EMOTIONS}
     return [float(table.loc[name, [f"{columns[name]}-seed{seed}" for seed in (0, 1)]].mean()) for name in EMOTIONS]
 
@@ -62,7 +69,9 @@ def test_a_system_that_reads_answers_to_its_words(reads: FinetuneRecord) -> None
     ("settings", "kind"),
     [
         ({}, "weighted"),
-        ({"normalize": "layer"}, "weighted"),
+        ({"normalize": "none"}, "weighted"),
+        ({"head": "linear"}, "weighted"),
+        ({"head": "ridge"}, "ridge"),
         ({"store": "pooled", "pooling": "max"}, "weighted"),
         ({"store": "frames", "pooling": "mean+max", "normalize": "layer"}, "weighted"),
         ({"layers": "each"}, "best"),
@@ -85,10 +94,11 @@ def test_probes_of_state_c_and_of_words(
     places: dict[str, Any] = {"cache": tmp_path / "cache", "dtype": "float32"}
     for encoder in (EncoderSpec(str(checkpoints["hubert"]), convolution=True), EncoderSpec(str(bert))):
         extract(str(table), encoder, store="pooled", **places)
-        record = fit(str(table), encoder, layers="each", seeds=2, epochs=3, runs=tmp_path / "runs", **places)
-        trained = open_trained(record, "cpu")
-        found = trained.estimate([load(table.parent / "07.wav")], ["some words"] if trained.reads else None)
-        np.testing.assert_allclose(found[0], said(record, "u07", "best"), atol=1e-4)
+        for kind, settings in {"best": {"layers": "each", "seeds": 2, "epochs": 3}, "ridge": {"head": "ridge"}}.items():
+            record = fit(str(table), encoder, permutations=0, runs=tmp_path / "runs", **places, **settings)
+            trained = open_trained(record, "cpu")
+            found = trained.estimate([load(table.parent / "07.wav")], ["some words"] if trained.reads else None)
+            np.testing.assert_allclose(found[0], said(record, "u07", kind), atol=1e-4)
 
 
 def test_probes_want_the_encoder_that_they_were_fitted_on(
@@ -142,6 +152,44 @@ def test_a_run_whose_files_are_not_all_there_is_refused(
     with pytest.raises(RunError) as caught:
         open_trained(read_record(copied[kind]), "cpu")
     assert caught.value.code == "run-incomplete" and "copy the run again" in caught.value.remedy
+
+
+def test_a_fit_of_the_version_before_is_opened(
+    fit_table: Callable[..., FitRecord], checkpoints: dict[str, Path], table: Path, tmp_path: Path
+) -> None:
+    """Its bank had one head with one output, other names, and a control of permuted labels, which does not estimate.
+
+    Only what an old run had is there: no ridge probes, none of the options since.
+    """
+    record = fit_table(layers="both", normalize="none")
+    folder = Path(shutil.copytree(record.folder, tmp_path / "old"))
+    with safe_open(folder / "probes.safetensors", "pt") as held:
+        now = {name.removeprefix("head."): held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+        metadata = held.metadata()
+    # In the order of version 0.1.0: those that learn their weights first, the control among them.
+    control = {name: torch.ones_like(tensor[:1]) for name, tensor in now.items()}
+    old = {name: torch.cat([now[name][:6], control[name], now[name][6:]]) for name in now}
+    old = {
+        "logits_WL": old["logits_WL"],
+        "inner_PDH": old["inner_PDH"],
+        "inner_bias_PH": old["inner_bias_PH"],
+        "outer_PH": old["outer_PHO"][..., 0].contiguous(),
+        "outer_bias_P": old["outer_bias_PO"][..., 0].contiguous(),
+    }
+    probes = json.loads(metadata["probes"])
+    metadata["probes"] = json.dumps([*probes[:6], ["arousal", "shuffled", 0, None], *probes[6:]])
+    save_file(old, folder / "probes.safetensors", {name: metadata[name] for name in ("probes", "pooling", "normalize")})
+    since = {"head", "dropout", "permutations", "refits"}
+    options = {name: value for name, value in record.options.items() if name not in since} | {"shuffled": True}
+    files = ("weights.csv", "scores.csv", "predictions.csv", "probes.safetensors")
+    for path in folder.iterdir():
+        if path.name not in files:
+            path.unlink()
+    before = replace(record, configuration={**record.configuration, "options": options}, layers={}, findings=())
+    write_record(replace(before, files=None), folder, files)
+    pieces = [load(table.parent / f"{number}.wav") for number in ("30", "07")]
+    found = open_trained(read_record(folder), "cpu").estimate(pieces, None)
+    np.testing.assert_allclose(found, [said(record, id_, "weighted") for id_ in ("u30", "u07")], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["finetune", "fit"])
