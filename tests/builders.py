@@ -53,6 +53,8 @@ CHECKPOINTS = {
         {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "num_buckets": 32, "max_bucket_distance": 40},
         True,
     ),
+    "unispeech": ("unispeech", {}, True),
+    "unispeech-sat": ("unispeech-sat", {"feat_extract_norm": "layer", "do_stable_layer_norm": True}, True),
     # Here `num_conv_pos_embeddings` is how many positional convolutions follow one another.
     "data2vec-audio": ("data2vec-audio", {"num_conv_pos_embeddings": 5, "conv_pos_kernel_size": 19}, True),
     "conformer-relative": ("wav2vec2-conformer", {"conv_depthwise_kernel_size": 15}, True),
@@ -150,7 +152,16 @@ KINDS = {
     "roberta": {"pad_token_id": 1, "max_position_embeddings": 66},
     "distilbert": {"dim": 32, "n_layers": 3, "n_heads": 4, "hidden_dim": 64},
     "electra": {"embedding_size": 16},
+    "xlm-roberta": {"pad_token_id": 1, "max_position_embeddings": 66},
+    "camembert": {"pad_token_id": 1, "max_position_embeddings": 66},
+    "mpnet": {"pad_token_id": 1, "max_position_embeddings": 66},
+    "longformer": {"pad_token_id": 1, "max_position_embeddings": 66, "attention_window": [4, 4, 4]},
+    "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 4},
+    "modernbert": {"local_attention": 4, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "eos_token_id": 3},
+    "albert": {"embedding_size": 16},
 }
+FROM_ONE = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")  # padding is number 1, positions follow it
 
 
 def save_text_encoder(folder: Path, kind: str = "bert", seed: int = 0, words: tuple[str, ...] = WORDS) -> Path:
@@ -160,11 +171,11 @@ def save_text_encoder(folder: Path, kind: str = "bert", seed: int = 0, words: tu
     from transformers import AutoConfig, AutoModel, BertTokenizer, PreTrainedTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    if kind == "roberta":
-        special[:2] = ["[UNK]", "[PAD]"]  # RoBERTa's positions begin behind the padding's number, 1
+    if kind in FROM_ONE:
+        special[:2] = ["[UNK]", "[PAD]"]
     vocabulary = {word: place for place, word in enumerate((*special, *words))}
     shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
-    config = {"max_position_embeddings": 64, **({} if kind == "distilbert" else shape), **KINDS[kind]}
+    config = {"max_position_embeddings": 64, **({} if kind == "distilbert" else shape), **KINDS.get(kind, {})}
     torch.manual_seed(seed)
     model = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=len(vocabulary) + 2, **config))
     model.save_pretrained(folder)

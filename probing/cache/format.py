@@ -23,6 +23,7 @@ from probing.errors import CacheError
 from probing.files import digest, slug
 
 FORMAT, VERSION = "probing-hidden-states", 1
+USUAL_RATE = 50.0  # frames per second
 TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an utterance, in every file
 
 # What h5py raises over bytes that make no sense to it.
@@ -46,6 +47,7 @@ class Layout:
         written_by: Versions of the libraries, for the reader's information.
         state_names: What each of the L states is: `C` (raw convolution output), `0` (transformer input), `1` …;
             by default `0` … `L − 1`.
+        frame_rate: Frames per second; files name it where it is not 50, which it is of most encoders.
     """
 
     store: str
@@ -58,6 +60,7 @@ class Layout:
     identity: Mapping[str, Any]
     written_by: str = ""
     state_names: tuple[str, ...] = ()
+    frame_rate: float = USUAL_RATE
 
     def __post_init__(self) -> None:
         if not self.state_names:
@@ -94,7 +97,8 @@ class Layout:
 
     def attributes(self) -> dict[str, Any]:
         """HDF5 attributes of every file of the cache."""
-        return {
+        rate = {} if self.frame_rate == USUAL_RATE else {"frame_rate": self.frame_rate}
+        return rate | {
             "format": FORMAT,
             "version": VERSION,
             "store": self.store,
@@ -151,6 +155,7 @@ def read_layout(attributes: Mapping[str, Any], path: Path) -> Layout:
         width=int(attributes["width"]),
         identity=json.loads(attributes["identity"]),
         state_names=tuple(attributes["state_names"]),
+        frame_rate=float(attributes.get("frame_rate", USUAL_RATE)),
     )
     if layout.fingerprint != attributes["fingerprint"]:
         why = "its attributes do not give its fingerprint"

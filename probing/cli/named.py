@@ -20,10 +20,12 @@ _Callback = Callable[..., Any]
 CORPORA = """CORPUS is `demo` (built in), a table (path/to/table.csv) or a release (msp-podcast:/path, iemocap:/path,
 msp-improv:/path)."""
 ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, wavlm-base-plus, data2vec-audio-base,
-demo-hubert, demo-distilhubert; any HuBERT, wav2vec2, WavLM, data2vec-audio or wav2vec2-conformer model of the Hugging
-Face hub (owner/name) or in a folder. tinybert, demo-tinybert and any BERT, RoBERTa, DistilBERT or ELECTRA read the
-transcripts instead. `@random` after a name gives the same architecture with random weights, `@random:1`,
-`@random:2` … with others."""
+whisper-tiny, whisper-base and larger ones, w2v-bert-2.0, demo-hubert, demo-distilhubert; any HuBERT, wav2vec2 (XLS-R,
+MMS), WavLM, data2vec-audio, conformer, UniSpeech, UniSpeech-SAT, Whisper, w2v-BERT 2.0, Parakeet, SEW, SEW-D or
+Moonshine model of the Hugging Face hub (owner/name) or in a folder; and the folder of a finetune run, for its audio
+encoder. tinybert, minilm-l6, demo-tinybert and any BERT, RoBERTa, XLM-R, DeBERTa, ModernBERT or other text encoder of
+transformers read the transcripts instead. `@random` after a name gives the same architecture with random weights,
+`@random:1`, `@random:2` … with others."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class EncoderOptions:
         None, "Keep only the encoder's first K transformer layers.", metavar="K", shown_default="all"
     )
     revision: str | None = option(None, "Branch, tag or commit of a hub repository.")
+    window: float | None = option(
+        None,
+        "Give a Whisper so many seconds at a time; it was trained with 30, and shorter windows change its answers.",
+        metavar="SECONDS",
+        shown_default="as trained",
+    )
     convolution: bool = option(False, "Also keep the raw output of the convolutions, as layer C.")
 
 
@@ -126,7 +134,7 @@ def _encoder_options(function: _Callback, old: bool) -> _Callback:
     @options_of(EncoderOptions, "typed", old=spellings)
     @wraps(function)
     def called(typed: EncoderOptions, **values: Any) -> Any:
-        spec = EncoderSpec.resolve(typed.encoder, typed.encoder_layers, typed.revision, typed.convolution)
+        spec = EncoderSpec.resolve(typed.encoder, typed.encoder_layers, typed.revision, typed.convolution, typed.window)
         return function(encoder=spec, **values)
 
     return called

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import difflib
-import os
-import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Without this, loading a .bin checkpoint starts a thread that asks the hub for a converted copy.
-os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-
 import torch
-import transformers
-from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoFeatureExtractor,
-    AutoModel,
-    AutoTokenizer,
-    BertTokenizer,
-    PretrainedConfig,
-    Wav2Vec2FeatureExtractor,
-)
+from transformers import AutoConfig, AutoModel, PretrainedConfig
 
-from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.presets import BUILT_IN, PRESETS, Preset
+from probing.encoders import tuned
+from probing.encoders.configurations import configuration_of, for_frozen, keep_layers, layers_of, refuse_pointers
+from probing.encoders.families import TEXT, why_not
+from probing.encoders.preprocessors import preprocessor_of, random_preprocessor
+from probing.encoders.presets import BUILT_IN, PRESETS
+from probing.encoders.pretrained import LOADING, from_pretrained, unopened
 from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
 from probing.errors import EncoderError
 
-_transformers: Any = transformers.utils.logging  # untyped
-
-SPEECH = ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-conformer")  # transformers' model_type
-TEXT = ("bert", "roberta", "distilbert", "electra")
-_POOLED = ("bert", "roberta")  # have a pooler, which is left out
+_ENCODER_OF = ("whisper", "moonshine")  # have a decoder too, which is left out
+_QUANTISED = ("SCB", "absmax", "quant_map", "qweight", "qzeros", "weight_format", "weight_scale", "scales")
 
 
 @dataclass(frozen=True)
@@ -43,7 +29,7 @@ class Checkpoint:
     """A loaded model.
 
     Args:
-        model: The transformers model, in float32 on the CPU.
+        model: The transformers model, in float32 on the CPU; of models with a decoder the encoder alone.
         preprocessor: How it wants its waveforms, or its tokenizer.
         name: Its name in titles and file names: what names it (of a folder the folder's own name), with `-layersK`
             where it was pruned.
@@ -75,24 +61,50 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
     if isinstance(spec, str):
         spec = EncoderSpec.resolve(spec)
     stem, seed = taken_apart(spec.name)
-    preset = PRESETS.get(stem)
-    source = _source(stem)
+    preset, own_run = PRESETS.get(stem), tuned.seed_folder(stem)
+    source = str(own_run) if own_run else _source(stem)
     if preset and spec.random and not Path(source).is_dir():
-        config = AutoConfig.for_model(preset.model_type, **preset.config)
-        preprocessor = _random_preprocessor(preset)
+        config = for_frozen(AutoConfig.for_model(preset.model_type, **preset.config))
+        preprocessor = random_preprocessor(preset, config)
     else:
-        config = _from_pretrained(AutoConfig, source, spec.revision)
-        _refuse_foreign(config, spec.name)
-        preprocessor = _preprocessor(source, spec.revision, config)
-    usual = preset.layers if preset and preset.layers else config.num_hidden_layers
-    config.num_hidden_layers = _layers_kept(spec, usual, config.num_hidden_layers)
-    if config.model_type in SPEECH:
-        # A frozen encoder drops and masks nothing; an adapter would shorten the model's output.
-        config.update({"layerdrop": 0.0, "apply_spec_augment": False, "add_adapter": False})
-    model = _random_model(config, seed) if seed is not None else _load(source, spec.revision, config)
-    name = spelled(Path(stem).name, seed) if not preset and Path(stem).is_dir() else spec.name
-    pruned = f"-layers{config.num_hidden_layers}" * (config.num_hidden_layers != usual)
+        if Path(source).is_dir():
+            refuse_pointers(Path(source))
+        config = tuned.configuration(own_run) if own_run else _configuration(source, spec)
+        preprocessor = preprocessor_of(source, spec.revision, config)
+    usual = preset.layers if preset and preset.layers else layers_of(config)
+    keep_layers(config, _layers_kept(spec, usual, layers_of(config)))
+    if own_run and seed is None:
+        model = _fresh_model(config, 0)
+        tuned.load_weights(own_run, model)
+    else:
+        model = _load(source, spec.revision, config) if seed is None else _fresh_model(config, seed)
+    name = spec.name
+    if own_run or (not preset and Path(stem).is_dir()):
+        name = spelled(tuned.name_of(own_run) if own_run else Path(stem).name, seed)
+    pruned = f"-layers{layers_of(config)}" * (layers_of(config) != usual)
     return Checkpoint(model, preprocessor, name + pruned, spec)
+
+
+def _configuration(source: str, spec: EncoderSpec) -> PretrainedConfig:
+    """The configuration that a folder or a repository holds."""
+    if "emotion2vec" in source.lower() and not (Path(source) / "config.json").is_file():
+        why, remedy = why_not("emotion2vec"), f"use another encoder, for example {', '.join(list(PRESETS)[:5])}"
+        raise EncoderError(f"encoder {typed(spec.name)}", why, remedy, code="encoder-foreign")
+    described = from_pretrained(_Described, source, spec.revision)
+    try:
+        return configuration_of(described, spec.name)
+    except LOADING as error:  # a field of the wrong kind, or one that does not go with another
+        raise unopened(source, error) from error
+
+
+class _Described:
+    """A config.json as it is, read as transformers reads one."""
+
+    @staticmethod
+    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
+        """Its content; a repository's is downloaded."""
+        described, _ = PretrainedConfig.get_config_dict(source, revision=revision)
+        return dict(described)
 
 
 def _layers_kept(spec: EncoderSpec, usual: int, most: int) -> int:
@@ -140,101 +152,30 @@ def _source(stem: str) -> str:
     )
 
 
-_LOADING = (OSError, ValueError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
-
-
-def _from_pretrained(kind: Any, source: str, revision: str | None, **options: Any) -> Any:
-    """Call `kind.from_pretrained`, quietly, and turn what it raises into an EncoderError."""
-    verbosity, bars = _transformers.get_verbosity(), _transformers.is_progress_bar_enabled()
-    _transformers.set_verbosity_error()
-    if Path(source).is_dir():
-        _transformers.disable_progress_bar()
-    try:
-        return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
-    except _LOADING as error:
-        remedy = "check the folder; it must be what save_pretrained writes"
-        if not Path(source).is_dir():
-            remedy = (
-                f"check the name and the network; on a machine without one, run `hf download {source}` elsewhere, copy "
-                f"the folder here and give its path; or try the architecture with random weights: {_known(source)}"
-            )
-        why = " ".join(str(error).split())[:300]
-        raise EncoderError(f"encoder {source} could not be opened", why, remedy, code="encoder-unopened") from error
-    finally:
-        _transformers.set_verbosity(verbosity)
-        if bars:
-            _transformers.enable_progress_bar()
-
-
-def _known(source: str) -> str:
-    """The spelling that works offline: presets know their own configuration."""
-    preset = next((name for name, one in PRESETS.items() if one.source == source), "hubert-base")
-    return spelled(preset, 0)
-
-
-def _preprocessor(source: str, revision: str | None, config: PretrainedConfig) -> Any:
-    if config.model_type in TEXT:
-        return _tokenizer(source, revision, config)
-    preprocessor = _from_pretrained(AutoFeatureExtractor, source, revision)
-    if not isinstance(preprocessor, Wav2Vec2FeatureExtractor) or preprocessor.sampling_rate != SAMPLE_RATE:
-        raise EncoderError(
-            f"encoder {source}",
-            "its preprocessor_config.json is not that of a 16 kHz waveform encoder",
-            "use a checkpoint of HuBERT, wav2vec2, WavLM or data2vec-audio",
-            code="encoder-foreign",
-        )
-    return preprocessor
-
-
-def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> Any:
-    """The tokenizer; one without vocabulary, or with more tokens than the model has, is refused."""
-    tokenizer = _from_pretrained(AutoTokenizer, source, revision)
-    if not len(tokenizer.all_special_tokens) < len(tokenizer) <= config.vocab_size:
-        raise EncoderError(
-            f"encoder {source}",
-            f"its tokenizer has {len(tokenizer)} tokens, its model {config.vocab_size}",
-            "copy the tokenizer's files (tokenizer.json or vocab.txt) that belong to the model into its folder",
-            code="encoder-incomplete",
-        )
-    return tokenizer
-
-
-def _random_preprocessor(preset: Preset) -> Any:
-    """What a preset's random model is fed with; text falls into letters, since no vocabulary is at hand.
-
-    Its tokens are the printable ASCII characters, in lower case and without accents, each at the start of a word and
-    within one (`##`). A word with any other character, or of over 100, is one `[UNK]`: every text has tokens.
-    """
-    if preset.model_type not in TEXT:
-        return Wav2Vec2FeatureExtractor(do_normalize=preset.do_normalize)
-    letters = [chr(code) for code in range(33, 127)]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    return BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, model_max_length=512)
-
-
-def _refuse_foreign(config: PretrainedConfig, name: str) -> None:
-    if config.model_type not in SPEECH + TEXT:
-        raise EncoderError(
-            f"encoder {name}",
-            f"it is a {config.model_type} model; only {', '.join(SPEECH + TEXT)} are known to give exact batches here",
-            f"use one of those architectures, for example {', '.join(PRESETS)}",
-            code="encoder-foreign",
-        )
-
-
-def _random_model(config: PretrainedConfig, seed: int) -> Any:
+def _fresh_model(config: PretrainedConfig, seed: int) -> Any:
+    """A model with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+        return encoder_alone(AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config)))
+
+
+def encoder_alone(model: Any) -> Any:
+    """The encoder of a model that has a decoder or a pooler too; every other model as it is."""
+    if model.config.model_type in _ENCODER_OF:
+        config, model = model.config, model.encoder
+        model.config = config
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model
 
 
 def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
-    return {"add_pooling_layer": False} if config.model_type in _POOLED else {}
+    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta") else {}
 
 
 def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
     """Weights from safetensors or, where there are none, from a .bin read with weights_only."""
-    model, info = _from_pretrained(
+    model, info = from_pretrained(
         AutoModel,
         source,
         revision,
@@ -244,7 +185,8 @@ def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
         output_loading_info=True,
         **_without_pooler(config),
     )
-    missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed")
+    idle = ("decoder.", "pooler.") if config.model_type in (*_ENCODER_OF, *TEXT) else ()
+    missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed" and not key.startswith(idle))
     if missing or info["mismatched_keys"]:
         raise EncoderError(
             f"encoder {source}",
@@ -252,4 +194,12 @@ def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
             "it is incomplete or belongs to another model; copy it again",
             code="encoder-incomplete",
         )
-    return model
+    quantised = [key for key in info["unexpected_keys"] if key.rsplit(".", 1)[-1] in _QUANTISED]
+    if quantised:
+        raise EncoderError(
+            f"encoder {source}",
+            f"its weights are quantised ({quantised[0]})",
+            "use the checkpoint that it was made from, in float16 or float32",
+            code="encoder-quantised",
+        )
+    return encoder_alone(model)

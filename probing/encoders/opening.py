@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from probing.encoders.checkpoints import load_checkpoint
+from typing import Any
+
+from probing.encoders.audio import AudioEncoder
+from probing.encoders.checkpoints import Checkpoint, load_checkpoint
+from probing.encoders.families import ALONE, FILTER_BANK, WINDOWED
+from probing.encoders.filter_bank import FilterBankEncoder
 from probing.encoders.spec import EncoderSpec, typed
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
+from probing.encoders.unbatched import UnbatchedEncoder
+from probing.encoders.whisper import WhisperEncoder
 from probing.errors import EncoderError
+
+Encoder = AudioEncoder | TextEncoder
 
 
 def open_encoder(
@@ -15,37 +24,68 @@ def open_encoder(
     layers: int | None = None,
     revision: str | None = None,
     convolution: bool = False,
-) -> SpeechEncoder | TextEncoder:
+    window: float | None = None,
+) -> Encoder:
     """Open a speech or a text encoder by name, hub id or local folder.
 
     Args:
-        spec: A name in `PRESETS`, a hub id (`facebook/hubert-base-ls960`) or a folder with config.json,
-            preprocessor_config.json (or a tokenizer's files) and weights; `@random` behind it gives seeded random
-            weights instead, `@random:1` those of seed 1. Or an `EncoderSpec`, which then says all but the device.
+        spec: A name in `PRESETS`, a hub id (`facebook/hubert-base-ls960`), a folder with config.json,
+            preprocessor_config.json (or a tokenizer's files) and weights, or the folder of a finetune run, or of one of
+            its seeds, whose audio encoder is opened; `@random` behind it gives seeded random weights instead,
+            `@random:1` those of seed 1. Or an `EncoderSpec`, which then says all but the device.
         device: PyTorch's name of a device.
         layers: Keep only the first so many transformer layers.
         revision: Branch, tag or commit of the hub repository.
         convolution: Whether state C, the raw output of the convolutional front end, stands in front, as layer −1.
+        window: Seconds that a Whisper is given at a time, if not those that it was trained with.
 
     Raises:
         EncoderError: The name is unknown (code `encoder-unknown`), what follows `@random:` is no seed (`random-seed`),
             the hub or the checkpoint cannot be read (`encoder-unopened`), the checkpoint is incomplete
-            (`encoder-incomplete`) or of an unknown kind (`encoder-foreign`), too many layers are asked for
-            (`encoder-layers`), or there is no state C, or one that is wider than the others (`convolution`).
+            (`encoder-incomplete`), a Git LFS pointer (`lfs-pointer`), quantised (`encoder-quantised`) or of an unknown
+            kind (`encoder-foreign`), too many layers are asked for (`encoder-layers`), there is no state C, or one that
+            is wider than the others (`convolution`), or no such window (`window`).
     """
     if isinstance(spec, str):
-        spec = EncoderSpec.resolve(spec, layers, revision, convolution)
+        spec = EncoderSpec.resolve(spec, layers, revision, convolution, window)
     found = load_checkpoint(spec)
-    config, what = found.model.config, typed(spec.name)
+    kind = found.model.config.model_type
+    if spec.convolution:
+        _refuse_no_state_c(found, typed(spec.name))
+    if spec.window is not None and kind not in WINDOWED:
+        why = f"{typed(spec.name)} hears an utterance as a whole"
+        remedy = "leave --window out: only Whisper has windows"
+        raise EncoderError(f"--window {spec.window:g}", why, remedy, code="window")
+    windowed = f"-window{spec.window:g}" if spec.window is not None else ""
+    name = found.name + windowed + "-C" * spec.convolution
+    opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
+    return opened
+
+
+def _class_of(kind: str, reads: bool) -> Any:
+    """Which class runs encoders of a `model_type`."""
+    if reads:
+        return TextEncoder
+    by_front_end = {
+        **dict.fromkeys(WINDOWED, WhisperEncoder),
+        **dict.fromkeys(FILTER_BANK, FilterBankEncoder),
+        **dict.fromkeys(ALONE, UnbatchedEncoder),
+    }
+    return by_front_end.get(kind, SpeechEncoder)
+
+
+def _refuse_no_state_c(found: Checkpoint, what: str) -> None:
+    """Raise an EncoderError (code `convolution`) where an encoder has no state C of its states' width."""
+    config = found.model.config
     if found.reads:
-        if spec.convolution:
-            raise _no_state_c(f"{what} is a text encoder")
-        return TextEncoder(found.model, found.preprocessor, found.name, device, spec)
-    channels, width = config.conv_dim[-1], config.hidden_size
-    if spec.convolution and channels > width:
-        raise _no_state_c(f"the convolutions of {what} have {channels} channels, more than its {width} hidden units")
-    name = found.name + "-C" * spec.convolution
-    return SpeechEncoder(found.model, found.preprocessor, name, device, spec)
+        raise _no_state_c(f"{what} is a text encoder")
+    if config.model_type in (*FILTER_BANK, *ALONE):
+        raise _no_state_c(f"in {what}, a {config.model_type} model, it is not to be had")
+    channels = config.hidden_size if config.model_type in WINDOWED else config.conv_dim[-1]
+    if channels > config.hidden_size:
+        raise _no_state_c(
+            f"the convolutions of {what} have {channels} channels, more than its {config.hidden_size} hidden units"
+        )
 
 
 def _no_state_c(why: str) -> EncoderError:

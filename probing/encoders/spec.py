@@ -14,7 +14,7 @@ from probing.files import absolute, shown
 RANDOM = "@random"  # suffix: the same architecture with seeded random weights; `@random:1` has the seed 1 instead of 0
 MOST_SEED = 999_999
 _TYPED = re.compile(rf"(?P<own>.*){RANDOM}(?::(?P<seed>[^/+]*))?")
-_SHOWN = re.compile(rf"(?P<own>.*){RANDOM}(?::(?P<seed>[0-9]+))?(?P<kept>(?:-layers[0-9]+)?(?:-C)?)")
+_SHOWN = re.compile(rf"(?P<own>.*){RANDOM}(?::(?P<seed>[0-9]+))?(?P<kept>(?:-layers[0-9]+)?(?:-window[0-9.]+)?(?:-C)?)")
 
 
 def taken_apart(name: str) -> tuple[str, int | None]:
@@ -43,7 +43,7 @@ def taken_apart(name: str) -> tuple[str, int | None]:
 
 
 def shown_apart(name: str) -> tuple[str, int | None]:
-    """The same of a name as records, caches and titles have it, with `-layersK` and `-C` behind it.
+    """The same of a name as records, caches and titles have it, with `-layersK`, `-windowS` and `-C` behind it.
 
     >>> shown_apart("hubert-base@random:2-layers6-C"), shown_apart("hubert-base-layers6")
     (('hubert-base-layers6-C', 2), ('hubert-base-layers6', None))
@@ -79,27 +79,34 @@ class EncoderSpec:
         layers: Only the first so many transformer layers.
         revision: Branch, tag or commit of a hub repository.
         convolution: Whether state C, the raw output of the convolutions, stands in front.
+        window: Seconds that a Whisper is given at a time; None: as it was trained, 30.
     """
 
     name: str
     layers: int | None = None
     revision: str | None = None
     convolution: bool = False
+    window: float | None = None
 
     @classmethod
     def resolve(
-        cls, name: str, layers: int | None = None, revision: str | None = None, convolution: bool = False
+        cls,
+        name: str,
+        layers: int | None = None,
+        revision: str | None = None,
+        convolution: bool = False,
+        window: float | None = None,
     ) -> Self:
         """What a user typed in the current folder.
 
         Raises:
             EncoderError: What follows `@random:` is no seed (code `random-seed`).
         """
-        return cls(resolved(name), layers, revision, convolution)
+        return cls(resolved(name), layers, revision, convolution, window)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
+        """JSON-ready; a window is named only where there is one, so that other encoders have the JSON they had."""
+        return {key: value for key, value in asdict(self).items() if key != "window" or value is not None}
 
     @property
     def seed(self) -> int | None:
@@ -113,7 +120,8 @@ class EncoderSpec:
 
     def on_random_weights(self, seed: int = 0) -> Self:
         """The same encoder with random weights of a seed, which have no revision."""
-        random = type(self)(spelled(taken_apart(self.name)[0], seed), self.layers, None, self.convolution)
+        name = spelled(taken_apart(self.name)[0], seed)
+        random = type(self)(name, self.layers, None, self.convolution, self.window)
         return self if self == random else random
 
     def words(self) -> list[str]:
@@ -121,6 +129,7 @@ class EncoderSpec:
         words = ["--encoder", typed(self.name)]
         words += ["--encoder-layers", str(self.layers)] if self.layers is not None else []
         words += ["--revision", self.revision] if self.revision is not None else []
+        words += ["--window", f"{self.window:g}"] if self.window is not None else []
         return words + ["--convolution"] * self.convolution
 
 

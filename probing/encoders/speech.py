@@ -22,6 +22,7 @@ Shape legend: B utterances · S samples at 16 kHz · T frames (50 Hz) · L state
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ from torch.nn.functional import pad
 from transformers import Wav2Vec2FeatureExtractor
 
 from probing.audio.decode import SAMPLE_RATE
+from probing.encoders.audio import AudioEncoder
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.padding import count_frames, keep_padding_out
 from probing.encoders.spec import EncoderSpec
@@ -55,19 +57,18 @@ _DEFINING_TOO = {
 }
 
 
-class SpeechEncoder:
-    """A frozen speech encoder: waveforms in, all hidden states out, in float32.
+class SpeechEncoder(AudioEncoder):
+    """A frozen encoder of waveforms whose batches are exact.
 
-    Attributes:
-        name: For titles and file names: `-layersK` where it was pruned, `-C` where it has state C, `@random` where its
-            weights are random.
+    Args:
+        model: The transformers model.
+        preprocessor: How it wants its waveforms.
+        name: For titles and file names.
+        device: PyTorch's name of a device.
         spec: What names it.
-        state_names: What the L states are: `C` (layer −1) where it was asked for, then `0`, `1`, …
-        n_states: L, transformer layers + 1, and one more with state C.
-        width: D, hidden size.
-        identity: Everything that settles its answers, JSON-ready.
-        device: Where it computes.
     """
+
+    has_latents = True
 
     def __init__(
         self,
@@ -78,13 +79,11 @@ class SpeechEncoder:
         spec: EncoderSpec | None = None,
     ) -> None:
         config = model.config
-        self.name, self.device = name, torch.device(device)
-        self.spec = EncoderSpec(name) if spec is None else spec
+        super().__init__(model, name, device, spec, config.num_hidden_layers)
         convolution = self.spec.convolution
-        self.state_names = ["C"] * convolution + [str(index) for index in range(config.num_hidden_layers + 1)]
-        self.n_states, self.width = len(self.state_names), config.hidden_size
-        self._model, self._preprocessor = model, preprocessor
-        self._model.eval().requires_grad_(False)
+        self._preprocessor = preprocessor
+        strides = math.prod(config.conv_stride)
+        self.frame_rate = SAMPLE_RATE / strides
         self._padding = keep_padding_out(model)
         self._convolved: deque[Tensor] = deque(maxlen=1)  # what the front end gave, [B, C, T], for state C
         if convolution:
@@ -99,41 +98,13 @@ class SpeechEncoder:
         self._front_end_digest = weights_digest(model.feature_extractor)
         self._model.to(self.device)
 
-    reads = False  # whether it takes transcripts, and not waveforms
-    unit, unit_samples = "s of audio", SAMPLE_RATE  # what its inputs are counted in, and how many samples make one
-
-    @property
-    def random(self) -> bool:
-        """Whether its weights are random."""
-        return self.spec.random
-
-    @property
-    def title(self) -> str:
-        """The name as a figure's title has it; `@random` in it says where the weights are random."""
-        return self.name
-
-    @property
-    def usual_batch_seconds(self) -> float:
-        """Audio in a batch that suits the device, in s."""
-        return 1.0 if self.device.type == "cpu" else 240.0
-
     def frames(self, samples: int) -> int:
         """Number of frames T that a waveform of `samples` samples gives."""
         return count_frames(samples, zip(self._model.config.conv_kernel, self._model.config.conv_stride, strict=True))
 
     @torch.inference_mode()
     def hidden_states(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
-        """Every hidden state of a batch of utterances.
-
-        A batch never changes an answer: each utterance's states are what it gives alone, to a relative 1e-5.
-
-        Args:
-            waveforms: B arrays [S] of different lengths, mono, 16 kHz, not normalised.
-
-        Returns:
-            States [B, T, L, D] in float32 on the encoder's device, padded at the end of T with values that mean
-            nothing, and each utterance's own number of frames.
-        """
+        """As `AudioEncoder.hidden_states`."""
         batch = self._batch(waveforms)
         self._convolved.clear()
         with ExactFloat32(), warnings.catch_warnings():
@@ -164,17 +135,6 @@ class SpeechEncoder:
         with ExactFloat32():
             latents_BCT = self._model.feature_extractor(batch["input_values"])
         return latents_BCT.transpose(1, 2)[:, :, None], [self.frames(len(waveform)) for waveform in waveforms]
-
-    def states(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Every hidden state of one utterance.
-
-        Args:
-            waveform: Samples [S], mono, 16 kHz, not normalised (what `probing.load` gives).
-
-        Returns:
-            States [T, L, D].
-        """
-        return self.hidden_states([waveform])[0][0].cpu().numpy()
 
     @property
     def latent_width(self) -> int:

@@ -11,6 +11,7 @@ Shape legend: B utterances · N tokens · L states (layers + 1) · D hidden size
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from probing.encoders.audio import put_together
+from probing.encoders.families import EXACT_TEXT, FROM_PADDING
+from probing.encoders.identity import all_of
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.spec import EncoderSpec
 from probing.errors import EncoderError
@@ -32,6 +36,8 @@ _DEFINING = """
     model_type hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act activation layer_norm_eps
     vocab_size max_position_embeddings type_vocab_size embedding_size pad_token_id is_decoder
 """.split()
+_LISTED = ("bert", "roberta", "distilbert", "electra")  # families whose answers those fields settle, all of them
+_FAR = 1_000_000  # tokens: what a tokenizer says that knows no maximum is far more
 
 
 class TextEncoder:
@@ -46,6 +52,7 @@ class TextEncoder:
         limit: Maximum number of tokens, special ones counted.
         identity: Everything that settles its answers, JSON-ready.
         device: Where it computes.
+        alone: Whether it reads one transcript at a time, since its batches are not known to be exact.
     """
 
     def __init__(
@@ -61,12 +68,14 @@ class TextEncoder:
         self.spec = EncoderSpec(name) if spec is None else spec
         self.state_names = [str(index) for index in range(config.num_hidden_layers + 1)]
         self.n_states, self.width = len(self.state_names), config.hidden_size
-        padding = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # its positions begin behind it
-        self.limit = min(config.max_position_embeddings - padding, tokenizer.model_max_length)
+        self.limit = limit_of(config, tokenizer)
+        self.alone = config.model_type not in EXACT_TEXT
         self._model, self._tokenizer = model, tokenizer
+        self._taken = inspect.signature(model.forward).parameters
         self._model.eval().requires_grad_(False)
         self.identity: dict[str, Any] = {
-            "architecture": {key: getattr(config, key, None) for key in _DEFINING},
+            "architecture": {key: getattr(config, key, None) for key in _DEFINING}
+            | ({} if config.model_type in _LISTED else all_of(config)),
             "weights": weights_digest(model),
             "tokenizer": _tokenizer_digest(tokenizer),
             "semantics": SEMANTICS,
@@ -75,6 +84,8 @@ class TextEncoder:
 
     reads = True  # whether it takes transcripts, and not waveforms
     unit, unit_samples = "tokens", TOKEN  # what its inputs are counted in, and how many samples one counts as
+    has_latents = False  # of speech only
+    frame_rate = 50.0  # as which tokens count in plans: 320 samples each
 
     @property
     def random(self) -> bool:
@@ -113,19 +124,39 @@ class TextEncoder:
         Raises:
             EncoderError: A transcript is longer than the model can read.
         """
+        if self.alone and len(texts) > 1:
+            found = [self.hidden_states([text]) for text in texts]
+            return put_together([states_1NLD[0] for states_1NLD, _ in found]), [counts[0] for _, counts in found]
         batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", padding_side="right").to(self.device)
         counts = batch["attention_mask"].sum(1).tolist()
         if max(counts) > self.limit:
             why = f"{self.name} accepts at most {self.limit}"
             remedy = "shorten the transcript, or split the utterance"
             raise EncoderError(f"a transcript has {max(counts)} tokens", why, remedy, code="transcript-too-long")
+        inputs = {name: given for name, given in batch.items() if name in self._taken}  # some models know no mask
         with ExactFloat32():
-            output = self._model(**batch, output_hidden_states=True)
-        return torch.stack(output.hidden_states, dim=2), counts
+            output = self._model(**inputs, output_hidden_states=True)
+        # In pre-norm models the last state is taken after the final layer norm, as the model's own output is.
+        states = [*output.hidden_states[:-1], output.last_hidden_state]
+        return torch.stack(states, dim=2), counts
+
+    def notes(self, tokens: Sequence[int]) -> tuple[str, ...]:
+        """What a user should know of how transcripts of these lengths are read."""
+        if self.alone and tokens:
+            return (f"{self.name} reads one transcript at a time: its padded batches are not known to be exact",)
+        return ()
 
     def states(self, text: str) -> NDArray[np.float32]:
         """Every hidden state [N, L, D] of one transcript."""
         return self.hidden_states([text])[0][0].cpu().numpy()
+
+
+def limit_of(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Maximum number of tokens of a text encoder, special ones counted."""
+    first = config.pad_token_id + 1 if config.model_type in FROM_PADDING else 0
+    positions = getattr(config, "max_position_embeddings", None)
+    positions = positions if isinstance(positions, int) and positions > 0 else _FAR
+    return min(positions - first, tokenizer.model_max_length)
 
 
 def _tokenizer_digest(tokenizer: Any) -> str:

@@ -12,9 +12,10 @@ from probing.audio.decode import SAMPLE_RATE
 from probing.cache.format import Layout, parts_folder
 from probing.cache.writer import inputs_of
 from probing.corpus.model import Corpus
+from probing.encoders.audio import no_latents
+from probing.encoders.opening import Encoder
 from probing.encoders.text import TextEncoder
 from probing.errors import CacheError
-from probing.extraction.inputs import Encoder
 from probing.extraction.options import ExtractOptions
 from probing.files import size
 
@@ -35,6 +36,7 @@ class Forecast:
         free: Free bytes on the disk.
         pooled_bytes: Bytes that `--store pooled` would take.
         empty: Utterances whose transcript is empty, of text.
+        notes: What a user should know of how the encoder runs these utterances.
     """
 
     path: Path
@@ -46,12 +48,14 @@ class Forecast:
     free: int
     pooled_bytes: int
     empty: int = 0
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         given = f"{self.frames:,} tokens" + (f" ({self.empty:,} transcripts are empty)" if self.empty else "")
         if self.seconds is not None:
             given = f"{self.seconds / 3600:.2f} h, {self.frames:,} frames"
-        return f"{self.utterances:,} utterances, {given} → {size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
+        cost = f"{size(self.n_bytes)} in {self.path} ({size(self.free)} free)"
+        return "\n".join((f"{self.utterances:,} utterances, {given} → {cost}", *self.notes))
 
 
 def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float16") -> Layout:
@@ -59,6 +63,7 @@ def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float1
 
     Raises:
         CacheError: A text encoder has no such store (code `store-of-speech`).
+        EncoderError: The encoder's front end gives nothing worth keeping (code `no-latents`).
     """
     libraries = ", ".join(f"{name} {version(name)}" for name in ("probing", "torch", "transformers", "h5py"))
     if store != "latents":
@@ -66,6 +71,8 @@ def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float1
     elif isinstance(encoder, TextEncoder):
         why = f"{encoder.name} is a text encoder"
         raise CacheError(f"--store {store}", why, "use frames or pooled", code="store-of-speech")
+    elif not encoder.has_latents:
+        raise no_latents(encoder.name)
     else:
         n_states, width, identity, names = 1, encoder.latent_width, encoder.front_end_identity, ["C"]
     return Layout(
@@ -79,6 +86,7 @@ def layout_of(corpus: Corpus, encoder: Encoder, store: str, dtype: str = "float1
         identity=identity,
         written_by=libraries,
         state_names=tuple(names),
+        frame_rate=encoder.frame_rate,
     )
 
 
@@ -109,6 +117,7 @@ def forecast(
         free=_free(path),
         pooled_bytes=_bytes(pooled, frames.values()),
         empty=sum(text and not utterance.text for utterance in corpus.utterances),
+        notes=encoder.notes([samples[id_] for id_ in frames]),
     )
 
 

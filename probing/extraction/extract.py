@@ -24,12 +24,12 @@ from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.scan import AudioScan
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
-from probing.encoders.opening import open_encoder
+from probing.encoders.opening import Encoder, open_encoder
 from probing.encoders.spec import EncoderSpec
 from probing.encoders.text import TextEncoder
 from probing.errors import CacheError, first_names
 from probing.extraction.cost import Forecast, forecast, layout_of
-from probing.extraction.inputs import Encoder, scan_text
+from probing.extraction.inputs import scan_text
 from probing.extraction.locate import settle_path
 from probing.extraction.options import ExtractOptions, ExtractPlace, parse_shard
 from probing.extraction.parts import Job

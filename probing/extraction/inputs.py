@@ -15,11 +15,11 @@ from probing.audio.decode import load
 from probing.cache.reader import Cache
 from probing.corpus.model import Corpus, Utterance
 from probing.corpus.scan import AudioScan, file_checksum, remembered_checksums
-from probing.encoders.speech import SpeechEncoder
+from probing.encoders.audio import AudioEncoder
+from probing.encoders.opening import Encoder
 from probing.encoders.text import TOKEN, TextEncoder
 from probing.errors import CacheError, CorpusError, first_names
 
-Encoder = SpeechEncoder | TextEncoder
 _SAMPLED = 8  # files, evenly spaced, whose bytes are read if their checksums are not remembered
 
 
@@ -71,7 +71,7 @@ def feed(corpus: Corpus, encoder: Encoder, scan: AudioScan | None = None) -> Cal
 
 def encoding(encoder: Encoder, store: str) -> Callable[[Sequence[Any]], tuple[Tensor, list[int]]]:
     """The function from a batch of inputs to what a store keeps of them: hidden states or, speech only, latents."""
-    if store == "latents" and isinstance(encoder, SpeechEncoder):
+    if store == "latents" and isinstance(encoder, AudioEncoder):
         return encoder.latents
     return encoder.hidden_states
 

@@ -19,8 +19,9 @@ from probing.cache.format import Entry, Layout
 from probing.cache.writer import PartWriter
 from probing.corpus.model import Corpus
 from probing.corpus.scan import AudioScan
+from probing.encoders.opening import Encoder
 from probing.errors import CacheError
-from probing.extraction.inputs import Encoder, encoding, feed
+from probing.extraction.inputs import encoding, feed
 from probing.extraction.plan import Part
 from probing.extraction.pooling import summarise
 

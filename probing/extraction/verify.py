@@ -19,12 +19,12 @@ from probing.corpus.checked import Needs, check_corpus
 from probing.corpus.model import Corpus, Utterance
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
-from probing.encoders.opening import open_encoder
+from probing.encoders.opening import Encoder, open_encoder
 from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError, first_names
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
-from probing.extraction.inputs import Encoder, checksum, encoding, feed
+from probing.extraction.inputs import checksum, encoding, feed
 from probing.extraction.locate import cache_path, find_cache
 from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
 from probing.extraction.pooling import summarise
@@ -131,7 +131,7 @@ def verify(
 
 def _present(corpus: Corpus, encoder: Encoder, dtype: str, root: Path) -> str:
     """The first store of which there is a cache; `frames` where there is none."""
-    stores = ("frames", "pooled") if encoder.reads else ("frames", "pooled", "latents")
+    stores = ("frames", "pooled", "latents") if encoder.has_latents else ("frames", "pooled")
     there = (store for store in stores if cache_path(corpus, layout_of(corpus, encoder, store, dtype), root))
     return next(there, stores[0])
 

@@ -7,17 +7,17 @@ O outputs of a probe.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from probing.audio.decode import FRAME_RATE
 from probing.encoders.numerics import ExactFloat32
-from probing.encoders.opening import open_encoder
+from probing.encoders.opening import Encoder, open_encoder
 from probing.encoders.spec import EncoderSpec, typed
-from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
 from probing.errors import EncoderError, OptionError, RunError
 from probing.probes.bank import SINGLE, WEIGHTED, ProbeBank
@@ -168,7 +168,7 @@ def _chosen(bank: ProbeBank, record: FitRecord) -> NDArray[np.int64]:
     return np.array(rows, dtype=np.int64)
 
 
-def _encoder_of(record: FitRecord, device: str, named: str | None) -> SpeechEncoder | TextEncoder:
+def _encoder_of(record: FitRecord, device: str, named: str | None) -> Encoder:
     """The frozen encoder of a fit, with just the weights that its probes were fitted on."""
     spec = _encoder_spec(record, named)
     try:
@@ -195,7 +195,7 @@ def _encoder_spec(record: FitRecord, named: str | None) -> EncoderSpec:
     if named is not None:
         identity = record.encoder.identity
         layers = identity.get("architecture", {}).get("num_hidden_layers")
-        return EncoderSpec.resolve(named, layers, None, bool(identity.get("convolution")))
+        return EncoderSpec.resolve(named, layers, None, bool(identity.get("convolution")), _shorter_window(identity))
     if record.encoder.spec is None:
         raise RunError(
             f"{record.folder} does not say what opens its encoder",
@@ -204,6 +204,13 @@ def _encoder_spec(record: FitRecord, named: str | None) -> EncoderSpec:
             code="encoder-not-recorded",
         )
     return record.encoder.spec
+
+
+def _shorter_window(identity: Mapping[str, Any]) -> float | None:
+    """Seconds of the window that a Whisper was given, where it was not the one that it was trained with."""
+    window = identity.get("preprocessing", {}).get("window")
+    frames = identity.get("architecture", {}).get("max_source_positions")
+    return None if window is None or frames is None or round(window * FRAME_RATE) == frames else float(window)
 
 
 def _plain(identity: Any) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from probing.demo.corpus import speak
 from probing.demo.language import transcript
 from probing.demo.script import COUNTS, Line, plan
-from probing.extraction.inputs import Encoder
+from probing.encoders.opening import Encoder
 from probing.statistics.concordance import ccc
 
 Floats = NDArray[np.float64]

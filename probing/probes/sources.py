@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from probing.cache.reader import Cache
 from probing.corpus.checked import Checked
-from probing.encoders.speech import SpeechEncoder
-from probing.encoders.text import TextEncoder
+from probing.encoders.opening import Encoder
 from probing.errors import CacheError
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
@@ -109,9 +108,7 @@ def features_from(cache: Cache, rows: Rows, options: FitOptions) -> PooledFeatur
     return FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers)
 
 
-def choose_cache(
-    checked: Checked, encoder: SpeechEncoder | TextEncoder, source: CacheOptions, options: FitOptions
-) -> Cache:
+def choose_cache(checked: Checked, encoder: Encoder, source: CacheOptions, options: FitOptions) -> Cache:
     """Open the cache of a corpus and an encoder, in the store that serves a fit best.
 
     `pooled` is read at once and is exact for mean pooling and for single layers; `frames` is exact always. So `pooled`

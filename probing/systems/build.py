@@ -17,6 +17,7 @@ import torch
 
 from probing.encoders.checkpoints import Checkpoint, load_checkpoint
 from probing.encoders.spec import resolved, shown_apart, spelled, taken_apart, typed
+from probing.encoders.text import limit_of
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
 from probing.systems.model import EmotionSystem
@@ -136,7 +137,7 @@ def _system_config(found: dict[str, Checkpoint], **settings: Any) -> SystemConfi
     return SystemConfig(
         **{f"{kind}_config": checkpoint.model.config for kind, checkpoint in found.items()},
         encoders="+".join(checkpoint.name for checkpoint in found.values()),
-        do_normalize="audio" in found and bool(found["audio"].preprocessor.do_normalize),
+        do_normalize="audio" in found and bool(getattr(found["audio"].preprocessor, "do_normalize", False)),
         **settings,
     )
 
@@ -144,8 +145,6 @@ def _system_config(found: dict[str, Checkpoint], **settings: Any) -> SystemConfi
 def _processor(found: dict[str, Checkpoint]) -> Processor:
     preprocessors = {kind: checkpoint.preprocessor for kind, checkpoint in found.items()}
     if "text" in found:
-        config, tokenizer = found["text"].model.config, preprocessors["text"]
-        # RoBERTa's positions begin after that of its padding token, so that it has fewer than its embedding has rows.
-        unused = config.pad_token_id + 1 if config.model_type == "roberta" else 0
-        tokenizer.model_max_length = min(config.max_position_embeddings - unused, tokenizer.model_max_length)
+        tokenizer = preprocessors["text"]
+        tokenizer.model_max_length = limit_of(found["text"].model.config, tokenizer)
     return Processor(preprocessors.get("audio"), preprocessors.get("text"))

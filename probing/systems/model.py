@@ -15,13 +15,12 @@ Padding never changes an answer, in training neither (dropout aside, whose masks
 `probing.encoders.padding`. The convolutional front end is frozen (section 3.3), so its output may be given instead of
 waveforms.
 
-Shape legend: B utterances · S samples at 16 kHz · T frames · C front end's channels · N tokens · D hidden size
-· K dimensions of emotion.
+Shape legend: B utterances · W windows · M mel bands · S samples at 16 kHz · T frames · C front end's channels
+· N tokens · D hidden size · K dimensions of emotion.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -30,10 +29,14 @@ from torch import Tensor, nn
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from probing.encoders.audio import no_latents
+from probing.encoders.checkpoints import encoder_alone
+from probing.encoders.families import EXACT_TEXT, WINDOWED
 from probing.encoders.numerics import ExactFloat32
-from probing.encoders.padding import count_frames, keep_padding_out, valid
+from probing.encoders.padding import keep_padding_out
 from probing.errors import EncoderError
 from probing.statistics.concordance import ccc_loss
+from probing.systems.audio_states import IN_SYSTEMS, front_end_of, waveform_states, window_states
 from probing.systems.config import SystemConfig
 
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # average [B, D] and maximum [B, D] → one vector
@@ -60,8 +63,9 @@ class EmotionSystem(PreTrainedModel):
         head: Pooled vectors [B, P] → estimates [B, K].
 
     Raises:
-        EncoderError: No encoder (code `no-encoder`), an unknown fusion (`fusion`), an encoder to freeze that is not
-            there (`freeze-absent`), or SpecAugment where the encoder's configuration masks nothing (`no-effect`).
+        EncoderError: No encoder (code `no-encoder`), one that opens for its layers alone (`system-encoder`), an unknown
+            fusion (`fusion`), an encoder to freeze that is not there (`freeze-absent`), or SpecAugment where the
+            encoder's configuration masks nothing (`no-effect`).
     """
 
     config_class = SystemConfig
@@ -85,7 +89,8 @@ class EmotionSystem(PreTrainedModel):
             nn.Linear(widths[0], len(config.dimensions)),
         )
         self.post_init()
-        if self.audio is not None:
+        self._windowed = self.audio is not None and self.audio.config.model_type in WINDOWED
+        if self.audio is not None and not self._windowed:
             self._padding = keep_padding_out(self.audio)
         self.train()
 
@@ -97,7 +102,7 @@ class EmotionSystem(PreTrainedModel):
             if isinstance(layer, nn.BatchNorm1d):  # the statistics of a batch would count its padding
                 layer.eval()
         if self.audio is not None:
-            frozen.append(self.audio.feature_extractor)
+            frozen += front_end_of(self.audio)
             if hasattr(self.audio, "masked_spec_embed") and not self.config.spec_augment:
                 self.audio.masked_spec_embed.requires_grad_(False)  # else DDP waits for its gradient
             if self.audio.config.model_type == "wav2vec2-conformer":
@@ -119,8 +124,10 @@ class EmotionSystem(PreTrainedModel):
         """Estimate the K dimensions of B utterances, whatever they were padded with.
 
         Args:
-            input_values: Waveforms [B, S] as `Processor` gives them, padded at the end.
-            lengths: Samples [B] of each waveform without padding; needed with latents. None: nothing is padded.
+            input_values: Waveforms [B, S] as `Processor` gives them, padded at the end; of Whisper log-mel windows
+                [W, M, 2 T], which are all of one length: an utterance that is longer has several.
+            lengths: Samples [B] of each waveform without padding; needed with latents, and by Whisper. None: nothing is
+                padded.
             latents: What `front_end` gives, [B, T, C], padded at the end; instead of waveforms.
             input_ids: Tokens [B, N], padded at the end.
             attention_mask: 1 where a token is one, 0 where it is padding, [B, N]. None: nothing is padded.
@@ -157,7 +164,13 @@ class EmotionSystem(PreTrainedModel):
         return torch.cat(vectors, dim=-1)
 
     def front_end(self, input_values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Latents [B, T, C] of waveforms [B, S]: the output of the frozen convolutions, which can be computed once."""
+        """Latents [B, T, C] of waveforms [B, S]: the output of the frozen convolutions, which can be computed once.
+
+        Raises:
+            EncoderError: The audio encoder has none worth keeping (code `no-latents`).
+        """
+        if self._windowed:
+            raise no_latents(self.config.encoders)
         samples = _samples(input_values, lengths)
         self._padding.set(samples, input_values.device)
         with torch.no_grad(), ExactFloat32():
@@ -180,20 +193,21 @@ class EmotionSystem(PreTrainedModel):
                 "pass input_values=, or latents= and lengths=",
                 code="no-audio",
             )
+        if self._windowed and (latents_BTC is not None or lengths is None):
+            raise EncoderError(
+                f"system {self.config.encoders} takes windows of audio",
+                "latents were given, or no lengths",
+                "pass input_values= and lengths=, as the system's processor gives them",
+                code="no-audio",
+            )
         samples = _samples(given, lengths)
+        if self._windowed:
+            return window_states(self.audio, given, samples)
         if latents_BTC is None:
             latents_BTC = self.front_end(given, lengths)
         else:
             self._padding.set(samples, given.device)
-        convolutions = list(zip(self.audio.config.conv_kernel, self.audio.config.conv_stride, strict=True))
-        frames = [count_frames(count, convolutions) for count in samples]
-        valid_BT = valid(torch.tensor(frames, device=given.device), max(frames))[:, 0]
-        projected = self.audio.feature_projection(latents_BTC[:, : max(frames)].to(self.dtype))
-        hidden_BTD = projected[0] if isinstance(projected, tuple) else projected  # HuBERT gives no more than this
-        hidden_BTD = self.audio._mask_hidden_states(hidden_BTD, attention_mask=valid_BT)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
-            return self.audio.encoder(hidden_BTD, attention_mask=valid_BT).last_hidden_state, valid_BT
+        return waveform_states(self.audio, self._padding, latents_BTC, samples)
 
     def _text_states(self, input_ids: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """The text encoder's last state [B, N, D], and which tokens are valid [B, N]."""
@@ -233,6 +247,17 @@ def _refuse_impossible(config: SystemConfig) -> None:
         why = f"it has no {absent[0]} encoder to freeze"
         raise EncoderError(name, why, "freeze only the encoders that it has", code="freeze-absent")
     audio = config.audio_config
+    if audio is not None and audio.model_type not in IN_SYSTEMS:
+        why = f"a {audio.model_type} model opens as a frozen encoder alone, for its layers"
+        remedy = f"use an audio encoder of {', '.join(IN_SYSTEMS)}"
+        raise EncoderError(name, why, remedy, code="system-encoder")
+    text = config.text_config
+    if text is not None and text.model_type not in EXACT_TEXT:
+        why = f"padded batches of {text.model_type} models are not known to be exact"
+        raise EncoderError(name, why, f"use a text encoder of {', '.join(EXACT_TEXT)}", code="system-encoder")
+    if config.spec_augment and audio is not None and audio.model_type in WINDOWED:
+        why = "Whisper's encoder masks nothing"
+        raise EncoderError(name, why, "leave SpecAugment off", code="no-effect")
     if config.spec_augment and not (audio and (audio.mask_time_prob or audio.mask_feature_prob)):
         why = "its configuration masks nothing, so SpecAugment would change nothing"
         raise EncoderError(name, why, "leave SpecAugment off", code="no-effect")
@@ -245,13 +270,14 @@ def _encoder(part: PretrainedConfig | None, config: SystemConfig) -> Any:
     part.update({key: config.dropout for key in _DROPOUTS if hasattr(part, key)})
     if part is config.audio_config:
         part.update({"layerdrop": 0.0, "apply_spec_augment": config.spec_augment})
+        if part.model_type in WINDOWED:
+            part.update({"encoder_layerdrop": 0.0, "decoder_layers": 0})
     else:
         part.update({"use_cache": False})  # what decoders do, and BERT warns of
     # from_pretrained's dtype= sets torch's default. A received configuration may name code, which is never run.
     model = AutoModel.from_config(part, dtype=torch.get_default_dtype(), trust_remote_code=False)
+    model = encoder_alone(model)
     model.config = part
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None
     return model
 
 

@@ -19,11 +19,15 @@ from transformers import (
     BatchFeature,
     PreTrainedTokenizerBase,
     Wav2Vec2FeatureExtractor,
+    WhisperFeatureExtractor,
 )
 
 from probing.audio.decode import SAMPLE_RATE
+from probing.encoders.whisper import cut, log_mel
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
+
+Extractor = Wav2Vec2FeatureExtractor | WhisperFeatureExtractor
 
 
 # It is no transformers `ProcessorMixin`: that demands every part, where a system may have only one, and it keeps the
@@ -37,9 +41,7 @@ class Processor:
         truncate: Whether a longer transcript is truncated; otherwise it is an error.
     """
 
-    def __init__(
-        self, audio: Wav2Vec2FeatureExtractor | None, text: PreTrainedTokenizerBase | None, truncate: bool = False
-    ) -> None:
+    def __init__(self, audio: Extractor | None, text: PreTrainedTokenizerBase | None, truncate: bool = False) -> None:
         self.audio, self.text, self.truncate = audio, text, truncate
 
     @property
@@ -64,21 +66,15 @@ class Processor:
             texts: B transcripts.
 
         Returns:
-            `input_values` [B, S], `lengths` [B]; `input_ids` [B, N], `attention_mask` [B, N].
+            `input_values` [B, S] (of Whisper log-mel windows [W, M, 2 T], one utterance's after another's), `lengths`
+            [B]; `input_ids` [B, N], `attention_mask` [B, N].
 
         Raises:
             EncoderError: A transcript is longer than the encoder's maximum (code `transcript-too-long`).
         """
         batch: dict[str, Tensor] = {}
         if self.audio is not None and waveforms is not None:
-            extracted = self.audio(
-                list(waveforms),
-                sampling_rate=SAMPLE_RATE,
-                padding=True,
-                return_attention_mask=True,
-                return_tensors="pt",
-            )
-            batch["input_values"] = extracted["input_values"]
+            batch["input_values"] = self._heard(waveforms)
             batch["lengths"] = torch.tensor([len(waveform) for waveform in waveforms])
         if self.text is not None and texts is not None:
             tokenised = self.text(
@@ -95,6 +91,23 @@ class Processor:
                 raise EncoderError(what, why, "shorten the transcript", code="transcript-too-long")
             batch |= {"input_ids": tokenised["input_ids"], "attention_mask": tokenised["attention_mask"]}
         return BatchFeature(batch)
+
+    def _heard(self, waveforms: Sequence[NDArray[np.float32]]) -> Tensor:
+        """Waveforms as the audio encoder takes them."""
+        if isinstance(self.audio, WhisperFeatureExtractor):
+            window = self.audio.n_samples
+            pieces = [piece for waveform in waveforms for piece in cut(waveform, window)]
+            return log_mel(self.audio, pieces, window, torch.device("cpu"))
+        assert self.audio is not None  # only a system with an audio encoder is given waveforms
+        extracted = self.audio(
+            list(waveforms),
+            sampling_rate=SAMPLE_RATE,
+            padding=True,
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        values: Tensor = extracted["input_values"]
+        return values
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write its files beside the system's."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from builders import CHECKPOINTS
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     BertConfig,
     BertModel,
@@ -19,18 +19,21 @@ from transformers import (
     GPT2Model,
 )
 
-from probing.encoders.checkpoints import SPEECH, load_checkpoint
+from probing.encoders.checkpoints import load_checkpoint
+from probing.encoders.families import WAVEFORM
 from probing.encoders.opening import open_encoder
 from probing.encoders.presets import PRESETS
 from probing.encoders.spec import RANDOM, EncoderSpec
+from probing.encoders.speech import SpeechEncoder
 from probing.errors import EncoderError
+from probing.files import digest
 
 SaveCheckpoint = Callable[..., Path]
 
 
 def test_every_architecture_is_tested() -> None:
     """What is said to give exact batches is what the tests above try."""
-    assert set(SPEECH) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
+    assert set(WAVEFORM) == {model_type for model_type, _, _ in CHECKPOINTS.values()}
 
 
 def test_old_checkpoints_load_alike(checkpoints: dict[str, Path], tmp_path: Path) -> None:
@@ -181,3 +184,94 @@ def test_a_checkpoint_knows_what_named_it(checkpoints: dict[str, Path], monkeypa
     assert found.name == f"{folder.name}@random-layers2"
     monkeypatch.chdir("/")
     assert load_checkpoint(found.spec).name == found.name
+
+
+def described(folder: Path, **changes: object) -> Path:
+    """A checkpoint whose config.json says something else too."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_dropout": None, "num_conv_pos_embedding_groups": 4},
+        {"return_dict": False, "output_hidden_states": False},
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
+        {"_attn_implementation": "flash_attention_2", "torchscript": True},
+    ],
+)
+def test_what_a_configuration_says_of_other_programs_is_left_out(
+    checkpoints: dict[str, Path], tmp_path: Path, changes: dict[str, object]
+) -> None:
+    """Null fields, ways to return, to attend and to quantise change nothing where the weights are plain numbers."""
+    folder = described(Path(shutil.copytree(checkpoints["hubert"], tmp_path / "told")), **changes)
+    assert open_encoder(str(folder)).identity == open_encoder(str(checkpoints["hubert"])).identity
+
+
+def lfs_pointer(folder: Path) -> None:
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+
+def quantised(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    save_file(weights | {"encoder.layers.0.attention.k_proj.SCB": torch.ones(3)}, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lfs_pointer, "lfs-pointer"),
+        (quantised, "encoder-quantised"),
+        (lambda folder: described(folder, hidden_size="wide"), "encoder-unopened"),
+        (lambda folder: described(folder, num_attention_heads=5), "encoder-unopened"),
+        (lambda folder: described(folder, model_type="emotion2vec"), "encoder-foreign"),
+        (lambda folder: described(folder, model_type="clap"), "encoder-foreign"),
+    ],
+)
+def test_what_cannot_be_opened_is_named_with_its_reason(
+    checkpoints: dict[str, Path], tmp_path: Path, damage: Callable[[Path], None], code: str
+) -> None:
+    """Pointers in place of files, quantised weights, fields of the wrong kind, architectures that are not known."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "damaged"))
+    damage(folder)
+    with pytest.raises(EncoderError) as caught:
+        load_checkpoint(str(folder))
+    assert caught.value.code == code and caught.value.why and caught.value.remedy
+
+
+def test_what_transformers_lacks_is_named_before_the_hub_is_asked() -> None:
+    """The repository of emotion2vec holds nothing that transformers knows."""
+    with pytest.raises(EncoderError) as caught:
+        load_checkpoint("emotion2vec/emotion2vec_plus_base")
+    assert caught.value.code == "encoder-foreign" and "transformers" in caught.value.why
+
+
+def test_a_bin_that_holds_more_than_numbers_is_never_run(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """It is refused, and nobody is told to switch the check off."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "code"))
+    (folder / "model.safetensors").unlink()
+    torch.save({"run": Path("/")}, folder / "pytorch_model.bin")
+    with pytest.raises(EncoderError) as caught:
+        load_checkpoint(str(folder))
+    assert caught.value.code == "encoder-unopened" and "weights_only" not in f"{caught.value}{caught.value.remedy}"
+
+
+FINGERPRINTS = {"demo-hubert": "f18e1e19", "demo-distilhubert": "71621395", "demo-tinybert": "264f7486"}
+
+
+@pytest.mark.parametrize("name", FINGERPRINTS)
+def test_fingerprints_of_version_0_1_0_are_unchanged(name: str) -> None:
+    """Caches of the encoders that opened before are read as before."""
+    identity = open_encoder(name).identity
+    assert digest({"encoder": identity, "store": "frames", "dtype": "float16"})[:8] == FINGERPRINTS[name]
+
+
+def test_fingerprints_of_state_c_and_of_latents_are_unchanged() -> None:
+    """The same of what only speech has."""
+    encoder = open_encoder("demo-hubert", convolution=True)
+    assert isinstance(encoder, SpeechEncoder)
+    frames, latents = encoder.identity, encoder.front_end_identity
+    assert digest({"encoder": frames, "store": "frames", "dtype": "float16"})[:8] == "76cb0b62"
+    assert digest({"encoder": latents, "store": "latents", "dtype": "float16"})[:8] == "c409b9ec"

@@ -16,6 +16,7 @@ from transformers import (
     BertForPreTraining,
 )
 
+from probing.encoders.families import EXACT_TEXT
 from probing.encoders.opening import open_encoder
 from probing.encoders.text import TextEncoder
 from probing.errors import EncoderError
@@ -54,6 +55,40 @@ def test_states_are_those_of_transformers_model_run_on_one_text_alone(folders: d
             error = (states_NLD[:count, layer] - expected[0]).norm() / expected.norm()
             assert error < 1e-5
     assert encoder.n_states == 4 and encoder.width == 32 and states_BNLD.shape[2:] == (4, 32)
+
+
+def test_every_family_that_is_batched_is_tried() -> None:
+    """What is said to have exact batches is what the test above tries."""
+    assert set(EXACT_TEXT) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", ["roberta", "mpnet", "longformer", "deberta-v2", "modernbert"])
+def test_a_transcript_as_long_as_the_limit_is_read(folders: dict[str, Path], kind: str) -> None:
+    """Where positions begin behind the padding's number there are fewer of them than the embedding has rows."""
+    encoder = opened(folders[kind])
+    assert encoder.limit == 64 and len(encoder.states("good " * 62)) == 64
+    with pytest.raises(EncoderError) as caught:
+        encoder.states("good " * 63)
+    assert caught.value.code == "transcript-too-long"
+
+
+def test_a_family_of_unknown_exactness_reads_one_transcript_at_a_time(tmp_path: Path) -> None:
+    """It opens, says so, and gives each transcript what transformers gives it alone."""
+    encoder = opened(save_text_encoder(tmp_path / "fnet", "fnet"))
+    together, counts = encoder.hidden_states(SENTENCES)
+    assert encoder.alone and "one transcript at a time" in encoder.notes([3])[0]
+    for text, states_NLD, count in zip(SENTENCES, together, counts, strict=True):
+        np.testing.assert_array_equal(states_NLD[:count].numpy(), encoder.states(text))
+
+
+def test_a_sentence_transformers_folder_opens_as_the_model_in_it(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Its modules, pooling and longest sequence say nothing about states; the model and its tokenizer do."""
+    folder = Path(shutil.copytree(folders["bert"], tmp_path / "sentences"))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    (folder / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "Transformer"}]')
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 8, "do_lower_case": false}')
+    assert opened(folder).identity == opened(folders["bert"]).identity and opened(folder).limit == 64
 
 
 def test_what_settles_an_answer_is_in_the_identity(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -1,0 +1,213 @@
+"""Whisper's encoder, frozen: log-mel windows in, every hidden state of the utterance's own frames out.
+
+Whisper was trained on windows of 30 s, shorter ones being filled with silence, and knows no mask: its states depend on
+that silence. So an utterance is given as it was trained, and afterwards only the frames that begin within it are kept:
+⌈samples / 320⌉ of them (50 a second), which is how transformers counts them too. What is longer than a window is cut
+into consecutive ones, all full but the last, and their frames follow one another. All windows are of one length, so
+that no batch needs padding. A shorter window (`--window`) saves most of the work and changes the answer: its length is
+part of the fingerprint, and `probe verify` shows by how much states differ from those with the trained one.
+
+State 0 is the transformer's input, the convolutions' output plus the positions: what transformers gives at index 0.
+State l is the output of layer l, the last one after the encoder's final layer norm, as the model's own output is. State
+C, on request, is the convolutions' output without the positions.
+
+Shape legend: B utterances · W windows of all of them · S samples at 16 kHz · M mel bands · T frames (50 Hz)
+· L states (layers + 1) · D hidden size.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+from transformers import WhisperFeatureExtractor
+
+from probing.audio.decode import SAMPLE_RATE
+from probing.encoders.audio import AudioEncoder, put_together
+from probing.encoders.numerics import ExactFloat32, weights_digest
+from probing.encoders.spec import EncoderSpec
+from probing.errors import EncoderError
+
+SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
+FRAME = 320  # samples: the hop of the spectrogram times the convolutions' stride
+_BYTES = 2e9  # of states that are computed at once
+
+_DEFINING = """
+    model_type hidden_size num_hidden_layers num_attention_heads encoder_ffn_dim activation_function num_mel_bins
+    max_source_positions scale_embedding
+""".split()
+_EXTRACTING = "feature_size n_fft hop_length padding_value".split()  # of a feature extractor
+
+
+class WhisperEncoder(AudioEncoder):
+    """Whisper's frozen encoder.
+
+    Args:
+        model: transformers' `WhisperEncoder`.
+        extractor: What makes its log-mel spectrograms.
+        name: For titles and file names.
+        device: PyTorch's name of a device.
+        spec: What names it; its `window` is in seconds.
+
+    Raises:
+        EncoderError: The window is longer than the trained one, or of less than two frames (code `window`).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        extractor: WhisperFeatureExtractor,
+        name: str,
+        device: str = "cpu",
+        spec: EncoderSpec | None = None,
+    ) -> None:
+        super().__init__(model, name, device, spec, len(model.layers))
+        self._extractor = extractor
+        trained = model.config.max_source_positions * FRAME
+        self.window_samples = _window_samples(self.spec.window, trained, self.name)
+        self.identity = {
+            "architecture": {key: getattr(model.config, key, None) for key in _DEFINING},
+            "weights": weights_digest(model),
+            "preprocessing": {
+                "sample_rate": SAMPLE_RATE,
+                "window": self.window_samples / SAMPLE_RATE,
+                **{key: getattr(extractor, key) for key in _EXTRACTING},
+            },
+            "semantics": SEMANTICS,
+        } | ({"convolution": True} if self.spec.convolution else {})
+        shorten(model, self.window_samples)
+        self._convolved: deque[Tensor] = deque(maxlen=1)  # what the convolutions gave, [W, D, T], for state C
+        if self.spec.convolution:
+            model.conv2.register_forward_hook(lambda _1, _2, output_WDT: self._convolved.append(gelu(output_WDT)))
+        self._model.to(self.device)
+
+    def frames(self, samples: int) -> int:
+        """Number of frames T that an utterance of `samples` samples has."""
+        return own_frames(samples)
+
+    @property
+    def windows_at_once(self) -> int:
+        """Windows that are computed together: as many as keep their states below two gigabytes."""
+        if self.device.type == "cpu":
+            return 1
+        each = self.window_samples // FRAME * self.n_states * self.width * 4
+        return max(1, min(64, int(_BYTES / each)))
+
+    @torch.inference_mode()
+    def hidden_states(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
+        """As `AudioEncoder.hidden_states`."""
+        pieces = [piece for waveform in waveforms for piece in cut(waveform, self.window_samples)]
+        found: list[Tensor] = []  # [T, L, D] of each window, its own frames alone
+        for start in range(0, len(pieces), self.windows_at_once):
+            some = pieces[start : start + self.windows_at_once]
+            states_WTLD = self._states_of(some)
+            own = zip(states_WTLD, some, strict=True)
+            found += [states_TLD[: own_frames(len(piece))].clone() for states_TLD, piece in own]
+        rest = iter(found)
+        utterances = [
+            torch.cat([next(rest) for _ in range(windows_in(len(waveform), self.window_samples))])
+            for waveform in waveforms
+        ]
+        return put_together(utterances), [len(states_TLD) for states_TLD in utterances]
+
+    def notes(self, samples: Sequence[int]) -> tuple[str, ...]:
+        """How many utterances are longer than a window."""
+        longer = sum(count > self.window_samples for count in samples)
+        seconds = f"{self.window_samples / SAMPLE_RATE:g} s"
+        if not longer:
+            return ()
+        return (f"{longer:,} utterances are longer than the window of {seconds}: read in consecutive windows",)
+
+    def _states_of(self, pieces: Sequence[NDArray[np.float32]]) -> Tensor:
+        """States [W, T, L, D] of some windows, the frames of the silence behind them included."""
+        with ExactFloat32():
+            mel_WMT = log_mel(self._extractor, pieces, self.window_samples, self.device)
+            output = self._model(mel_WMT, output_hidden_states=True)
+        # transformers 5 records the last layer's output before the final layer norm in some versions.
+        states = [*output.hidden_states[:-1], output.last_hidden_state]
+        if self._convolved:
+            states.insert(0, self._convolved.pop().transpose(1, 2))
+        if len(states) != self.n_states:
+            raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
+        return torch.stack(states, dim=2)
+
+
+def own_frames(samples: int) -> int:
+    """Frames that begin within `samples` samples.
+
+    >>> own_frames(320), own_frames(321)
+    (1, 2)
+    """
+    return -(-samples // FRAME)
+
+
+def windows_in(samples: int, window: int) -> int:
+    """Windows of `window` samples that an utterance fills, the last one perhaps in part."""
+    return max(1, -(-samples // window))
+
+
+def cut(waveform: NDArray[np.float32], window: int) -> list[NDArray[np.float32]]:
+    """Consecutive pieces [S] of at most `window` samples."""
+    return [waveform[start : start + window] for start in range(0, max(1, len(waveform)), window)]
+
+
+def log_mel(
+    extractor: WhisperFeatureExtractor, pieces: Sequence[NDArray[np.float32]], window: int, device: torch.device
+) -> Tensor:
+    """Log-mel spectrograms [W, M, 2 T] of W pieces, each filled up with silence to `window` samples."""
+    extracted = extractor(
+        list(pieces),
+        sampling_rate=SAMPLE_RATE,
+        padding="max_length",
+        max_length=window,
+        return_tensors="pt",
+        device=str(device),
+    )
+    features: Tensor = extracted["input_features"].to(device)
+    return features
+
+
+def shorten(model: Any, window: int) -> None:
+    """Let an encoder take windows of `window` samples: the first positions, of which it then has no others."""
+    positions = window // FRAME
+    if positions == model.config.max_source_positions:
+        return
+    model.config.max_source_positions = model.max_source_positions = positions
+    kept = model.embed_positions.weight[:positions].clone()
+    model.embed_positions = nn.Embedding(positions, kept.shape[1], _weight=kept).requires_grad_(False)
+
+
+def check_extractor(extractor: Any, config: Any, source: str) -> None:
+    """Raise an EncoderError (code `encoder-foreign`) where a feature extractor does not go with a Whisper."""
+    fits = (
+        isinstance(extractor, WhisperFeatureExtractor)
+        and extractor.sampling_rate == SAMPLE_RATE
+        and extractor.feature_size == config.num_mel_bins
+        and extractor.hop_length * 2 == FRAME
+    )
+    if not fits:
+        raise EncoderError(
+            f"encoder {source}",
+            f"its preprocessor_config.json is not that of a 16 kHz Whisper of {config.num_mel_bins} mel bands",
+            "copy the preprocessor_config.json that belongs to the model into its folder",
+            code="encoder-foreign",
+        )
+    extractor.dither = 0.0  # noise, which would make every answer another
+
+
+def _window_samples(seconds: float | None, trained: int, name: str) -> int:
+    """Samples of a window: whole frames, no more than it was trained with."""
+    if seconds is None:
+        return trained
+    found = round(seconds * SAMPLE_RATE / FRAME) * FRAME if 0 < seconds < 1e6 else 0
+    if not 2 * FRAME <= found <= trained or abs(found - seconds * SAMPLE_RATE) > 1:
+        why = f"{name} was trained with windows of {trained / SAMPLE_RATE:g} s, and a frame takes 0.02 s"
+        remedy = f"give seconds, a multiple of 0.02 from 0.04 to {trained / SAMPLE_RATE:g}"
+        raise EncoderError(f"--window {seconds:g}", why, remedy, code="window")
+    return found

@@ -1,0 +1,69 @@
+"""The audio encoder of a finetune run opens like any other, with the weights that training left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from builders import save_text_encoder, waveform
+from front_ends import save_front_end
+from small_systems import built
+
+from probing.encoders.audio import AudioEncoder
+from probing.encoders.opening import open_encoder
+from probing.errors import EncoderError
+
+
+def save_run(folder: Path, *parts: Path, seeds: tuple[int, ...] = (0, 3)) -> Path:
+    """The folder of a run whose training moved every weight a little, as `probe finetune` lays it out."""
+    for seed in seeds:
+        system, processor = built(*parts, seed=seed)
+        with torch.no_grad():
+            for parameter in system.parameters():
+                parameter.add_(0.01 * (seed + 1))
+        system.save_pretrained(folder / f"seed{seed}")
+        processor.save_pretrained(folder / f"seed{seed}")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["hubert", "wavlm-large", "whisper"])
+def test_a_run_s_audio_encoder_opens(checkpoints: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    """Its states are those of the system's own encoder; layers can be compared before and after."""
+    folder = save_front_end(tmp_path / kind, kind) if kind == "whisper" else checkpoints[kind]
+    text = save_text_encoder(tmp_path / "bert")
+    run = save_run(tmp_path / "finetune-table-x", folder, text)
+    before, after, third = (open_encoder(str(place)) for place in (folder, run, run / "seed3"))
+    assert isinstance(after, AudioEncoder) and after.spec.name == str(run)
+    assert (after.name, third.name) == ("finetune-table-x-seed0", "finetune-table-x-seed3")
+    assert {k for k in after.identity if after.identity[k] != before.identity[k]} == {"weights"}
+    assert third.identity["weights"] != after.identity["weights"]
+    moved = open_encoder(str(folder))
+    with torch.no_grad():
+        for parameter in moved._model.parameters():
+            parameter.add_(0.01)
+    torch.testing.assert_close(after.hidden_states([waveform(0.5, 0)])[0], moved.hidden_states([waveform(0.5, 0)])[0])
+    assert open_encoder(f"{run}@random").random and open_encoder(str(run), layers=1).n_states == 2
+
+
+def test_a_run_on_text_alone_gives_its_text_encoder(tmp_path: Path) -> None:
+    """There is no other."""
+    run = save_run(tmp_path / "run", save_text_encoder(tmp_path / "bert"), seeds=(1,))
+    encoder = open_encoder(str(run))
+    assert encoder.reads and encoder.name == "run-seed1" and encoder.states("a good day").shape == (5, 4, 32)
+
+
+def test_an_incomplete_run_is_refused(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """Weights that are not there, or not all there, and a configuration that cannot be read."""
+    run = save_run(tmp_path / "run", checkpoints["hubert"], seeds=(0,))
+    (run / "seed0" / "model.safetensors").unlink()
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(run))
+    assert caught.value.code == "encoder-incomplete"
+    described = json.loads((run / "seed0" / "config.json").read_text())
+    described["audio_config"]["hidden_size"] = "wide"
+    (run / "seed0" / "config.json").write_text(json.dumps(described))
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(run))
+    assert caught.value.code == "encoder-unopened"
