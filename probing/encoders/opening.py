@@ -12,7 +12,7 @@ from probing.encoders.spec import EncoderSpec, typed
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
 from probing.encoders.unbatched import UnbatchedEncoder
-from probing.encoders.whisper import WhisperEncoder
+from probing.encoders.whisper import WhisperEncoder, no_windows, windowed
 from probing.errors import EncoderError
 
 Encoder = AudioEncoder | TextEncoder
@@ -53,11 +53,8 @@ def open_encoder(
     if spec.convolution:
         _refuse_no_state_c(found, typed(spec.name))
     if spec.window is not None and kind not in WINDOWED:
-        why = f"{typed(spec.name)} hears an utterance as a whole"
-        remedy = "leave --window out: only Whisper has windows"
-        raise EncoderError(f"--window {spec.window:g}", why, remedy, code="window")
-    windowed = f"-window{spec.window:g}" if spec.window is not None else ""
-    name = found.name + windowed + "-C" * spec.convolution
+        raise no_windows(typed(spec.name), spec.window)
+    name = windowed(found.name, spec.window) + "-C" * spec.convolution
     opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
     return opened
 

@@ -69,8 +69,7 @@ class WhisperEncoder(AudioEncoder):
     ) -> None:
         super().__init__(model, name, device, spec, len(model.layers))
         self._extractor = extractor
-        trained = model.config.max_source_positions * FRAME
-        self.window_samples = _window_samples(self.spec.window, trained, self.name)
+        self.window_samples = window_samples(self.spec.window, window_of(model.config), self.name)
         self.identity = {
             "architecture": {key: getattr(model.config, key, None) for key in _DEFINING},
             "weights": weights_digest(model),
@@ -147,6 +146,11 @@ def own_frames(samples: int) -> int:
     return -(-samples // FRAME)
 
 
+def window_of(config: Any) -> int:
+    """Samples of a Whisper's window, by its configuration; 0 of other encoders."""
+    return config.max_source_positions * FRAME if getattr(config, "model_type", "") == "whisper" else 0
+
+
 def windows_in(samples: int, window: int) -> int:
     """Windows of `window` samples that an utterance fills, the last one perhaps in part."""
     return max(1, -(-samples // window))
@@ -183,6 +187,21 @@ def shorten(model: Any, window: int) -> None:
     model.embed_positions = nn.Embedding(positions, kept.shape[1], _weight=kept).requires_grad_(False)
 
 
+def windowed(name: str, seconds: float | None) -> str:
+    """The name of a Whisper that is given so many seconds at a time.
+
+    >>> windowed("whisper-base", 10.0), windowed("whisper-base", None)
+    ('whisper-base-window10', 'whisper-base')
+    """
+    return name if seconds is None else f"{name}-window{seconds:g}"
+
+
+def no_windows(name: str, seconds: float) -> EncoderError:
+    """The error of a window for something that has none."""
+    remedy = "leave --window out: only Whisper has windows"
+    return EncoderError(f"--window {seconds:g}", f"{name} hears an utterance as a whole", remedy, code="window")
+
+
 def check_extractor(extractor: Any, config: Any, source: str) -> None:
     """Raise an EncoderError (code `encoder-foreign`) where a feature extractor does not go with a Whisper."""
     fits = (
@@ -201,8 +220,17 @@ def check_extractor(extractor: Any, config: Any, source: str) -> None:
     extractor.dither = 0.0  # noise, which would make every answer another
 
 
-def _window_samples(seconds: float | None, trained: int, name: str) -> int:
-    """Samples of a window: whole frames, no more than it was trained with."""
+def window_samples(seconds: float | None, trained: int, name: str) -> int:
+    """Samples of a window: whole frames, no more than it was trained with.
+
+    Args:
+        seconds: As asked for; None: as trained.
+        trained: Samples of the window that it was trained with.
+        name: Whose, for messages.
+
+    Raises:
+        EncoderError: It is longer, of less than two frames, or no whole number of frames (code `window`).
+    """
     if seconds is None:
         return trained
     found = round(seconds * SAMPLE_RATE / FRAME) * FRAME if 0 < seconds < 1e6 else 0

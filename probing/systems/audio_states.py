@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from probing.encoders.families import WAVEFORM, WINDOWED
 from probing.encoders.padding import Padding, count_frames, valid
-from probing.encoders.whisper import FRAME, own_frames, windows_in
+from probing.encoders.whisper import own_frames, window_of, windows_in
 from probing.errors import EncoderError
 
 IN_SYSTEMS = (*WAVEFORM, *WINDOWED)  # transformers' model_type of audio encoders that a system can have
@@ -65,7 +65,7 @@ def window_states(audio: Any, mel_WMT: Tensor, samples: list[int]) -> tuple[Tens
     Raises:
         EncoderError: There are more or fewer windows than the utterances fill (code `no-audio`).
     """
-    window = audio.config.max_source_positions * FRAME
+    window = window_of(audio.config)
     counts = [windows_in(count, window) for count in samples]
     if sum(counts) != len(mel_WMT):
         what = f"{len(samples)} utterances fill {sum(counts)} windows, {len(mel_WMT)} were given"

@@ -9,6 +9,7 @@ can only stand alone, as a folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import pandas as pd
 import torch
 
 from probing.encoders.checkpoints import Checkpoint, load_checkpoint
+from probing.encoders.families import WINDOWED
 from probing.encoders.spec import resolved, shown_apart, spelled, taken_apart, typed
 from probing.encoders.text import limit_of
+from probing.encoders.whisper import no_windows, shorten, window_of, window_samples, windowed
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
 from probing.systems.model import EmotionSystem
@@ -34,26 +37,29 @@ SYSTEMS = (  # the rows of Table 1
 _SETTINGS = ("dimensions", "scale", "fusion", "dropout", "spec_augment", "freeze")  # of SystemConfig
 
 
-def build_system(name: str, seed: int = 0, **settings: Any) -> tuple[EmotionSystem, Processor]:
+def build_system(
+    name: str, seed: int = 0, window: float | None = None, **settings: Any
+) -> tuple[EmotionSystem, Processor]:
     """A system to be trained, from pre-trained encoders, and what feeds it.
 
     Args:
         name: `audio`, `text` or `audio+text`; each part a preset, a hub id or a folder, with or without `@random`.
         seed: Of the head's initialisation; `@random` encoders have a seed of their own.
+        window: Seconds that a Whisper is given at a time, if not those that it was trained with.
         **settings: `dimensions`, `scale`, `fusion`, `dropout`, `spec_augment` and `freeze`, as in `SystemConfig`.
 
     Returns:
         The system, in training mode on the CPU in float32, and its processor.
 
     Raises:
-        EncoderError: Two encoders of one kind, more than two (code `system-name`), or what `load_checkpoint` and
-            `EmotionSystem` raise.
+        EncoderError: Two encoders of one kind, more than two (code `system-name`), no such window (`window`), or what
+            `load_checkpoint` and `EmotionSystem` raise.
         TypeError: There is no such setting.
     """
     unknown = settings.keys() - {*_SETTINGS}
     if unknown:
         raise TypeError(f"build_system() has no setting {', '.join(sorted(unknown))}; they are {', '.join(_SETTINGS)}")
-    found = _open(parts_of(name))
+    found = _open(parts_of(name), window)
     config = _system_config(found, **settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -115,8 +121,8 @@ def _on_random_weights(name: str) -> list[str]:
     return [spelled(taken_apart(part)[0], 0) for part in parts_of(name)]
 
 
-def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
-    """Checkpoints by what they take, `audio` before `text`."""
+def _open(parts: Sequence[str], window: float | None = None) -> dict[str, Checkpoint]:
+    """Checkpoints by what they take, `audio` before `text`; a Whisper takes windows of so many seconds."""
     found: dict[str, Checkpoint] = {}
     for part in parts:
         checkpoint = load_checkpoint(part)
@@ -130,7 +136,18 @@ def _open(parts: Sequence[str]) -> dict[str, Checkpoint]:
                 code="system-kinds",
             )
         found[kind] = checkpoint
+    if window is not None:
+        found |= {"audio": _shortened(found, "+".join(map(typed, parts)), window)}
     return {kind: found[kind] for kind in ("audio", "text") if kind in found}
+
+
+def _shortened(found: dict[str, Checkpoint], name: str, window: float) -> Checkpoint:
+    """The audio encoder, a Whisper, that takes windows of so many seconds."""
+    audio = found.get("audio")
+    if audio is None or audio.model.config.model_type not in WINDOWED:
+        raise no_windows(name, window)
+    shorten(audio.model, window_samples(window, window_of(audio.model.config), audio.name))
+    return replace(audio, name=windowed(audio.name, window))
 
 
 def _system_config(found: dict[str, Checkpoint], **settings: Any) -> SystemConfig:
@@ -147,4 +164,5 @@ def _processor(found: dict[str, Checkpoint]) -> Processor:
     if "text" in found:
         tokenizer = preprocessors["text"]
         tokenizer.model_max_length = limit_of(found["text"].model.config, tokenizer)
-    return Processor(preprocessors.get("audio"), preprocessors.get("text"))
+    window = window_of(found["audio"].model.config) if "audio" in found else 0
+    return Processor(preprocessors.get("audio"), preprocessors.get("text"), window=window)

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.whisper import cut, log_mel
+from probing.encoders.whisper import cut, log_mel, window_of
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
 
@@ -39,10 +39,13 @@ class Processor:
         audio: The audio encoder's feature extractor, or None.
         text: The text encoder's tokenizer, whose `model_max_length` is the encoder's maximum, or None.
         truncate: Whether a longer transcript is truncated; otherwise it is an error.
+        window: Samples that a Whisper is given at a time; without meaning to other encoders.
     """
 
-    def __init__(self, audio: Extractor | None, text: PreTrainedTokenizerBase | None, truncate: bool = False) -> None:
-        self.audio, self.text, self.truncate = audio, text, truncate
+    def __init__(
+        self, audio: Extractor | None, text: PreTrainedTokenizerBase | None, truncate: bool = False, window: int = 0
+    ) -> None:
+        self.audio, self.text, self.truncate, self.window = audio, text, truncate, window
 
     @property
     def limit(self) -> int:
@@ -95,9 +98,8 @@ class Processor:
     def _heard(self, waveforms: Sequence[NDArray[np.float32]]) -> Tensor:
         """Waveforms as the audio encoder takes them."""
         if isinstance(self.audio, WhisperFeatureExtractor):
-            window = self.audio.n_samples
-            pieces = [piece for waveform in waveforms for piece in cut(waveform, window)]
-            return log_mel(self.audio, pieces, window, torch.device("cpu"))
+            pieces = [piece for waveform in waveforms for piece in cut(waveform, self.window)]
+            return log_mel(self.audio, pieces, self.window, torch.device("cpu"))
         assert self.audio is not None  # only a system with an audio encoder is given waveforms
         extracted = self.audio(
             list(waveforms),
@@ -121,4 +123,4 @@ class Processor:
         config = SystemConfig.from_pretrained(folder, trust_remote_code=False)
         audio = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False) if config.audio_config else None
         text = AutoTokenizer.from_pretrained(folder, trust_remote_code=False) if config.text_config else None
-        return cls(audio, text)
+        return cls(audio, text, window=window_of(config.audio_config))

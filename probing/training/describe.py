@@ -38,6 +38,7 @@ from probing.training.start import learning_rate, only_head_learns, uses_bf16
 
 SCORES = "scores.csv"
 _FREE = ("seeds", "workers")  # options that may differ when a run is resumed
+_LATER = ("window",)  # options that the first version did not have: without them a configuration is what it was
 
 
 def default_name(checked: Checked, system: EmotionSystem, options: FinetuneOptions) -> str:
@@ -60,7 +61,8 @@ def configuration_of(
         device: PyTorch's name of the device that it is trained on.
     """
     corpus, checksums = checked.corpus, checked.scan.checksums
-    chosen = {key: value for key, value in asdict(options).items() if key not in _FREE}
+    typed = {key: value for key, value in asdict(options).items() if key not in _FREE}
+    chosen = {key: value for key, value in typed.items() if key not in _LATER or value is not None}
     if only_head_learns(system):  # its default was ten times as high in version 0.1.0: the rate tells such runs apart
         chosen["lr"] = as_typed(learning_rate(options, system))
     texts = [u.text for u in corpus.utterances] if system.text is not None else []

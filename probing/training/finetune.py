@@ -210,6 +210,8 @@ def _say_latents(job: _Job, source: Feed) -> None:
         return
     if source.latents is None:
         command = latents_command(job.checked, job.name, Path(job.place.cache))
+        if command is None:  # a front end whose output is not worth keeping
+            return
         print(f"the frozen front end is computed in every step; cache its output once with: {command}", file=sys.stderr)
         return
     saved = seconds_saved(job.first, feed(job.checked, job.options.dims, job.processor), source, job.device)

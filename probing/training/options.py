@@ -71,6 +71,13 @@ class FinetuneOptions:
     )
     shuffled: bool = option(False, "Train a control: permute the labels of train and of development.")
     truncate_text: bool = option(False, "Truncate transcripts that are too long for the text encoder.")
+    window: float | None = option(
+        None,
+        "Give a Whisper so many seconds at a time; it was trained with 30, and shorter windows change its answers.",
+        metavar="SECONDS",
+        above=0,
+        shown_default="as trained",
+    )
     gradient_checkpointing: bool = option(False, "Save memory by computing activations twice.")
     precision: str | None = option(
         None, "Number format of the encoders.", choices=PRECISIONS, shown_default="GPU bf16, CPU float32"

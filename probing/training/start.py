@@ -37,6 +37,7 @@ def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> t
     system, processor = build_system(
         name,
         seed,
+        options.window,
         dimensions=options.dims,
         scale=corpus.scale,
         fusion=options.fusion,

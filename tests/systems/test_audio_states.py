@@ -13,6 +13,7 @@ from front_ends import WINDOW, extractor_of, save_front_end
 from small_systems import LABELS, TEXTS, built, sounds, trained
 from transformers import AutoModel
 
+from probing.encoders.opening import open_encoder
 from probing.errors import EncoderError
 from probing.predict.estimators import open_trained
 from probing.systems.build import build_system, count_parameters
@@ -51,6 +52,35 @@ def test_estimates_pool_an_utterance_s_own_frames(whisper: Path, tmp_path: Path)
         assert torch.allclose(system(**batch).logits[3:], alone, atol=1e-5)
     expected = [own_states(model, sound) for sound in long]
     assert vectors == pytest.approx(np.stack([s.mean(0) + s.max(0) for s in expected]), rel=1e-4, abs=1e-4)
+
+
+def test_a_shorter_window_is_another_system(whisper: Path, tmp_path: Path) -> None:
+    """It has a name of its own, hears what an encoder of that window hears, and is kept in the run's folder."""
+    system, processor = built(whisper, window=WINDOW / 2)
+    assert system.config.encoders == f"whisper-window{WINDOW / 2:g}"
+    long = [waveform(0.7 * WINDOW, 3), waveform(0.2 * WINDOW, 4)]
+    batch = processor(long)
+    assert batch["input_values"].shape == (2 + 1, 16, 50 * WINDOW)
+    frozen = open_encoder(str(whisper), window=WINDOW / 2)
+    expected = [frozen.states(sound)[:, -1] for sound in long]
+    with torch.no_grad():
+        vectors = system.eval().pool(**batch).numpy()
+    assert vectors == pytest.approx(np.stack([s.mean(0) + s.max(0) for s in expected]), rel=1e-4, abs=1e-4)
+    system.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    again, kept = opened(tmp_path)
+    with torch.no_grad():
+        assert torch.equal(again.pool(**kept(long)), torch.from_numpy(vectors))
+
+
+def test_what_has_no_window_is_refused_one(whisper: Path, tmp_path: Path) -> None:
+    """A text encoder alone, an encoder of whole utterances, and a window longer than the trained one."""
+    text = save_text_encoder(tmp_path / "bert")
+    whole = save_front_end(tmp_path / "w2v-bert", "w2v-bert")
+    for name, window in ((text, 1.0), (whole, 1.0), (whisper, 2.0 * WINDOW), (whisper, 0.03)):
+        with pytest.raises(EncoderError) as caught:
+            build_system(str(name), window=window)
+        assert caught.value.code == "window"
 
 
 def test_the_front_end_stays_frozen_and_there_is_no_decoder(whisper: Path) -> None:
