@@ -55,6 +55,11 @@ class AudioEncoder:
         return self.spec.random
 
     @property
+    def parameters(self) -> int:
+        """Number of its parameters."""
+        return sum(own.numel() for own in self._model.parameters())
+
+    @property
     def title(self) -> str:
         """The name as a figure's title has it; `@random` in it says where the weights are random."""
         return self.name

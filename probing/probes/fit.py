@@ -51,6 +51,7 @@ class _Ready:
         checked: Labelled utterances.
         cache: Their hidden states.
         encoder: What opens the encoder again; None where only its cache is known.
+        parameters: Number of the encoder's parameters; None where only its cache is known.
         options: What to fit; its dimensions are settled.
         device: PyTorch's name of a device.
     """
@@ -58,6 +59,7 @@ class _Ready:
     checked: Checked
     cache: Cache
     encoder: EncoderSpec | None
+    parameters: int | None
     options: FitOptions
     device: str
 
@@ -112,11 +114,11 @@ def fit(
     checked = check_corpus(spec, Needs(dims=options.dims), place.allow_missing)
     options = replace(options, dims=_dimensions(checked, options))
     refuse_unfit(checked.corpus, options.dims)
-    cache, reopened = _open_cache(checked, encoder, source, options)
+    cache, reopened, parameters = _open_cache(checked, encoder, source, options)
     command = f"the `probe extract` command that made {cache.path}"
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
-    ready = _Ready(checked, cache, reopened, options, device)
+    ready = _Ready(checked, cache, reopened, parameters, options, device)
     found = _fitted(ready, rows)
     record = _record(ready, found, began)
     with new_run(f"fit-{record.corpus.file_name}-{record.encoder_file_name}", Path(place.runs)) as new:
@@ -168,8 +170,8 @@ def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
 
 def _open_cache(
     checked: Checked, encoder: EncoderSpec | str | None, source: CacheOptions, options: FitOptions
-) -> tuple[Cache, EncoderSpec | None]:
-    """The cache to read, and what opens its encoder again, if that is known."""
+) -> tuple[Cache, EncoderSpec | None, int | None]:
+    """The cache to read; what opens its encoder again and the number of its parameters, if that is known."""
     path = Path(source.cache)
     if path.suffix == CACHE_FILE:
         if encoder not in (None, ENCODER) or source.store is not None:
@@ -179,12 +181,13 @@ def _open_cache(
             raise OptionError(f"--cache {path} and {other}", why, remedy, code="exclusive")
         cache = open_cache(path)
         refuse_store(f"{path}", cache.layout.store)
-        return cache, None
+        return cache, None, None
     if encoder is None:
         remedy = "name the encoder, or one cache file with --cache"
         raise OptionError("no encoder is named", f"{path} is a folder of caches", remedy, code="no-encoder")
     spec = encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
-    return choose_cache(checked, open_encoder(spec), replace(source, cache=path), options), spec
+    opened = open_encoder(spec)
+    return choose_cache(checked, opened, replace(source, cache=path), options), spec, opened.parameters
 
 
 def _record(ready: _Ready, found: _Found, began: float) -> FitRecord:
@@ -203,7 +206,7 @@ def _record(ready: _Ready, found: _Found, began: float) -> FitRecord:
     return FitRecord(
         command="fit",
         corpus=corpus_entry(ready.checked, _identity(ready.checked, ready.cache)),
-        encoder=_encoder_entry(layout, ready.encoder),
+        encoder=_encoder_entry(layout, ready.encoder, ready.parameters),
         cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint, layout.dtype),
         device=ready.device,
         threads=torch.get_num_threads(),
@@ -251,11 +254,11 @@ def _identity(checked: Checked, cache: Cache) -> Identity:
     return identify(corpus, audio=audio if all(audio.values()) else None)  # 0 where a cache does not know its audio
 
 
-def _encoder_entry(layout: Layout, spec: EncoderSpec | None) -> EncoderEntry:
+def _encoder_entry(layout: Layout, spec: EncoderSpec | None, parameters: int | None) -> EncoderEntry:
     # Of a cache file only what it says of itself is known; version 0.1.0 said so in the title.
     by_name = any_random(layout.encoder) or "(random weights)" in layout.title
     random = spec.random if spec is not None else by_name
-    return EncoderEntry(layout.encoder, layout.title, random, layout.identity, spec)
+    return EncoderEntry(layout.encoder, layout.title, random, layout.identity, spec, parameters)
 
 
 def _exactness(store: str, options: FitOptions) -> list[str]:

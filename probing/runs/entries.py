@@ -66,6 +66,7 @@ class EncoderEntry:
         random: Whether its weights are random.
         identity: Everything that determines its hidden states.
         spec: What opens it again; None if only its cache was known.
+        parameters: Number of its parameters; None if only its cache was known, or if an earlier version fitted.
     """
 
     name: str
@@ -73,6 +74,7 @@ class EncoderEntry:
     random: bool
     identity: Mapping[str, Any]
     spec: EncoderSpec | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True)
