@@ -38,7 +38,7 @@ $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_devi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint figure2 compare systems words damaged calibrate readme bench clean
+.PHONY: help install test lint figure2 compare systems words damaged atlas calibrate readme bench clean
 
 help: ## print the targets
 	@echo "targets:"
@@ -135,6 +135,23 @@ $(call _noise,$(_d)): $(COMPARED)/$(_d)/evaluations/demo-snr%/record.json: $(COM
 
 $(call _noise,$(_d)$(_t)): $(COMPARED)/$(_d)$(_t)/evaluations/demo-snr%/record.json: $(COMPARED)/$(_d)$(_t)/record.json
 	$(BIN)/probe evaluate $(COMPARED)/$(_d)$(_t) --snr $*
+
+# --- make atlas: which layer of which encoder, in the built-in world, before and after fine-tuning
+CHARTED ?= demo-hubert demo-distilhubert $(COMPARED)/$(_h) $(COMPARED)/$(_d)
+TWINS   ?= 3
+_twins   = $(wordlist 1,$(TWINS),$(_seeds))
+_look    = --store pooled --head ridge --runs runs/atlas
+
+define _charted
+$(BIN)/probe extract demo --encoder "$(1)" --store pooled
+$(BIN)/probe fit demo --encoder "$(1)" $(_look) $(2)
+
+endef
+
+atlas: $(VENV)/ready $(COMPARED)/$(_h)/record.json $(COMPARED)/$(_d)/record.json ## draw the atlas: which layer of which encoder, beside their random twins
+	$(foreach encoder,$(CHARTED),$(foreach twin,$(_twins),$(call _charted,$(encoder)$(twin),--permutations 0)))
+	$(foreach encoder,$(CHARTED),$(call _charted,$(encoder)))
+	$(BIN)/probe figure atlas runs/atlas/fit-demo-* --runs runs/atlas --name demo
 
 calibrate: $(VENV)/ready ## measure how far to trust the numbers; more than an hour, goes on where it was stopped
 	$(ALONE) $(BIN)/python -m probing.calibration

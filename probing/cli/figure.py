@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from probing.encoders.spec import EncoderSpec
     from probing.runs.records import FitRecord
 
-_LAYERS = "2"
+_LAYERS, _ATLAS = "2", "atlas"
+_CURVES = ("wer", "snr")
 _SUGGESTED = 3  # random encoders, of which a spread can be seen
 _OF_CONTROLS = ("dims", "normalize", "pooling")  # options that a control shares with the fit beside it
-_ALONE = {"control": False, "no_control": False, "dim": True, "name": True}  # option → whether it is one of the curves'
+_MEANT_FOR = {"control": (_LAYERS,), "no_control": (_LAYERS,), "dim": _CURVES, "name": (*_CURVES, _ATLAS)}
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,20 @@ class FigureOptions:
 
 
 @command()
-@click.argument("which", type=click.Choice([_LAYERS, "wer", "snr"]))
+@click.argument("which", type=click.Choice([_LAYERS, _ATLAS, *_CURVES]))
 @click.argument("drawn", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
 @options_of(FigureOptions, "options")
 def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     """Draw a figure of the paper.
 
-    It is drawn from the folders of RUNs, by default from the latest run.
+    It is drawn from the folders of RUNs, by default from the latest run; an atlas from all that are named.
 
     2: what each layer tells of each dimension, from a `probe fit` run, with a caption and the findings in words. Beside
     it stand the latest fits of the same corpus on the same encoder with random weights (`@random`, `@random:1` …).
+
+    atlas: which layer of which encoder, from `probe fit` RUNs on one corpus: every encoder's curve over relative depth
+    and over its layers, above those of its random twins where there are fits on them; a map of all encoders; and
+    tables: each one's best layer, the layers that may be the best, and whether encoders agree.
 
     wer: a dimension's CCC over the word error rate, from `probe finetune` RUNs trained on other words, and from the
     evaluations of each (probe evaluate RUN --corrupt-words RATE, --transcripts FILE). snr: CCC over the noise in the
@@ -66,15 +71,18 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
 
     \b
     Example: probe figure 2
+             probe figure atlas runs/fit-demo-*
              probe figure wer runs/finetune-demo-demo-distilhubert+demo-tinybert*
     """
-    for flag in given(*(name for name, of_curves in _ALONE.items() if of_curves is (which == _LAYERS))):
+    for flag in given(*(name for name, figures in _MEANT_FOR.items() if which not in figures)):
         why, remedy = f"figure {which} does not depend on it", f"leave {flag} out"
         raise OptionError(f"{flag} changes nothing", why, remedy, code="no-effect")
     if which == _LAYERS:
         if len(drawn) > 1:
             raise OptionError("figure 2", "it is drawn from one RUN", "name one fit run", code="one-run")
         paths = _layers(drawn[0] if drawn else None, options)
+    elif which == _ATLAS:
+        paths = _atlas(drawn, options)
     else:
         paths = _curve(which, drawn, options)
     for path in paths:
@@ -99,6 +107,20 @@ def _layers(run: Path | None, options: FigureOptions) -> list[Path]:
         click.echo("there is no fit on random encoders to compare with; to make some, type:", err=True)
         for line in commands:
             click.echo(f"  {line}", err=True)
+    return paths
+
+
+def _atlas(drawn: tuple[Path, ...], options: FigureOptions) -> list[Path]:
+    """Draw the atlas of some fits, and print its tables."""
+    from probing.report.atlas import atlas
+    from probing.runs.records import FitRecord
+    from probing.runs.store import read_kind
+
+    if not drawn:
+        remedy = "name the folders of `probe fit` runs, for example runs/fit-*"
+        raise OptionError("figure atlas", "it is drawn from the runs that are named", remedy, code="no-run")
+    paths = atlas([read_kind(run, FitRecord) for run in drawn], options.out, options.name, options.runs)
+    click.echo(paths[-1].read_text("utf-8").replace("**", ""))
     return paths
 
 
