@@ -115,6 +115,8 @@ def configurations(draw: st.DrawFn, narrow: bool = False) -> tuple[str, dict[str
         }
         return model_type, config
     config["do_stable_layer_norm"] = draw(st.booleans())
+    if model_type == "wav2vec2":  # MMS has an adapter in each layer
+        config["adapter_attn_dim"] = draw(st.sampled_from([None, 4]))
     if model_type == "hubert":
         config |= {"feat_proj_layer_norm": draw(st.booleans()), "conv_pos_batch_norm": draw(st.booleans())}
     if model_type == "wavlm":
@@ -157,7 +159,12 @@ KINDS = {
     "mpnet": {"pad_token_id": 1, "max_position_embeddings": 66},
     "longformer": {"pad_token_id": 1, "max_position_embeddings": 66, "attention_window": [4, 4, 4]},
     "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
-    "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 4},
+    "deberta-v2": {
+        "relative_attention": True,
+        "pos_att_type": ["c2p", "p2c"],
+        "position_buckets": 4,
+        "conv_kernel_size": 3,
+    },
     "modernbert": {"local_attention": 4, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "eos_token_id": 3},
     "albert": {"embedding_size": 16},
 }

@@ -90,6 +90,18 @@ class AudioEncoder:
         """
         raise NotImplementedError
 
+    def trial(self) -> Tensor:
+        """A first batch, of a little sound, to see at opening that the model and its front end go together.
+
+        Returns:
+            Its states [R, L, D], R frames of both utterances, which must be finite.
+
+        Raises:
+            EncoderError: A second of audio is too short for one frame (code `audio-too-short`).
+        """
+        samples = SAMPLE_RATE // 10 if self.frames(SAMPLE_RATE // 10) > 0 else SAMPLE_RATE
+        return own_rows(*self.hidden_states([tone(samples), tone(2 * samples)]))
+
     def latents(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
         """What the frozen front end gives of a batch, [B, T, 1, C], where that is worth keeping.
 
@@ -141,6 +153,29 @@ def no_latents(name: str) -> EncoderError:
 def too_short(what: str, name: str) -> EncoderError:
     """The error of an utterance that gives not one frame."""
     return EncoderError(what, f"{name} makes not one frame of it", "leave it out of the corpus", code="audio-too-short")
+
+
+def tone(samples: int) -> NDArray[np.float32]:
+    """A quiet sound [S] of 440 Hz."""
+    return (0.1 * np.sin(2 * np.pi * 440 / SAMPLE_RATE * np.arange(samples))).astype(np.float32)
+
+
+def stacked(states: Sequence[Tensor], n_states: int, name: str) -> Tensor:
+    """States [B, T, D] of L layers as one tensor [B, T, L, D].
+
+    Raises:
+        EncoderError: There are more or fewer of them than the encoder has layers (code `encoder-foreign`).
+    """
+    if len(states) != n_states:
+        why = f"it gives {len(states)} states where its configuration has {n_states - 1} layers"
+        remedy = "use an encoder whose layers give one state each"
+        raise EncoderError(f"encoder {name}", why, remedy, code="encoder-foreign")
+    return torch.stack(list(states), dim=2)
+
+
+def own_rows(states_BTLD: Tensor, counts: Sequence[int]) -> Tensor:
+    """The frames [R, L, D] of all utterances of a batch one after another, without padding."""
+    return torch.cat([states_TLD[:count] for states_TLD, count in zip(states_BTLD, counts, strict=True)])
 
 
 def put_together(states: Sequence[Tensor]) -> Tensor:

@@ -21,7 +21,9 @@ from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
 from probing.errors import EncoderError
 
 _ENCODER_OF = ("whisper", "moonshine")  # have a decoder too, which is left out
-_QUANTISED = ("SCB", "absmax", "quant_map", "qweight", "qzeros", "weight_format", "weight_scale", "scales")
+_QUANTISED = """
+    SCB absmax quant_map qweight qzeros weight_format weight_scale weight_scale_inv scales
+""".split()
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,12 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
     usual = preset.layers if preset and preset.layers else layers_of(config)
     keep_layers(config, _layers_kept(spec, usual, layers_of(config)))
     if own_run and seed is None:
-        model = _fresh_model(config, 0)
+        model = _fresh_model(source, config, 0)
         tuned.load_weights(own_run, model)
     else:
-        model = _load(source, spec.revision, config) if seed is None else _fresh_model(config, seed)
+        model = _load(source, spec.revision, config) if seed is None else _fresh_model(source, config, seed)
+    if any(not bool(parameter.isfinite().all()) for parameter in model.parameters()):
+        raise not_finite(typed(spec.name), "its weights are not all finite numbers")
     name = spec.name
     if own_run or (not preset and Path(stem).is_dir()):
         name = spelled(tuned.name_of(own_run) if own_run else Path(stem).name, seed)
@@ -109,6 +113,12 @@ class _Described:
 
 def _layers_kept(spec: EncoderSpec, usual: int, most: int) -> int:
     """How many transformer layers are kept of `most`; `usual` where the user does not say."""
+    if most < 1:
+        why, remedy = (
+            f"its configuration has {most} layers",
+            "copy its config.json again from where the model came from",
+        )
+        raise EncoderError(f"encoder {typed(spec.name)}", why, remedy, code="encoder-unopened")
     kept = usual if spec.layers is None else spec.layers
     if not 1 <= kept <= most:
         raise EncoderError(
@@ -152,11 +162,21 @@ def _source(stem: str) -> str:
     )
 
 
-def _fresh_model(config: PretrainedConfig, seed: int) -> Any:
+def _fresh_model(source: str, config: PretrainedConfig, seed: int) -> Any:
     """A model with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return encoder_alone(AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config)))
+        try:
+            model = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
+        except LOADING as error:
+            raise unopened(source, error) from error
+    return encoder_alone(model)
+
+
+def not_finite(what: str, why: str) -> EncoderError:
+    """The error of an encoder that holds or gives infinite numbers, or none."""
+    remedy = "copy it again from where it came from; if it is the same there, its training went wrong"
+    return EncoderError(f"encoder {what}", why, remedy, code="encoder-not-finite")
 
 
 def encoder_alone(model: Any) -> Any:

@@ -62,7 +62,6 @@ TEXT = (*EXACT_TEXT, *sorted({*MODEL_FOR_MASKED_LM_MAPPING_NAMES} - {*EXACT_TEXT
 REASONS = {
     "emotion2vec": "transformers has no such architecture, and code from a checkpoint is never run",
     "data2vec": "name a checkpoint of data2vec-audio, its speech model",
-    "parakeet_ctc": "it is a recogniser; save its encoder alone: `AutoModel.from_pretrained(NAME).encoder`",
     "seamless_m4t": "its speech encoder is w2v-BERT 2.0, facebook/w2v-bert-2.0, which opens",
     "clap": "it hears sounds of ten seconds as pictures, and has no states per frame",
     "audio-spectrogram-transformer": "it hears patches of a picture, and has no states per frame",

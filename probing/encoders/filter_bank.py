@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import ParakeetFeatureExtractor, SeamlessM4TFeatureExtractor
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.audio import AudioEncoder
+from probing.encoders.audio import AudioEncoder, stacked
 from probing.encoders.identity import all_of, settings_of
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.spec import EncoderSpec
@@ -83,10 +83,8 @@ class FilterBankEncoder(AudioEncoder):
             inputs = self._extractor(list(waveforms), sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self.device)
             output = self._model(**inputs, output_hidden_states=True)
         states = [*output.hidden_states[:-1], output.last_hidden_state]
-        if len(states) != self.n_states:
-            raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
         counts = [self.frames(len(waveform)) for waveform in waveforms]
-        return torch.stack(states, dim=2)[:, : max(counts)], counts
+        return stacked(states, self.n_states, self.name)[:, : max(counts)], counts
 
 
 def check_extractor(extractor: Any, config: Any, source: str) -> None:

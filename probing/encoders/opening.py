@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from probing.encoders.audio import AudioEncoder
-from probing.encoders.checkpoints import Checkpoint, load_checkpoint
+from probing.encoders.checkpoints import Checkpoint, load_checkpoint, not_finite
 from probing.encoders.families import ALONE, FILTER_BANK, WINDOWED
 from probing.encoders.filter_bank import FilterBankEncoder
+from probing.encoders.pretrained import LOADING
 from probing.encoders.spec import EncoderSpec, typed
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
@@ -42,9 +43,10 @@ def open_encoder(
     Raises:
         EncoderError: The name is unknown (code `encoder-unknown`), what follows `@random:` is no seed (`random-seed`),
             the hub or the checkpoint cannot be read (`encoder-unopened`), the checkpoint is incomplete
-            (`encoder-incomplete`), a Git LFS pointer (`lfs-pointer`), quantised (`encoder-quantised`) or of an unknown
-            kind (`encoder-foreign`), too many layers are asked for (`encoder-layers`), there is no state C, or one that
-            is wider than the others (`convolution`), or no such window (`window`).
+            (`encoder-incomplete`), a Git LFS pointer (`lfs-pointer`), quantised (`encoder-quantised`), not finite
+            (`encoder-not-finite`), of an unknown kind or of parts that do not go together (`encoder-foreign`), too many
+            layers are asked for (`encoder-layers`), there is no state C, or one that is wider than the others
+            (`convolution`), or no such window (`window`).
     """
     if isinstance(spec, str):
         spec = EncoderSpec.resolve(spec, layers, revision, convolution, window)
@@ -55,8 +57,22 @@ def open_encoder(
     if spec.window is not None and kind not in WINDOWED:
         raise no_windows(typed(spec.name), spec.window)
     name = windowed(found.name, spec.window) + "-C" * spec.convolution
-    opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
+    try:
+        opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
+        tried = opened.trial()
+    except LOADING as error:
+        raise _unfit(typed(spec.name), error) from error
+    if not bool(tried.isfinite().all()):
+        raise not_finite(typed(spec.name), "its states are not all finite numbers")
     return opened
+
+
+def _unfit(what: str, error: Exception) -> EncoderError:
+    """The error of a checkpoint that can be read and not be run."""
+    why = " ".join(str(error).split())[:300] or type(error).__name__
+    remedy = "copy all of its files again from where the model came from, since they do not go together; "
+    remedy += "where memory is short, name a smaller encoder, or --device cpu"
+    return EncoderError(f"encoder {what} cannot be run", why, remedy, code="encoder-foreign")
 
 
 def _class_of(kind: str, reads: bool) -> Any:

@@ -9,6 +9,7 @@ from transformers import (
     AutoFeatureExtractor,
     AutoTokenizer,
     BertTokenizer,
+    FeatureExtractionMixin,
     PretrainedConfig,
     SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
@@ -17,6 +18,7 @@ from transformers import (
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.encoders import filter_bank, whisper
+from probing.encoders.configurations import refuse_nonsense
 from probing.encoders.families import FILTER_BANK, TEXT, WINDOWED
 from probing.encoders.presets import Preset
 from probing.encoders.pretrained import from_pretrained
@@ -27,25 +29,45 @@ def preprocessor_of(source: str, revision: str | None, config: PretrainedConfig)
     """The tokenizer or feature extractor in a checkpoint's folder or repository.
 
     Raises:
-        EncoderError: It is not there or cannot be read (code `encoder-unopened`), lacks its vocabulary
-            (`encoder-incomplete`), or belongs to another kind of model (`encoder-foreign`).
+        EncoderError: It is not there, cannot be read or says what no encoder has (code `encoder-unopened`), lacks its
+            vocabulary (`encoder-incomplete`), or belongs to another kind of model (`encoder-foreign`).
     """
     if config.model_type in TEXT:
         return _tokenizer(source, revision, config)
     _refuse_absent(source)
-    extractor = from_pretrained(AutoFeatureExtractor, source, revision)
+    refuse_nonsense(from_pretrained(_Saved, source, revision), source, "preprocessor_config.json")
+    extractor = from_pretrained(AutoFeatureExtractor, source, revision, config=config)
     if config.model_type in WINDOWED:
         whisper.check_extractor(extractor, config, source)
     elif config.model_type in FILTER_BANK:
         filter_bank.check_extractor(extractor, config, source)
-    elif not isinstance(extractor, Wav2Vec2FeatureExtractor) or extractor.sampling_rate != SAMPLE_RATE:
+    else:
+        _check_waveform_extractor(extractor, source)
+    extractor.padding_side = "right"  # an utterance's own frames are counted from the front
+    return extractor
+
+
+class _Saved:
+    """A feature extractor's settings as they are, read as transformers reads them."""
+
+    @staticmethod
+    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
+        """Their content; a repository's is downloaded."""
+        saved, _ = FeatureExtractionMixin.get_feature_extractor_dict(source, revision=revision)
+        return dict(saved)
+
+
+def _check_waveform_extractor(extractor: Any, source: str) -> None:
+    """Raise an EncoderError (code `encoder-foreign`) where a feature extractor does not give waveforms at 16 kHz."""
+    fits = isinstance(extractor, Wav2Vec2FeatureExtractor) and extractor.feature_size == 1
+    if not fits or extractor.sampling_rate != SAMPLE_RATE:
         raise EncoderError(
             f"encoder {source}",
             "its preprocessor_config.json is not that of a 16 kHz waveform encoder",
-            "use a checkpoint of HuBERT, wav2vec2, WavLM or data2vec-audio",
+            "copy the preprocessor_config.json that belongs to the model into its folder",
             code="encoder-foreign",
         )
-    return extractor
+    extractor.padding_value = 0.0  # no state depends on it
 
 
 def random_preprocessor(preset: Preset, config: PretrainedConfig) -> Any:
@@ -77,13 +99,22 @@ def _refuse_absent(source: str) -> None:
 
 
 def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> Any:
-    """The tokenizer; one without vocabulary, or with more tokens than the model has, is refused."""
-    tokenizer = from_pretrained(AutoTokenizer, source, revision)
-    if not len(tokenizer.all_special_tokens) < len(tokenizer) <= config.vocab_size:
+    """The tokenizer; one without vocabulary or padding, or with more tokens than the model has, is refused."""
+    tokenizer = from_pretrained(AutoTokenizer, source, revision, config=config)
+    words = tokenizer.get_vocab()
+    why = ""
+    if len(words) <= len(tokenizer.all_special_tokens) or max(words.values()) >= config.vocab_size:
+        why = f"its tokenizer has {len(words)} tokens, its model {config.vocab_size}"
+    elif tokenizer.pad_token is None:
+        why = "its tokenizer names no token for padding"
+    elif not isinstance(tokenizer.model_max_length, int | float):
+        why = f"its tokenizer says model_max_length = {str(tokenizer.model_max_length)[:40]!r}, which is no number"
+    if why:
         raise EncoderError(
             f"encoder {source}",
-            f"its tokenizer has {len(tokenizer)} tokens, its model {config.vocab_size}",
-            "copy the tokenizer's files (tokenizer.json or vocab.txt) that belong to the model into its folder",
+            why,
+            "copy the tokenizer's files (tokenizer.json or vocab.txt, tokenizer_config.json) that belong to the model "
+            "into its folder",
             code="encoder-incomplete",
         )
     return tokenizer

@@ -29,6 +29,8 @@ LOADING = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    AssertionError,
+    MemoryError,
     pickle.UnpicklingError,
     SafetensorError,
     StrictDataclassError,
@@ -47,7 +49,9 @@ def from_pretrained(kind: Any, source: str, revision: str | None, **options: Any
         _transformers.disable_progress_bar()
     try:
         return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
-    except LOADING as error:
+    except Exception as error:
+        if not isinstance(error, LOADING) and type(error) is not Exception:  # tokenizers has no exception of its own
+            raise
         raise unopened(source, error) from error
     finally:
         _transformers.set_verbosity(verbosity)
@@ -63,7 +67,12 @@ def unopened(source: str, error: Exception) -> EncoderError:
             f"check the name and the network; on a machine without one, run `hf download {source}` elsewhere, copy "
             f"the folder here and give its path; or try the architecture with random weights: {_known(source)}"
         )
-    why = " ".join(str(error).split())[:300]
+    why = " ".join(str(error).split())[:300] or type(error).__name__
+    if isinstance(error, KeyError):
+        why = f"transformers looked for {why} in vain"
+    if "ignore_mismatched_sizes" in why:  # an option of transformers', and no way out
+        why = "its weights have other shapes than its config.json says"
+        remedy = "copy the configuration and the weights again from one place: they do not belong together"
     if "weights_only" in why or "Weights only" in why:  # of which transformers and PyTorch advise to do without
         why = "its .bin file is damaged, or holds more than numbers; only numbers are read"
         remedy = "copy it again, or save the model as safetensors where it was made"

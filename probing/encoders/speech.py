@@ -36,7 +36,7 @@ from torch.nn.functional import pad
 from transformers import Wav2Vec2FeatureExtractor
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.audio import AudioEncoder
+from probing.encoders.audio import AudioEncoder, stacked
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.padding import count_frames, keep_padding_out
 from probing.encoders.spec import EncoderSpec
@@ -117,9 +117,7 @@ class SpeechEncoder(AudioEncoder):
         if self._convolved:
             front_BTC = self._convolved.pop().transpose(1, 2)
             states.insert(0, pad(front_BTC, (0, self.width - front_BTC.shape[-1])))
-        if len(states) != self.n_states:
-            raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
-        return torch.stack(states, dim=2), [self.frames(len(waveform)) for waveform in waveforms]
+        return stacked(states, self.n_states, self.name), [self.frames(len(waveform)) for waveform in waveforms]
 
     @torch.inference_mode()
     def latents(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
@@ -156,6 +154,7 @@ class SpeechEncoder(AudioEncoder):
 
     def _batch(self, waveforms: Sequence[NDArray[np.float32]]) -> Any:
         """Normalised as the checkpoint asks, padded, on the device; the layers know the lengths."""
+        self._refuse_too_short(waveforms)
         self._padding.set([len(waveform) for waveform in waveforms], self.device)
         return self._preprocessor(
             list(waveforms),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from probing.encoders.audio import put_together
+from probing.encoders.audio import own_rows, put_together, stacked
 from probing.encoders.families import EXACT_TEXT, FROM_PADDING
 from probing.encoders.identity import all_of
 from probing.encoders.numerics import ExactFloat32, weights_digest
@@ -37,6 +37,7 @@ _DEFINING = """
     vocab_size max_position_embeddings type_vocab_size embedding_size pad_token_id is_decoder
 """.split()
 _LISTED = ("bert", "roberta", "distilbert", "electra")  # families whose answers those fields settle, all of them
+_LEAST = 3  # tokens: a word between two special ones
 _FAR = 1_000_000  # tokens: what a tokenizer says that knows no maximum is far more
 
 
@@ -132,7 +133,9 @@ class TextEncoder:
         if self.alone and len(texts) > 1:
             found = [self.hidden_states([text]) for text in texts]
             return put_together([states_1NLD[0] for states_1NLD, _ in found]), [counts[0] for _, counts in found]
-        batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", padding_side="right").to(self.device)
+        batch = self._tokenizer(
+            list(texts), padding=True, return_attention_mask=True, return_tensors="pt", padding_side="right"
+        ).to(self.device)
         counts = batch["attention_mask"].sum(1).tolist()
         if max(counts) > self.limit:
             why = f"{self.name} accepts at most {self.limit}"
@@ -143,7 +146,11 @@ class TextEncoder:
             output = self._model(**inputs, output_hidden_states=True)
         # In pre-norm models the last state is taken after the final layer norm, as the model's own output is.
         states = [*output.hidden_states[:-1], output.last_hidden_state]
-        return torch.stack(states, dim=2), counts
+        return stacked(states, self.n_states, self.name), counts
+
+    def trial(self) -> Tensor:
+        """As `AudioEncoder.trial`: the states of a letter and of nothing."""
+        return own_rows(*self.hidden_states(["a", ""]))
 
     def notes(self, tokens: Sequence[int]) -> tuple[str, ...]:
         """What a user should know of how transcripts of these lengths are read."""
@@ -157,11 +164,21 @@ class TextEncoder:
 
 
 def limit_of(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Maximum number of tokens of a text encoder, special ones counted."""
+    """Maximum number of tokens of a text encoder, special ones counted.
+
+    Raises:
+        EncoderError: There is no room for a word between the special tokens (code `encoder-foreign`).
+    """
     first = config.pad_token_id + 1 if config.model_type in FROM_PADDING else 0
     positions = getattr(config, "max_position_embeddings", None)
     positions = positions if isinstance(positions, int) and positions > 0 else _FAR
-    return min(positions - first, tokenizer.model_max_length)
+    limit = int(min(positions - first, tokenizer.model_max_length))
+    if first < 0 or limit < _LEAST:
+        why = f"it has {positions} positions, of which the first is number {first}, and its tokenizer's maximum is "
+        why += f"{tokenizer.model_max_length:g}"
+        remedy = "copy config.json and tokenizer_config.json again from where the model came from"
+        raise EncoderError(f"text encoder of type {config.model_type}", why, remedy, code="encoder-foreign")
+    return limit
 
 
 def _tokenizer_digest(tokenizer: Any) -> str:

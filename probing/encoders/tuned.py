@@ -82,6 +82,6 @@ def _described(folder: Path) -> dict[str, Any]:
     """What a folder's config.json says; nothing where it cannot be read, of which the caller says more."""
     try:
         found = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -24,7 +24,7 @@ from torch import Tensor
 from transformers import Wav2Vec2FeatureExtractor
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.audio import AudioEncoder, put_together
+from probing.encoders.audio import AudioEncoder, put_together, stacked
 from probing.encoders.identity import all_of
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.padding import count_frames
@@ -93,6 +93,4 @@ class UnbatchedEncoder(AudioEncoder):
         states = list(output.hidden_states)
         if self._moonshine:
             states[-1] = output.last_hidden_state  # after the final layer norm
-        if len(states) != self.n_states:
-            raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
-        return torch.stack(states, dim=2)[0]
+        return stacked(states, self.n_states, self.name)[0]

@@ -18,7 +18,7 @@ Shape legend: B utterances · W windows of all of them · S samples at 16 kHz ·
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from torch.nn.functional import gelu
 from transformers import WhisperFeatureExtractor
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.audio import AudioEncoder, put_together
+from probing.encoders.audio import AudioEncoder, put_together, stacked, tone
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.spec import EncoderSpec
 from probing.errors import EncoderError
@@ -101,6 +101,7 @@ class WhisperEncoder(AudioEncoder):
     @torch.inference_mode()
     def hidden_states(self, waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
         """As `AudioEncoder.hidden_states`."""
+        self._refuse_too_short(waveforms)
         pieces = [piece for waveform in waveforms for piece in cut(waveform, self.window_samples)]
         found: list[Tensor] = []  # [T, L, D] of each window, its own frames alone
         for start in range(0, len(pieces), self.windows_at_once):
@@ -115,13 +116,17 @@ class WhisperEncoder(AudioEncoder):
         ]
         return put_together(utterances), [len(states_TLD) for states_TLD in utterances]
 
+    def trial(self) -> Tensor:
+        """As `AudioEncoder.trial`, of the front end alone: a window takes seconds in the larger models."""
+        mel_WMT = log_mel(self._extractor, [tone(FRAME)], self.window_samples, self.device)
+        bands, steps = self._model.config.num_mel_bins, 2 * self.window_samples // FRAME
+        if mel_WMT.shape != (1, bands, steps):
+            raise ValueError(f"a spectrogram of {tuple(mel_WMT.shape[1:])} numbers where {(bands, steps)} are needed")
+        return mel_WMT
+
     def notes(self, samples: Sequence[int]) -> tuple[str, ...]:
         """How many utterances are longer than a window."""
-        longer = sum(count > self.window_samples for count in samples)
-        seconds = f"{self.window_samples / SAMPLE_RATE:g} s"
-        if not longer:
-            return ()
-        return (f"{longer:,} utterances are longer than the window of {seconds}: read in consecutive windows",)
+        return window_notes(samples, self.window_samples)
 
     def _states_of(self, pieces: Sequence[NDArray[np.float32]]) -> Tensor:
         """States [W, T, L, D] of some windows, the frames of the silence behind them included."""
@@ -132,9 +137,7 @@ class WhisperEncoder(AudioEncoder):
         states = [*output.hidden_states[:-1], output.last_hidden_state]
         if self._convolved:
             states.insert(0, self._convolved.pop().transpose(1, 2))
-        if len(states) != self.n_states:
-            raise RuntimeError(f"{self.name} gave {len(states)} states instead of {self.n_states}")
-        return torch.stack(states, dim=2)
+        return stacked(states, self.n_states, self.name)
 
 
 def own_frames(samples: int) -> int:
@@ -154,6 +157,15 @@ def window_of(config: Any) -> int:
 def windows_in(samples: int, window: int) -> int:
     """Windows of `window` samples that an utterance fills, the last one perhaps in part."""
     return max(1, -(-samples // window))
+
+
+def window_notes(samples: Iterable[int], window: int) -> tuple[str, ...]:
+    """What a reader should know of utterances that are longer than a window of `window` samples."""
+    longer = sum(count > window for count in samples)
+    if not longer:
+        return ()
+    who = "1 utterance is" if longer == 1 else f"{longer:,} utterances are"
+    return (f"{who} longer than the window of {window / SAMPLE_RATE:g} s: read in consecutive windows",)
 
 
 def cut(waveform: NDArray[np.float32], window: int) -> list[NDArray[np.float32]]:

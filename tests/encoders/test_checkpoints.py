@@ -200,6 +200,7 @@ def described(folder: Path, **changes: object) -> Path:
         {"return_dict": False, "output_hidden_states": False},
         {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
         {"_attn_implementation": "flash_attention_2", "torchscript": True},
+        {"num_labels": 10**9, "id2label": None, "dtype": "float1", "chunk_size_feed_forward": 3},
     ],
 )
 def test_what_a_configuration_says_of_other_programs_is_left_out(
@@ -208,6 +209,39 @@ def test_what_a_configuration_says_of_other_programs_is_left_out(
     """Null fields, ways to return, to attend and to quantise change nothing where the weights are plain numbers."""
     folder = described(Path(shutil.copytree(checkpoints["hubert"], tmp_path / "told")), **changes)
     assert open_encoder(str(folder)).identity == open_encoder(str(checkpoints["hubert"])).identity
+
+
+def test_a_null_may_be_an_answer(save_checkpoint: SaveCheckpoint) -> None:
+    """A conformer without position embeddings says null, and so does its identity, as in version 0.1.0."""
+    encoder = open_encoder(str(save_checkpoint("conformer-rotary", position_embeddings_type=None)))
+    assert encoder.identity["architecture"]["position_embeddings_type"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("hubert", {"num_hidden_layers": 10**9}),
+        ("hubert", {"layer_norm_eps": float("nan")}),
+        ("hubert", {"conv_dim": [16] * 100_000, "conv_kernel": [1] * 100_000, "conv_stride": [1] * 100_000}),
+        ("data2vec-audio", {"num_conv_pos_embeddings": 10**9}),
+        ("conformer-rotary", {"max_source_positions": 10**9}),
+    ],
+)
+def test_numbers_that_no_encoder_has_are_refused_at_once(
+    checkpoints: dict[str, Path], tmp_path: Path, name: str, changes: dict[str, object]
+) -> None:
+    """They would take all memory, or build layers without end."""
+    folder = described(Path(shutil.copytree(checkpoints[name], tmp_path / "wild")), **changes)
+    with pytest.raises(EncoderError) as caught:
+        load_checkpoint(str(folder))
+    assert caught.value.code == "encoder-unopened" and next(iter(changes)) in caught.value.why
+
+
+def test_a_conformer_prepares_no_more_positions_than_it_needs(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """It prepares others as they come, so that millions of them change nothing."""
+    folder = Path(shutil.copytree(checkpoints["conformer-relative"], tmp_path / "far"))
+    far = open_encoder(str(described(folder, max_source_positions=5_000_000)))
+    assert far.identity == open_encoder(str(checkpoints["conformer-relative"])).identity
 
 
 def lfs_pointer(folder: Path) -> None:
@@ -219,11 +253,29 @@ def quantised(folder: Path) -> None:
     save_file(weights | {"encoder.layers.0.attention.k_proj.SCB": torch.ones(3)}, folder / "model.safetensors")
 
 
+def not_finite(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["encoder.layers.2.feed_forward.output_dense.bias"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+
+
+def lost_shard(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    files = dict.fromkeys(weights, "model-00001-of-00002.safetensors")
+    files["encoder.layer_norm.bias"] = "model-00002-of-00002.safetensors"
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": files}))
+
+
 @pytest.mark.parametrize(
     ("damage", "code"),
     [
         (lfs_pointer, "lfs-pointer"),
         (quantised, "encoder-quantised"),
+        (not_finite, "encoder-not-finite"),
+        (lost_shard, "encoder-unopened"),
+        (lambda folder: (folder / "config.json").write_text('{"a":' * 100_000), "encoder-unopened"),
+        (lambda folder: described(folder, num_hidden_layers=0), "encoder-unopened"),
         (lambda folder: described(folder, hidden_size="wide"), "encoder-unopened"),
         (lambda folder: described(folder, num_attention_heads=5), "encoder-unopened"),
         (lambda folder: described(folder, model_type="emotion2vec"), "encoder-foreign"),
@@ -256,6 +308,28 @@ def test_a_bin_that_holds_more_than_numbers_is_never_run(checkpoints: dict[str, 
     with pytest.raises(EncoderError) as caught:
         load_checkpoint(str(folder))
     assert caught.value.code == "encoder-unopened" and "weights_only" not in f"{caught.value}{caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "code"),
+    [
+        ("config.json", {"conv_stride": [0] * 7}, "encoder-foreign"),
+        ("config.json", {"num_attention_heads": -4}, "encoder-foreign"),
+        ("config.json", {"layer_norm_eps": -1.0}, "encoder-not-finite"),
+        ("preprocessor_config.json", {"feature_size": 80}, "encoder-foreign"),
+        ("preprocessor_config.json", {"feature_size": 10**9}, "encoder-unopened"),
+        ("preprocessor_config.json", {"model_input_names": []}, "encoder-foreign"),
+    ],
+)
+def test_an_encoder_that_cannot_be_run_is_refused_when_it_is_opened(
+    checkpoints: dict[str, Path], tmp_path: Path, file: str, changes: dict[str, object], code: str
+) -> None:
+    """Not hours later, and never by the error of a library."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "unfit"))
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | changes))
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(folder))
+    assert caught.value.code == code and caught.value.why and caught.value.remedy
 
 
 FINGERPRINTS = {"demo-hubert": "f18e1e19", "demo-distilhubert": "71621395", "demo-tinybert": "264f7486"}

@@ -13,7 +13,7 @@ from builders import waveform
 from front_ends import FRONT_ENDS, WINDOW, extractor_of, save_front_end
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel, AutoModelForCTC
 
 from probing.encoders.audio import AudioEncoder
 from probing.encoders.families import ALONE, FILTER_BANK, SPEECH, WAVEFORM, WINDOWED
@@ -111,6 +111,20 @@ def test_whisper_hears_long_utterances_in_consecutive_windows(folders: dict[str,
     assert encoder.notes([8000, len(long)]) and not encoder.notes([8000, size])
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_whisper_at_a_window_s_edge(folders: dict[str, Path], more: int) -> None:
+    """A sample more than a window makes a frame of its own, which hears nothing but that sample."""
+    encoder, model, samples = opened(folders["whisper"]), stock(folders["whisper"]), WINDOW * 16_000 + more
+    sound = waveform(WINDOW + 1, 3)[:samples]
+    states_BTLD, counts = encoder.hidden_states([sound, sound[:1]])
+    own = [alone(model, "whisper", sound[: WINDOW * 16_000])]
+    if more == 1:
+        own.append(alone(model, "whisper", sound[-1:])[:1])
+    assert counts == [50 * WINDOW + (more == 1), 1] == [encoder.frames(samples), 1]
+    assert relative(states_BTLD[0], torch.cat(own)) < 1e-5
+    assert bool(encoder.notes([samples])) is (more == 1)
+
+
 def test_the_silence_behind_an_utterance_counts_and_is_cut_off(folders: dict[str, Path]) -> None:
     """Without the window as trained states are others; a shorter one is another encoder, in name and fingerprint."""
     usual, shorter = opened(folders["whisper"]), opened(folders["whisper"], window=1.0)
@@ -169,15 +183,36 @@ def test_what_is_too_short_for_a_frame_is_an_error(folders: dict[str, Path], nam
     assert caught.value.code == "audio-too-short"
 
 
+def prepared(folder: Path, **changes: object) -> Path:
+    """A checkpoint whose preprocessor_config.json says something else."""
+    saved = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(json.dumps(saved | changes))
+    return folder
+
+
 def test_a_foreign_feature_extractor_is_refused(tmp_path: Path) -> None:
-    """A Whisper of other mel bands, and w2v-BERT with a Whisper's extractor."""
+    """A Whisper of other mel bands, w2v-BERT with a Whisper's extractor, and settings that the model cannot take."""
     whisper = save_front_end(tmp_path / "whisper", "whisper", num_mel_bins=20)
     bert = save_front_end(tmp_path / "bert", "w2v-bert")
     extractor_of("whisper").save_pretrained(bert)
-    for folder in (whisper, bert):
+    stride = prepared(save_front_end(tmp_path / "stride", "w2v-bert"), stride=3)
+    bands = prepared(save_front_end(tmp_path / "bands", "parakeet"), feature_size=128)
+    value = prepared(save_front_end(tmp_path / "value", "whisper"), padding_value="x")
+    for folder in (whisper, bert, stride, bands, value):
         with pytest.raises(EncoderError) as caught:
             open_encoder(str(folder))
         assert caught.value.code == "encoder-foreign"
+
+
+def test_the_encoder_of_a_recogniser_opens(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Parakeet is published with a head for words, and the encoder's configuration within the recogniser's."""
+    described = AutoConfig.for_model("parakeet_ctc", encoder_config=stock(folders["parakeet"]).config.to_dict())
+    recogniser = AutoModelForCTC.from_config(described).eval()
+    recogniser.save_pretrained(tmp_path)
+    extractor_of("parakeet").save_pretrained(tmp_path)
+    states_TLD = opened(tmp_path).hidden_states([waveform(0.9, 0)])[0][0]
+    truth_TLD = alone(recogniser.encoder, "parakeet", waveform(0.9, 0))
+    assert relative(states_TLD, truth_TLD[: len(states_TLD)]) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["sew", "sew-d", "moonshine"])

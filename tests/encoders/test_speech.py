@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
@@ -55,6 +56,36 @@ def test_a_batch_never_changes_an_answer(checkpoints: dict[str, Path], name: str
         alone_TLD = stock_states(checkpoints[name], samples)
         assert frames == len(alone_TLD)
         assert relative(states_TLD[:frames], alone_TLD) < 1e-5
+
+
+def test_how_a_checkpoint_pads_changes_nothing(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """On which side, and with what: an utterance's own frames are counted from the front, and see no padding."""
+    folder = Path(shutil.copytree(checkpoints["hubert"], tmp_path / "left"))
+    saved = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(json.dumps(saved | {"padding_side": "left", "padding_value": 3.0}))
+    waveforms = [waveform(0.3, 0), waveform(0.8, 1)]
+    states_BTLD, frames_B = open_encoder(str(folder)).hidden_states(waveforms)
+    for samples, states_TLD, frames in zip(waveforms, states_BTLD, frames_B, strict=True):
+        assert relative(states_TLD[:frames], stock_states(checkpoints["hubert"], samples)) < 1e-5
+
+
+def test_an_adapter_behind_the_encoder_is_left_out(save_checkpoint: SaveCheckpoint) -> None:
+    """It would shorten the model's output to an eighth; the states are those of the layers before it."""
+    folder = save_checkpoint("wav2vec2-group", add_adapter=True)
+    model = AutoModel.from_pretrained(folder, add_adapter=False).eval()
+    truth_TLD = states_alone(model, AutoFeatureExtractor.from_pretrained(folder), waveform(0.5, 0))
+    states_BTLD, _ = open_encoder(str(folder)).hidden_states([waveform(0.5, 0), waveform(0.9, 1)])
+    assert relative(states_BTLD[0, : len(truth_TLD)], truth_TLD) < 1e-5
+
+
+def test_what_is_too_short_for_a_frame_is_an_error(checkpoints: dict[str, Path]) -> None:
+    """In a batch too, where the longer utterances would hide it."""
+    encoder = open_encoder(str(checkpoints["hubert"]))
+    assert encoder.hidden_states([waveform(0.5, 0), waveform(0.025, 1)])[1] == [24, 1]
+    for samples in (0, 399):
+        with pytest.raises(EncoderError) as caught:
+            encoder.hidden_states([waveform(0.5, 0), waveform(0.5, 1)[:samples]])
+        assert caught.value.code == "audio-too-short"
 
 
 def check_any_batch(drawn: tuple[str, dict[str, Any]], lengths: list[int], seed: int, do_normalize: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from builders import KINDS, WORDS, save_text_encoder
 from transformers import (
+    AutoConfig,
     AutoModel,
     BertConfig,
     BertForPreTraining,
@@ -21,6 +23,7 @@ from probing.encoders.opening import open_encoder
 from probing.encoders.text import TextEncoder
 from probing.errors import EncoderError
 
+SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 16}
 SENTENCES = ["the good day", "", "bad", "very very good night a bad day the night", "a day"]
 
 
@@ -62,7 +65,7 @@ def test_every_family_that_is_batched_is_tried() -> None:
     assert set(EXACT_TEXT) == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", ["roberta", "mpnet", "longformer", "deberta-v2", "modernbert"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_transcript_as_long_as_the_limit_is_read(folders: dict[str, Path], kind: str) -> None:
     """Where positions begin behind the padding's number there are fewer of them than the embedding has rows."""
     encoder = opened(folders[kind])
@@ -72,13 +75,20 @@ def test_a_transcript_as_long_as_the_limit_is_read(folders: dict[str, Path], kin
     assert caught.value.code == "transcript-too-long"
 
 
-def test_a_family_of_unknown_exactness_reads_one_transcript_at_a_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["fnet", "convbert", "data2vec-text"])
+def test_a_family_of_unknown_exactness_reads_one_transcript_at_a_time(tmp_path: Path, kind: str) -> None:
     """It opens, says so, and gives each transcript what transformers gives it alone."""
-    encoder = opened(save_text_encoder(tmp_path / "fnet", "fnet"))
+    encoder = opened(save_text_encoder(tmp_path / kind, kind))
     together, counts = encoder.hidden_states(SENTENCES)
     assert encoder.alone and "one transcript at a time" in encoder.notes([3])[0]
+    model = AutoModel.from_pretrained(tmp_path / kind).eval()
+    vocabulary = encoder._tokenizer.get_vocab()
     for text, states_NLD, count in zip(SENTENCES, together, counts, strict=True):
-        np.testing.assert_array_equal(states_NLD[:count].numpy(), encoder.states(text))
+        ids = [vocabulary[word] for word in ("[CLS]", *text.split(), "[SEP]")]
+        with torch.no_grad():
+            alone = model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+        assert count == len(ids)
+        torch.testing.assert_close(states_NLD[:count], torch.stack(alone, dim=2)[0], rtol=0, atol=0)
 
 
 def test_a_sentence_transformers_folder_opens_as_the_model_in_it(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -170,3 +180,68 @@ def test_what_only_speech_has_is_refused(folders: dict[str, Path], tmp_path: Pat
     with pytest.raises(EncoderError) as caught:
         open_encoder(str(folders["bert"]), convolution=True)
     assert caught.value.code == "convolution"
+
+
+def edited(folder: Path, file: str, **changes: object) -> None:
+    """Change what one of a folder's JSON files says."""
+    found = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(found | changes))
+
+
+def with_number(folder: Path, number: int) -> None:
+    """Give a word of the vocabulary a number that the model has no embedding for."""
+    rules = json.loads((folder / "tokenizer.json").read_text())
+    rules["model"]["vocab"]["good"] = number
+    (folder / "tokenizer.json").write_text(json.dumps(rules))
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage", "code"),
+    [
+        ("bert", lambda f: edited(f, "tokenizer_config.json", pad_token=None), "encoder-incomplete"),
+        ("bert", lambda f: edited(f, "tokenizer_config.json", model_max_length="512"), "encoder-incomplete"),
+        ("bert", lambda f: edited(f, "tokenizer_config.json", model_max_length=0), "encoder-foreign"),
+        ("bert", lambda f: edited(f, "tokenizer.json", version="9.0"), "encoder-unopened"),
+        ("bert", lambda f: with_number(f, 1000), "encoder-incomplete"),
+        ("bert", lambda f: (f / "tokenizer.json").write_text("[" * 100_000), "encoder-unopened"),
+        ("bert", lambda f: edited(f, "config.json", pad_token_id=10**9), "encoder-unopened"),
+        ("roberta", lambda f: edited(f, "config.json", pad_token_id=-2), "encoder-foreign"),
+        ("longformer", lambda f: edited(f, "config.json", attention_window=3), "encoder-unopened"),
+    ],
+)
+def test_a_text_encoder_that_cannot_be_run_is_refused_when_it_is_opened(
+    folders: dict[str, Path], tmp_path: Path, kind: str, damage: Callable[[Path], None], code: str
+) -> None:
+    """Not with the first transcript, and never by the error of a library."""
+    folder = Path(shutil.copytree(folders[kind], tmp_path / kind))
+    damage(folder)
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(folder))
+    assert caught.value.code == code and caught.value.why and caught.value.remedy
+
+
+def test_layers_that_give_no_state_each_are_refused(tmp_path: Path) -> None:
+    """An ALBERT may have several attentions in a layer, of which transformers shows every one."""
+    model = AutoModel.from_config(AutoConfig.for_model("albert", vocab_size=20, inner_group_num=2, **SHAPE))
+    model.save_pretrained(save_text_encoder(tmp_path / "albert", "albert"))
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(tmp_path / "albert"))
+    assert caught.value.code == "encoder-foreign" and "layers" in caught.value.why
+
+
+@pytest.mark.parametrize(("kind", "field"), [("bert", "hidden_act"), ("electra", "layer_norm_eps")])
+def test_a_null_in_place_of_a_setting_is_the_usual_one(
+    folders: dict[str, Path], tmp_path: Path, kind: str, field: str
+) -> None:
+    """The tokenizer, which reads the configuration too, does not stumble over it."""
+    folder = Path(shutil.copytree(folders[kind], tmp_path / kind))
+    edited(folder, "config.json", **{field: None})
+    assert opened(folder).identity == opened(folders[kind]).identity
+
+
+def test_a_tokenizer_that_names_no_mask_is_padded_exactly(folders: dict[str, Path], tmp_path: Path) -> None:
+    """What it gives a model of its own accord does not matter."""
+    folder = Path(shutil.copytree(folders["roberta"], tmp_path / "roberta"))
+    edited(folder, "tokenizer_config.json", model_input_names=["input_ids"], padding_side="left")
+    states_BNLD, _ = opened(folder).hidden_states(SENTENCES)
+    torch.testing.assert_close(states_BNLD, opened(folders["roberta"]).hidden_states(SENTENCES)[0], rtol=0, atol=0)
