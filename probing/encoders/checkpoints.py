@@ -80,7 +80,7 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
         tuned.load_weights(own_run, model)
     else:
         model = _load(source, spec.revision, config) if seed is None else _fresh_model(source, config, seed)
-    if any(not bool(parameter.isfinite().all()) for parameter in model.parameters()):
+    if seed is None and any(not bool(parameter.isfinite().all()) for parameter in model.parameters()):
         raise not_finite(typed(spec.name), "its weights are not all finite numbers")
     name = spec.name
     if own_run or (not preset and Path(stem).is_dir()):
