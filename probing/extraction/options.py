@@ -118,10 +118,10 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """What `probe verify` extracts again."""
+    """What `probe verify` tries."""
 
     sample: int = option(10, "Number of utterances to extract again, one by one.", at_least=1)
-    seed: int = option(0, "Random seed of the sample.")
+    seed: int = option(0, "Random seed of the sample, or of the utterances of --padding.")
 
     def __post_init__(self) -> None:
         validate(self)
