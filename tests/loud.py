@@ -17,6 +17,7 @@ class Loudness:
     dimensions = ("arousal", "valence", "dominance")
     hears = True
     title = "loudness"
+    scale = (1.0, 7.0)
 
     def __init__(self, reads: bool = False) -> None:
         self.reads = reads

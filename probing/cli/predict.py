@@ -15,11 +15,12 @@ from probing.options import device_option, option, validate
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What the run is given, and where its predictions go."""
+    """What the run or model is given, and where its predictions go."""
 
     encoder: str | None = option(
         None, "Encoder of a fit run, if the run does not name it or it has moved.", metavar="NAME"
     )
+    revision: str | None = option(None, "Branch, tag or commit of a model on the hub.", shown_default="main")
     text: str | None = option(None, "What is said, for a run that takes text.")
     asr: str | None = option(
         None, "Whisper model that transcribes the recordings, for a run that takes text.", metavar="NAME"
@@ -49,16 +50,18 @@ class PredictOptions:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options_of(PredictOptions, "options")
 def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
-    """Estimate emotion in any recordings with a finished RUN.
+    """Estimate emotion in any recordings with a finished RUN or a published model.
 
-    RUN is the folder of a `probe finetune` or `probe fit` run; predictions are on the scale of its corpus. FILE is an
-    audio file, a folder of them or a pattern. The table is CSV: file, start and end (s), the dimensions, and the text
-    if the run takes text. Of a fit, the probes with learned layer weights are used or, if it has none, those of the
-    layer that is best on development. A file that cannot be decoded is named on stderr, the others are processed, and
-    the exit status is 1.
+    RUN is the folder of a `probe finetune` or `probe fit` run; predictions are on the scale of its corpus. Or it is a
+    published emotion model, a folder or a hub id, of audEERING's layout or of the Odyssey 2024 baseline's: its outputs
+    0 to 1 become predictions from 1 to 7, MSP-Podcast's scale. FILE is an audio file, a folder of them or a pattern.
+    The table is CSV: file, start and end (s), the dimensions, and the text if the run takes text. Of a fit, the probes
+    with learned layer weights are used or, if it has none, those of the layer that is best on development. A file that
+    cannot be decoded is named on stderr, the others are processed, and the exit status is 1.
 
     \b
     Example: probe predict runs/finetune-demo-demo-hubert interview.flac --window 5 --hop 2.5 --plot interview.png
+             probe predict audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim interview.flac --window 5
     """
     from probing.audio.windows import windows
 
@@ -75,7 +78,7 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     from probing.predict.recordings import found_files, predict_files
 
     device = settle_device(options.device)
-    predictor = open_run(run, device, options.encoder)
+    predictor = open_run(run, device, options.encoder, options.revision)
     predictor.demand_words(options.text is not None or options.asr is not None)
     recognise = None
     if options.asr:

@@ -36,12 +36,14 @@ class Trained(Protocol):
         reads: Whether it takes words.
         hears: Whether it takes audio.
         title: Its name.
+        scale: Lowest and highest rating of what it was trained on.
     """
 
     dimensions: tuple[str, ...]
     reads: bool
     hears: bool
     title: str
+    scale: tuple[float, float]
 
     def estimate(self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None) -> NDArray[np.float64]:
         """Estimates [B, K], mean over training seeds, of B waveforms [S] and what is said in them."""
@@ -63,7 +65,7 @@ class Tuned:
 
         self.dimensions = record.system.dimensions
         self.reads, self.hears = record.system.reads, record.system.hears
-        self.title, self._device = record.title, device
+        self.title, self.scale, self._device = record.title, record.corpus.scale, device
         self._seeds: list[tuple[Any, Any]] = [opened(record.folder / f"seed{seed}") for seed in record.seeds]
         for system, processor in self._seeds:
             system.to(device).eval()
@@ -79,6 +81,29 @@ class Tuned:
                 logits = system(**{name: tensor.to(self._device) for name, tensor in inputs.items()}).logits
             found.append(system.ratings(logits).double().cpu().numpy())
         return np.asarray(np.mean(found, axis=0))
+
+
+class PublishedTuned(Tuned):
+    """A published emotion model, which was fine-tuned elsewhere, once.
+
+    Args:
+        name: A folder, or a hub id.
+        revision: Branch, tag or commit of a hub repository.
+        device: PyTorch's name of a device.
+
+    Raises:
+        EncoderError: As `open_published`.
+    """
+
+    def __init__(self, name: str, revision: str | None, device: str) -> None:
+        from probing.systems.published import open_published  # only here: transformers' models load accelerate
+
+        found = open_published(name, revision)
+        self.dimensions, self.reads, self.hears = found.parts.dimensions, False, True
+        self.title, self.scale, self._device = found.parts.name, found.entry.scale, device
+        self._seeds = [(found.system, found.processor)]
+        module: Any = found.system  # whose `to` transformers wraps without types
+        module.to(device)
 
 
 class Probed:
@@ -107,7 +132,7 @@ class Probed:
         self._bank = bank.narrow(_chosen(bank, record)).to(device).eval()
         self.dimensions = tuple(dict.fromkeys(probe.dimension for probe in self._bank.probes))
         self.title = f"probes on {self._encoder.title}"
-        self._low, self._high = record.corpus.scale
+        self.scale = record.corpus.scale
         self._whole = record.cache.store == "frames"  # else maxima were approximated, and are so again
 
     @torch.inference_mode()
@@ -117,7 +142,8 @@ class Probed:
         frames = [states_TLD[:count] for states_TLD, count in zip(states_BTLD, counts, strict=True)]
         with ExactFloat32():
             unit_PBO = self._bank(features_of(frames, self._bank.pooling, self._normalize, self._whole))
-        estimates_PB = self._low + (self._high - self._low) * unit_PBO[..., 0].double().cpu().numpy()
+        low, high = self.scale
+        estimates_PB = low + (high - low) * unit_PBO[..., 0].double().cpu().numpy()
         own = [[row for row, p in enumerate(self._bank.probes) if p.dimension == name] for name in self.dimensions]
         return np.stack([estimates_PB[rows].mean(0) for rows in own], axis=1)
 

@@ -15,31 +15,32 @@ from numpy.typing import NDArray
 from probing.audio.decode import SAMPLE_RATE, load
 from probing.audio.windows import windows
 from probing.errors import OptionError
-from probing.predict.estimators import Trained, open_trained
-from probing.runs.records import Record
+from probing.predict.estimators import PublishedTuned, Trained, open_trained
+from probing.runs.published import names_published
 from probing.runs.store import read_record
 
 Recognise = Callable[[Sequence[NDArray[np.float32]]], list[str]]  # waveforms → transcripts
 
 
 class Predictor:
-    """A finished run, ready for recordings.
+    """A finished run, or a published model, ready for recordings.
 
     Args:
-        trained: The run made ready.
-        record: Its record.
+        trained: It, made ready.
+        name: What messages call it: a run's folder, or a model's name.
 
     Attributes:
         dimensions: What it estimates.
-        scale: Lowest and highest rating of the corpus that it was trained on.
+        scale: Lowest and highest rating of the corpus that it was trained on: of published models 1 and 7,
+            MSP-Podcast's.
         reads: Whether it needs the words.
         title: Its name.
     """
 
-    def __init__(self, trained: Trained, record: Record) -> None:
-        self._trained, self._folder = trained, record.folder
+    def __init__(self, trained: Trained, name: str | Path) -> None:
+        self._trained, self._name = trained, name
         self.dimensions, self.reads, self.title = trained.dimensions, trained.reads, trained.title
-        self.scale = record.corpus.scale
+        self.scale = trained.scale
 
     def predict(
         self,
@@ -93,10 +94,10 @@ class Predictor:
         if given and not self.reads:
             why = "it takes audio only"
             remedy = "leave --text and --asr out"
-            raise OptionError(f"words change nothing for {self._folder}", why, remedy, code="no-effect")
+            raise OptionError(f"words change nothing for {self._name}", why, remedy, code="no-effect")
         if self.reads and not given:
             raise OptionError(
-                f"{self._folder} reads what is said",
+                f"{self._name} reads what is said",
                 "no words were given",
                 "add --text '…' or --asr openai/whisper-base, or name a run that takes audio only",
                 code="no-words",
@@ -111,19 +112,31 @@ class Predictor:
         return asr(pieces) if asr else [text or ""] * len(pieces)
 
 
-def open_run(run: str | Path, device: str = "cpu", encoder: str | None = None) -> Predictor:
-    """Open a fine-tuned run, or the probes of a fit, to estimate recordings with it.
+def open_run(
+    run: str | Path, device: str = "cpu", encoder: str | None = None, revision: str | None = None
+) -> Predictor:
+    """Open a fine-tuned run, the probes of a fit, or a published model, to estimate recordings with it.
 
     Args:
-        run: The run's folder, `runs/finetune-…` or `runs/fit-…`.
+        run: The run's folder, `runs/finetune-…` or `runs/fit-…`; or a folder or hub id of a published emotion model
+            (`probing.systems.published`).
         device: PyTorch's name of a device.
         encoder: Of a fit: the encoder that its probes were fitted on, where the run does not say what opens it.
+        revision: Of a published model on the hub: branch, tag or commit.
 
     Raises:
         RunError: There is no such run (code `no-run`), it has not ended (`run-unfinished`), it is incomplete
             (`run-incomplete`), damaged (`run-damaged`) or of another kind (`run-kind`).
-        EncoderError: Its encoder cannot be opened, or is another than it was.
-        OptionError: An encoder is named for a fine-tuned run.
+        EncoderError: Its encoder or the published model cannot be opened, or the encoder is another than it was.
+        OptionError: An encoder is named for what has its own, or a revision for a folder (code `no-effect`).
     """
+    if names_published(run):
+        if encoder is not None:
+            why = "a published model has its own encoder"
+            raise OptionError(f"--encoder {encoder}", why, "leave --encoder out", code="no-effect")
+        return Predictor(PublishedTuned(str(run), revision, device), run)
+    if revision is not None:
+        why = "a run has no revisions"
+        raise OptionError(f"--revision {revision}", why, "leave it out, or name a hub id", code="no-effect")
     record = read_record(Path(run))
-    return Predictor(open_trained(record, device, encoder), record)
+    return Predictor(open_trained(record, device, encoder), record.folder)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +18,11 @@ from probing.errors import AudioError, OptionError, RunError
 from probing.predict.predictor import Predictor, open_run
 from probing.runs.records import FinetuneRecord
 
-RECORD: Any = SimpleNamespace(folder=Path("runs/it"), corpus=SimpleNamespace(scale=(1.0, 7.0)))
-
 
 def test_a_recording_is_estimated_whole() -> None:
     """One row with its length in seconds; a path and a waveform give the same."""
     sound = waveform(1.25, 1)
-    found = Predictor(Loudness(), RECORD).predict(sound)
+    found = Predictor(Loudness(), "runs/it").predict(sound)
     assert list(found.columns) == ["start", "end", "arousal", "valence", "dominance"]
     assert (found.start.item(), found.end.item()) == (0, 1.25)
     assert found.arousal.item() == pytest.approx(np.abs(sound).mean())
@@ -35,7 +31,7 @@ def test_a_recording_is_estimated_whole() -> None:
 def test_a_file_is_decoded(tmp_path: Path) -> None:
     """It may be of another rate; one that is not there is an AudioError."""
     soundfile.write(tmp_path / "s.wav", waveform(1.0, 1), RATE, subtype="FLOAT")
-    predictor = Predictor(Loudness(), RECORD)
+    predictor = Predictor(Loudness(), "runs/it")
     assert predictor.predict(str(tmp_path / "s.wav")).arousal.item() == pytest.approx(
         predictor.predict(waveform(1.0, 1)).arousal.item(), abs=1e-6
     )
@@ -48,7 +44,7 @@ def test_a_window_gets_what_it_would_get_alone() -> None:
     sound = waveform(5.0, 3)
     for batch, batches in ((16, [3]), (2, [2, 1])):
         stand_in = Loudness()
-        found = Predictor(stand_in, RECORD).predict(sound, window=2, hop=1.5, batch=batch)
+        found = Predictor(stand_in, "runs/it").predict(sound, window=2, hop=1.5, batch=batch)
         assert list(zip(found.start, found.end, strict=True)) == [(0, 2), (1.5, 3.5), (3, 5)]
         assert stand_in.batches == batches
         for row in found.itertuples():
@@ -69,7 +65,7 @@ def test_a_window_of_a_fine_tuned_run_gets_what_it_would_get_alone(hears: Finetu
 
 def test_a_text_is_that_of_every_window() -> None:
     """It stands in the table beside what it led to."""
-    found = Predictor(Loudness(reads=True), RECORD).predict(waveform(2.0, 1), text="four", window=1)
+    found = Predictor(Loudness(reads=True), "runs/it").predict(waveform(2.0, 1), text="four", window=1)
     assert found.text.tolist() == ["four", "four"] and found.dominance.tolist() == [4, 4]
 
 
@@ -87,7 +83,7 @@ def test_each_window_has_words_of_its_own(reads: FinetuneRecord, tmp_path: Path)
 @pytest.mark.parametrize(("reads", "text", "code"), [(True, None, "no-words"), (False, "said", "no-effect")])
 def test_words_are_asked_for_and_refused(reads: bool, text: str | None, code: str) -> None:
     """By a run that reads, and by one that takes audio only; an empty text is a text."""
-    predictor = Predictor(Loudness(reads), RECORD)
+    predictor = Predictor(Loudness(reads), "runs/it")
     with pytest.raises(OptionError) as caught:
         predictor.predict(waveform(1.0, 1), text)
     assert caught.value.code == code

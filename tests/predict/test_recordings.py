@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from builders import RATE, waveform, write_run
+from builders import RATE, waveform
 from loud import Loudness
 
 from probing.errors import OptionError, ProbingError
@@ -32,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def predictor(tmp_path: Path) -> Predictor:
     """A stand-in that estimates how loud a recording is."""
-    return Predictor(Loudness(), write_run(tmp_path / "runs", "any", seeds=1, n=24))
+    return Predictor(Loudness(), tmp_path / "runs/any")
 
 
 def names(files: list[Path]) -> list[str]:
@@ -104,8 +102,7 @@ def test_where_nothing_can_be_decoded_the_table_is_empty(tmp_path: Path, predict
 
 def test_one_text_is_for_one_recording(folder: Path, tmp_path: Path) -> None:
     """A text for several files is refused before any of them is decoded; so are words that change nothing."""
-    record: Any = SimpleNamespace(folder=tmp_path, corpus=SimpleNamespace(scale=(0.0, 1.0)))
-    reads, hears = Predictor(Loudness(reads=True), record), Predictor(Loudness(), record)
+    reads, hears = Predictor(Loudness(reads=True), tmp_path), Predictor(Loudness(), tmp_path)
     files = [folder / "a.wav", folder / "c.flac"]
     assert predict_files(reads, files[:1], "said").table.text.tolist() == ["said"]
     for predictor, text, code in ((reads, "said", "one-text"), (reads, None, "no-words"), (hears, "said", "no-effect")):
