@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Trials:
         self._done: dict[str, Result] = {}
         if path.is_file():
             for line in path.read_text("utf-8").splitlines():
-                if line.endswith("}"):  # the last line of a process that was killed may be cut off
+                with suppress(ValueError):  # a line of a process that was killed may be cut off, anywhere
                     entry = json.loads(line)
                     self._done[entry["key"]] = entry["result"]
 

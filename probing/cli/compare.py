@@ -26,6 +26,28 @@ def name_option() -> str | None:
     return found
 
 
+def teacher_option() -> str | None:
+    """The encoder that claims about systems call the full one."""
+    found: str | None = option(
+        None,
+        "Audio encoder that the findings call the full one.",
+        metavar="NAME",
+        shown_default="what the distilled is known to be distilled from",
+    )
+    return found
+
+
+def student_option() -> str | None:
+    """The encoder that claims about systems call the distilled one."""
+    found: str | None = option(
+        None,
+        "Audio encoder that the findings call the distilled one.",
+        metavar="NAME",
+        shown_default="the one that is known to be distilled",
+    )
+    return found
+
+
 @dataclass(frozen=True)
 class CompareOptions:
     """What is compared with what, and where the tables and figures go."""
@@ -36,18 +58,8 @@ class CompareOptions:
     fit: Path | None = option(
         None, "Fit run for the comparison figure.", metavar="RUN", shown_default="the latest on the same corpus"
     )
-    teacher: str | None = option(
-        None,
-        "Audio encoder that the findings call the full one.",
-        metavar="NAME",
-        shown_default="what the distilled is known to be distilled from",
-    )
-    student: str | None = option(
-        None,
-        "Audio encoder that the findings call the distilled one.",
-        metavar="NAME",
-        shown_default="the one that is known to be distilled",
-    )
+    teacher: str | None = teacher_option()
+    student: str | None = student_option()
     out: Path = out_option()
     name: str | None = name_option()
     runs: Path = runs_option()

@@ -41,6 +41,9 @@ def fit(
     single layers, and the same sum on permuted labels and on resampled speakers. Prints scores with intervals, where
     each dimension is, and the findings; the run's folder holds every number.
 
+    Frames are read batch by batch, but ridge probes need the pooled states of all utterances in memory: utterances ×
+    layers × hidden size × 4 bytes, about 40 KB an utterance with 13 layers of 768 units.
+
     \b
     Example: probe fit --dim valence
              probe fit --head ridge (a first look, in seconds)

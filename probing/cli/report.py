@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from probing.cli.command import command
-from probing.cli.compare import out_option
+from probing.cli.compare import out_option, student_option, teacher_option
 from probing.cli.derive import options_of
 from probing.options import option, runs_option
 
@@ -17,18 +17,8 @@ from probing.options import option, runs_option
 class ReportOptions:
     """What the page says beyond its runs, and where it goes."""
 
-    teacher: str | None = option(
-        None,
-        "Audio encoder that the findings call the full one.",
-        metavar="NAME",
-        shown_default="what the distilled is known to be distilled from",
-    )
-    student: str | None = option(
-        None,
-        "Audio encoder that the findings call the distilled one.",
-        metavar="NAME",
-        shown_default="the one that is known to be distilled",
-    )
+    teacher: str | None = teacher_option()
+    student: str | None = student_option()
     no_control: bool = option(False, "Look for no fits on random encoders; those among the RUNs are used all the same.")
     out: Path = out_option()
     name: str | None = option(

@@ -29,11 +29,11 @@ from probing.probes.features import MAX
 from probing.probes.notes import SELECTED_ON, weight_notes
 from probing.probes.options import RIDGE, FitOptions, FitPlace
 from probing.probes.results import Tables, best_layers, kept_rows, probe_scores, tables_of, write_tables
-from probing.probes.ridge import PERMUTATIONS, Look, pooled_states, ridge_look
+from probing.probes.ridge import PERMUTATIONS, Look, pooled_states, refuse_large_states, ridge_look
 from probing.probes.ridge_results import RIDGE_FILES, said_of_layers, write_look
 from probing.probes.saved import PROBES, RIDGE_PROBES, ridge_bank, save_bank
 from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
-from probing.probes.train import Fit, learning_rate, refuse_unfit, train_bank
+from probing.probes.train import Fit, learning_rate, refuse_large_bank, refuse_unfit, train_bank
 from probing.runs.entries import CacheEntry, EncoderEntry, corpus_entry
 from probing.runs.records import FitRecord
 from probing.runs.scores import interval_notes, labels_digest
@@ -102,7 +102,7 @@ def fit(
         CorpusError: The corpus cannot be opened or lacks labels.
         EncoderError: The encoder cannot be opened.
         CacheError: There is no cache of the corpus and this very encoder, or it is damaged or made from other audio.
-        FitError: There is nothing to learn from, or the training fails.
+        FitError: There is nothing to learn from, states or probes do not fit into memory, or the training fails.
         OptionError: An option is out of bounds, options exclude each other, or there is none of a setting's name (code
             `option-unknown`).
     """
@@ -135,6 +135,9 @@ def _options_of(settings: Mapping[str, Any]) -> FitOptions:
 def _fitted(ready: _Ready, rows: NDArray[np.int64]) -> _Found:
     """Fit ridge probes, and train the others."""
     corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    refuse_large_states(len(corpus), layout.n_states, layout.width)  # before anything is read
+    if options.head != RIDGE:
+        refuse_large_bank(options, layout.n_states, layout.width, ready.device)
     source = features_from(ready.cache, rows, options)
     permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
     states = pooled_states(source, len(corpus))

@@ -14,16 +14,27 @@ import torch
 from numpy.typing import NDArray
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
+from probing.errors import FitError
+from probing.files import size
 from probing.probes.closed_form import LayerStates
 from probing.probes.folds import fold_notes
 from probing.probes.ridge_layer import LayerResult, look_at
 from probing.probes.ridge_plan import BY_SPEAKER, PERMUTED, Plan, plans_of
-from probing.probes.train import FeatureSource
+from probing.probes.train import FeatureSource, memory_of
 from probing.runs.scores import ratings
 from probing.statistics.concordance import ccc
 from probing.statistics.curves import Curve, confidence_set, r2
 
-__all__ = ["BY_SPEAKER", "PERMUTED", "RIDGE", "CrossValidated", "Look", "pooled_states", "ridge_look"]
+__all__ = [
+    "BY_SPEAKER",
+    "PERMUTED",
+    "RIDGE",
+    "CrossValidated",
+    "Look",
+    "pooled_states",
+    "refuse_large_states",
+    "ridge_look",
+]
 RIDGE = "ridge"
 PERMUTATIONS = 100
 
@@ -214,8 +225,32 @@ def _nulls_table(found: Sequence[tuple[str, Sequence[int], Sequence[LayerResult]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
+def refuse_large_states(n: int, n_layers: int, width: int) -> None:
+    """The pooled states of all utterances must fit into memory, whichever store they are read from.
+
+    Args:
+        n: Number of utterances.
+        n_layers: L.
+        width: D.
+
+    Raises:
+        FitError: They do not (code `states-too-large`).
+    """
+    needed, memory = np.dtype(np.float32).itemsize * n * n_layers * width, memory_of("cpu")
+    if needed > memory:
+        raise FitError(
+            f"the pooled states of {n:,} utterances, {n_layers} layers and {width:,} units need {size(needed)} of "
+            "memory",
+            f"this machine has {size(memory)}",
+            "extract fewer layers (--encoder-layers), or fit on a machine with more memory",
+            code="states-too-large",
+        )
+
+
 def pooled_states(source: FeatureSource, n: int, batch: int = 32) -> NDArray[np.float32]:
     """What a single-layer probe sees of each utterance: mean, maximum, or their sum over time.
+
+    Of all that a fit reads this alone grows with the corpus: N · L · D · 4 bytes (`refuse_large_states`).
 
     Args:
         source: Features of n utterances.

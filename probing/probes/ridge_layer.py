@@ -32,6 +32,7 @@ from probing.probes.left_out import errors_without, groups_of
 from probing.probes.ridge_plan import Plan, Segment
 
 _Summed = TypeVar("_Summed", Sums, LabelSums)
+_CONSTANT = 1e-12  # share of the labels' sum of squares that is only rounding
 _TARGETS = 128  # that are solved at once: memory does not grow with the number of permutations
 
 
@@ -45,7 +46,8 @@ class LayerResult:
         penalties_K: Their penalties.
         predictions_KN: Their predictions of all utterances.
         out_of_fold_KM: Cross-validated predictions of train and development.
-        left_out_CK: R² of those without each group of speakers; NaN where there is one.
+        left_out_CK: R² of those without each group of speakers; NaN where there is one, or where the labels of all
+            others are what is predicted without features.
         nulls: Kind of permutation and partition → CCC, [R, K].
     """
 
@@ -147,7 +149,7 @@ def _cross_validate(
 def _left_out(
     layer: LayerStates, plan: Plan, folds: Sequence[_Fold], penalty_FK: Tensor, predictions_KM: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """R² without each group, [C, K]: neither predicted nor learned from; NaN where there is one group."""
+    """R² without each group, [C, K]: neither predicted nor learned from; NaN where nothing is left to explain."""
     count, groups_M = len(plan.folding.names), plan.folding.groups_N[plan.known]
     if count < 2:
         return np.full((count, len(plan.names)), np.nan)
@@ -165,9 +167,9 @@ def _left_out(
         learned = errors_without(fold.targets, penalty_K, groups.take(others), fold.seen, fold.labels)
         left_error_CK[others] += _numpy(learned[0])
         left_around_CK[others] += _numpy(learned[1])
-    return 1 - np.divide(
-        left_error_CK, left_around_CK, out=np.full_like(left_error_CK, np.nan), where=left_around_CK > 0
-    )
+    # Where only the group that is left out has other labels than its fold's mean, nothing is left to explain.
+    told_CK = left_around_CK > _CONSTANT * around_CK.sum(0)
+    return 1 - np.divide(left_error_CK, left_around_CK, out=np.full_like(left_error_CK, np.nan), where=told_CK)
 
 
 def _by_group(numbers_MK: NDArray[np.float64], groups_M: NDArray[np.int64], count: int) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,6 +17,7 @@ from torch import Tensor
 from probing.errors import RunError
 from probing.probes.bank import Probe, ProbeBank
 from probing.probes.heads import LinearHead, MlpHead
+from probing.probes.options import NORMALIZE, POOLINGS
 from probing.probes.ridge import RIDGE, Look
 
 PROBES, RIDGE_PROBES = "probes.safetensors", "ridge.safetensors"
@@ -72,14 +74,25 @@ def load_bank(path: Path) -> tuple[ProbeBank, str]:
             metadata = held.metadata()
         if "head" not in metadata:
             parameters = _as_today(parameters)
-        probes = [Probe(*what) for what in json.loads(metadata["probes"])]
+        _, n_layers = parameters["logits_WL"].shape
+        probes = [_probe(what, n_layers) for what in json.loads(metadata["probes"])]
+        if metadata["pooling"] not in POOLINGS or metadata["normalize"] not in NORMALIZE:
+            raise ValueError(f"pooling {metadata['pooling']} or normalize {metadata['normalize']} is unknown")
         head = _head_for(metadata.get("head", MlpHead.kind), probes, parameters)
-        bank = ProbeBank(probes, parameters["logits_WL"].shape[1], head, metadata["pooling"])
+        bank = ProbeBank(probes, n_layers, head, metadata["pooling"])
         bank.load_state_dict(parameters)
         return bank, metadata["normalize"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         # RuntimeError is what load_state_dict raises over other names or shapes.
         raise RunError(f"{path}", f"it is damaged ({error})", _AGAIN, code="run-damaged") from error
+
+
+def _probe(what: list[Any], n_layers: int) -> Probe:
+    """A probe as the file names it, which sees all layers or one that there is."""
+    probe = Probe(*what)
+    if not isinstance(probe.dimension, str) or not (probe.layer is None or 0 <= probe.layer < n_layers):
+        raise ValueError(f"there is no probe {what} of {n_layers} layers")
+    return probe
 
 
 def _as_today(parameters: dict[str, Tensor]) -> dict[str, Tensor]:

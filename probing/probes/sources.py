@@ -60,7 +60,7 @@ class PooledFeatures:
 
 
 class FrameFeatures:
-    """Features from a `frames` cache, read anew in every pass, so that memory does not grow with the corpus.
+    """Features from a `frames` cache, read anew in every pass: only the frames of a batch are in memory.
 
     Args:
         cache: The cache.

@@ -105,7 +105,7 @@ def train_bank(
     """
     refuse_unfit(corpus, options.dims)
     hidden = options.hidden or width
-    _refuse_too_large(options, n_layers, numbers_of(options.head, width, hidden, Regression.outputs), device)
+    refuse_large_bank(options, n_layers, width, device)
     probes = plan_bank(options, n_layers)
     members = {partition: places(corpus, partition) for partition in (TRAIN, DEVELOPMENT)}
     target: Target = regression(corpus, probes, members, device)
@@ -243,14 +243,15 @@ def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
                 )
 
 
-def _refuse_too_large(options: FitOptions, n_layers: int, numbers: int, device: str) -> None:
-    """A bank, whose probes have so many numbers each, must fit into memory with its gradients and Adam's moments."""
-    if torch.device(device).type == "cpu":
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    else:
-        memory = torch.cuda.get_device_properties(device).total_memory
+def refuse_large_bank(options: FitOptions, n_layers: int, width: int, device: str) -> None:
+    """A bank must fit into memory with its gradients and Adam's moments.
+
+    Raises:
+        FitError: It does not (code `bank-too-large`).
+    """
+    numbers = numbers_of(options.head, width, options.hidden or width, Regression.outputs)
     probes = count_probes(options, n_layers)
-    needed = torch.float32.itemsize * _COPIES * probes * numbers
+    needed, memory = torch.float32.itemsize * _COPIES * probes * numbers, memory_of(device)
     if needed > memory:
         raise FitError(
             f"a bank of {probes:,} probes with {numbers:,} parameters each needs {size(needed)} of memory",
@@ -258,3 +259,10 @@ def _refuse_too_large(options: FitOptions, n_layers: int, numbers: int, device: 
             "lower --seeds, --permutations, --refits or --hidden, or fit fewer dimensions at a time",
             code="bank-too-large",
         )
+
+
+def memory_of(device: str) -> int:
+    """Bytes of memory that a device has in all."""
+    if torch.device(device).type == "cpu":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(torch.cuda.get_device_properties(device).total_memory)

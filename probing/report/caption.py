@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from probing.errors import number_of
 from probing.report.importance import CCC, DEVELOPMENT, IMPORTANCE, PERMUTED, PERMUTED_SUM, WEIGHT
 from probing.report.located import located
 from probing.report.panels import size_of
@@ -30,7 +31,7 @@ def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord
     findings, layers = located(record, controls)
     lines = []
     if findings:
-        above = f"above {len(controls)} random encoders " if controls else ""
+        above = f"above {number_of(len(controls), 'random encoder')} " if controls else ""
         lines = [
             "",
             f"Where each dimension is, in R² {above}(depth: 0 is the first state, 1 the last), and findings:",

@@ -84,8 +84,9 @@ def figure2(record: FitRecord, out: Path = FIGURES, controls: Sequence[FitRecord
     _plot(record, drawn, figure)
     stem = out / fit_stem(record, controls)
     words = stem.with_name(f"{stem.name}.md")
+    told = caption(record, drawn, controls)  # before anything is written
     paths = save(figure, stem, drawn)
-    write_text(words, caption(record, drawn, controls))
+    write_text(words, told)
     return [*paths, words]
 
 

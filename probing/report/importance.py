@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from probing.report.controls import seed_of
 from probing.report.located import undecided
-from probing.report.reading import read
+from probing.report.reading import damaged, read
 from probing.report.ridge import RIDGE, curves_of, has_ridge, importance_of, null_labels, nulls_of, sizes_of
 from probing.runs.printing import SEEN, UNSEEN
 from probing.runs.records import FitRecord
@@ -115,6 +115,8 @@ def _of_partition(record: FitRecord, scores: pd.DataFrame, partition: str, sourc
     """One partition's scores with the interval of the mean over seeds as the band, or the range where one is absent."""
     own = scores[scores.partition == partition].rename(columns={"ccc": "value"})
     own = own.assign(panel=CCC + partition, source=own.kind.map(sources))
+    if (len(own) or has_ridge(record)) and not own.source.eq("encoder").any():
+        raise damaged(record, "scores.csv", f"no layer has a score on {partition}")
     clusters = record.corpus.clusters.get(partition)
     by = clusters.by if clusters else "speaker"
     known = {"utterances": own.n.max()} if "n" in own and len(own) else {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from probing.errors import number_of
 from probing.report.reading import read
 from probing.report.ridge import RIDGE, curves_above, has_ridge, nulls_of
 from probing.runs.records import FitRecord
@@ -37,7 +38,7 @@ def located(record: FitRecord, controls: Sequence[FitRecord] = ()) -> tuple[list
         return [], {}
     carried = _carried(record)
     curves = curves_above(record, controls)
-    above = f"{len(controls)} random encoders" if controls else "0"
+    above = number_of(len(controls), "random encoder") if controls else "0"
     return [*carried, *layer_findings(curves, carried, above)], layer_summaries(curves, carried)
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from probing.errors import RunError
 from probing.files import file_digest
 from probing.runs.records import FitRecord
 
 _WORDS = ("id", "partition", "speaker", "dimension", "kind", "labels")  # columns that are not numbers
+_WHOLE = ("layer", "seed", "refit", "permutation", "n", "speakers", "utterances")  # columns of whole numbers
+_BLANK = ("speaker", "low", "high")  # where a blank cell says something; so it does where a name begins like:
+_LAYER = "layer"
+_YES_OR_NO = "in_set"
 _REMEDY = "copy the run again, or rerun the command in its record.json"
 
 
@@ -25,11 +31,11 @@ def read(record: FitRecord, name: str, columns: Sequence[str]) -> pd.DataFrame:
     Args:
         record: The run.
         name: Name of the file.
-        columns: Columns that it must have.
+        columns: Columns that it must have, with something in every cell but those that may be blank.
 
     Raises:
         RunError: The file is missing or is not what the run wrote (code `run-incomplete`), or it is damaged
-            (`run-damaged`).
+            (`run-damaged`): a column is missing, or holds a word or a blank where a number is due.
     """
     path = record.folder / name
     if not path.is_file():
@@ -40,9 +46,29 @@ def read(record: FitRecord, name: str, columns: Sequence[str]) -> pd.DataFrame:
     try:
         # Only a blank cell is missing: pandas would take a speaker "NA" or an id "null" for missing too.
         table = pd.read_csv(path, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=[""])
+        _demand_sound(table, columns)
     except ValueError as error:  # pandas' own errors are ValueErrors
-        raise RunError(f"{path}", f"it is damaged ({error})", _REMEDY, code="run-damaged") from error
-    if lacking := set(columns).difference(table.columns):
-        why = f"it is damaged (no column {', '.join(sorted(lacking))})"
-        raise RunError(f"{path}", why, _REMEDY, code="run-damaged")
+        raise damaged(record, name, str(error)) from error
     return table
+
+
+def damaged(record: FitRecord, name: str, why: str) -> RunError:
+    """What to raise where a run's file does not hold what it must."""
+    return RunError(f"{record.folder / name}", f"it is damaged ({why})", _REMEDY, code="run-damaged")
+
+
+def _demand_sound(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise a ValueError where a table lacks columns, or holds something else than they promise."""
+    if lacking := set(columns).difference(table.columns):
+        raise ValueError(f"no column {', '.join(sorted(lacking))}")
+    if table.empty:  # of no rows the columns have no types
+        return
+    for name in columns:
+        if table[name].isna().any() and not (name in _BLANK or name.startswith(_LAYER)):
+            raise ValueError(f"a cell of {name} is blank")
+    for name in table.columns.difference(_WORDS):
+        own = table[name]
+        if not is_numeric_dtype(own) or (name == _YES_OR_NO) != is_bool_dtype(own):
+            raise ValueError(f"{name} holds what does not belong there")
+        if np.isinf(own).any() or (name in _WHOLE and (own.dropna() % 1 != 0).any()):
+            raise ValueError(f"{name} holds a number that cannot be")

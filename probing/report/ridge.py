@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from probing.errors import RunError
-from probing.report.reading import has, read
+from probing.report.reading import damaged, has, read
 from probing.runs.printing import SEEN
 from probing.runs.records import FitRecord
 from probing.statistics.curves import Curve, r2_curve
@@ -70,8 +70,7 @@ def curves_of(record: FitRecord) -> dict[str, Curve]:
             for dimension, own in table.groupby("dimension", sort=False)
         }
     except (ValueError, TypeError) as error:  # ScoreError is one: a blank, a word, labels that are all the same
-        path = record.folder / CROSSVALIDATED
-        raise RunError(f"{path}", f"it is damaged ({error})", "copy the run again", code="run-damaged") from error
+        raise damaged(record, CROSSVALIDATED, str(error)) from error
     return _left_out(record, columns, found) if has(record, JACKKNIFE) else found
 
 
@@ -84,6 +83,8 @@ def _left_out(record: FitRecord, columns: Sequence[str], curves: Mapping[str, Cu
         found = {}
         for dimension, curve in curves.items():
             own = table[table.dimension == dimension]
+            if own.speaker.isna().any() or own.speaker.duplicated().any():
+                raise ValueError("a speaker is not named, or named twice")
             found[dimension] = replace(
                 curve,
                 left_out_CL=own[list(columns)].to_numpy(float),
@@ -92,9 +93,8 @@ def _left_out(record: FitRecord, columns: Sequence[str], curves: Mapping[str, Cu
                 together_C=own.speakers.to_numpy(int),
             )
         return found
-    except ValueError as error:  # a blank or a word where a number is due
-        path = record.folder / JACKKNIFE
-        raise RunError(f"{path}", f"it is damaged ({error})", "copy the run again", code="run-damaged") from error
+    except ValueError as error:
+        raise damaged(record, JACKKNIFE, str(error)) from error
 
 
 def curves_above(record: FitRecord, controls: Sequence[FitRecord]) -> dict[str, Curve]:
@@ -105,12 +105,29 @@ def curves_above(record: FitRecord, controls: Sequence[FitRecord]) -> dict[str, 
         controls: Its controls (`probing.report.controls`); none leaves the curves as they are.
 
     Raises:
-        RunError: A run's files are missing, changed or damaged.
+        RunError: A run's files are missing, changed or damaged; or a control's curves are of other layers or leave out
+            other speakers (code `no-control`).
     """
     own, others = curves_of(record), [curves_of(control) for control in controls]
     if not others:
         return own
+    for control, other in zip(controls, others, strict=True):
+        _demand_paired(record, own, control, other)
     return {dimension: curve.above([other[dimension] for other in others]) for dimension, curve in own.items()}
+
+
+def _demand_paired(record: FitRecord, own: Mapping[str, Curve], control: FitRecord, other: Mapping[str, Curve]) -> None:
+    """A control's curves must be of the same layers and speakers: records do not say how speakers were grouped."""
+    for dimension, curve in own.items():
+        beside = other.get(dimension)
+        if beside is None or (beside.layers, beside.speakers) != (curve.layers, curve.speakers):
+            raise RunError(
+                f"{control.folder} is no control of {record.folder}",
+                f"its ridge probes of {dimension} see other layers, or leave out other speakers: another version of "
+                "the toolkit may have fitted it",
+                "fit it again with the command in its record.json, or leave it out with --no-control",
+                code="no-control",
+            )
 
 
 def sizes_of(curves: Mapping[str, Curve]) -> tuple[int, int]:

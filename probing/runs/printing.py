@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from probing.corpus.model import DEVELOPMENT
-from probing.runs.records import FitRecord, Record
+from probing.runs.records import FitRecord, Record, Score
 from probing.runs.scores import summary
 
 SEEN, UNSEEN = "test1", "test2"
 _TITLES = {SEEN: "seen", UNSEEN: "unseen"}  # as the paper calls them
+_WHOLE = (None, "weighted")  # probes of a score that need no name: a full system, a weighted sum
+_STANDING = ("weighted", "ridge", "best layer")  # how the names of the probes begin that stand for a run
 _SELECTED_ON = f"{DEVELOPMENT} (selected on)"  # early stopping chose what scores best there
 
 
@@ -101,13 +103,26 @@ def printed(scores: pd.DataFrame) -> str:
 
 
 def line(record: Record) -> str:
-    """A line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder."""
-    shown = [s for s in record.scores if s.probe in (None, "weighted") and s.partition.startswith("test")]
-    scores = " ".join(f"{score.dimension} {score.partition} {score.ccc:.3f}" for score in shown)
+    """A line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder.
+
+    Of a fit they are those of the weighted sum or, where none was fitted, of the ridge probe of the best layer; in
+    version 0.1.0, which had no ridge probes, of the single layer that is best on development.
+    """
+    scores = " ".join(
+        f"{score.dimension} {score.partition} {score.ccc:.3f}" + f" ({score.probe})" * (score.probe not in _WHOLE)
+        for score in _standing(record)
+    )
     identity = record.corpus.identity
     known = record.corpus.title + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
     when = record.date[:16].replace("T", " ")
     return "  ".join((when, record.command, known, record.title, scores, str(record.folder)))
+
+
+def _standing(record: Record) -> list[Score]:
+    """The scores on test partitions that stand for a run: those of the first kind of probe that it has."""
+    tests = [score for score in record.scores if score.partition not in ("train", DEVELOPMENT)]
+    kinds = ([s for s in tests if (s.probe or "weighted").startswith(kind)] for kind in _STANDING)
+    return next((own for own in kinds if own), [])
 
 
 def heading(record: Record, seeds: int) -> str:

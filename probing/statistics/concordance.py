@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _EPSILON = 1e-8  # keeps the loss's gradient finite where prediction and truth are both constant
+_ROUNDING = 1e-24  # of the squared means: what the moments of two constants differ by, whose mean is rounded
 
 
 def ccc(truth: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None) -> NDArray[np.float64]:
@@ -52,7 +53,8 @@ def ccc(truth: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None
         y_mean, p_mean = (share * y).sum(-1, keepdims=True), (share * p).sum(-1, keepdims=True)
         covariance = (share * (y - y_mean) * (p - p_mean)).sum(-1)
         spread = (share * (np.square(y - y_mean) + np.square(p - p_mean))).sum(-1) + np.square(y_mean - p_mean)[..., 0]
-    return np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=spread > 0)
+    around = (np.square(y_mean) + np.square(p_mean))[..., 0]
+    return np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=spread > _ROUNDING * around)
 
 
 def checked_pair(truth: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -218,20 +218,21 @@ def best_p_values(curve: Curve, seed: int = 0) -> NDArray[np.float64]:
 
     The largest of the differences of the others to it, each divided by its standard error, is set against the largest
     of as many correlated differences without any true one, by draws from Student's multivariate t. Its degrees of
-    freedom are the fewest that a difference has; for one speaker every p-value is 1.
+    freedom are the fewest that a difference has. Every p-value is 1 where there is no variance: for one speaker, or
+    where the number is not defined without some speaker.
 
     Args:
         curve: Scores of the layers.
         seed: Of the draws.
     """
-    spreads_LL = curve.differences()
-    if len(curve.speakers) < 2 or len(curve.layers) < 2:
+    spreads_LL, covariance_LL = curve.differences(), curve.covariance()
+    if len(curve.layers) < 2 or not np.isfinite(covariance_LL).all():
         return np.ones(len(curve.layers))
     error_LL = np.sqrt(spreads_LL.variance)
     certain_LL = error_LL <= _SAME  # the layers are the same, or one is better in every speaker alike
     df = float(np.min(spreads_LL.df[~certain_LL], initial=np.inf))
     generator = np.random.default_rng(seed)
-    values_L, vectors_LL = np.linalg.eigh(curve.covariance())
+    values_L, vectors_LL = np.linalg.eigh(covariance_LL)
     root_LL = np.sqrt(np.maximum(values_L, 0)) * vectors_LL
     drawn = generator.standard_normal((_DRAWS, len(curve.layers))) @ root_LL.T
     if np.isfinite(df):
@@ -257,7 +258,7 @@ def confidence_set(curve: Curve, level: float = 0.95, seed: int = 0) -> tuple[in
         seed: Of the draws.
 
     Returns:
-        Indices of layers; the best on this sample is always among them, and all are for one speaker.
+        Indices of layers; the best on this sample is always among them, and all are where there is no variance.
     """
     p_L = best_p_values(curve, seed)
     best = int(curve.value_L.argmax())

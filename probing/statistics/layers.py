@@ -29,6 +29,7 @@ CLAIMS_LEVEL = 0.03  # of a false verdict among the claims about places: the res
 CROSS_VALIDATED = "train+development, cross-validated"
 _AROUSAL, _VALENCE = "arousal", "valence"
 _TAUGHT, _SEEN = ("train", "development"), "test1"
+_NOWHERE = "nothing to locate"
 _PAPERS_LAYERS, _PAPERS_PEAK = 12, (9, 10)  # of HuBERT base and of wav2vec 2.0 large, pruned
 
 
@@ -43,7 +44,7 @@ class LayerSummary:
         confidence_set: Layers of which the best could be one, with 95 % confidence; none where it is undecided whether
             any layer carries the dimension.
         centre: Centre of the curve as relative depth, 0 (first state) to 1 (last); None where there is nothing to
-            locate.
+            locate, or one state.
         low: Lower end of its 95 % interval; None where there is none.
         high: Upper end.
     """
@@ -106,7 +107,8 @@ def layer_findings(
 ) -> list[Finding]:
     """Claims about where arousal and valence are, with their verdicts.
 
-    A claim about a dimension that is not carried is undecided: a place of nothing means nothing.
+    A claim about a dimension that is not carried is undecided: a place of nothing means nothing. Where it was not
+    tested whether a dimension is carried, the claim is not tested either.
 
     Args:
         curves: Dimension → its curve.
@@ -128,12 +130,16 @@ def layer_findings(
 
 
 def _gated(finding: Finding, dimensions: Sequence[str], carried: Sequence[Finding]) -> Finding:
-    """Leave a claim undecided unless all of its dimensions are carried."""
-    if finding.verdict == UNTESTED and finding.note:
+    """Leave a claim undecided unless all of its dimensions are carried, and untested where that was not tested."""
+    if finding.verdict == UNTESTED and finding.p is None:
         return finding
-    if all(carried_verdict(dimension, carried) == HOLDS for dimension in dimensions):
-        return finding
-    return replace(finding, p=None, verdict=OPEN, note="nothing to locate")
+    verdicts = {carried_verdict(dimension, carried) for dimension in dimensions}
+    if OPEN in verdicts:
+        return replace(finding, p=None, verdict=OPEN, note=_NOWHERE)
+    if UNTESTED in verdicts:
+        note = f"not tested whether any layer carries {' and '.join(dimensions)}"
+        return replace(finding, p=None, verdict=UNTESTED, note=note)
+    return finding
 
 
 def carried_verdict(dimension: str, carried: Sequence[Finding]) -> str:
@@ -147,22 +153,24 @@ def _deeper(arousal: Curve, valence: Curve, above: str) -> Finding:
     finding = Finding("valence lies deeper than arousal", CROSS_VALIDATED, measure)
     if len(valence.layers) < 2:
         return replace(finding, note="one state")
-    return _measured(finding, difference(valence, arousal, centre))
+    return _measured(finding, difference(valence, arousal, centre), max(len(arousal.speakers), len(valence.speakers)))
 
 
 def _early(curve: Curve, dimension: str, above: str) -> Finding:
     """Whether the first third of the layers matters more than deeper ones (arousal), or less (valence)."""
     last = curve.layers[-1]
     third = round(last / 3)
+    enough = len(curve.layers) >= 3
+    early = f"layers up to {third} of {last}" if enough else "layers of the first third"
     if dimension == _AROUSAL:
-        claim = f"layers up to {third} of {last} matter more than deeper ones for {dimension}"
+        claim = f"{early} matter more than deeper ones for {dimension}"
     else:
-        claim = f"the first blocks matter least for {dimension}: layers up to {third} of {last} less than deeper ones"
+        claim = f"the first blocks matter least for {dimension}: {early} less than deeper ones"
     measure = f"mean R² above {above}, layers up to {third} − deeper ones"
     finding = Finding(claim, CROSS_VALIDATED, measure, above=dimension == _AROUSAL)
-    if len(curve.layers) < 3:
+    if not enough:
         return replace(finding, note="fewer than three states")
-    return _measured(finding, curve.summarize(early_minus_late(curve.layers.index(third))))
+    return _measured(finding, curve.summarize(early_minus_late(curve.layers.index(third))), len(curve.speakers))
 
 
 def _peak(curve: Curve, above: str) -> Finding:
@@ -182,13 +190,15 @@ def _peak(curve: Curve, above: str) -> Finding:
     return replace(finding, p=float(best_p_values(curve)[against_L].max()))
 
 
-def _measured(finding: Finding, measured: Measured) -> Finding:
-    """A claim with what was measured for it."""
+def _measured(finding: Finding, measured: Measured, speakers: int) -> Finding:
+    """A claim with what was measured for it, of so many speakers (or groups of them)."""
     value = _number(measured.value)
     if value is None:
-        return replace(finding, verdict=OPEN, note="nothing to locate")
+        return replace(finding, verdict=OPEN, note=_NOWHERE)
     low, high = _number(measured.low), _number(measured.high)
-    return replace(finding, value=value, low=low, high=high, p=measured.p_value())
+    # A centre may be there, but not without some speaker, or not above one of the random encoders.
+    note = "no interval: in part of the sample there is nothing to locate" if low is None and speakers > 1 else ""
+    return replace(finding, value=value, low=low, high=high, p=measured.p_value(), note=note)
 
 
 def layer_summaries(curves: Mapping[str, Curve], carried: Sequence[Finding]) -> dict[str, LayerSummary]:
@@ -200,7 +210,8 @@ def layer_summaries(curves: Mapping[str, Curve], carried: Sequence[Finding]) -> 
         found[dimension] = LayerSummary(dimension, verdict, best)
         if verdict != OPEN:
             at = curve.summarize(centre)
-            middle, low, high = (_number(end) for end in np.clip([at.value, at.low, at.high], 0, 1))
+            ends = np.clip([at.value, at.low, at.high], 0, 1) if len(curve.layers) > 1 else [np.nan] * 3
+            middle, low, high = map(_number, ends)
             found[dimension] = LayerSummary(dimension, verdict, best, confidence_set(curve), middle, low, high)
     return found
 

@@ -15,7 +15,7 @@ from probing.errors import FitError
 from probing.probes.closed_form import PENALTIES
 from probing.probes.features import Features
 from probing.probes.folds import fold_notes, folding_of, grouped_folds
-from probing.probes.ridge import BY_SPEAKER, PERMUTED, Look, pooled_states, ridge_look
+from probing.probes.ridge import BY_SPEAKER, PERMUTED, Look, pooled_states, refuse_large_states, ridge_look
 from probing.statistics.concordance import ccc
 from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
 
@@ -268,6 +268,31 @@ def test_a_speaker_is_left_out_of_learning_too(world: tuple, look: Look, width: 
             error += np.square(y[own] - w[0] - z[own] @ w[1:]).sum()
             around += np.square(y[own] - y[kept].mean()).sum()
         assert left == pytest.approx(1 - error / around, abs=1e-6)
+
+
+def test_a_corpus_in_which_one_speaker_alone_varies_has_no_intervals() -> None:
+    """Without him all labels are what is predicted without features; R² is then not defined, and not a huge number."""
+    rng = np.random.default_rng(0)
+    utterances = tuple(
+        Utterance(
+            f"{name}{i}", None, (TRAIN, DEVELOPMENT)[i % 2], name, {"joy": 0.5 if name != "eve" else rng.uniform()}
+        )
+        for name in ("ann", "bob", "eve")
+        for i in range(8)
+    )
+    found = ridge_look(
+        Corpus("few", (0.0, 1.0), utterances), rng.normal(size=(24, 2, 4)).astype(np.float32), ["joy"], permutations=0
+    )
+    table = found.importance()
+    assert table.r2.notna().all() and table.low.isna().all() and table.in_set.all()
+
+
+def test_states_that_cannot_fit_into_memory_are_refused() -> None:
+    """Those of a hundred thousand million utterances, but not those of a thousand."""
+    refuse_large_states(1000, 13, 768)
+    with pytest.raises(FitError) as caught:
+        refuse_large_states(10**11, 13, 768)
+    assert caught.value.code == "states-too-large"
 
 
 def test_left_out_values_make_the_curve(look: Look) -> None:

@@ -93,7 +93,7 @@ def test_ridge_probes_are_read_back_as_a_bank(tmp_path: Path) -> None:
 
 
 def test_probes_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
-    """No file, half a file, a file without the probes, one of other shapes, of an unknown head, of half a head."""
+    """No file, half a file, one without the probes, of other shapes, an unknown head, half a head, no such layer."""
     path = tmp_path / PROBES
     with pytest.raises(RunError) as caught:
         load_bank(path)
@@ -109,6 +109,12 @@ def test_probes_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
         (parameters, metadata | {"probes": two, "head": "forest"}),
         (parameters, metadata | {"probes": two, "head": "linear"}),
         (half, metadata | {"probes": two}),
+        (parameters, metadata | {"probes": two.replace("4]", f"{N_LAYERS}]")}),
+        (parameters, metadata | {"probes": two.replace("4]", "-1]")}),
+        (parameters, metadata | {"probes": two.replace('"valence"', "7")}),
+        (parameters, metadata | {"probes": two, "pooling": "median"}),
+        (parameters, metadata | {"probes": two, "normalize": "batch"}),
+        (parameters | {"logits_WL": parameters["logits_WL"][0]}, metadata | {"probes": two}),
         (None, {}),
     ):
         if held is None:

@@ -12,6 +12,7 @@ from builders import entry_of, write_fit
 from ridge_fits import EACH, PERMUTATIONS, REFITS, write_ridge_fit
 from scipy import stats
 
+from probing.errors import RunError
 from probing.report.importance import drawn_of
 from probing.runs.entries import Clusters
 from probing.runs.records import FitRecord
@@ -114,6 +115,16 @@ def test_one_speaker_has_no_interval(tmp_path: Path) -> None:
     scores = pd.read_csv(record.folder / "scores.csv").assign(**blank)
     drawn = drawn_of(rewritten(record, "scores.csv", scores)).query("source == 'encoder' and panel != 'weight'")
     assert drawn.low.isna().all() and drawn.band.unique().tolist() == ["no interval, one speaker"]
+
+
+def test_scores_without_those_of_layers_are_damage(tmp_path: Path) -> None:
+    """Of any test partition, also where permuted labels have theirs; of an earlier version too."""
+    for record in (write_ridge_fit(tmp_path / "new"), write_fit(tmp_path / "old", version=1)):
+        scores = pd.read_csv(record.folder / "scores.csv")
+        weighted = (scores.partition != "test2") | (scores.kind == "weighted")
+        with pytest.raises(RunError) as caught:
+            drawn_of(rewritten(record, "scores.csv", scores[weighted]))
+        assert caught.value.code == "run-damaged"
 
 
 @VERSIONS

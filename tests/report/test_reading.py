@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from builders import write_fit
@@ -28,6 +29,33 @@ def test_a_missing_changed_or_damaged_table_is_refused(tmp_path: Path) -> None:
         with pytest.raises(RunError) as caught:
             read(run, "weights.csv", WEIGHTS)
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"weight": "x"},
+        {"weight": None},
+        {"weight": np.inf},
+        {"dimension": None},
+        {"layer": 0.5},
+        {"layer": "C"},
+        {"in_set": 1},
+        {"in_set": None},
+    ],
+)
+def test_a_cell_that_holds_something_else_is_damage(tmp_path: Path, wrong: dict[str, object]) -> None:
+    """A word or a blank where a number is due, half a layer, a number where yes or no is due."""
+    record = write_fit(tmp_path, version=1)
+    whole = pd.DataFrame({"dimension": "joy", "layer": [0, 1], "weight": [0.5, 0.5], "in_set": [True, False]})
+    path = record.folder / "weights.csv"
+    whole.assign(low=None).to_csv(path, index=False)
+    assert len(read(record, "weights.csv", (*WEIGHTS, "in_set", "low"))) == 2
+    for name, value in wrong.items():
+        whole.astype({name: object}).assign(**{name: [whole[name][0], value]}).to_csv(path, index=False)
+    with pytest.raises(RunError) as caught:
+        read(record, "weights.csv", (*WEIGHTS, "in_set"))
+    assert caught.value.code == "run-damaged"
 
 
 def test_words_stay_words(tmp_path: Path) -> None:

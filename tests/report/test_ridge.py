@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from ridge_fits import EACH, write_ridge_fit
 
 from probing.errors import RunError
+from probing.report.figure2 import figure2
 from probing.report.ridge import curves_above, curves_of, has_ridge, importance_of, null_labels, nulls_of, sizes_of
 
 
@@ -39,6 +41,26 @@ def test_curves_above_random_encoders_are_the_gain_over_their_mean(tmp_path: Pat
     np.testing.assert_array_equal(curves_above(record, [])["arousal"].value_L, own["arousal"].value_L)
 
 
+@pytest.mark.parametrize("change", [{"states": 4}, {"speakers": 11}, {"dims": ["arousal"]}])
+def test_controls_that_other_code_fitted_are_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Curves of other layers, other speakers or no such dimension cannot be paired, whatever the records say."""
+    record = write_ridge_fit(tmp_path, dims=["valence"])
+    control = write_ridge_fit(tmp_path, "owner/model@random:1", **{"dims": ["valence"], "head": "ridge", **change})
+    with pytest.raises(RunError) as caught:
+        curves_above(record, [control])
+    assert caught.value.code == "no-control" and str(control.folder) in caught.value.what
+    assert "--no-control" in caught.value.remedy
+
+
+def test_a_figure_beside_such_a_control_is_not_begun(tmp_path: Path) -> None:
+    """Nothing is written where the caption cannot be."""
+    record = write_ridge_fit(tmp_path, dims=["valence"], states=2)
+    control = write_ridge_fit(tmp_path, "owner/model@random:1", dims=["valence"], head="ridge", states=3)
+    with pytest.raises(RunError):
+        figure2(record, tmp_path / "figures", [control])
+    assert not (tmp_path / "figures").exists()
+
+
 def test_unnamed_speakers_count_by_utterance(tmp_path: Path) -> None:
     """As in every interval: what no speaker is known of is left out alone."""
     record = write_ridge_fit(tmp_path, dims=["valence"])
@@ -62,7 +84,13 @@ def test_speakers_are_left_out_of_learning_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(curve.value_L, plain.value_L)
     assert curve.left_out_CL[0].tolist() == [0.1 * layer for layer in plain.layers]
     assert curve.speakers == ("7", "NA", "fold 3, group 1") and sizes_of({"valence": curve}) == (6, 35)
-    for wrong in (table.assign(layer1="x"), table.assign(dimension="arousal")):
+    for wrong in (
+        table.assign(layer1="x"),
+        table.assign(dimension="arousal"),
+        table.assign(speaker=["7", None, "8"]),
+        table.assign(speaker=["7", "8", "8"]),
+        table.assign(utterances=None),
+    ):
         wrong.to_csv(record.folder / "jackknife.csv", index=False)
         with pytest.raises(RunError) as caught:
             curves_of(record)

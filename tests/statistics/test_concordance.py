@@ -43,6 +43,15 @@ def test_degenerate_inputs_are_defined(truth: list[float], prediction: list[floa
     assert float(ccc(truth, prediction)) == score
 
 
+@pytest.mark.parametrize("n", [3, 7, 11, 100])
+def test_constants_score_0_also_where_their_mean_is_rounded(n: int) -> None:
+    """The mean of 0.1, 0.1, 0.1 is not 0.1, and what is left of the moments would be in perfect concordance."""
+    for constant in (0.1, 1 / 3, 0.7, 4.2, 1e6 + 0.1):
+        same = np.full(n, constant)
+        assert float(ccc(same, same)) == 0 and float(ccc(same, same, np.ones(n))) == 0
+        assert float(ccc(constant + 1e-6 * constant * np.arange(n), constant + 1e-6 * constant * np.arange(n))) == 1
+
+
 NUMBERS_WITHOUT_A_SCORE = [
     ([], [], "no-utterances"),
     ([1.0, 2.0, 3.0], [1.0, float("nan"), 3.0], "not-finite"),

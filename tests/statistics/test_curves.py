@@ -31,6 +31,16 @@ def drawn(values: np.ndarray, speakers: int = 20, noise: float = 0.1, seed: int 
     return Curve(tuple(range(len(values))), own_CL.mean(0), left_CL, np.ones(speakers), names)
 
 
+def test_a_number_that_one_speaker_makes_singles_out_no_layer() -> None:
+    """Without him it is not defined: there is no variance, and any layer may be the best, as for one speaker."""
+    curve = drawn(np.array([0.1, 0.5, 0.3]))
+    for left_CL in (np.where(np.arange(20)[:, None] == 3, np.nan, curve.left_out_CL), np.full((1, 3), np.nan)):
+        people = curve.speakers[: len(left_CL)]
+        own = replace(curve, left_out_CL=left_CL, sizes_C=np.ones(len(people)), speakers=people)
+        assert best_p_values(own).tolist() == [1, 1, 1] and confidence_set(own) == (0, 1, 2)
+        assert np.isnan(own.intervals()).all()
+
+
 def test_r2_is_its_definition_and_without_a_speaker_that_of_the_others() -> None:
     """Each value, and each without a speaker, computed anew from the utterances that are left."""
     rng = np.random.default_rng(0)

@@ -137,12 +137,42 @@ def test_other_depths_have_other_thirds_and_no_layer_9() -> None:
     assert len(twenty_four) == 1 and "layers up to 8 of 24" in twenty_four[0].claim
     assert verdicts(twenty_four) == [HOLDS]
     two = layer_findings({"arousal": bump(0, states=2)}, carried("arousal"), "0")
-    assert verdicts(two) == [UNTESTED]
+    assert verdicts(two) == [UNTESTED] and "layers of the first third" in two[0].claim
     curve = bump(9.4)
     alone = replace(curve, left_out_CL=np.full((1, 13), np.nan), sizes_C=np.ones(1), speakers=("ann",))
     found = layer_findings({"valence": alone}, carried("valence"), "0")
     assert verdicts(found) == [OPEN, OPEN] and found[0].low is None
     assert layer_summaries({"valence": alone}, carried("valence"))["valence"].low is None
+
+
+def test_of_one_state_nothing_is_said_of_places() -> None:
+    """There is no depth, and no layer 0 of 0."""
+    curves = {"arousal": bump(0, states=1), "valence": bump(0, states=1, seed=1)}
+    shown = carried("arousal", "valence")
+    found = layer_findings(curves, shown, "0")
+    assert verdicts(found) == [UNTESTED] * 3 and not any("0 of 0" in finding.claim for finding in found)
+    summary = layer_summaries(curves, shown)["valence"]
+    assert (summary.best_layer, summary.confidence_set, summary.centre) == (0, (0,), None)
+
+
+def test_without_permutations_claims_are_not_tested() -> None:
+    """Nobody knows whether there is something to locate, which is another thing than that there is nothing."""
+    curves = {"arousal": bump(2), "valence": bump(9.4)}
+    for unknown in ([], carried_findings(*tables(0.9, permutations=0))):
+        found = layer_findings(curves, unknown, "0")
+        assert verdicts(found) == [UNTESTED] * 4 and all(finding.adjusted is None for finding in found)
+        assert "carries arousal and valence" in found[0].note and found[0].value is not None
+
+
+def test_a_centre_that_some_speaker_alone_makes_has_no_interval() -> None:
+    """The note says why, and does not speak of one speaker where there are thirty."""
+    curve = bump(2)
+    left = np.where(np.arange(30)[:, None] == 3, -1.0, curve.left_out_CL)
+    found = layer_findings(
+        {"arousal": replace(curve, left_out_CL=left), "valence": bump(9)}, carried("arousal", "valence"), "0"
+    )
+    assert found[0].verdict == OPEN and found[0].low is None and "one speaker" not in found[0].note
+    assert "no interval" in found[0].note
 
 
 def test_a_summary_says_where_a_dimension_is() -> None:
