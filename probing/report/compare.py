@@ -14,7 +14,7 @@ from probing.report.compared import corpus_title, demand_one_corpus, finished, m
 from probing.report.conditions import on_own_words
 from probing.report.figure3 import figure3
 from probing.report.layers_and_systems import layers_and_systems
-from probing.report.naming import set_stem, shortened
+from probing.report.naming import roles_said, set_stem, shortened
 from probing.report.style import FIGURES, write_table
 from probing.runs.records import FinetuneRecord, FitRecord, Record
 from probing.runs.store import all_records, missing_files, read_kind
@@ -73,7 +73,7 @@ def compare(
     if layers is not None:
         demand_one_corpus([layers, *everything])  # before anything is written
     title = corpus_title(records[0])
-    beside: list[Record] = [reference] if reference else []
+    beside: list[Record | str] = [*([reference] if reference else []), *roles_said(teacher, student)]
     stem = set_stem(everything, name, *beside)
     tables = {"table1": table1.table1(records, reference), "findings": findings.findings(records, teacher, student)}
     texts = {

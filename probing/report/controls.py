@@ -50,7 +50,8 @@ def require_controls(record: FitRecord, controls: Sequence[FitRecord]) -> list[F
         seed = seed_of(control)
         if seed in found:
             why = f"it has the random weights of {found[seed].folder}, which count once"
-            raise RunError(f"--control {control.folder}", why, "leave one of them out", code="control-twice")
+            what = f"{control.folder} cannot be a control too"
+            raise RunError(what, why, "leave one of the two runs out", code="control-twice")
         found[seed] = control
     return [found[seed] for seed in sorted(found)]
 

@@ -59,19 +59,25 @@ def fit_stem(record: FitRecord, controls: Sequence[FitRecord] = ()) -> str:
     return shortened("-".join(parts))
 
 
-def set_stem(records: Sequence[SystemRecord], name: str | None = None, *others: Record) -> str:
+def set_stem(records: Sequence[SystemRecord], name: str | None = None, *others: Record | str) -> str:
     """A set of runs on one corpus in file names.
 
     Args:
         records: The runs, in any order.
         name: What the user calls them; by default the corpus and a digest of the runs.
-        *others: Further runs that settle what the file holds.
+        *others: Further runs, and words, that settle what the file holds.
     """
     if name is not None:
         return slug(name)
     settled = sorted([record.signature, list(getattr(record, "seeds", ()))] for record in records)
-    beside = [other.signature for other in others]
+    beside = [other if isinstance(other, str) else other.signature for other in others]
     return f"{corpus_stem(records)}-{digest([settled, beside] if beside else settled)[:_DIGITS]}"
+
+
+def roles_said(teacher: str | None, student: str | None) -> list[str]:
+    """What `set_stem` must know of encoders whose roles the user names: the findings depend on them."""
+    named = {"teacher": teacher, "student": student}
+    return [f"{role} {encoder}" for role, encoder in named.items() if encoder is not None]
 
 
 def corpus_stem(records: Sequence[Record]) -> str:

@@ -20,7 +20,7 @@ import probing
 from probing.errors import OptionError, number_of
 from probing.files import write_text
 from probing.report.compared import corpus_title
-from probing.report.naming import set_stem, shortened
+from probing.report.naming import roles_said, set_stem, shortened
 from probing.report.page_blocks import Section
 from probing.report.page_claims import Judged, judged
 from probing.report.page_fits import fit_section
@@ -70,7 +70,9 @@ def write_page(
     if (teacher is not None or student is not None) and not found.systems:
         why, remedy = "none of the runs is a full system", "leave them out, or name finetune runs"
         raise OptionError("--teacher and --student change nothing", why, remedy, code="no-effect")
-    path = out / f"{shortened(f'report-{_stem(found, name)}')}.html"
+    # Any record has what the name is made of.
+    stem = set_stem(found.main, name, *found.beside, *roles_said(teacher, student))  # type: ignore[arg-type]
+    path = out / f"{shortened(f'report-{stem}')}.html"
     write_text(path, _rendered(found, judged(found, teacher, student)))
     return path
 
@@ -93,11 +95,6 @@ def unbroken(value: Any) -> Markup:
     Markup('&lt;b&gt; 0.5 <span class="one">[0.4, 0.6]</span>')
     """
     return Markup(_TOGETHER.sub(r'<span class="one">\g<0></span>', str(escape(visible(value)))))
-
-
-def _stem(runs: Runs, name: str | None) -> str:
-    """What stands for the runs in the file's name."""
-    return set_stem(runs.main, name, *runs.beside)  # type: ignore[arg-type] # any record has what it reads
 
 
 def _rendered(runs: Runs, claims: Judged) -> str:

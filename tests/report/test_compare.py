@@ -58,6 +58,8 @@ def test_other_runs_and_other_corpora_overwrite_nothing(tmp_path: Path) -> None:
     assert paths[2] == paths[3] and not paths[0] & paths[1] and not paths[0] & paths[2] and not paths[0] & paths[4]
     against = compare([a, b], tmp_path / "out", against=b)
     assert not {path.name for path in against.paths} & paths[2]
+    roles = compare([a, b], tmp_path / "out", teacher="large", student="small")
+    assert not {path.name for path in roles.paths} & paths[2]
     assert all(a.corpus.file_name in name for name in paths[0])
 
 

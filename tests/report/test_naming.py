@@ -14,7 +14,7 @@ from builders import entry_of, identity_of, write_fit, write_run
 from probing.corpus.identity import Identity
 from probing.encoders.spec import EncoderSpec
 from probing.probes.options import FitOptions
-from probing.report.naming import RANDOMS, corpus_stem, fit_stem, set_stem, shortened
+from probing.report.naming import RANDOMS, corpus_stem, fit_stem, roles_said, set_stem, shortened
 from probing.runs.entries import CacheEntry, EncoderEntry
 from probing.runs.records import FitRecord
 
@@ -162,6 +162,15 @@ def test_a_set_of_runs_is_named_by_what_is_in_it(tmp_path: Path) -> None:
     assert set_stem([a]) != set_stem([a], None, b)
     assert set_stem([a, b], "demo") == set_stem([b], "demo") == "demo"
     assert "/" not in set_stem([a], "../elsewhere") and not set_stem([a], "../x").startswith(".")
+
+
+def test_encoders_whose_roles_are_named_are_in_the_name(tmp_path: Path) -> None:
+    """Findings depend on who is the teacher and who the student: other roles are other files."""
+    run = write_run(tmp_path, "large")
+    roles = (None, None), ("large", None), (None, "large"), ("large", "small"), ("small", "large")
+    assert len({set_stem([run], None, *roles_said(*named)) for named in roles}) == 5
+    assert set_stem([run], None, *roles_said(None, None)) == set_stem([run])
+    assert set_stem([run], "mine", *roles_said("large", None)) == "mine"
 
 
 def test_the_corpus_of_a_set_is_what_its_runs_know_together(tmp_path: Path) -> None:

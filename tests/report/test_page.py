@@ -306,6 +306,7 @@ def test_names_of_files_tell_runs_apart(root: Path, tmp_path: Path, monkeypatch:
         for runs, controls in ((fits[:1], True), (fits[:1], False), (fits[1:], True), (fits[2:0:-1], True))
     ]
     assert len({*names[:3]}) == 3 and names[2] == names[3]
+    assert write_page(fits[1:], tmp_path, root=root, teacher="large").name not in names
     assert all(name.startswith("report-made-up-") for name in names)
     assert write_page(fits[1:], tmp_path, "mine/..").name == "report-mine--...html"
     built_in = write_run(tmp_path, "large", corpus="demo")
