@@ -58,7 +58,10 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
     heading = f"CCC [{intervals_said([len(record.seeds)])}] · {record.title} ({run}) on {record.corpus.title}"
     names = ("record.json", "scores.csv", "predictions.csv")
     # Another corpus's development partition has selected nothing.
-    selected = read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
+    if record.published is not None:
+        selected = record.published.trained_on(record.corpus)
+    else:
+        selected = read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
     return _whole(record, heading, scores_of(record), {"dimension": 12}, names, selected)
 
 

@@ -76,6 +76,8 @@ def _notes(records: Sequence[FinetuneRecord]) -> Iterator[Items]:
 
 def _selected_on(record: EvaluationRecord) -> bool:
     """Whether the system was selected on this development partition; another corpus's has selected nothing."""
+    if record.published is not None:
+        return record.published.trained_on(record.corpus)
     try:
         return read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
     except RunError:  # an evaluation may be passed on without its run

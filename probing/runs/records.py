@@ -16,6 +16,7 @@ from typing import Any
 from probing.corpus.transcripts import Words
 from probing.files import slug
 from probing.runs.entries import CacheEntry, Clusters, CorpusEntry, EncoderEntry, File, Score, SystemEntry
+from probing.runs.published import PublishedEntry
 from probing.runs.scores import Predictions
 from probing.statistics.layers import LayerSummary
 from probing.statistics.verdicts import Finding
@@ -206,13 +207,15 @@ class EvaluationRecord(SystemRecord):
     """A run of `probe evaluate`.
 
     Args:
-        run: Folder of the trained system, relative to the evaluation's.
-        run_signature: Signature of the training.
+        run: Folder of the trained system, relative to the evaluation's; of a published model its name.
+        run_signature: Signature of the training, or of what settles a published model's estimates.
         snr: Signal-to-noise ratio in dB; None: no noise was added.
         device: Where it was computed.
+        published: The published model that was evaluated; None: a run of ours.
     """
 
     run: str
     run_signature: str
     snr: float | None = None
     device: str = ""
+    published: PublishedEntry | None = None

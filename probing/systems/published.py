@@ -25,6 +25,7 @@ from probing.corpus.model import EMOTIONS
 from probing.encoders.audio import tone
 from probing.encoders.checkpoints import not_finite
 from probing.encoders.configurations import configuration_of, refuse_nonsense, refuse_pointers
+from probing.encoders.identity import all_of
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.preprocessors import preprocessor_of
 from probing.encoders.pretrained import LOADING, from_pretrained, unopened
@@ -71,6 +72,19 @@ class Published:
     entry: PublishedEntry
     parts: SystemEntry
 
+    @property
+    def settled(self) -> dict[str, Any]:
+        """All that settles its estimates, JSON-ready."""
+        config, extractor = self.system.config, self.processor.audio
+        return {
+            "layout": self.entry.layout,
+            "weights": self.entry.weights,
+            "architecture": all_of(config.audio_config),
+            "dimensions": list(config.dimensions),
+            "standardised": [config.mean, config.deviation],
+            "do_normalize": bool(getattr(extractor, "do_normalize", False)),
+        }
+
 
 def open_published(name: str, revision: str | None = None) -> Published:
     """Open a published model.
@@ -96,7 +110,10 @@ def open_published(name: str, revision: str | None = None) -> Published:
     layout = LAYOUTS.get(str(described.get("model_type")))
     if layout is None:
         raise _foreign(source, f"it is a {described.get('model_type')!r} model, and no emotion model of a known layout")
-    config = layout.read(described, source)
+    try:
+        config = layout.read(described, source)
+    except LOADING as error:  # a field of the wrong kind
+        raise unopened(source, error) from error
     system = _loaded(layout.model, source, revision, config)
     processor = Processor(layout.extractor(source, revision, config.audio_config), None)
     _try(system, processor, source)
@@ -126,7 +143,7 @@ def _odyssey(described: Mapping[str, Any], source: str) -> PublishedConfig:
     """The configuration of a model of the Odyssey baseline's layout."""
     dimensions = _dimensions(described, source)
     refuse_nonsense(described, source, "config.json")
-    origin = described.get("ssl_type")
+    origin = str(described.get("ssl_type"))
     if origin not in _WAVLM:
         known = ", ".join(_WAVLM)
         raise _foreign(source, f"its encoder is {origin!r}, whose configuration is not known; {known} is")

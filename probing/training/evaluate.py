@@ -1,4 +1,4 @@
-"""A trained system × a corpus → RUN/evaluations/<corpus>/: the work of `probe evaluate`."""
+"""A trained system, or a published model, × a corpus → an evaluation: the work of `probe evaluate`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from probing.encoders.device import settle_device
 from probing.errors import FitError, OptionError, RunError
 from probing.files import absolute, file_digest, slug
 from probing.options import with_settings
-from probing.runs.entries import corpus_entry
+from probing.runs.entries import CorpusEntry, corpus_entry
+from probing.runs.published import names_published
 from probing.runs.records import PREDICTIONS, EvaluationRecord, FinetuneRecord
 from probing.runs.scores import interval_notes
 from probing.runs.store import (
     RECORD,
-    demand_whole,
     missing_files,
     provenance,
     read_kind,
     signature,
     write_record,
 )
-from probing.systems.inference import estimates, opened
+from probing.systems.inference import estimates
 from probing.systems.inputs import feed
 from probing.training.describe import SCORES, write_tables
 from probing.training.options import EvaluateOptions, EvaluatePlace
 from probing.training.resume import sole_writer
+from probing.training.scored import Scored, to_score
 from probing.training.start import readers
-
-FOLDER = "evaluations"  # in the run's
 
 
 def evaluate(
@@ -43,15 +42,17 @@ def evaluate(
     corpus: CorpusSpec | str | None = None,
     options: EvaluateOptions = EvaluateOptions(),  # noqa: B008 - frozen
     place: EvaluatePlace = EvaluatePlace(),  # noqa: B008
+    revision: str | None = None,
     **settings: Any,
 ) -> EvaluationRecord:
-    """Score a fine-tuned run on every partition of a corpus.
+    """Score a fine-tuned run, or a published model, on every partition of a corpus.
 
     Args:
-        run: The run's folder.
-        corpus: What to score it on (`corpus_to_score`); None: what it was trained on, with the same words.
+        run: The run's folder; or the folder or the hub id of a published emotion model.
+        corpus: What to score it on (`corpus_to_score`); None: what the run was trained on, with the same words.
         options: How.
-        place: Where to compute.
+        place: Where to compute, and where the evaluation of a published model is kept.
+        revision: Branch, tag or commit of a published model on the hub.
         **settings: Fields of both by their names: `evaluate(run, snr=10)`.
 
     Returns:
@@ -60,20 +61,23 @@ def evaluate(
     Raises:
         RunError: The folder holds no whole `finetune` run (code `no-run`, `run-kind`, `run-incomplete` …), or another
             process is writing the evaluation (`run-busy`).
+        EncoderError: The published model cannot be opened.
         CorpusError: The corpus cannot be opened, or lacks what the system takes.
         FitError: The corpus rates none of the system's dimensions (code `no-ratings`).
-        OptionError: An option changes nothing (code `no-effect`).
+        OptionError: An option changes nothing (code `no-effect`), or no corpus is named for a published model
+            (`no-corpus`).
     """
     began = time.time()
     options, place = with_settings((options, place), settings)
-    trained = read_kind(Path(run), FinetuneRecord)
-    demand_whole(trained, digests=True)
-    system = trained.system
+    if corpus is None and names_published(run):
+        raise _no_corpus()
+    scored = to_score(run, revision, Path(place.runs))
+    system = scored.system
     if options.snr is not None and not system.hears:
         what = f"--snr {exact(options.snr)} changes nothing"
         raise OptionError(what, "the system takes no audio", "leave --snr out", code="no-effect")
     device = settle_device(place.device)
-    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(trained)
+    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(scored.run)
     needs = Needs(audio=system.hears, text=system.reads)
     checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
     if not {*system.dimensions} & {*checked.corpus.dimensions}:
@@ -83,8 +87,8 @@ def evaluate(
             "name a corpus with one of those",
             code="no-ratings",
         )
-    configuration = _configuration(trained, checked, options)
-    named = trained.folder / FOLDER / _name(trained, checked, options)
+    configuration = _configuration(scored, checked, options)
+    named = scored.folder / _name(scored, checked, options)
     folder, there = _settled(named, configuration)
     if there is not None and not missing_files(there, digests=True):
         return there
@@ -92,11 +96,11 @@ def evaluate(
         folder, there = _settled(named, configuration)  # another process may have ended meanwhile
         if there is not None and not missing_files(there, digests=True):
             return there
-        return _made(trained, checked, options, device, folder, configuration, began)
+        return _made(scored, checked, options, device, folder, configuration, began)
 
 
 def corpus_to_score(
-    trained: FinetuneRecord,
+    trained: FinetuneRecord | None,
     typed: str | None = None,
     scale: tuple[float, float] | None = None,
     fold: int | None = None,
@@ -106,7 +110,7 @@ def corpus_to_score(
     """The corpus to score a run on, of what a user types beside the run.
 
     Args:
-        trained: The run.
+        trained: The run; None: a published model, which has no corpus of its own.
         typed: Another corpus; None: that which it was trained on, and then also its scale, fold and words, where no
             others are given.
         scale: Lowest and highest possible rating of a table.
@@ -116,10 +120,13 @@ def corpus_to_score(
 
     Raises:
         RunError: The transcripts that it was trained on are missing or have changed (code `transcripts-changed`).
+        OptionError: No corpus is named for a published model (code `no-corpus`).
     """
     table = None if transcripts is None or transcripts == OWN else absolute(transcripts)
     if typed is not None:
         return CorpusSpec.resolve(typed, scale, fold, table, corrupt_words)
+    if trained is None:
+        raise _no_corpus()
     own = trained.corpus.spec
     spec = replace(own.without_other_words(), scale=scale or own.scale, fold=own.fold if fold is None else fold)
     if transcripts is not None or trained.words.human:
@@ -127,6 +134,11 @@ def corpus_to_score(
     _demand_transcripts(trained)
     rate = trained.words.rate if corrupt_words is None else corrupt_words
     return replace(spec, transcripts=own.transcripts, corrupt_words=rate)
+
+
+def _no_corpus() -> OptionError:
+    why, remedy = "a published model has no corpus of its own", "name one: --corpus CORPUS"
+    return OptionError("there is no corpus to evaluate on", why, remedy, code="no-corpus")
 
 
 def _demand_transcripts(trained: FinetuneRecord) -> None:
@@ -144,24 +156,21 @@ def _demand_transcripts(trained: FinetuneRecord) -> None:
         )
 
 
-def _configuration(trained: FinetuneRecord, checked: Checked, options: EvaluateOptions) -> dict[str, Any]:
-    """All that settles an evaluation's numbers. Seeds are added to a run, so its own signature is not enough."""
-    weights = [f"seed{seed}/model.safetensors" for seed in trained.seeds]
-    files = trained.files or {}
+def _configuration(scored: Scored, checked: Checked, options: EvaluateOptions) -> dict[str, Any]:
+    """All that settles an evaluation's numbers."""
     words = checked.words
     return {
-        "run": trained.signature,
-        "systems": {name: files[name].sha256 if name in files else None for name in weights},
+        **scored.settled,
         "corpus": asdict(checked.identity),
         "words": {"method": words.method, "sha256": words.sha256, "rate": words.rate},
         "snr": options.snr,
     }
 
 
-def _name(trained: FinetuneRecord, checked: Checked, options: EvaluateOptions) -> str:
+def _name(scored: Scored, checked: Checked, options: EvaluateOptions) -> str:
     """An evaluation's name: its corpus, and what is not as in training."""
-    parts = [checked.name]
-    parts += [] if checked.words.same(trained.words) else [checked.words.name]
+    parts = [scored.named(checked.name)]
+    parts += [] if checked.words.same(scored.words) else [checked.words.name]
     parts += [] if options.snr is None else [f"snr{exact(options.snr)}"]
     return slug("-".join(parts))
 
@@ -203,7 +212,7 @@ def _same(there: EvaluationRecord, configuration: Mapping[str, Any]) -> bool:
 
 
 def _made(
-    trained: FinetuneRecord,
+    scored: Scored,
     checked: Checked,
     options: EvaluateOptions,
     device: str,
@@ -212,32 +221,41 @@ def _made(
     began: float,
 ) -> EvaluationRecord:
     """Estimate, score and write."""
-    system, corpus = trained.system, checked.corpus
+    system, corpus = scored.system, checked.corpus
     found = {}
-    for seed in trained.seeds:
-        model, processor = opened(trained.folder / f"seed{seed}")
-        processor.truncate = bool(trained.options.get("truncate_text"))
+    for seed in scored.seeds:
+        model, processor = scored.opened(seed)
         source = feed(checked, system.dimensions, processor, snr=options.snr)
         found[seed] = estimates(model, source, device, options.batch, workers=readers(None, device)).numpy()
-    notes = [*corpus.notes, *interval_notes(corpus), *checked.words.notes()]
-    if options.snr is not None:
-        notes.append(f"audio in a room and pink noise, {exact(options.snr)} dB")
-    if corpus.scale != trained.corpus.scale:
-        (low, high), (bottom, top) = trained.corpus.scale, corpus.scale
-        notes.append(f"estimates were mapped from {low:g} to {high:g} through [0, 1] to {bottom:g} to {top:g}")
+    entry = corpus_entry(checked)
     (folder / RECORD).unlink(missing_ok=True)  # of an evaluation that is damaged
     record = EvaluationRecord(
         command="evaluate",
-        corpus=corpus_entry(checked),
+        corpus=entry,
         scores=write_tables(corpus, found, system.dimensions, folder),
-        notes=tuple(notes),
+        notes=_notes(scored, checked, entry, options),
         system=system,
-        seeds=trained.seeds,
+        seeds=scored.seeds,
         words=checked.words,
-        run=os.path.relpath(trained.folder, folder),
-        run_signature=trained.signature,
+        run=os.path.relpath(scored.run.folder, folder) if scored.run else system.spec[0],
+        run_signature=scored.signature,
         snr=options.snr,
         device=device,
+        published=scored.published,
         **provenance(configuration, began),
     )
     return write_record(record, folder, [PREDICTIONS, SCORES])
+
+
+def _notes(scored: Scored, checked: Checked, entry: CorpusEntry, options: EvaluateOptions) -> tuple[str, ...]:
+    """What a reader of the record should know."""
+    corpus = checked.corpus
+    notes = [*corpus.notes, *interval_notes(corpus), *checked.words.notes()]
+    if options.snr is not None:
+        notes.append(f"audio in a room and pink noise, {exact(options.snr)} dB")
+    if corpus.scale != scored.scale:
+        (low, high), (bottom, top) = scored.scale, corpus.scale
+        notes.append(f"estimates were mapped from {low:g} to {high:g} through [0, 1] to {bottom:g} to {top:g}")
+    if scored.published is not None and scored.published.trained_on(entry):
+        notes.append("models of this layout were trained on MSP-Podcast, and selected on its development partition")
+    return tuple(notes)

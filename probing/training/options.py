@@ -146,8 +146,14 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class EvaluatePlace:
-    """Where to compute, and how many utterances may be left out."""
+    """Where to compute, how many utterances may be left out, and where a published model's evaluation is kept."""
 
+    runs: Path = option(
+        Path("runs"),
+        "Folder of all runs, where the evaluation of a published model goes.",
+        envvar="PROBING_RUNS",
+        metavar="DIR",
+    )
     cache: Path = cache_option()
     device: str | None = device_option()
     allow_missing: int = allow_missing_option()

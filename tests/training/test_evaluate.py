@@ -17,7 +17,7 @@ from small_systems import as_version_1, contents, trained
 
 from probing.corpus.opening import open_corpus
 from probing.corpus.spec import CorpusSpec
-from probing.errors import FitError, OptionError, RunError
+from probing.errors import EncoderError, FitError, OptionError, RunError
 from probing.runs.records import EvaluationRecord, FinetuneRecord
 from probing.runs.store import missing_files, read_kind
 from probing.training import evaluate as module
@@ -122,10 +122,13 @@ def test_a_run_that_is_not_whole_is_refused(run: FinetuneRecord, checkpoints: di
     assert caught.value.code == "run-incomplete" and "seed1/model.safetensors" in caught.value.why
     assert contents(half) == before
     (half / "record.json").unlink()
-    for folder, code in ((half, "run-unfinished"), (checkpoints["hubert"], "no-run"), (tmp_path / "none", "no-run")):
+    for folder, code in ((half, "run-unfinished"), (run.folder / "seed0", "no-run"), (tmp_path / "none", "no-run")):
         with pytest.raises(RunError) as caught:
             evaluate(folder)
         assert caught.value.code == code
+    with pytest.raises(EncoderError) as named:  # no run, and no published model either
+        evaluate(checkpoints["hubert"], "table.csv")
+    assert named.value.code == "model-foreign"
     with pytest.raises(RunError) as caught:
         evaluate(evaluate(run.folder).folder)
     assert caught.value.code == "run-kind"

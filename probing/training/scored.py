@@ -1,0 +1,122 @@
+"""What `probe evaluate` scores: one of our runs, or a published model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from probing.corpus.transcripts import Words
+from probing.errors import OptionError
+from probing.files import slug
+from probing.runs.entries import SystemEntry
+from probing.runs.published import PublishedEntry, names_published
+from probing.runs.records import FinetuneRecord
+from probing.runs.store import demand_whole, read_kind, signature
+from probing.systems.inference import opened
+from probing.systems.processor import Processor
+
+FOLDER = "evaluations"  # in a run's
+_DIGITS = 8  # of a published model's weights in the names of its evaluations
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is scored.
+
+    Args:
+        system: The system.
+        seeds: Its training seeds; 0 alone where they are not known.
+        scale: Lowest and highest rating of the corpus that it was trained on.
+        words: What it was trained on.
+        settled: All that settles its estimates.
+        signature: Signature of the training, or digest of what is known of a published model.
+        folder: Where its evaluations go.
+        opened: Seed → the system ready to estimate, and what feeds it.
+        run: Our run, if it is one.
+        published: The published model, if it is one.
+    """
+
+    system: SystemEntry
+    seeds: tuple[int, ...]
+    scale: tuple[float, float]
+    words: Words
+    settled: Mapping[str, Any]
+    signature: str
+    folder: Path
+    opened: Callable[[int], tuple[Any, Processor]]
+    run: FinetuneRecord | None = None
+    published: PublishedEntry | None = None
+
+    def named(self, corpus: str) -> str:
+        """What the name of an evaluation on a corpus begins with; two published models can have one name."""
+        if self.published is None:
+            return corpus
+        return f"evaluate-{corpus}-{slug(self.system.name)}-{self.published.weights[:_DIGITS]}"
+
+
+def to_score(run: Path | str, revision: str | None, runs: Path) -> Scored:
+    """Get ready what a user names.
+
+    Args:
+        run: A run's folder; or the folder or the hub id of a published model.
+        revision: Branch, tag or commit of a hub repository.
+        runs: Folder of all runs, where the evaluation of a published model goes.
+
+    Raises:
+        RunError: The folder holds no whole `finetune` run (code `no-run`, `run-kind`, `run-incomplete` …).
+        EncoderError: The published model cannot be opened.
+        OptionError: A revision is named for what has none (code `no-effect`).
+    """
+    if names_published(run):
+        return _published(str(run), revision, runs)
+    if revision is not None:
+        why = "a run has no revisions"
+        raise OptionError(f"--revision {revision}", why, "leave it out, or name a hub id", code="no-effect")
+    trained = read_kind(Path(run), FinetuneRecord)
+    demand_whole(trained, digests=True)
+    return _own(trained)
+
+
+def _own(trained: FinetuneRecord) -> Scored:
+    """A run of ours. Seeds are added to a run, so its own signature is not enough to settle its estimates."""
+    names = [f"seed{seed}/model.safetensors" for seed in trained.seeds]
+    files = trained.files or {}
+    weights = {name: files[name].sha256 if name in files else None for name in names}
+
+    def ready(seed: int) -> tuple[Any, Processor]:
+        system, processor = opened(trained.folder / f"seed{seed}")
+        processor.truncate = bool(trained.options.get("truncate_text"))
+        return system, processor
+
+    return Scored(
+        system=trained.system,
+        seeds=trained.seeds,
+        scale=trained.corpus.scale,
+        words=trained.words,
+        settled={"run": trained.signature, "systems": weights},
+        signature=trained.signature,
+        folder=trained.folder / FOLDER,
+        opened=ready,
+        run=trained,
+    )
+
+
+def _published(name: str, revision: str | None, runs: Path) -> Scored:
+    """A published model, of which one training is known."""
+    from probing.systems.published import open_published
+
+    found = open_published(name, revision)
+    settled = {"published": found.settled}
+    return Scored(
+        system=found.parts,
+        seeds=(0,),
+        scale=found.entry.scale,
+        words=Words(),
+        settled=settled,
+        signature=signature(settled),
+        folder=runs,
+        opened=lambda _seed: (found.system, found.processor),
+        published=found.entry,
+    )
