@@ -16,7 +16,7 @@ from probing.encoders.configurations import configuration_of, for_frozen, keep_l
 from probing.encoders.families import TEXT, why_not
 from probing.encoders.preprocessors import preprocessor_of, random_preprocessor
 from probing.encoders.presets import BUILT_IN, PRESETS
-from probing.encoders.pretrained import LOADING, from_pretrained, unopened
+from probing.encoders.pretrained import LOADING, from_pretrained, saved_configuration, unopened
 from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
 from probing.errors import EncoderError
 
@@ -94,21 +94,11 @@ def _configuration(source: str, spec: EncoderSpec) -> PretrainedConfig:
     if "emotion2vec" in source.lower() and not (Path(source) / "config.json").is_file():
         why, remedy = why_not("emotion2vec"), f"use another encoder, for example {', '.join(list(PRESETS)[:5])}"
         raise EncoderError(f"encoder {typed(spec.name)}", why, remedy, code="encoder-foreign")
-    described = from_pretrained(_Described, source, spec.revision)
+    described = saved_configuration(source, spec.revision)
     try:
         return configuration_of(described, spec.name)
     except LOADING as error:  # a field of the wrong kind, or one that does not go with another
         raise unopened(source, error) from error
-
-
-class _Described:
-    """A config.json as it is, read as transformers reads one."""
-
-    @staticmethod
-    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
-        """Its content; a repository's is downloaded."""
-        described, _ = PretrainedConfig.get_config_dict(source, revision=revision)
-        return dict(described)
 
 
 def _layers_kept(spec: EncoderSpec, usual: int, most: int) -> int:

@@ -54,6 +54,20 @@ def configuration_of(described: dict[str, Any], whose: str) -> PretrainedConfig:
         named = ", ".join((*SPEECH, *TEXT[:12]))
         remedy = f"use one of the architectures that open: {named} and other text encoders of transformers' AutoModel"
         raise EncoderError(f"encoder {whose}", why_not(model_type), remedy, code="encoder-foreign")
+    return for_frozen(completed(described, model_type, whose))
+
+
+def completed(described: Mapping[str, Any], model_type: str, whose: str) -> PretrainedConfig:
+    """A model's whole configuration, of a kind that transformers knows, with its defaults for what says nothing.
+
+    Args:
+        described: Content of its config.json.
+        model_type: Its kind, in transformers' spelling.
+        whose: Name, for messages.
+
+    Raises:
+        EncoderError: It says what no model has (code `encoder-unopened`).
+    """
     own = {key: value for key, value in described.items() if key not in _FOREIGN}
     refuse_nonsense(own, whose, "config.json", "num_conv_pos_embeddings" if model_type == "data2vec-audio" else "")
     usual = CONFIG_MAPPING[model_type]()
@@ -66,8 +80,7 @@ def configuration_of(described: dict[str, Any], whose: str) -> PretrainedConfig:
         for key, value in own.items()
         if value is not None or key in answers or getattr(usual, key, None) is None
     }
-    config = AutoConfig.for_model(model_type, **kept)
-    return for_frozen(config)
+    return AutoConfig.for_model(model_type, **kept)
 
 
 def refuse_nonsense(described: Mapping[str, Any], whose: str, file: str, repeated: str = "") -> None:

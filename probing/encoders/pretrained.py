@@ -59,6 +59,26 @@ def from_pretrained(kind: Any, source: str, revision: str | None, **options: Any
             _transformers.enable_progress_bar()
 
 
+def saved_configuration(source: str, revision: str | None) -> dict[str, Any]:
+    """What a folder's or a repository's config.json says, as it is.
+
+    Raises:
+        EncoderError: It cannot be read (code `encoder-unopened`).
+    """
+    described: dict[str, Any] = from_pretrained(_Saved, source, revision)
+    return described
+
+
+class _Saved:
+    """A config.json, read as transformers reads one."""
+
+    @staticmethod
+    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
+        """Its content; a repository's is downloaded."""
+        described, _ = transformers.PretrainedConfig.get_config_dict(source, revision=revision)
+        return dict(described)
+
+
 def unopened(source: str, error: Exception) -> EncoderError:
     """The error of a checkpoint that cannot be read, and what to do about it."""
     remedy = "check the folder; it must be what save_pretrained writes"
