@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -110,6 +111,19 @@ def layers(figures: Path) -> str:
     return "\n".join([*shown, "", carried])
 
 
+def lifted(name: str) -> Callable[[Path], str]:
+    """The first table of a Markdown file among the figures, as it stands there."""
+
+    def found(figures: Path) -> str:
+        if not (figures / name).is_file():
+            return f"*Not measured yet: the commands above write figures/{name}.*"
+        lines = (figures / name).read_text("utf-8").splitlines()
+        table = list(takewhile(lambda line: line.startswith("|"), dropwhile(lambda line: line[:1] != "|", lines)))
+        return "\n".join([*table, "", f"All of it: [figures/{name}](figures/{name})."])
+
+    return found
+
+
 def calibration(figures: Path) -> str:
     """How often each importance names the planted layer, and how far intervals and verdicts can be trusted."""
     if not (figures / FILE).is_file():
@@ -125,6 +139,11 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "table1": table1,
     "findings": findings,
     "table2": table2,
+    "atlas": lifted("atlas-demo.md"),
+    "real_layers": lifted("atlas-spoken-emobank.md"),
+    "real_systems": lifted("table1-spoken-emobank.md"),
+    "real_words": lifted("table2-spoken-emobank.md"),
+    "real_speech": lifted("atlas-ravdess.md"),
 }
 
 
