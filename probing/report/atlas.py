@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,16 @@ from matplotlib.figure import Figure
 
 from probing.files import digest, slug, write_text
 from probing.report.atlas_plot import plot_curves, plot_map
-from probing.report.atlas_table import Charted, agreement_of, charted, drawn_of, range_said, table_of
+from probing.report.atlas_table import Charted, agreement_of, charted, drawn_of, table_of
 from probing.report.naming import corpus_stem, shortened
 from probing.report.style import FIGURES, save, write_table
 from probing.runs.printing import markdown_table, titled
 from probing.runs.records import FitRecord
 from probing.runs.store import RUNS
-from probing.statistics.verdicts import HOLDS
+from probing.statistics.verdicts import OPEN
 
 _DIGITS = 6  # hexadecimal digits that tell sets of runs apart
+_NONE = "–"
 
 
 def atlas(records: Sequence[FitRecord], out: Path = FIGURES, name: str | None = None, runs: Path = RUNS) -> list[Path]:
@@ -39,11 +41,9 @@ def atlas(records: Sequence[FitRecord], out: Path = FIGURES, name: str | None = 
         RunError: As `probing.report.atlas_table.charted`.
     """
     found = charted(records, runs)
-    settled = [[one.record.signature, one.controls] for one in found]
-    called = slug(name) if name else f"{corpus_stem([one.record for one in found])}-{digest(settled)[:_DIGITS]}"
-    stem = out / shortened(f"atlas-{called}")
+    stem = out / stem_of(found, name)
     drawn, layers, agreement = drawn_of(found), table_of(found), agreement_of(found)
-    title = _title(found)
+    title, measure = _title(found), _measure(found)
     curves, chart = Figure(), Figure()
     plot_curves(curves, drawn, title)
     plot_map(chart, drawn, {one.name: _millions(one.parameters) for one in found}, title)
@@ -51,33 +51,53 @@ def atlas(records: Sequence[FitRecord], out: Path = FIGURES, name: str | None = 
     paths.append(write_table(layers, _beside(stem, "-layers.csv")))
     paths.append(write_table(agreement, _beside(stem, "-agreement.csv")))
     for path, text in (
-        (_beside(stem, "-layers.tex"), latex(layers, title)),
-        (_beside(stem, ".md"), markdown(layers, agreement, title)),
+        (_beside(stem, "-layers.tex"), latex(layers, title, measure)),
+        (_beside(stem, ".md"), markdown(layers, agreement, title, measure)),
     ):
         write_text(path, text)
         paths.append(path)
     return paths
 
 
-def markdown(layers: pd.DataFrame, agreement: pd.DataFrame, title: Sequence[str]) -> str:
+def stem_of(found: Sequence[Charted], name: str | None = None) -> str:
+    """An atlas in file names: what the user calls it, or the corpus and a digest of the runs and their controls."""
+    if name is None:
+        settled = [[one.name, one.record.signature, one.controls] for one in found]
+        name = f"{corpus_stem([one.record for one in found])}-{digest(settled)[:_DIGITS]}"
+    return shortened(f"atlas-{slug(name)}")
+
+
+def atlas_stem(found: Sequence[Charted]) -> str:
+    """The atlas in file names: its corpus, and a digest of its runs and of the random twins that they are above."""
+    records = [one.record for one in found]
+    twins = [twin for one in found if one.above for twin in one.twins]
+    settled = [[r.encoder.name, r.encoder.identity.get("weights"), r.signature] for r in (*records, *twins)]
+    return shortened(f"atlas-{corpus_stem(records)}-{digest(settled)[:_DIGITS]}")
+
+
+def markdown(layers: pd.DataFrame, agreement: pd.DataFrame, title: Sequence[str], measure: str) -> str:
     """The recommended layers and the agreement between encoders, for reading."""
-    blocks = [f"**{', '.join(title)}.** {_said(layers)}", markdown_table(_wide(layers))]
+    blocks = [f"**{', '.join(title)}.** {_said(measure)}", markdown_table(_wide(layers))]
     if len(agreement):
         blocks += [
-            "Rank agreement between encoders: Spearman's ρ of their curves at eleven points of relative depth, and its "
-            "range where any one speaker is left out; of dimensions that some layer of both carries.",
+            "Rank agreement: Spearman's ρ between two encoders' curves at eleven points of relative depth, between "
+            "states as the straight line runs; in brackets the least and the most that it becomes when any one speaker "
+            "is left out, which is no confidence interval. Only of dimensions that may be located in both encoders.",
             markdown_table(_agreements(agreement)),
         ]
     return "\n\n".join(blocks) + "\n"
 
 
-def latex(layers: pd.DataFrame, title: Sequence[str]) -> str:
-    """The recommended layers for a paper; it needs \\usepackage{booktabs}."""
-    wide = _wide(layers)
-    body = wide.to_latex(index=False, escape=True, column_format="lrl" + "r" * (wide.shape[1] - 3))
-    for character, written in (("²", "$^2$"), ("–", "--"), ("…", "\\dots")):
+def latex(layers: pd.DataFrame, title: Sequence[str], measure: str) -> str:
+    """The recommended layers for a paper; it needs \\usepackage{booktabs}, and fits two columns in \\footnotesize."""
+    wide = _wide(layers).drop(columns="centre")
+    again = wide.encoder.duplicated()
+    wide = wide.assign(**{name: wide[name].mask(again, "") for name in ("encoder", "parameters")})
+    body = wide.to_latex(index=False, escape=True, column_format="lrl" + "r" * (wide.shape[1] - 4) + "l")
+    for character, written in (("²", "$^2$"), ("–", "--")):
         body = body.replace(character, written)
-    lines = ["% needs \\usepackage{booktabs}", f"% {', '.join(title)}. {_said(layers)}".replace("\n", " ")]
+    lines = ["% needs \\usepackage{booktabs}"]
+    lines += [f"% {', '.join(title)}. {_said(measure)}".replace("\n", " ")]
     return "\n".join([*lines, body])
 
 
@@ -86,45 +106,45 @@ def _wide(layers: pd.DataFrame) -> pd.DataFrame:
     partitions = [name.removesuffix("_ccc") for name in layers if name.endswith("_ccc")]
     rows = []
     for row in layers.to_dict("records"):
-        cells = [row["encoder"], _millions(row["parameters"]) or "–", row["dimension"]]
-        if row["carried"] != HOLDS:  # of nothing no layer is the best
-            cells += ["none shown to carry it", "–"]
-        else:
-            centre = _interval(row["centre"], row["centre_low"], row["centre_high"], 2)
-            cells += [
-                f"{row['best_layer']} of {row['last_layer']} ({row['confidence_set'].replace(' ', ', ')})",
-                centre,
-            ]
-        cells.append(_interval(row["r2"], row["r2_low"], row["r2_high"]))
-        for partition in partitions:
-            cells.append(_interval(*(row[f"{partition}_{end}"] for end in ("ccc", "low", "high"))))
-        rows.append(cells)
-    columns = ["encoder", "parameters", "dimension", "best layer (may be)", "centre", "R²"]
-    return pd.DataFrame(rows, columns=[*columns, *(f"CCC, {titled(partition)}" for partition in partitions)])
+        place = [_NONE] * 4
+        if row["carried"] != OPEN:  # of nothing no layer is the best
+            place = [f"{row['best_layer']} of {row['last_layer']}", _spans(map(int, row["confidence_set"].split()))]
+            place += [f"{row['depth']:.2f}", _interval(row, "centre")]
+        cells = [row["encoder"], _millions(row["parameters"]) or _NONE, row["dimension"], *place, _interval(row, "r2")]
+        rows.append([*cells, *(_interval(row, partition, "_ccc") for partition in partitions), row["carried"]])
+    columns = ["encoder", "parameters", "dimension", "best layer", "may be", "depth", "centre", "R²"]
+    columns += [f"CCC, {titled(partition)}" for partition in partitions]
+    return pd.DataFrame(rows, columns=[*columns, "carried"])
 
 
 def _agreements(agreement: pd.DataFrame) -> pd.DataFrame:
     """Text for reading: one row a pair of encoders, one column a dimension."""
-    said = agreement.assign(said=[range_said(row.rho, row.low, row.high) for row in agreement.itertuples()])
-    wide = said.pivot_table("said", ["encoder", "other"], "dimension", aggfunc="first", sort=False).fillna("–")
-    return wide.reset_index()
+    said = agreement.assign(said=[_interval(row, "rho", ends="") for row in agreement.to_dict("records")])
+    wide = said.pivot_table("said", ["encoder", "other"], "dimension", aggfunc="first", sort=False)
+    return wide.reset_index().fillna(_NONE)
 
 
-def _said(layers: pd.DataFrame) -> str:
+def _said(measure: str) -> str:
     """What the columns are."""
-    controls = sorted(set(layers.controls))
-    above = "R² as it is, since no fits on random encoders were found"
-    if controls[0] > 0:
-        number = f"{controls[0]}" if len(controls) == 1 else f"{controls[0]} to {controls[-1]}"
-        above = f"R² above the mean of {number} encoders of the same architecture with random weights"
-    elif controls[-1] > 0:
-        above = "R² above random encoders where there are fits on them (see the CSV), as it is where there are none"
     return (
         "Ridge probes on each layer, cross-validated over speakers in train and development. Best layer: that of the "
-        f"highest {above}; in parentheses the layers of which the best can be one, with 95 % confidence. Centre: "
-        "centre of gravity of that curve as relative depth. R² and CCC: of the best layer, with 95 % intervals over "
-        "speakers; it was chosen by its R², which is a little too high therefore."
+        f"highest {measure}. May be: the layers of which the best could be one, with 95 % confidence. Depth of the "
+        "best layer, and centre of gravity of the whole curve: 0 is the first state, 1 the last. R² and CCC: of the "
+        "best layer, with 95 % intervals over speakers; R² is a little too high, since the layer was chosen by it. "
+        "Carried: whether any layer tells more than permuted labels do; where that is undecided no layer is named."
     )
+
+
+def _measure(found: Sequence[Charted]) -> str:
+    """What the curves are, and why they are not above random twins where these are lacking."""
+    if found[0].above:
+        numbers = sorted({one.controls for one in found})
+        number = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+        twins = "an encoder" if number == "1" else f"the mean of {number} encoders"
+        return f"R² above {twins} of the same architecture with random weights"
+    lacking = [one.name for one in found if not one.twins]
+    of = "" if len(lacking) == len(found) else f" of {', '.join(lacking)}"
+    return f"R² (not above random weights, since no fits on them{of} were found)"
 
 
 def _title(found: Sequence[Charted]) -> list[str]:
@@ -133,11 +153,41 @@ def _title(found: Sequence[Charted]) -> list[str]:
     return [f"Which layer of which encoder, on {corpus}{built_in}"]
 
 
-def _interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
-    if value is None or np.isnan(value):
-        return "–"
-    ends = "" if low is None or high is None or np.isnan(low + high) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return f"{value:.{digits}f}{ends}"
+def _interval(row: Mapping[str, Any], name: str, value: str = "", ends: str | None = None) -> str:
+    """A number with its interval, two digits each.
+
+    Args:
+        row: Has them.
+        name: Of the number, and what the names of its ends begin with.
+        value: What the number's own name ends with.
+        ends: What the names of the ends begin with, if it is not the number's name.
+
+    >>> _interval({"r2": 0.5, "r2_low": 0.4, "r2_high": 0.625}, "r2"), _interval({"r2": None}, "r2")
+    ('0.50 [0.40, 0.62]', '–')
+    """
+    number = row.get(name + value)
+    if number is None or np.isnan(number):
+        return _NONE
+    before = f"{name}_" if ends is None else ends
+    low, high = (row.get(f"{before}{end}") for end in ("low", "high"))
+    known = low is not None and high is not None and np.isfinite(low) and np.isfinite(high)
+    return f"{number:.2f}" + (f" [{low:.2f}, {high:.2f}]" if known else "")
+
+
+def _spans(layers: Iterable[int]) -> str:
+    """Layers for reading.
+
+    >>> _spans([0, 2, 3, 4, 7, 8])
+    '0, 2–4, 7, 8'
+    """
+    spans: list[list[int]] = []
+    for layer in layers:
+        if spans and layer == spans[-1][-1] + 1:
+            spans[-1].append(layer)
+        else:
+            spans.append([layer])
+    said = (f"{span[0]}–{span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in spans)
+    return ", ".join(said)
 
 
 def _millions(parameters: float | None) -> str:

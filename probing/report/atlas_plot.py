@@ -17,7 +17,14 @@ from matplotlib.patches import Rectangle
 
 from probing.report.style import GREY, PALETTE, drawing, headline, layer_axis, legible
 
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours: forty-two pairs before one comes again
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours
+_DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1)),
+    (0, (5, 1, 1, 1)),
+)  # by these the seventh differs from the first
+_LINE, _MARK, _BEST = 1.1, 3.2, 5.2  # points
 _WIDTH = 7.0  # inches: two columns of a paper
 _PANEL = 1.75  # inches, of a dimension's curves
 _ROW = 0.2  # inches, of an encoder in the map
@@ -50,7 +57,7 @@ def plot_curves(figure: Figure, drawn: pd.DataFrame, title: Sequence[str]) -> No
             row[0].set_ylabel(_measure(own), fontsize=_USUAL)
             nothing = "" if own.best.any() else " (not shown to be carried by any encoder)"
             row[0].set_title(shown[dimension] + nothing, loc="left", fontsize=_USUAL)
-        axes[-1][0].set_xlabel("relative depth (0 = transformer input, 1 = last layer)")
+        axes[-1][0].set_xlabel("relative depth (0 = first state, 1 = last)")
         layer_axis(axes[-1][1], int(drawn.layer.min()), int(drawn.layer.max()))
         for ax in axes[-1]:
             ax.xaxis.label.set_size(_USUAL)
@@ -99,16 +106,14 @@ def _curves(ax: Axes, own: pd.DataFrame, across: str, encoders: Sequence[str]) -
     """The curves of one dimension; the states that may be the best are marked."""
     ax.axhline(0, color=GREY, linewidth=0.6)
     for name in encoders:
-        curve = own[own.encoder == name]
-        colour, marker = _look(name, encoders)
-        dashed = "-" if (curve.controls > 0).all() or not (own.controls > 0).any() else (0, (4, 2))
-        ax.plot(curve[across], curve.value, color=colour, linewidth=1.1, linestyle=dashed)
+        curve, look = own[own.encoder == name], _look(name, encoders)
+        colour = look["color"]
+        marks: dict[str, Any] = {"color": colour, "marker": look["marker"], "linestyle": "none"}
+        ax.plot(curve[across], curve.value, color=colour, linestyle=look["linestyle"], linewidth=_LINE)
         ax.fill_between(curve[across], curve.low, curve.high, color=colour, alpha=0.12, linewidth=0)
-        marked = curve[curve.in_set]
-        ax.plot(marked[across], marked.value, color=colour, marker=marker, markersize=3.2, linestyle="none")
-        best = curve[curve.best]
-        edge: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.9, "linestyle": "none", "zorder": 5}
-        ax.plot(best[across], best.value, color=colour, marker=marker, markersize=5.2, **edge)
+        marked, best = curve[curve.in_set], curve[curve.best]
+        ax.plot(marked[across], marked.value, markersize=_MARK, **marks)
+        ax.plot(best[across], best.value, markersize=_BEST, markeredgecolor="black", zorder=5, **marks)
     values = own[["low", "high"]].to_numpy(float).clip(-0.5, 1)  # what is far below nothing is only noise
     ends = np.concatenate([values.ravel(), own.value.clip(-0.5)])
     low, high = min(0.0, float(np.nanmin(ends))), float(np.nanmax(ends))
@@ -138,28 +143,26 @@ def _mappable(scale: Normalize) -> ScalarMappable:
 
 def _measure(own: pd.DataFrame) -> str:
     """What a panel's numbers are."""
-    return _OVER if (own.controls > 0).all() else _OWN
+    return _OVER if own.controls.iloc[0] > 0 else _OWN
 
 
-def _look(name: str, encoders: Sequence[str]) -> tuple[str, str]:
+def _look(name: str, encoders: Sequence[str]) -> dict[str, Any]:
+    """How an encoder is drawn: every one of two dozen has another pair of colour and dashes."""
     place = encoders.index(name)
-    return PALETTE[place % len(PALETTE)], _MARKERS[place % len(_MARKERS)]
+    return {
+        "color": PALETTE[place % len(PALETTE)],
+        "linestyle": _DASHES[place // len(PALETTE) % len(_DASHES)],
+        "marker": _MARKERS[place % len(_MARKERS)],
+    }
 
 
 def _handle(name: str, encoders: Sequence[str], shown: str) -> Line2D:
-    colour, marker = _look(name, encoders)
-    return Line2D([], [], color=colour, marker=marker, markersize=3.2, linewidth=1.1, label=shown)
+    return Line2D([], [], markersize=_MARK, linewidth=_LINE, label=shown, **_look(name, encoders))
 
 
 def _marked() -> Line2D:
-    shape: dict[str, Any] = {
-        "color": "0.6",
-        "marker": "o",
-        "markersize": 5.2,
-        "markeredgecolor": "black",
-        "linestyle": "none",
-    }
-    return Line2D([], [], label="best layer; small: may be the best (95 %)", **shape)
+    shape: dict[str, Any] = {"color": "0.6", "marker": "o", "markersize": _BEST, "markeredgecolor": "black"}
+    return Line2D([], [], label="best layer; small: may be the best (95 %)", linestyle="none", **shape)
 
 
 def _settle(figure: Figure) -> None:

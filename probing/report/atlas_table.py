@@ -8,12 +8,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from probing.errors import RunError
-from probing.report.compared import corpus_shown
-from probing.report.controls import find_controls
+from probing.files import digest
+from probing.report.compared import demand_one_corpus
+from probing.report.controls import differences, find_controls, seed_of
 from probing.report.located import located
 from probing.report.reading import read
 from probing.report.ridge import RIDGE, curves_above, curves_of, has_ridge
@@ -21,9 +21,8 @@ from probing.runs.records import FitRecord
 from probing.statistics.agreement import rank_agreement
 from probing.statistics.curves import Curve
 from probing.statistics.layers import LayerSummary
-from probing.statistics.verdicts import HOLDS
+from probing.statistics.verdicts import OPEN
 
-_TESTS = ("test1", "test2")
 _TAUGHT = ("train", "development")
 
 
@@ -34,14 +33,18 @@ class Charted:
     Args:
         name: As in the figure; two fits of one encoder are told apart by their folders.
         record: Its fit.
-        controls: How many random twins its curves are above; 0: they are R² as it is.
-        curves: Dimension → R² of cross-validated ridge probes over the states, above the mean of its random twins.
+        twins: Fits on the same encoder with random weights, one for each seed.
+        above: Whether its curves are above the mean of these; else they are R² as it is.
+        r2: Dimension → R² of cross-validated ridge probes over the states.
+        curves: Dimension → the same, or what it is above the random twins.
         found: Dimension → where it is.
     """
 
     name: str
     record: FitRecord
-    controls: int
+    twins: Sequence[FitRecord]
+    above: bool
+    r2: Mapping[str, Curve]
     curves: Mapping[str, Curve]
     found: Mapping[str, LayerSummary]
 
@@ -50,29 +53,37 @@ class Charted:
         """Of the encoder; None where the run does not say."""
         return self.record.encoder.parameters
 
+    @property
+    def controls(self) -> int:
+        """How many random twins its curves are above."""
+        return len(self.twins) if self.above else 0
+
 
 def charted(records: Sequence[FitRecord], root: Path) -> list[Charted]:
     """The encoders of an atlas with all that is drawn of them, in the order of the runs.
 
-    Of runs with one configuration the latest counts. Runs on random weights are no encoders of their own: they are what
-    the others are compared with, unless nothing else is given.
+    Curves stand on one axis and one scale of colours, so all are of one kind: above random twins where every encoder
+    has some, else R² as it is. Of runs with one configuration the latest counts. Runs on random weights are no
+    encoders of their own: they are what the others are compared with, unless nothing else is given.
 
     Args:
-        records: Fits on one corpus.
-        root: Folder of all runs, where controls are looked for.
+        records: Fits on one corpus; encoders of speech and of text can stand side by side.
+        root: Folder of all runs, where random twins are looked for beside those that are given.
 
     Raises:
-        RunError: There is none (code `no-run`), they are on different corpora (`other-corpus`), one has no ridge probes
-            (`no-ridge`), or files of one are missing, changed or damaged.
+        RunError: There is none (code `no-run`), they are on different corpora (`several-corpora`), one has no ridge
+            probes (`no-ridge`), or files of one are missing, changed or damaged.
     """
     trained = [record for record in records if not record.encoder.random] or list(records)
-    latest = list({record.signature: record for record in sorted(trained, key=lambda record: record.date)}.values())
-    kept = [record for record in trained if record in latest]
+    latest = {_same(record): record for record in sorted(trained, key=lambda record: record.date)}
+    kept = [record for record in trained if record is latest[_same(record)]]
     if not kept:
         raise RunError("an atlas", "no fit was named", "name the folders of `probe fit` runs", code="no-run")
     _refuse_unlike(kept)
-    names = _names(kept)
-    return [_charted(name, record, find_controls(record, root)) for name, record in zip(names, kept, strict=True)]
+    twins = [_twins(record, records, root) for record in kept]
+    above = all(twins)
+    pairs = zip(_names(kept), kept, twins, strict=True)
+    return [_charted(name, record, beside, above) for name, record, beside in pairs]
 
 
 def drawn_of(atlas: Sequence[Charted]) -> pd.DataFrame:
@@ -100,7 +111,7 @@ def drawn_of(atlas: Sequence[Charted]) -> pd.DataFrame:
                         "high": ends[1][place],
                         "carried": where.carried,
                         "in_set": layer in where.confidence_set,
-                        "best": where.carried == HOLDS and layer == where.best_layer,
+                        "best": where.carried != OPEN and layer == where.best_layer,
                     }
                 )
     return pd.DataFrame(rows)
@@ -118,7 +129,7 @@ def table_of(atlas: Sequence[Charted]) -> pd.DataFrame:
 
 
 def agreement_of(atlas: Sequence[Charted]) -> pd.DataFrame:
-    """Rank agreement of every two encoders on each dimension that some layer of both carries.
+    """Rank agreement of every two encoders on each dimension, but those of which a carrier is undecided in one.
 
     Returns:
         dimension, encoder, other, rho, low, high: as `probing.statistics.agreement` gives them.
@@ -127,7 +138,7 @@ def agreement_of(atlas: Sequence[Charted]) -> pd.DataFrame:
     for one, other in combinations(atlas, 2):
         for dimension in one.curves:
             both = [charted.found.get(dimension) for charted in (one, other)]
-            if any(where is None or where.carried != HOLDS for where in both):
+            if any(where is None or where.carried == OPEN for where in both):
                 continue
             found = rank_agreement(one.curves[dimension], other.curves[dimension])
             row = {"dimension": dimension, "encoder": one.name, "other": other.name}
@@ -135,13 +146,28 @@ def agreement_of(atlas: Sequence[Charted]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dimension", "encoder", "other", "rho", "low", "high"])
 
 
-def _charted(name: str, record: FitRecord, controls: Sequence[FitRecord]) -> Charted:
+def _charted(name: str, record: FitRecord, twins: Sequence[FitRecord], above: bool) -> Charted:
+    controls = twins if above else ()
     _, found = located(record, controls)
-    return Charted(name, record, len(controls), curves_above(record, controls), found)
+    return Charted(name, record, twins, above, curves_of(record), curves_above(record, controls), found)
+
+
+def _same(record: FitRecord) -> str:
+    """What two runs have in common that differ in nothing but when they were made."""
+    return digest([record.signature, record.encoder.name, record.encoder.identity])
+
+
+def _twins(record: FitRecord, named: Sequence[FitRecord], root: Path) -> list[FitRecord]:
+    """The fits on a run's random twins by seed: those that are named come before those that are found."""
+    if record.encoder.random:
+        return []
+    found = {seed_of(control): control for control in find_controls(record, root)}
+    found |= {seed_of(other): other for other in named if not differences(record, other)}
+    return [found[seed] for seed in sorted(found)]
 
 
 def _row(one: Charted, dimension: str) -> dict[str, Any]:
-    where, own = one.found[dimension], curves_of(one.record)[dimension]
+    where, own = one.found[dimension], one.r2[dimension]
     place = own.layers.index(where.best_layer)
     row: dict[str, Any] = {
         "encoder": one.name,
@@ -170,26 +196,22 @@ def _at(name: str, curve: Curve, place: int) -> dict[str, float]:
 
 def _scores(record: FitRecord, dimension: str, layer: int) -> dict[str, float]:
     """CCC of the ridge probe on one layer, on every test partition."""
-    columns = ("dimension", "kind", "layer", "partition", "ccc", "mean_low", "mean_high")
-    scores = read(record, "scores.csv", columns)
+    scores = read(record, "scores.csv", ("dimension", "kind", "layer", "partition", "ccc"))
     own = scores[(scores.dimension == dimension) & (scores.kind == RIDGE) & (scores.layer == layer)]
+    ends = own.reindex(columns=["mean_low", "mean_high"]).astype(float)  # blank where there is no interval
     found: dict[str, float] = {}
-    for row in own[~own.partition.isin(_TAUGHT)].itertuples():
-        ends = {f"{row.partition}_low": row.mean_low, f"{row.partition}_high": row.mean_high}
-        found |= {f"{row.partition}_ccc": row.ccc, **ends}
+    for partition, ccc, low, high in zip(own.partition, own.ccc, ends.mean_low, ends.mean_high, strict=True):
+        if partition not in _TAUGHT:
+            found |= {f"{partition}_ccc": ccc, f"{partition}_low": low, f"{partition}_high": high}
     return found
 
 
 def _refuse_unlike(records: Sequence[FitRecord]) -> None:
-    first = records[0]
     for record in records:
         if not has_ridge(record):
             why = "it has no ridge probes: an earlier version made it"
             raise RunError(f"{record.folder}", why, "fit again, with --head ridge", code="no-ridge")
-        if not first.same_corpus(record):
-            what = f"{record.folder} is on {corpus_shown(record)}"
-            why = f"{first.folder} is on {corpus_shown(first)}: layers of different corpora are not to be compared"
-            raise RunError(what, why, "name fits on one corpus", code="other-corpus")
+    demand_one_corpus(records)
 
 
 def _names(records: Sequence[FitRecord]) -> list[str]:
@@ -198,14 +220,3 @@ def _names(records: Sequence[FitRecord]) -> list[str]:
         name if names.count(name) == 1 else f"{name} ({record.folder.name})"
         for name, record in zip(names, records, strict=True)
     ]
-
-
-def range_said(rho: float, low: float, high: float) -> str:
-    """A rank correlation with its range, for tables.
-
-    >>> range_said(0.5, 0.41, np.nan), range_said(np.nan, np.nan, np.nan)
-    ('0.50', '–')
-    """
-    if np.isnan(rho):
-        return "–"
-    return f"{rho:.2f}" + (f" [{low:.2f}, {high:.2f}]" if np.isfinite(low + high) else "")
