@@ -20,6 +20,7 @@ The rooms, one folder a step of the pipeline; each imports only from those above
     predict/       a finished run on any recording: `probe predict`
     report/ ★      tables, figures, findings: `probe compare`, `figure`, `report`
     calibration/   how far to trust all of it: planted worlds, `make calibrate`
+    exactness/     how exact padded batches of every family are: `make padding`
     pretrain/      how the built-in encoders were made
     cli/ ★         the command `probe`
 

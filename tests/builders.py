@@ -15,6 +15,11 @@ from probing.corpus.identity import Identity
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import CORRUPTED, Words
 from probing.encoders.spec import EncoderSpec
+from probing.exactness.checkpoints import SMALL as SMALL
+from probing.exactness.checkpoints import WAVEFORMS as CHECKPOINTS
+from probing.exactness.checkpoints import WORDS as WORDS
+from probing.exactness.checkpoints import save_tokenizer, text_config
+from probing.exactness.checkpoints import small_model as small_model
 from probing.files import digest, write_json
 from probing.runs.entries import CacheEntry, CorpusEntry, EncoderEntry, Score, SystemEntry
 from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record
@@ -22,54 +27,6 @@ from probing.runs.store import RECORD, read_kind, signature, write_record
 from probing.statistics.concordance import ccc
 
 RATE = 16_000
-SMALL = {
-    "hidden_size": 32,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "conv_dim": (16,) * 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 4,
-}
-# Name → transformers' model type, configuration, do_normalize: the front ends and norms that differ.
-CHECKPOINTS = {
-    "hubert": ("hubert", {}, True),
-    "distilhubert": ("hubert", {"num_hidden_layers": 2, "feat_proj_layer_norm": False}, False),
-    "wav2vec2-group": ("wav2vec2", {}, True),
-    "wav2vec2-layer": (
-        "wav2vec2",
-        {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True},
-        True,
-    ),
-    "hubert-large": (
-        "hubert",
-        {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True},
-        True,
-    ),
-    "hubert-batch-norm": ("hubert", {"conv_pos_batch_norm": True}, True),
-    "wavlm-base": ("wavlm", {"num_buckets": 32, "max_bucket_distance": 40}, False),
-    "wavlm-large": (
-        "wavlm",
-        {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "num_buckets": 32, "max_bucket_distance": 40},
-        True,
-    ),
-    "unispeech": ("unispeech", {}, True),
-    "unispeech-sat": ("unispeech-sat", {"feat_extract_norm": "layer", "do_stable_layer_norm": True}, True),
-    # Here `num_conv_pos_embeddings` is how many positional convolutions follow one another.
-    "data2vec-audio": ("data2vec-audio", {"num_conv_pos_embeddings": 5, "conv_pos_kernel_size": 19}, True),
-    "conformer-relative": ("wav2vec2-conformer", {"conv_depthwise_kernel_size": 15}, True),
-    "conformer-rotary": (
-        "wav2vec2-conformer",
-        {
-            "position_embeddings_type": "rotary",
-            "conv_depthwise_kernel_size": 15,
-            "feat_extract_norm": "layer",
-            "conv_bias": True,
-        },
-        True,
-    ),
-}
-
 
 LENGTHS = st.lists(st.integers(400, 12_000), min_size=1, max_size=5)  # samples of the utterances in a batch
 FRONT_ENDS = [  # kernels and strides
@@ -124,22 +81,6 @@ def configurations(draw: st.DrawFn, narrow: bool = False) -> tuple[str, dict[str
     return model_type, config
 
 
-def small_model(model_type: str, config: dict[str, Any], seed: int = 1) -> Any:
-    """A transformers model with random weights, biases and norms that do something, unlike fresh ones."""
-    import torch
-    from transformers import AutoConfig, AutoModel
-
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        model = AutoModel.from_config(AutoConfig.for_model(model_type, **config)).eval()
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-        for name, buffer in model.named_buffers():  # of a batch norm
-            if name.endswith(("running_mean", "running_var")):
-                buffer.copy_(torch.rand_like(buffer) + 0.5)
-    return model
-
-
 def waveform(seconds: float, seed: int, pitch: float = 150.0) -> np.ndarray:
     """A noisy harmonic tone, [S] float32."""
     rng = np.random.default_rng(seed)
@@ -148,53 +89,20 @@ def waveform(seconds: float, seed: int, pitch: float = 150.0) -> np.ndarray:
     return (0.1 * tone + 0.02 * rng.standard_normal(len(time))).astype(np.float32)
 
 
-WORDS = ("good", "bad", "day", "night", "a", "the", "very")
-KINDS = {
-    "bert": {},
-    "roberta": {"pad_token_id": 1, "max_position_embeddings": 66},
-    "distilbert": {"dim": 32, "n_layers": 3, "n_heads": 4, "hidden_dim": 64},
-    "electra": {"embedding_size": 16},
-    "xlm-roberta": {"pad_token_id": 1, "max_position_embeddings": 66},
-    "camembert": {"pad_token_id": 1, "max_position_embeddings": 66},
-    "mpnet": {"pad_token_id": 1, "max_position_embeddings": 66},
-    "longformer": {"pad_token_id": 1, "max_position_embeddings": 66, "attention_window": [4, 4, 4]},
-    "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
-    "deberta-v2": {
-        "relative_attention": True,
-        "pos_att_type": ["c2p", "p2c"],
-        "position_buckets": 4,
-        "conv_kernel_size": 3,
-    },
-    "modernbert": {"local_attention": 4, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "eos_token_id": 3},
-    "albert": {"embedding_size": 16},
-}
-FROM_ONE = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")  # padding is number 1, positions follow it
+KINDS = tuple(
+    """bert roberta distilbert electra xlm-roberta camembert mpnet longformer deberta deberta-v2 modernbert
+    albert""".split()
+)
 
 
 def save_text_encoder(folder: Path, kind: str = "bert", seed: int = 0, words: tuple[str, ...] = WORDS) -> Path:
-    """A small random text model with a whole-word vocabulary."""
+    """A small random text model with a whole-word vocabulary, as fresh as transformers makes it."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import AutoConfig, AutoModel, BertTokenizer, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModel
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    if kind in FROM_ONE:
-        special[:2] = ["[UNK]", "[PAD]"]
-    vocabulary = {word: place for place, word in enumerate((*special, *words))}
-    shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
-    config = {"max_position_embeddings": 64, **({} if kind == "distilbert" else shape), **KINDS.get(kind, {})}
     torch.manual_seed(seed)
-    model = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=len(vocabulary) + 2, **config))
-    model.save_pretrained(folder)
-    if kind in ("bert", "electra", "distilbert"):
-        BertTokenizer(vocab=vocabulary, model_max_length=64).save_pretrained(folder)
-    else:
-        rules = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-        rules.pre_tokenizer = pre_tokenizers.Whitespace()
-        rules.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
-        names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-        PreTrainedTokenizerFast(tokenizer_object=rules, **names, model_max_length=64).save_pretrained(folder)
-    return folder
+    AutoModel.from_config(AutoConfig.for_model(kind, **text_config(kind, words))).save_pretrained(folder)
+    return save_tokenizer(folder, kind, words)
 
 
 DIMENSIONS = ("arousal", "valence", "dominance")

@@ -41,6 +41,7 @@ class PaddingErrors:
 
     Args:
         name: The encoder's name.
+        family: transformers' model type.
         lengths: Of the utterances, in words.
         state_names: Of the L states.
         errors: Kind of batch → ‖batch − alone‖/‖alone‖ of each utterance and state, [U, L]: `no mask` and `mask` (where
@@ -50,6 +51,7 @@ class PaddingErrors:
     """
 
     name: str
+    family: str
     lengths: str
     state_names: tuple[str, ...]
     errors: dict[str, NDArray[np.float64]]
@@ -89,7 +91,7 @@ class PaddingErrors:
     def _said(self, kind: str) -> str:
         worst = self.worst(kind)
         if bool((worst <= EXACT).all()):
-            return f"exact, {worst.max():.1e} at most"
+            return f"exact, off by {worst.max():.2g} at most"
         place = int(np.argmax(np.where(np.isnan(worst), np.inf, worst)))
         return f"off by up to {worst[place]:.2g}, at layer {self.state_names[place]}"
 
@@ -135,7 +137,8 @@ def measure_padding(encoder: EncoderSpec | str, device: str | None = None, seed:
     if trained:
         errors[SHORTENED] = compared(ours, trained, counts)
     notes = opened.notes([opened.unit_samples] * len(utterances))
-    return PaddingErrors(opened.name, _lengths(opened, counts), tuple(opened.state_names), errors, notes)
+    family, lengths = found.model.config.model_type, _lengths(opened, counts)
+    return PaddingErrors(opened.name, family, lengths, tuple(opened.state_names), errors, notes)
 
 
 def _window(spec: EncoderSpec, found: Checkpoint) -> int:
