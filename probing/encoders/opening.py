@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from probing.encoders.audio import AudioEncoder
 from probing.encoders.checkpoints import Checkpoint, load_checkpoint, not_finite
 from probing.encoders.families import ALONE, FILTER_BANK, WINDOWED
@@ -46,7 +48,7 @@ def open_encoder(
             (`encoder-incomplete`), a Git LFS pointer (`lfs-pointer`), quantised (`encoder-quantised`), not finite
             (`encoder-not-finite`), of an unknown kind or of parts that do not go together (`encoder-foreign`), too many
             layers are asked for (`encoder-layers`), there is no state C, or one that is wider than the others
-            (`convolution`), or no such window (`window`).
+            (`convolution`), no such window (`window`), or too little memory (`memory`).
     """
     if isinstance(spec, str):
         spec = EncoderSpec.resolve(spec, layers, revision, convolution, window)
@@ -70,8 +72,10 @@ def open_encoder(
 def _unfit(what: str, error: Exception) -> EncoderError:
     """The error of a checkpoint that can be read and not be run."""
     why = " ".join(str(error).split())[:300] or type(error).__name__
-    remedy = "copy all of its files again from where the model came from, since they do not go together; "
-    remedy += "where memory is short, name a smaller encoder, or --device cpu"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        remedy = "free memory on the device, name another with --device, or a smaller encoder"
+        return EncoderError(f"encoder {what} cannot be run", why, remedy, code="memory")
+    remedy = "its files do not go together: copy all of them again from where the model came from"
     return EncoderError(f"encoder {what} cannot be run", why, remedy, code="encoder-foreign")
 
 

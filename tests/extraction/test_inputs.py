@@ -146,10 +146,11 @@ def test_a_batch_of_text_that_does_not_fit_is_told_in_tokens(
     def full(self: TextEncoder, texts: list[str]) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(TextEncoder, "hidden_states", full)
     table = write_table(tmp_path, ["good good"] * 100)
+    extraction = prepared(table, folders["bert"], tmp_path / "cache", batch_seconds=0.8)
+    monkeypatch.setattr(TextEncoder, "hidden_states", full)
     with pytest.raises(CacheError, match="40 tokens") as caught:  # ten texts of four
-        prepared(table, folders["bert"], tmp_path / "cache", batch_seconds=0.8).run()
+        extraction.run()
     assert caught.value.code == "memory" and "`--batch-seconds 0.4`" in caught.value.remedy
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from builders import RATE, waveform
 
 from probing.cache.format import parts_folder
@@ -135,6 +136,7 @@ def test_a_cache_of_version_0_1_0_is_used(
     """It is read where it is, and extracting again computes nothing and makes no second one."""
     table, root = write_corpus(tmp_path / "a"), tmp_path / "cache"
     old = as_version_0_1_0(cached(table, folder, root), root)
+    monkeypatch.setattr(type(encoder), "trial", lambda _: torch.zeros(1))  # of opening
     monkeypatch.setattr(type(encoder), "hidden_states", None)  # would fail if called
     assert found(table, encoder, root).path == old
     assert cached(table, folder, root).path == old
