@@ -73,7 +73,8 @@ def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
 
     Writes Table 1 with intervals, paired differences and the drop from seen to unseen; which of the paper's findings
     hold among these runs, corrected for their number; Figure 3 (what text adds to valence); and, with a fit run on the
-    same corpus, the importance of each layer beside the systems. A run that is still training is skipped.
+    same corpus, the importance of each layer beside the systems. A run that is still training is skipped. Evaluations
+    of published models on that corpus, which `probe evaluate` makes, may be named too and stand in Table 1.
 
     \b
     Example: probe compare runs/finetune-demo-*

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from probing.errors import RunError
 from probing.files import write_text
 from probing.report import findings, table1, table2
 from probing.report.compared import corpus_title, demand_one_corpus, finished, may_be_one_corpus, systems
@@ -16,7 +17,7 @@ from probing.report.figure3 import figure3
 from probing.report.layers_and_systems import layers_and_systems
 from probing.report.naming import roles_said, set_stem, shortened
 from probing.report.style import FIGURES, write_table
-from probing.runs.records import FinetuneRecord, FitRecord, Record
+from probing.runs.records import FinetuneRecord, FitRecord, Record, SystemRecord
 from probing.runs.store import all_records, missing_files, read_kind
 
 
@@ -43,9 +44,9 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Path | FinetuneRecord],
+    runs: Sequence[Path | SystemRecord],
     out: Path = FIGURES,
-    against: Path | FinetuneRecord | None = None,
+    against: Path | SystemRecord | None = None,
     fit: Path | FitRecord | None = None,
     name: str | None = None,
     teacher: str | None = None,
@@ -55,6 +56,7 @@ def compare(
 
     Args:
         runs: Finetune runs on one corpus, in any order; one that is still training is skipped, which is said on stderr.
+            Evaluations of published models on that corpus stand beside them in Table 1.
         out: Where tables and figures go.
         against: The run that differences are taken to; by default the largest that takes audio alone.
         fit: A fit on the same corpus, for the comparison figure; see `latest_fit`.
@@ -63,19 +65,27 @@ def compare(
         student: The one that they call the distilled one.
 
     Raises:
-        RunError: A run is incomplete, damaged, no finetune run, or on another corpus.
+        RunError: A run is incomplete, damaged, of another kind or on another corpus, or none is a finetune run.
         OptionError: No run has the encoder that is named as teacher or student (code `no-such-encoder`).
     """
-    everything = systems(finished(runs))
+    named_runs = systems(finished(runs))
+    published = [record for record in named_runs if not isinstance(record, FinetuneRecord)]
+    everything = [record for record in named_runs if isinstance(record, FinetuneRecord)]
+    if not everything:
+        why, remedy = "they are evaluations of published models", "name finetune runs too (see `probe runs`)"
+        raise RunError("none of the runs is one of our own", why, remedy, code="no-run")
     records = on_own_words(everything) or everything  # other words have a table of their own
-    reference = _reference(against, everything)
+    reference = _reference(against, named_runs)
     layers = read_kind(fit, FitRecord) if isinstance(fit, Path) else fit
     if layers is not None:
-        demand_one_corpus([layers, *everything])  # before anything is written
+        demand_one_corpus([layers, *named_runs])  # before anything is written
     title = corpus_title(records[0])
     beside: list[Record | str] = [*([reference] if reference else []), *roles_said(teacher, student)]
-    stem = set_stem(everything, name, *beside)
-    tables = {"table1": table1.table1(records, reference), "findings": findings.findings(records, teacher, student)}
+    stem = set_stem(named_runs, name, *beside)
+    tables = {
+        "table1": table1.table1([*records, *published], reference),
+        "findings": findings.findings(records, teacher, student),
+    }
     texts = {
         "table1.md": table1.markdown(tables["table1"], title),
         "table1.tex": table1.latex(tables["table1"], title),
@@ -91,24 +101,24 @@ def compare(
         paths.append(out / file)
     paths += figure3(records, out, stem)
     if layers is not None:
-        paths += layers_and_systems(layers, records, out, set_stem(everything, name, *beside, layers))
+        paths += layers_and_systems(layers, records, out, set_stem(named_runs, name, *beside, layers))
     return Comparison(tables["table1"], tables["findings"], words, named, tuple(paths))
 
 
-def latest_fit(compared: FinetuneRecord | Sequence[FinetuneRecord], root: Path) -> FitRecord | None:
+def latest_fit(compared: SystemRecord | Sequence[SystemRecord], root: Path) -> FitRecord | None:
     """The latest finished fit on the corpus of some systems, on trained weights; None where there is none.
 
     Args:
-        compared: One finetune run or several; another corpus of the same name is another corpus.
+        compared: One system or several; another corpus of the same name is another corpus.
         root: Folder of all runs.
     """
-    runs = [compared] if isinstance(compared, FinetuneRecord) else list(compared)
+    runs = [compared] if isinstance(compared, SystemRecord) else list(compared)
     fits = [record for record in reversed(all_records(root)) if isinstance(record, FitRecord)]
     whole = (record for record in fits if not record.encoder.random and not missing_files(record))
     return next((record for record in whole if all(may_be_one_corpus(record, run) for run in runs)), None)
 
 
-def _reference(against: Path | FinetuneRecord | None, records: Sequence[FinetuneRecord]) -> FinetuneRecord | None:
+def _reference(against: Path | SystemRecord | None, records: Sequence[SystemRecord]) -> SystemRecord | None:
     """The run that differences are taken to; its estimates are not read twice where it is among the others."""
     if against is None:
         return None

@@ -6,36 +6,39 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from probing.errors import RunError
 from probing.files import LOCK, PARTIAL
 from probing.runs.records import EvaluationRecord, FinetuneRecord, Record, SystemRecord
-from probing.runs.store import demand_whole, read_kind
+from probing.runs.store import demand_whole, read_kind, read_record
 from probing.statistics.paired import Contrast, Sample, contrast
 
 BUILT_IN = "the built-in world (synthetic speech)"
+System = TypeVar("System", bound=SystemRecord)
 _MODALITIES = ("audio", "text", "audio+text")
 
 
-def finished(runs: Iterable[Path | FinetuneRecord]) -> list[FinetuneRecord]:
-    """The finished ones of some finetune runs, each once; a run that is still training is named on stderr.
+def finished(runs: Iterable[Path | SystemRecord]) -> list[SystemRecord]:
+    """The finished ones of some finetune runs and evaluations of published models, each once.
+
+    A run that is still training is named on stderr.
 
     Args:
         runs: Folders or records; locks and files being written, which a pattern such as `runs/x*` finds, are no runs.
 
     Raises:
-        RunError: A run is incomplete, damaged or no finetune run, or none has finished (code `no-run`).
+        RunError: A run is incomplete, damaged or of another kind, or none has finished (code `no-run`).
     """
-    found: dict[Path, FinetuneRecord] = {}
+    found: dict[Path, SystemRecord] = {}
     for run in runs:
-        folder = run.folder if isinstance(run, FinetuneRecord) else run
+        folder = run.folder if isinstance(run, SystemRecord) else run
         if folder.resolve() in found or folder.name.endswith((LOCK, PARTIAL)):
             continue
         try:
-            record = run if isinstance(run, FinetuneRecord) else read_kind(run, FinetuneRecord)
+            record = run if isinstance(run, SystemRecord) else _read(run)
         except RunError as error:
             if error.code != "run-unfinished":
                 raise
@@ -49,7 +52,15 @@ def finished(runs: Iterable[Path | FinetuneRecord]) -> list[FinetuneRecord]:
     return list(found.values())
 
 
-def systems(records: Sequence[FinetuneRecord]) -> list[FinetuneRecord]:
+def _read(folder: Path) -> SystemRecord:
+    """A finetune run, or an evaluation of a published model, which is a run of its own."""
+    record = read_record(folder)
+    if isinstance(record, EvaluationRecord) and record.published is not None:
+        return record
+    return read_kind(folder, FinetuneRecord)
+
+
+def systems(records: Sequence[System]) -> list[System]:
     """Runs in the order of the paper: by modality, larger ones first, fine-tuned before frozen; controls last.
 
     Raises:
@@ -114,7 +125,7 @@ def corpus_shown(record: Record) -> str:
     return f"{record.corpus.title} ({identity.short if identity else 'version 0.1.0: no digest'})"
 
 
-def model_name(record: FinetuneRecord, words: bool = True) -> str:
+def model_name(record: SystemRecord, words: bool = True) -> str:
     """A system's name with what must be known of it: frozen encoders, other words than human ones, permuted labels."""
     name = record.system.name
     name += f" ({record.system.regime})" * (record.system.regime != "FT")
@@ -122,7 +133,7 @@ def model_name(record: FinetuneRecord, words: bool = True) -> str:
     return name + " — control: permuted labels" * record.shuffled
 
 
-def names_of(records: Sequence[FinetuneRecord], words: bool = True) -> dict[Path, str]:
+def names_of(records: Sequence[SystemRecord], words: bool = True) -> dict[Path, str]:
     """A name for each run, by its folder; runs of one system are told apart by what differs.
 
     Args:
@@ -141,7 +152,7 @@ def names_of(records: Sequence[FinetuneRecord], words: bool = True) -> dict[Path
 
 def training_of(record: SystemRecord) -> str:
     """What tells one training from another: the run's folder and signature, for its evaluations too."""
-    if isinstance(record, EvaluationRecord):
+    if isinstance(record, EvaluationRecord) and record.published is None:
         return f"{(record.folder / record.run).resolve()} {record.run_signature}"
     return f"{record.folder.resolve()} {record.signature}"
 
@@ -208,19 +219,19 @@ def _rated_alike(one: Record, other: Record) -> bool:
     )
 
 
-def _place(record: FinetuneRecord) -> tuple[Any, ...]:
+def _place(record: SystemRecord) -> tuple[Any, ...]:
     system = record.system
     order = (record.shuffled, _MODALITIES.index(system.modality), -system.parameters, system.regime != "FT")
     alike = (system.name, system.regime, record.words.title, repr(sorted(record.options.items())), str(record.folder))
     return (*order, *alike)  # runs alike in all else: the order of arguments must settle nothing
 
 
-def _clash(one: FinetuneRecord, other: FinetuneRecord) -> bool:
+def _clash(one: SystemRecord, other: SystemRecord) -> bool:
     """Whether two runs of one name are on the same words too."""
     return one.words.same(other.words)
 
 
-def _told_apart(name: str, alike: Sequence[FinetuneRecord]) -> dict[Path, str]:
+def _told_apart(name: str, alike: Sequence[SystemRecord]) -> dict[Path, str]:
     """Names of runs of one system: with the options that differ, or else with the folder's name."""
     settings = {record.folder: {"seeds": len(record.seeds), **record.options} for record in alike}
     keys = list(dict.fromkeys(key for own in settings.values() for key in own))

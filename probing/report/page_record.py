@@ -173,7 +173,10 @@ def _subject(record: Record) -> Iterator[tuple[str, str]]:
             yield "labels", "permuted: a control"
         yield "licence of the data", record.data_licence or "not stated"
     if isinstance(record, EvaluationRecord):
-        yield "of the run", f"{record.run} (signature {record.run_signature})"
+        if model := record.published:
+            yield "published model", f"{model.name} (layout {model.layout}, weights {model.weights[:_DIGITS]})"
+        else:
+            yield "of the run", f"{record.run} (signature {record.run_signature})"
         yield "noise", "none" if record.snr is None else f"signal-to-noise ratio of {record.snr:g} dB"
 
 

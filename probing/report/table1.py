@@ -16,12 +16,12 @@ from probing.statistics.paired import fall
 Cell = Callable[[Any], str]  # from a row of a long table to the text of its cell
 
 
-def table1(records: Sequence[FinetuneRecord], against: FinetuneRecord | None = None) -> pd.DataFrame:
+def table1(records: Sequence[SystemRecord], against: SystemRecord | None = None) -> pd.DataFrame:
     """Table 1 in long form, one row a run, partition and dimension.
 
     Args:
-        records: Runs on one corpus.
-        against: The run that differences are taken to; by default the largest that takes audio alone.
+        records: Runs on one corpus, and evaluations of published models on it.
+        against: The run that differences are taken to; by default the largest of our own that takes audio alone.
 
     Returns:
         modality, model, regime, parameters_M, trainable_M, shuffled, partition, dimension, n, seeds, ccc (mean over
@@ -30,7 +30,8 @@ def table1(records: Sequence[FinetuneRecord], against: FinetuneRecord | None = N
         partition); corpus, run. Runs of one system have names that say what differs.
     """
     ordered = systems(records)
-    reference = against or next((r for r in ordered if r.system.modality == "audio"), ordered[0])
+    own = [record for record in ordered if isinstance(record, FinetuneRecord)] or ordered
+    reference = against or next((r for r in own if r.system.modality == "audio"), own[0])
     others = [] if any(record.folder == reference.folder for record in ordered) else [reference]
     everything = systems([*ordered, *others])
     names, tests, dimensions = names_of(everything), tests_of(everything), dimensions_of(everything)
@@ -122,6 +123,6 @@ def _published() -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def _fall(record: FinetuneRecord, dimension: str) -> dict[str, float]:
+def _fall(record: SystemRecord, dimension: str) -> dict[str, float]:
     found = fall(*(sample_of(record, dimension, partition) for partition in (SEEN, UNSEEN)))
     return {"fall": found.value, "fall_low": found.low, "fall_high": found.high}

@@ -161,11 +161,13 @@ class SystemRecord(Record):
         system: The system.
         seeds: Its training seeds.
         words: The transcripts that it was trained on (in a training) or evaluated on (in an evaluation).
+        shuffled: Whether it is a control with permuted labels.
     """
 
     system: SystemEntry
     seeds: tuple[int, ...]
     words: Words = field(default_factory=Words)
+    shuffled: bool = False
 
     @property
     def title(self) -> str:
@@ -178,7 +180,6 @@ class FinetuneRecord(SystemRecord):
     """A run of `probe finetune`.
 
     Args:
-        shuffled: Whether it is a control with permuted labels.
         data_licence: The corpus's licence, as the user states it.
         device: Where it was trained.
         threads: Number of PyTorch's threads on a CPU.
@@ -187,7 +188,6 @@ class FinetuneRecord(SystemRecord):
         trainings: For each seed: the steps, the best step and its development CCC.
     """
 
-    shuffled: bool = False
     data_licence: str | None = None
     device: str = ""
     threads: int = 0
