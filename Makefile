@@ -38,7 +38,7 @@ $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_devi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint figure2 compare systems words damaged atlas calibrate readme bench clean
+.PHONY: help install test lint figure2 compare systems words damaged atlas padding calibrate readme bench clean
 
 help: ## print the targets
 	@echo "targets:"
@@ -137,7 +137,7 @@ $(call _noise,$(_d)$(_t)): $(COMPARED)/$(_d)$(_t)/evaluations/demo-snr%/record.j
 	$(BIN)/probe evaluate $(COMPARED)/$(_d)$(_t) --snr $*
 
 # --- make atlas: which layer of which encoder, in the built-in world, before and after fine-tuning
-CHARTED ?= demo-hubert demo-distilhubert $(COMPARED)/$(_h) $(COMPARED)/$(_d)
+CHARTED ?= demo-hubert demo-distilhubert demo-tinybert $(COMPARED)/$(_h) $(COMPARED)/$(_d)
 TWINS   ?= 3
 _twins   = $(wordlist 1,$(TWINS),$(_seeds))
 _look    = --store pooled --head ridge --runs runs/atlas
@@ -152,6 +152,12 @@ atlas: $(VENV)/ready $(COMPARED)/$(_h)/record.json $(COMPARED)/$(_d)/record.json
 	$(foreach encoder,$(CHARTED),$(foreach twin,$(_twins),$(call _charted,$(encoder)$(twin),--permutations 0)))
 	$(foreach encoder,$(CHARTED),$(call _charted,$(encoder)))
 	$(BIN)/probe figure atlas runs/atlas/fit-demo-* --runs runs/atlas --name demo
+
+# --- make padding: how far padded batches are off; every family as a small random checkpoint, and these encoders
+PADDED  ?= demo-hubert demo-distilhubert demo-tinybert hubert-base@random
+
+padding: $(VENV)/ready ## measure how far padded batches of every family of encoders are off, ordinary ones and ours
+	$(BIN)/python -m probing.exactness $(PADDED)
 
 calibrate: $(VENV)/ready ## measure how far to trust the numbers; more than an hour, goes on where it was stopped
 	$(ALONE) $(BIN)/python -m probing.calibration

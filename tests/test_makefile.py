@@ -56,3 +56,20 @@ def test_make_compare_asks_probe_whether_a_run_is_finished(tmp_path: Path) -> No
     assert len(made) == 6 and set(names) < set(made)
     for audio in ("demo-hubert", "demo-distilhubert"):
         assert made.index(audio) < made.index(f"{audio}+demo-tinybert-frozen-audio-text")
+
+
+def test_make_atlas_looks_at_random_twins_and_at_encoders_before_and_after_fine_tuning(tmp_path: Path) -> None:
+    """Of each encoder, of speech or text, so many twins without permutations; fine-tuning comes first, drawing last."""
+    (tmp_path / "ready").touch()
+    command = ["make", "-n", "-o", f"{tmp_path}/ready", f"VENV={tmp_path}", "TWINS=2", "atlas"]
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    printed = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
+    lines = [shlex.split(line)[1:] for line in printed.replace("\\\n", " ").splitlines()]
+    tuned = [line[line.index("--name") + 1] for line in lines if line[0] == "finetune"]
+    encoders = ["demo-hubert", "demo-distilhubert", "demo-tinybert", *(f"runs/compare/{name}" for name in tuned)]
+    assert tuned == ["finetune-demo-demo-hubert", "finetune-demo-demo-distilhubert"]
+    fits = [line for line in lines if line[0] == "fit"]
+    expected = [(f"{encoder}@random{seed}", True) for encoder in encoders for seed in ("", ":1")]
+    expected += [(encoder, False) for encoder in encoders]
+    assert [(line[line.index("--encoder") + 1], line[-2:] == ["--permutations", "0"]) for line in fits] == expected
+    assert lines.index(fits[0]) > 2 and lines[-1][:2] == ["figure", "atlas"] and lines[-1][-2:] == ["--name", "demo"]

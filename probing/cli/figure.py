@@ -62,8 +62,9 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     it stand the latest fits of the same corpus on the same encoder with random weights (`@random`, `@random:1` …).
 
     atlas: which layer of which encoder, from `probe fit` RUNs on one corpus: every encoder's curve over relative depth
-    and over its layers, above those of its random twins where there are fits on them; a map of all encoders; and
-    tables: each one's best layer, the layers that may be the best, and whether encoders agree.
+    and over its layers, above those of its random twins where each encoder has some; a map of all encoders; and tables:
+    each one's best layer, the layers that may be the best, what they score, and whether encoders agree. Encoders of
+    speech and of text can stand side by side.
 
     wer: a dimension's CCC over the word error rate, from `probe finetune` RUNs trained on other words, and from the
     evaluations of each (probe evaluate RUN --corrupt-words RATE, --transcripts FILE). snr: CCC over the noise in the

@@ -60,3 +60,13 @@ def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:
     system = write_run(here / "runs", "large").folder
     refused(probe("figure", 2, system), "run-kind")
     refused(probe("figure", "wer", system), "no-curve")
+
+
+def test_an_atlas_is_drawn_from_the_runs_that_are_named(here: Path) -> None:
+    """Its tables are printed, then its files; options of other figures are refused, and so is naming nothing."""
+    runs = [write_ridge_fit(here / "runs", name, head="ridge").folder for name in ("owner/one", "owner/two")]
+    drawn = done("figure", "atlas", *runs, "--name", "both")
+    assert "| owner/one |" in drawn.stdout and "figures/atlas-both-map.pdf" in drawn.stdout
+    refused(probe("figure", "atlas"), "no-run", status=2)
+    refused(probe("figure", "atlas", *runs, "--no-control"), "no-effect", status=2)
+    refused(probe("figure", 2, runs[0], "--name", "mine"), "no-effect", status=2)
