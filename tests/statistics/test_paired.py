@@ -114,6 +114,15 @@ def test_speakers_of_both_partitions_are_left_out_of_both() -> None:
     assert float(found.spread.df) == pytest.approx(sizes.sum() ** 2 / (sizes**2).sum() - 1)
 
 
+def test_the_order_of_the_samples_settles_nothing() -> None:
+    """Of a speaker who says more in one partition than in the other, the larger number counts, whichever comes first."""
+    many, few = sample(0.3), sample(0.4, n=60)
+    few = replace(few, clusters=tuple(np.resize([f"0-s{i:02d}" for i in (0, 0, 0, 1, 2, 3)], 60)))
+    one, other = contrast([many, few], (1, -1)), contrast([few, many], (-1, 1))
+    assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), rel=1e-12)
+    assert float(one.spread.df) == pytest.approx(float(other.spread.df), rel=1e-12)
+
+
 def test_seeds_that_differ_widen_the_interval() -> None:
     """A system whose seeds disagree has a wider interval than one seed of it, and one seed shows no spread of seeds."""
     own = sample(0.3)

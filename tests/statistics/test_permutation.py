@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,7 +100,18 @@ def test_between_speakers_everyone_gets_the_labels_of_one(speakers: list[str | N
 
 def test_labels_are_exchanged_between_speakers_of_one_size() -> None:
     """Of sixteen speakers with two or forty utterances, none gives to one of the other size."""
-    speakers = [f"few{i}" for i in range(8)] * 2 + [f"many{i}" for i in range(8)] * 40
+    mixed = [f"{size}{i}" for i in range(8) for size in ("many", "few")]  # in order of appearance they alternate
+    speakers = mixed * 2 + [name for name in mixed if name.startswith("many")] * 38
+    few = np.array([name.startswith("few") for name in speakers])
+    labels = np.arange(336.0)
     for seed in range(5):
-        found = permuted_between_speakers(np.arange(336.0), [range(336)], speakers, seed)
-        assert (found[:16] < 16).all() and sorted(found[16:]) == list(range(16, 336))
+        found = permuted_between_speakers(labels, [range(336)], speakers, seed)
+        assert set(found[few]) <= set(labels[few]) and sorted(found[~few]) == sorted(labels[~few])
+
+
+@pytest.mark.parametrize("permute", [permuted_within_speakers, permuted_between_speakers])
+def test_a_seed_is_a_permutation_by_speakers(permute: Callable[..., np.ndarray]) -> None:
+    """A null of many permutations must not be one of them many times."""
+    labels, speakers = np.arange(60.0), [f"s{i % 6}" for i in range(60)]
+    found = [permute(labels, [range(30), range(30, 60)], speakers, seed) for seed in (0, 0, 1, 2, 3)]
+    assert np.array_equal(found[0], found[1]) and len({tuple(own) for own in found}) == 4
