@@ -64,6 +64,10 @@ class Vectors(Dataset[Item]):
     def __init__(self, vectors_NP: Tensor, labels_NK: NDArray[np.float64]) -> None:
         self._vectors_NP, self.labels_NK = vectors_NP, labels_NK
 
+    def with_labels(self, labels_NK: NDArray[np.float64]) -> Vectors:
+        """The same with other labels [N, K]."""
+        return Vectors(self._vectors_NP, labels_NK)
+
     def __len__(self) -> int:
         return len(self._vectors_NP)
 
@@ -113,7 +117,7 @@ class Feed:
         truncated: Utterances whose transcripts are truncated.
     """
 
-    items: Utterances
+    items: Utterances | Vectors
     lengths: Sequence[int]
     collate: Collate
     latents: Cache | None = None

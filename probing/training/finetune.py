@@ -37,7 +37,7 @@ from probing.options import with_settings
 from probing.runs.entries import corpus_entry
 from probing.runs.records import PREDICTIONS, FinetuneRecord
 from probing.runs.store import CONFIGURATION, provenance, write_record
-from probing.systems.batches import Collate, Feed, Utterances, Vectors
+from probing.systems.batches import Feed
 from probing.systems.build import kinds_of
 from probing.systems.inference import estimates, opened_system
 from probing.systems.inputs import feed, find_latents, latents_command
@@ -54,6 +54,7 @@ from probing.training.describe import (
     system_entry,
     write_tables,
 )
+from probing.training.frozen import Seen
 from probing.training.options import FinetuneOptions, FinetunePlace
 from probing.training.resume import begin, demand_same, files_of, keep, look, sole_writer, trainings
 from probing.training.start import learning_rate, only_head_learns, readers, started, uses_bf16
@@ -142,17 +143,18 @@ def finetune(
         if chief:
             begin(job.folder, configuration, there)
             _say_latents(job, source)
+        seen = Seen(source, job.processor, job.device, options.batch, readers(options.workers, job.device))
         finished = len(there.record.seeds) if there.record else 0  # a run never loses a seed
         seeds = range(max(options.seeds, finished))
         for seed in seeds:
             PartialState().wait_for_everyone()
             if seed not in there.seeds:
-                _train_seed(job, source, seed)
+                _train_seed(job, seen, seed)
         PartialState().wait_for_everyone()
         if not chief:
             return None
         before = there.record.data_licence if there.record else None
-        return _finished(job, source, seeds, configuration, began, place.data_licence or before)
+        return _finished(job, seen, seeds, configuration, began, place.data_licence or before)
 
 
 def forecast(
@@ -223,20 +225,16 @@ def _say_latents(job: _Job, source: Feed) -> None:
     )
 
 
-def _train_seed(job: _Job, source: Feed, seed: int) -> None:
+def _train_seed(job: _Job, seen: Seen, seed: int) -> None:
     """Train with one seed; its folder gets its name when all is in it."""
     corpus, options, chief = job.checked.corpus, job.options, PartialState().is_main_process
     place, work = job.folder / f"seed{seed}", job.folder / f".seed{seed}"
     system, processor = started(job.name, corpus, options, seed)
     members = learned_and_scored(corpus)
-    labels_NK = labels_to_learn(source.items.labels_NK, members, options.shuffled, seed)
-    items: Utterances | Vectors = source.items.with_labels(labels_NK)
-    collate = source.collate
-    if only_head_learns(system):
-        workers = readers(options.workers, job.device)
-        items = Vectors(estimates(system, source, job.device, options.batch, "pool", workers), labels_NK)
-        collate = Collate(processor)
-    material = Material(items, [u.id for u in corpus.utterances], source.lengths, members, collate)
+    labels_NK = labels_to_learn(seen.source.items.labels_NK, members, options.shuffled, seed)
+    source = seen.by(system)
+    ids, items = [u.id for u in corpus.utterances], source.items.with_labels(labels_NK)
+    material = Material(items, ids, source.lengths, members, source.collate)
     if chief:
         print(f"train {place}", file=sys.stderr)
     found = train(system, material, options, seed, work, job.device)
@@ -253,23 +251,21 @@ def _train_seed(job: _Job, source: Feed, seed: int) -> None:
 
 
 def _finished(
-    job: _Job, source: Feed, seeds: range, configuration: Mapping[str, Any], began: float, licence: str | None
+    job: _Job, seen: Seen, seeds: range, configuration: Mapping[str, Any], began: float, licence: str | None
 ) -> FinetuneRecord:
     """Score every trained seed, and write tables, record and cards."""
     options, device = job.options, job.device
     workers = readers(options.workers, device)
-    found = {
-        seed: estimates(
-            opened_system(job.folder / f"seed{seed}"), source, device, options.batch, workers=workers
-        ).numpy()
-        for seed in seeds
-    }
+    found = {}
+    for seed in seeds:
+        system = opened_system(job.folder / f"seed{seed}")
+        found[seed] = estimates(system, seen.by(system), device, options.batch, workers=workers).numpy()
     trained = trainings(job.folder, seeds)
     record = FinetuneRecord(
         command="finetune",
         corpus=corpus_entry(job.checked),
         scores=write_tables(job.checked.corpus, found, options.dims, job.folder),
-        notes=notes(job.checked, options, source.truncated, trained),
+        notes=notes(job.checked, options, seen.source.truncated, trained),
         system=system_entry(job.first, job.name, options),
         seeds=tuple(seeds),
         words=job.checked.words if job.first.text is not None else Words(),
@@ -278,7 +274,7 @@ def _finished(
         device=device,
         threads=torch.get_num_threads(),
         used={"lr": learning_rate(options, job.first), "bf16": uses_bf16(options, device)},
-        truncated=len(source.truncated),
+        truncated=len(seen.source.truncated),
         trainings=trained,
         **provenance(configuration, began),
     )

@@ -20,10 +20,12 @@ import torch
 from safetensors.torch import load_file
 from small_systems import as_version_1, contents, same_weights, trained
 
+from probing.audio.decode import load
 from probing.corpus.opening import open_corpus
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError, EncoderError, FitError, OptionError, ProbingError, RunError
 from probing.extraction.extract import extract
+from probing.predict.estimators import open_trained
 from probing.runs.store import missing_files, read_record
 from probing.statistics.concordance import ccc
 from probing.systems.model import EmotionSystem
@@ -279,6 +281,22 @@ def test_a_frozen_system_trains_its_head_alone_on_vectors_computed_once(
         text = load_file(places / "bert/model.safetensors")
         assert all(torch.equal(value, text[key[5:]]) for key, value in frozen.items() if key.startswith("text."))
     assert record.system.regime == "FT⇒FRZ" and record.system.trainable == 32 * 64 + 32 + 3 * 32 + 3
+
+
+def test_seeds_of_one_frozen_system_share_its_vectors(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pass over the corpus, to train and to predict with both; estimates are those of the saved systems."""
+    calls, pool = [], EmotionSystem.pool
+    with monkeypatch.context() as counted:
+        counted.setattr(EmotionSystem, "pool", lambda self, *a, **k: calls.append(1) or pool(self, *a, **k))
+        record = trained("hubert+bert", "shared", seeds=2, freeze="audio,text")
+    assert len(calls) == 8
+    corpus = open_corpus("table.csv")
+    sounds, texts = zip(*((load(u.path), u.text or "") for u in corpus.utterances), strict=True)
+    expected = open_trained(record, "cpu").estimate(list(sounds), list(texts))
+    written = pd.read_csv(record.folder / "predictions.csv")
+    for k, dimension in enumerate(record.system.dimensions):
+        own = written[written.dimension == dimension].set_index("id").loc[[u.id for u in corpus.utterances]]
+        assert own[["seed0", "seed1"]].mean(axis=1).to_numpy() == pytest.approx(expected[:, k], abs=1e-5)
 
 
 def test_a_head_of_an_earlier_default_rate_is_another_run(places: Path) -> None:
