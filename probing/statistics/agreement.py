@@ -40,7 +40,7 @@ def rank_agreement(one: Curve, other: Curve) -> Agreement:
     shared = sorted({*one.speakers} & {*other.speakers})
     if len(shared) < 2:
         return Agreement(rho, np.nan, np.nan)
-    places = [np.searchsorted(curve.speakers, shared) for curve in (one, other)]
+    places = [[curve.speakers.index(speaker) for speaker in shared] for curve in (one, other)]
     pairs = zip(one.left_out_CL[places[0]], other.left_out_CL[places[1]], strict=True)
     without = [_rho(own_L, other_L) for own_L, other_L in pairs]
     return Agreement(rho, float(np.min(without)), float(np.max(without)))

@@ -48,6 +48,14 @@ def test_the_range_is_over_the_speakers_that_both_have() -> None:
     assert np.isnan(rank_agreement(rising, curve([0.1, 0.5, 0.9], ("x", "y", "z"))).low)
 
 
+def test_speakers_are_paired_by_name_in_whatever_order() -> None:
+    """A fit's file lists them as the corpus does."""
+    one, other = curve([0.1, 0.5, 0.9], ("b", "c", "a"), -2.0), curve([0.1, 0.5, 0.9], ("c", "a", "b"))
+    turned = Curve(other.layers, other.value_L, one.left_out_CL[[1, 2, 0]], other.sizes_C, other.speakers)
+    assert rank_agreement(one, turned) == rank_agreement(one, one)
+    assert rank_agreement(one, one).low == 1 > rank_agreement(one, other).low
+
+
 @pytest.mark.parametrize("flat", [[0.4, 0.4, 0.4], [0.4]])
 def test_a_flat_curve_ranks_nothing(flat: list[float]) -> None:
     """Neither ρ nor a warning."""
