@@ -215,6 +215,8 @@ def test_folds_share_no_speaker_and_are_of_nearly_one_size() -> None:
     assert len(sizes) == 10 and sizes.max() - sizes.min() <= largest
     assert grouped_folds(groups).tolist() == folds.tolist()  # the same every time
     assert set(grouped_folds(["ann", "bob", "ann"])) == {0, 1}
+    talkative = ["ann"] * 30 + ["bob"] * 10 + ["eve"] * 10 + ["joe"] * 10  # the largest first, or the folds are uneven
+    assert all(np.bincount(grouped_folds(talkative, 2, seed)).tolist() == [30, 30] for seed in range(8))
 
 
 def test_utterances_without_a_speaker_are_folds_of_their_own() -> None:

@@ -115,7 +115,7 @@ def test_speakers_of_both_partitions_are_left_out_of_both() -> None:
 
 
 def test_the_order_of_the_samples_settles_nothing() -> None:
-    """Of a speaker who says more in one partition than in the other, the larger number counts, whichever comes first."""
+    """Of a speaker who says more in one partition the larger number counts, whichever comes first."""
     many, few = sample(0.3), sample(0.4, n=60)
     few = replace(few, clusters=tuple(np.resize([f"0-s{i:02d}" for i in (0, 0, 0, 1, 2, 3)], 60)))
     one, other = contrast([many, few], (1, -1)), contrast([few, many], (-1, 1))
