@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +157,11 @@ def _drawn(*shape: int) -> torch.Tensor:
 
 def old_names(weights: Weights) -> Weights:
     """The same under the names that a weight norm had when the public models were saved."""
-    renamed: Callable[[str], str] = lambda name: (  # noqa: E731
-        name.replace("parametrizations.weight.original0", "weight_g").replace(
-            "parametrizations.weight.original1", "weight_v"
-        )
-    )
-    return {renamed(name): value for name, value in weights.items()}
+    old = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    found = dict(weights)
+    for name, value in weights.items():
+        for today, before in old.items():
+            if name.endswith(today):
+                del found[name]
+                found[name.removesuffix(today) + before] = value
+    return found

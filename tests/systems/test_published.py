@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,27 +26,39 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(file, weights_only=True) if file.is_file() else load_file(folder / "model.safetensors")
 
 
-@pytest.fixture(autouse=True)
-def _seeded() -> None:
-    """Every checkpoint is drawn from one seed."""
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small random checkpoint of each layout, which no test changes."""
     torch.manual_seed(7)
+    root = tmp_path_factory.mktemp("published")
+    return {layout: save_published(root / layout / "model", layout) for layout in LAYOUTS}
 
 
 @pytest.fixture(params=LAYOUTS)
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A small random checkpoint of each layout."""
-    return save_published(tmp_path / "model", request.param)
+def model(request: pytest.FixtureRequest, saved: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of each."""
+    return shutil.copytree(saved[request.param], tmp_path / "model")
+
+
+def changed(folder: Path, place: Path, **changes: object) -> Path:
+    """A copy of a checkpoint with other fields in its config.json; None takes one out."""
+    copy = Path(shutil.copytree(folder, place / "model"))
+    described = json.loads((copy / "config.json").read_text())
+    content = {key: value for key, value in (described | changes).items() if value is not None}
+    (copy / "config.json").write_text(json.dumps(content))
+    return copy
 
 
 # --- what they estimate
 
 
 @pytest.mark.parametrize("file", ["safetensors", "bin"])
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_batch_gives_what_the_public_forward_pass_gives_alone(layout: str, file: str, tmp_path: Path) -> None:
+def test_a_batch_gives_what_the_public_forward_pass_gives_alone(model: Path, file: str) -> None:
     """Both layouts, from both files, in a padded batch: to 1e-5 of plain PyTorch in float64, one by one."""
-    folder = save_published(tmp_path / "model", layout, file)
-    weights = weights_of(folder)
+    folder, weights = model, weights_of(model)
+    if file == "bin":
+        (model / "model.safetensors").unlink()
+        write_weights(model, weights, file)
     found = open_published(str(folder))
     with torch.inference_mode():
         estimates = found.system(**found.processor(sounds())).logits
@@ -77,6 +90,7 @@ def test_a_weight_that_only_training_uses_may_lack(model: Path) -> None:
 
 def test_one_dimension_and_several_hidden_layers(tmp_path: Path) -> None:
     """The siblings of the Odyssey baseline estimate one dimension each; its head may be deeper."""
+    torch.manual_seed(7)
     changes = {"id2label": {"0": "Valence"}, "num_classes": 1, "classifier_hidden_layers": 3}
     folder = save_published(tmp_path / "valence", "Odyssey", **changes)
     found = open_published(str(folder))
@@ -87,19 +101,19 @@ def test_one_dimension_and_several_hidden_layers(tmp_path: Path) -> None:
     np.testing.assert_allclose(estimates, np.stack(expected), atol=1e-5)
 
 
-def test_dimensions_are_known_by_name(tmp_path: Path) -> None:
+def test_dimensions_are_known_by_name(saved: dict[str, Path], tmp_path: Path) -> None:
     """The order in config.json is that of the outputs, in whatever order its numbers stand."""
     shuffled = {"2": "arousal", "0": "Valence", "1": "dominance"}
-    found = open_published(str(save_published(tmp_path / "model", "audEERING", id2label=shuffled)))
+    found = open_published(str(changed(saved["audEERING"], tmp_path, id2label=shuffled)))
     assert found.parts.dimensions == ("valence", "dominance", "arousal")
 
 
 # --- what they are called
 
 
-def test_a_model_is_its_weights_and_its_settings(tmp_path: Path) -> None:
-    """Another copy of the folder is the same model; another constant, or another weight, makes another one."""
-    folder = save_published(tmp_path / "model", "Odyssey")
+def test_a_model_is_its_weights_and_its_settings(saved: dict[str, Path], tmp_path: Path) -> None:
+    """Another constant, or another weight, makes another one."""
+    folder = changed(saved["Odyssey"], tmp_path)
     first = open_published(str(folder))
     assert (first.entry.name, first.parts.name, first.entry.scale) == (str(folder), "model", (1.0, 7.0))
     described = json.loads((folder / "config.json").read_text())
@@ -149,20 +163,18 @@ def test_parameters_are_counted(model: Path) -> None:
         ("Odyssey", {"classifier_hidden_layers": 10**6}, "encoder-unopened"),
     ],
 )
-def test_a_foreign_configuration_is_named(layout: str, changes: dict[str, object], code: str, tmp_path: Path) -> None:
+def test_a_foreign_configuration_is_named(
+    layout: str, changes: dict[str, object], code: str, saved: dict[str, Path], tmp_path: Path
+) -> None:
     """Another layout, other outputs, numbers that no model has, and weights that do not go with it."""
-    folder = save_published(tmp_path / "model", layout)
-    described = json.loads((folder / "config.json").read_text())
-    content = {key: value for key, value in (described | changes).items() if value is not None}
-    (folder / "config.json").write_text(json.dumps(content))
     with pytest.raises(EncoderError) as caught:
-        open_published(str(folder))
+        open_published(str(changed(saved[layout], tmp_path, **changes)))
     assert caught.value.code == code and caught.value.remedy
 
 
-def test_categories_are_named(tmp_path: Path) -> None:
+def test_categories_are_named(saved: dict[str, Path], tmp_path: Path) -> None:
     """A categorical model of the same layout is called by what it recognises."""
-    folder = save_published(tmp_path / "model", "Odyssey", id2label={"0": "Angry", "1": "Sad"}, num_classes=2)
+    folder = changed(saved["Odyssey"], tmp_path, id2label={"0": "Angry", "1": "Sad"}, num_classes=2)
     with pytest.raises(EncoderError) as caught:
         open_published(str(folder))
     assert "Angry, Sad" in caught.value.why
@@ -172,11 +184,11 @@ def test_weights_that_lack_or_are_too_many_are_named(model: Path) -> None:
     """A head that is missing, and a head that the layout has not: its forward pass would be another one."""
     weights = weights_of(model)
     head = next(name for name in weights if name.endswith(("out_proj.bias", "out.0.bias")))
-    for changed, code in (
+    for others, code in (
         ({name: value for name, value in weights.items() if name != head}, "encoder-incomplete"),
         (weights | {"age.dense.weight": torch.zeros(2, 2)}, "model-foreign"),
     ):
-        write_weights(model, changed)
+        write_weights(model, others)
         with pytest.raises(EncoderError) as caught:
             open_published(str(model))
         assert caught.value.code == code
@@ -202,9 +214,9 @@ def test_weights_that_are_no_numbers_are_refused(model: Path) -> None:
         assert caught.value.code == code
 
 
-def test_code_that_comes_along_is_not_run(tmp_path: Path) -> None:
+def test_code_that_comes_along_is_not_run(saved: dict[str, Path], tmp_path: Path) -> None:
     """The public Odyssey models bring a file of Python, which their config.json names."""
-    folder = save_published(tmp_path / "model", "Odyssey")
+    folder = changed(saved["Odyssey"], tmp_path)
     (folder / "pipeline_utils.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')")
     open_published(str(folder))
     assert not (tmp_path / "run").exists()
