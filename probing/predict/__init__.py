@@ -1,6 +1,6 @@
-"""A finished run on any recording.
+"""A finished run, or a published model, on any recording.
 
-estimators    a fine-tuned system, or fitted probes, ready to estimate
+estimators    a fine-tuned system, fitted probes or a published model, ready to estimate
 predictor     one recording, whole or in windows
 recordings    many recordings: files found, a table
 """

@@ -1,7 +1,8 @@
 """Fine-tune and score full systems (section 3.2).
 
 finetune     corpus × system → a run's folder: `probe finetune`
-evaluate     a trained system × a corpus: `probe evaluate`
+evaluate     a trained system, or a published model, × a corpus: `probe evaluate`
+scored       what is scored: a run, or a published model
 options      of both commands
 start        a system as its training begins
 datasets     batches of utterances of similar length, labels to learn
