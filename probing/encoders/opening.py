@@ -15,7 +15,7 @@ from probing.encoders.spec import EncoderSpec, typed
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
 from probing.encoders.unbatched import UnbatchedEncoder
-from probing.encoders.whisper import WhisperEncoder, no_windows, windowed
+from probing.encoders.whisper import WhisperEncoder, no_windows, window_of, windowed
 from probing.errors import EncoderError
 
 Encoder = AudioEncoder | TextEncoder
@@ -58,7 +58,7 @@ def open_encoder(
         _refuse_no_state_c(found, typed(spec.name))
     if spec.window is not None and kind not in WINDOWED:
         raise no_windows(typed(spec.name), spec.window)
-    name = windowed(found.name, spec.window) + "-C" * spec.convolution
+    name = windowed(found.name, spec.window, window_of(found.model.config)) + "-C" * spec.convolution
     try:
         opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
         tried = opened.trial()

@@ -199,13 +199,14 @@ def shorten(model: Any, window: int) -> None:
     model.embed_positions = nn.Embedding(positions, kept.shape[1], _weight=kept).requires_grad_(False)
 
 
-def windowed(name: str, seconds: float | None) -> str:
-    """The name of a Whisper that is given so many seconds at a time.
+def windowed(name: str, seconds: float | None, trained: int) -> str:
+    """The name of a Whisper that is given so many seconds at a time, where it was trained with more samples.
 
-    >>> windowed("whisper-base", 10.0), windowed("whisper-base", None)
+    >>> windowed("whisper-base", 10.0, 480_000), windowed("whisper-base", 30.0, 480_000)
     ('whisper-base-window10', 'whisper-base')
     """
-    return name if seconds is None else f"{name}-window{seconds:g}"
+    shorter = seconds is not None and seconds * SAMPLE_RATE != trained
+    return f"{name}-window{seconds:g}" if shorter else name
 
 
 def no_windows(name: str, seconds: float) -> EncoderError:

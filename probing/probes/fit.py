@@ -26,7 +26,7 @@ from probing.extraction.options import CacheOptions
 from probing.files import absolute
 from probing.options import with_settings
 from probing.probes.features import MAX
-from probing.probes.notes import SELECTED_ON, weight_notes
+from probing.probes.notes import SELECTED_ON, heard_notes, weight_notes
 from probing.probes.options import RIDGE, FitOptions, FitPlace
 from probing.probes.results import Tables, best_layers, kept_rows, probe_scores, tables_of, write_tables
 from probing.probes.ridge import PERMUTATIONS, Look, pooled_states, refuse_large_states, ridge_look
@@ -241,7 +241,10 @@ def _used(trained: Fit | None, options: FitOptions) -> dict[str, Any]:
 def _notes(ready: _Ready, found: _Found) -> list[str]:
     """What a reader should know."""
     corpus, options = ready.checked.corpus, ready.options
-    notes = [*corpus.notes, *interval_notes(corpus), *found.look.notes, SELECTED_ON]
+    cache = ready.cache
+    samples = [int(cache.n_samples[cache.row[utterance.id]]) for utterance in corpus.utterances]
+    heard = heard_notes(cache.layout.identity, samples)
+    notes = [*corpus.notes, *interval_notes(corpus), *heard, *found.look.notes, SELECTED_ON]
     if found.trained is not None:
         notes += _exactness(ready.cache.layout.store, options)
         notes += weight_notes(found.trained, options.patience, options.epochs)

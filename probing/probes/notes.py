@@ -5,11 +5,14 @@ Shape legend: W probes that learn their layer weights · L layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from probing.audio.decode import SAMPLE_RATE
+from probing.encoders.whisper import window_notes
 from probing.probes.bank import WEIGHTED
 from probing.probes.train import Fit
 
@@ -18,6 +21,18 @@ _MOVED = 0.1  # share of the weights that changes places while a probe has not b
 SELECTED_ON = (
     "development is selected on: probes stop, and penalties are chosen, by their scores there, which are flattered"
 )
+
+
+def heard_notes(identity: Mapping[str, Any], samples: Iterable[int]) -> tuple[str, ...]:
+    """How many utterances a Whisper heard in more than one window.
+
+    Args:
+        identity: What settles the encoder's answers, as a cache has it; of other encoders there is nothing to say.
+        samples: Length of each utterance.
+    """
+    if identity.get("architecture", {}).get("model_type") != "whisper":
+        return ()
+    return window_notes(samples, round(identity["preprocessing"]["window"] * SAMPLE_RATE))
 
 
 def weight_notes(fit: Fit, patience: int, epochs: int) -> list[str]:

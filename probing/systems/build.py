@@ -146,8 +146,9 @@ def _shortened(found: dict[str, Checkpoint], name: str, window: float) -> Checkp
     audio = found.get("audio")
     if audio is None or audio.model.config.model_type not in WINDOWED:
         raise no_windows(name, window)
-    shorten(audio.model, window_samples(window, window_of(audio.model.config), audio.name))
-    return replace(audio, name=windowed(audio.name, window))
+    trained = window_of(audio.model.config)
+    shorten(audio.model, window_samples(window, trained, audio.name))
+    return replace(audio, name=windowed(audio.name, window, trained))
 
 
 def _system_config(found: dict[str, Checkpoint], **settings: Any) -> SystemConfig:

@@ -19,6 +19,7 @@ from probing.encoders.audio import AudioEncoder
 from probing.encoders.families import ALONE, FILTER_BANK, SPEECH, WAVEFORM, WINDOWED
 from probing.encoders.opening import open_encoder
 from probing.errors import EncoderError
+from probing.probes.notes import heard_notes
 
 RATES = {"whisper": 50.0, "parakeet": 12.5, "sew": 25.0, "sew-d": 25.0, "moonshine": 16_000 / 384}
 
@@ -108,7 +109,9 @@ def test_whisper_hears_long_utterances_in_consecutive_windows(folders: dict[str,
     own = [alone(model, "whisper", piece)[: -(-len(piece) // 320)] for piece in pieces]
     assert counts == [25, encoder.frames(len(long))] == [25, sum(map(len, own))]
     assert relative(states_BTLD[1], torch.cat(own)) < 1e-5
-    assert encoder.notes([8000, len(long)]) and not encoder.notes([8000, size])
+    assert encoder.notes([8000, len(long)])[0].startswith("1 utterance is longer than the window of 2 s")
+    assert encoder.notes([8000, len(long)]) == heard_notes(encoder.identity, [8000, len(long)])  # of a fit
+    assert not encoder.notes([8000, size]) and not heard_notes(opened(folders["sew"]).identity, [10**9])
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
@@ -130,6 +133,8 @@ def test_the_silence_behind_an_utterance_counts_and_is_cut_off(folders: dict[str
     usual, shorter = opened(folders["whisper"]), opened(folders["whisper"], window=1.0)
     assert shorter.name == "whisper-window1" and shorter.spec.words()[-2:] == ["--window", "1"]
     assert {k for k in usual.identity if usual.identity[k] != shorter.identity[k]} == {"preprocessing"}
+    same = opened(folders["whisper"], window=float(WINDOW))
+    assert (same.name, same.identity) == (usual.name, usual.identity)
     sound = waveform(0.7, 0)
     a, b = usual.hidden_states([sound])[0][0], shorter.hidden_states([sound])[0][0]
     assert a.shape == b.shape and relative(b[:, 1:], a[:, 1:]) > 1e-3
