@@ -3,28 +3,31 @@
 Decoding is greedy, in a stated language, without timestamps, without the fallback to higher temperatures and without
 looking at what was said before: the same audio gives the same words, whatever it is batched with.
 
-Shape legend: S samples at 16 kHz.
+Shape legend: S samples at 16 kHz · W windows · T frames · D hidden size.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
-from transformers import AutoConfig, GenerationConfig, WhisperForConditionalGeneration, WhisperProcessor
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
+from probing.asr.checkpoint import Checkpoint, load_checkpoint
 from probing.audio.decode import SAMPLE_RATE
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.errors import EncoderError
 
-MODEL_TYPE = "whisper"
 DECODING = "greedy, without timestamps, temperature fallback or previous text"
 _QUIET = 0.1  # s over which loudness is taken, to cut long audio where it is quietest
 _SEARCHED = 5.0  # s before the end of a chunk in which it may be cut
@@ -47,24 +50,19 @@ class Recogniser:
         identity: Everything that settles its answers, JSON-ready.
 
     Raises:
-        EncoderError: It cannot be opened (code `asr-unopened`), is not a Whisper (`asr-kind`), or does not know the
-            language (`asr-language`).
+        EncoderError: It does not know the language (code `asr-language`), or cannot be opened, for one of the reasons
+            that `load_checkpoint` names.
     """
 
     def __init__(self, name: str, language: str = "en", device: str = "cpu", revision: str | None = None) -> None:
-        quiet = transformers.utils.logging
-        quiet.disable_progress_bar()
         logging.getLogger("transformers.generation").setLevel(logging.ERROR)  # it warns of what Whisper itself sets
         self.name, self.language = Path(name).name, language
-        config = _opened(AutoConfig, name, revision)
-        if config.model_type != MODEL_TYPE:
-            why, remedy = f"it is a {config.model_type} model", "name a Whisper, for example openai/whisper-base"
-            raise EncoderError(f"--asr {name}", why, remedy, code="asr-kind")
-        self._model = _opened(WhisperForConditionalGeneration, name, revision, dtype=torch.float32).eval().to(device)
-        self._processor = _opened(WhisperProcessor, name, revision)
+        opened = load_checkpoint(name, revision)
+        self._asked = _language_and_task(opened, language, name)
+        self._extractor, self._tokenizer = opened.extractor, opened.tokenizer
+        self._model = opened.model.to(device)
         self.parameters = sum(p.numel() for p in self._model.parameters())
-        self.window: int = self._processor.feature_extractor.chunk_length
-        self._asked = self._language_and_task(name)
+        self.window = opened.window
         self.identity: dict[str, Any] = {
             "weights": weights_digest(self._model),
             "language": language,
@@ -75,22 +73,7 @@ class Recogniser:
     @property
     def spelling(self) -> Mapping[str, str]:
         """British → American spelling, which Whisper's tokenizers bring along."""
-        return self._processor.tokenizer.english_spelling_normalizer or {}
-
-    def _language_and_task(self, name: str) -> dict[str, str]:
-        """What a multilingual model is told; an English-only model takes neither."""
-        settings: GenerationConfig = self._model.generation_config
-        if not getattr(settings, "is_multilingual", True):
-            if self.language != "en":
-                why, remedy = f"{name} is an English-only model", "name a multilingual Whisper"
-                raise EncoderError(f"--language {self.language}", why, remedy, code="asr-language")
-            return {}
-        known = sorted(token.strip("<|>") for token in getattr(settings, "lang_to_id", {}))
-        if self.language not in known:
-            spelt = TO_LANGUAGE_CODE.get(self.language.lower())
-            hint = f"type {spelt}" if spelt in known else f"choose one of {', '.join(known) or 'none'}"
-            raise EncoderError(f"--language {self.language}", f"{name} does not know it", hint, code="asr-language")
-        return {"language": self.language, "task": "transcribe"}
+        return self._tokenizer.english_spelling_normalizer or {}
 
     def transcribe(self, waveforms: Sequence[NDArray[np.float32]], batch: int = 16) -> list[str]:
         """Transcribe waveforms of any length.
@@ -105,27 +88,69 @@ class Recogniser:
         pieces = [chunks(waveform, self.window) for waveform in waveforms]
         flat = [piece for own in pieces for piece in own]
         texts: list[str] = []
-        for start in range(0, len(flat), batch):
-            texts += self._recognise(flat[start : start + batch])
+        with ExactFloat32():
+            for start in range(0, len(flat), batch):
+                texts += self._recognise(flat[start : start + batch])
         found = iter(texts)
         return [" ".join(text for text in (next(found) for _ in own) if text) for own in pieces]
 
+    def _recognise(self, windows: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Transcripts of windows: on a GPU of all together, on the CPU in threads.
+
+        A processor's core gains nothing from a batch in the encoder: the states of one window just fit into its cache.
+        The decoder does gain, since a step reads all of its weights, and gains little where cores share a step.
+        """
+        if self._model.device.type != "cpu":
+            return self._decode(self._encode(windows))
+        with _workers(len(windows)) as (workers, each):
+            states_WTD = torch.cat(list(each(self._encode, [[window] for window in windows])))
+            shares = states_WTD.split(math.ceil(len(windows) / workers))
+            return [text for texts in each(self._decode, shares) for text in texts]
+
     @torch.inference_mode()
-    def _recognise(self, waveforms: Sequence[NDArray[np.float32]]) -> list[str]:
-        heard = self._processor.feature_extractor(
-            list(waveforms), sampling_rate=SAMPLE_RATE, return_tensors="pt", return_attention_mask=True
-        ).to(self._model.device)
-        with ExactFloat32():
-            tokens = self._model.generate(
-                heard["input_features"],
-                attention_mask=heard["attention_mask"],
-                num_beams=1,
-                do_sample=False,
-                temperature=0.0,
-                return_timestamps=False,
-                **self._asked,
-            )
-        return [text.strip() for text in self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+    def _encode(self, windows: Sequence[NDArray[np.float32]]) -> Tensor:
+        """What the encoder says of W windows, [W, T, D]."""
+        spectrograms = self._extractor(list(windows), sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        encoder = self._model.get_encoder()
+        states: Tensor = encoder(spectrograms["input_features"].to(self._model.device)).last_hidden_state
+        return states
+
+    @torch.inference_mode()
+    def _decode(self, states_WTD: Tensor) -> list[str]:
+        """The words of W windows, token by token, each the likeliest."""
+        tokens = self._model.generate(encoder_outputs=BaseModelOutput(states_WTD), **self._asked)
+        return [text.strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+
+def _language_and_task(opened: Checkpoint, language: str, name: str) -> dict[str, str]:
+    """What a multilingual model is told; an English-only model takes neither."""
+    if not opened.languages:
+        if language != "en":
+            why, remedy = f"{name} is an English-only model", "name a multilingual Whisper"
+            raise EncoderError(f"--language {language}", why, remedy, code="asr-language")
+        return {}
+    if language not in opened.languages:
+        spelt = TO_LANGUAGE_CODE.get(language.lower())
+        hint = f"type {spelt}" if spelt in opened.languages else f"choose one of {', '.join(opened.languages)}"
+        raise EncoderError(f"--language {language}", f"{name} does not know it", hint, code="asr-language")
+    return {"language": language, "task": "transcribe"}
+
+
+@contextmanager
+def _workers(tasks: int) -> Iterator[tuple[int, Any]]:
+    """How many threads work on so many tasks at a time, and a `map` that lets them; PyTorch's own are shared out.
+
+    Threads that share one matrix product wait for one another many times in each window, and on a busy machine that
+    costs more than the product itself.
+    """
+    threads = torch.get_num_threads()
+    workers = max(1, min(threads, tasks))
+    torch.set_num_threads(threads // workers)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield workers, pool.map
+    finally:
+        torch.set_num_threads(threads)
 
 
 def chunks(waveform: NDArray[np.float32], window: float) -> list[NDArray[np.float32]]:
@@ -145,16 +170,3 @@ def chunks(waveform: NDArray[np.float32], window: float) -> list[NDArray[np.floa
         pieces.append(waveform[:cut])
         waveform = waveform[cut:]
     return [*pieces, waveform]
-
-
-def _opened(kind: Any, name: str, revision: str | None, **options: Any) -> Any:
-    try:
-        return kind.from_pretrained(name, revision=revision or "main", trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise EncoderError(
-            f"recogniser {name} could not be opened",
-            " ".join(str(error).split())[:300],
-            "name a Whisper of the model hub (openai/whisper-base) or its folder; on a machine without a network, "
-            f"run `hf download {name}` elsewhere, copy the folder here and give its path",
-            code="asr-unopened",
-        ) from error

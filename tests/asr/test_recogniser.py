@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from whisper import RATE, SAID, WINDOW, tone
 
 from probing.asr.recogniser import Recogniser, chunks
@@ -17,6 +19,42 @@ def test_what_is_said_is_written_down_whatever_the_batch(whisper: Path) -> None:
     recogniser = Recogniser(str(whisper))
     sounds = [tone(word, 1 + place / 3, 9000 + place) for place, word in enumerate(SAID)]
     assert recogniser.transcribe(sounds) == recogniser.transcribe(sounds, batch=1) == SAID
+
+
+def test_words_are_those_of_transformers_own_generation(whisper: Path, tmp_path: Path) -> None:
+    """Nonsense of a model that may neither end nor say `l`, from whole batches and the published call alone."""
+    processor = WhisperProcessor.from_pretrained(whisper)
+    model = WhisperForConditionalGeneration.from_pretrained(whisper)
+    own = list(range(processor.tokenizer.eos_token_id, model.config.vocab_size))
+    model.generation_config.suppress_tokens = own
+    model.generation_config.begin_suppress_tokens = processor.tokenizer.convert_tokens_to_ids(["l", "h"])
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data += 0.3 * parameter.std() * torch.randn_like(parameter)
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    sounds = [tone(word, 1 + place, place) for place, word in enumerate(SAID[:4])]
+    heard = processor(sounds, sampling_rate=RATE, return_tensors="pt").input_features
+    tokens = model.generate(heard, language="en", task="transcribe", do_sample=False, num_beams=1)
+    expected = [text.strip() for text in processor.batch_decode(tokens, skip_special_tokens=True)]
+    assert Recogniser(str(tmp_path)).transcribe(sounds) == expected
+    assert len(set(expected)) > 1 and min(map(len, expected)) > 20
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_change_nothing_and_are_given_back(whisper: Path, threads: int) -> None:
+    """One, two that share six windows, and more than there are windows in the second batch; after an error too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        recogniser = Recogniser(str(whisper))
+        sounds = [tone(word, 1 + place / 3, 9000 + place) for place, word in enumerate(SAID)]
+        assert recogniser.transcribe(sounds, batch=4) == SAID and torch.get_num_threads() == threads
+        with pytest.raises(ValueError, match="broadcast"):
+            recogniser.transcribe([np.zeros((9, 3, 2), np.float32), sounds[0]])
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_long_audio_is_transcribed_to_its_end(whisper: Path) -> None:
@@ -74,8 +112,6 @@ def test_a_recogniser_that_cannot_be_opened_says_how_to_fetch_it() -> None:
 
 def test_an_english_only_model_takes_no_other_language(whisper: Path, tmp_path: Path) -> None:
     """It is told neither language nor task, and refuses German."""
-    from transformers import WhisperForConditionalGeneration, WhisperProcessor
-
     model = WhisperForConditionalGeneration.from_pretrained(whisper)
     model.generation_config.is_multilingual = False
     model.save_pretrained(tmp_path / "en")
