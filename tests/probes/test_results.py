@@ -15,7 +15,9 @@ from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, P
 from probing.probes.options import FitOptions
 from probing.probes.results import best_layers, nulls_table, probe_scores, tables_of, write_tables
 from probing.probes.ridge import ridge_look
+from probing.probes.targets import taught_labels
 from probing.probes.train import Fit, train_bank
+from probing.runs.scores import places
 
 FEW = replace(OPTIONS, epochs=2, permutations=2, refits=3)
 
@@ -79,17 +81,21 @@ def ccc_of(truth: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def test_what_permuted_labels_give_is_scored_on_true_ones(small: tuple[Corpus, Fit]) -> None:
-    """On test2, which no permutation touches; each permutation of each kind once, and nothing on train."""
+    """On test2, which no permutation touches, and on development on the permuted ones; nothing on train."""
     corpus, result = small
     table = nulls_table(result, corpus)
     assert set(table.partition) == {"development", "test2"} and len(table) == 2 * 2 * 2
     test = [i for i, u in enumerate(corpus.utterances) if u.partition == "test2"]
     truth = np.array([corpus.utterances[i].labels["valence"] for i in test])
+    members = {partition: places(corpus, partition) for partition in ("train", "development")}
     for kind in (PERMUTED, BY_SPEAKER):
         for draw in (0, 1):
             row = result.bank.probes.index(Probe("valence", kind, draw, draw=draw))
             (found,) = table.query(f"labels == '{kind}' and permutation == {draw} and partition == 'test2'").ccc
             assert found == pytest.approx(ccc_of(truth, result.predictions[row, test]))
+            (found,) = table.query(f"labels == '{kind}' and permutation == {draw} and partition == 'development'").ccc
+            taught = taught_labels(corpus, result.bank.probes, members)[row, members["development"]]
+            assert found == pytest.approx(ccc_of(taught, result.predictions[row, members["development"]]), abs=1e-6)
     assert nulls_table(fitted(corpus, planted_layer(0, count=60)[1], replace(FEW, layers="each")), corpus).empty
 
 

@@ -27,7 +27,7 @@ from probing.report.page_claims import judged
 from probing.report.page_runs import latest_trained_fit, sorted_runs
 from probing.report.style import legible
 from probing.runs.entries import Clusters
-from probing.runs.store import RECORD
+from probing.runs.store import RECORD, write_record
 from probing.statistics.verdicts import FAILS, HOLDS, OPEN, holm
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -254,6 +254,9 @@ def test_several_fits_are_more_chances_to_find_something(tmp_path: Path) -> None
     """Whether a layer carries something is held against the best that permuted labels give in any fit of the page."""
     one = write_ridge_fit(tmp_path, "owner/one", ("valence",))
     other = write_ridge_fit(tmp_path, "owner/other", ("valence",), share=0.1)
+    chance = pd.read_csv(other.folder / "nulls.csv")
+    chance.assign(ccc=2 * chance.ccc).to_csv(other.folder / "nulls.csv", index=False)
+    write_record(replace(other, files=None), other.folder, list(other.files or ()))
     found = judged(sorted_runs([one.folder, other.folder], tmp_path))
     nulls = pd.concat([pd.read_csv(record.folder / "nulls.csv") for record in (one, other)])
     for _, findings in found.groups:
