@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shlex import join
 
 import click
 
@@ -57,6 +58,9 @@ def verify(
 
     found = run(corpus, encoder, source, options, place)
     click.echo(found)
+    if encoder.window is not None:
+        words = replace(encoder, convolution=False).words()[1:]
+        click.echo(f"how far this window is from the trained one: {join(['probe', 'verify', '--padding', *words])}")
     if not found.passed:
         raise SystemExit(1)
 

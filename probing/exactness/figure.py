@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -45,7 +47,11 @@ def draw(table: pd.DataFrame) -> Figure:
 def _panel(ax: Axes, part: pd.DataFrame, title: str) -> None:
     for kind, (label, marker, colour) in _KINDS.items():
         hollow = kind == "mask"  # and larger, so that what stands at the same place is seen
-        look = {"s": 26 if hollow else 12, "facecolors": "none" if hollow else colour, "edgecolors": colour}
+        look: dict[str, Any] = {
+            "s": 26 if hollow else 12,
+            "facecolors": "none" if hollow else colour,
+            "edgecolors": colour,
+        }
         ax.scatter(part[kind].clip(lower=_LEAST), range(len(part)), marker=marker, label=label, zorder=3, **look)
     ax.axvline(EXACT, color=GREY, linewidth=0.8, linestyle=":")
     ax.set(xscale="log", xlim=(_LEAST / 1.6, 5), ylim=(len(part) - 0.4, -0.6))

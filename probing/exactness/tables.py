@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from probing.extraction.padding import EXACT
 from probing.runs.printing import markdown_table
 
 FILE = "padding.csv"
 _COLUMNS = ["ordinary batch, no mask", "ordinary batch, mask", "here", "batch here"]
-_EXACT = 1e-5
 
 
 def readme_block(figures: Path) -> str:
@@ -68,14 +68,14 @@ def versions(table: pd.DataFrame) -> str:
 
 def _said(table: pd.DataFrame) -> str:
     return (
-        "Largest relative error ‖batch − alone‖/‖alone‖ of an utterance in a batch of several, over all layers, against "
-        f"transformers' own model run on each alone ({versions(table)}); – where the model takes no mask."
+        "Largest relative error ‖batch − alone‖/‖alone‖ of an utterance in a batch of several, over all layers, "
+        f"against transformers' own model run on each alone ({versions(table)}); – where the model takes no mask."
     )
 
 
 def _texts(texts: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Text families by how they are run here, those that run alone by whether their masked batches are exact."""
-    leaks = texts.groupby("encoder").mask.transform(lambda errors: not bool((errors <= _EXACT).all()))
+    leaks = texts.groupby("encoder").mask.transform(lambda errors: not bool((errors <= EXACT).all()))
     for _, own in texts.groupby([texts.here, leaks], sort=False):
         yield own
 

@@ -91,7 +91,7 @@ class PaddingErrors:
     def _said(self, kind: str) -> str:
         worst = self.worst(kind)
         if bool((worst <= EXACT).all()):
-            return f"exact, off by {worst.max():.2g} at most"
+            return f"exact, {worst.max():.2g} at most"
         place = int(np.argmax(np.where(np.isnan(worst), np.inf, worst)))
         return f"off by up to {worst[place]:.2g}, at layer {self.state_names[place]}"
 
@@ -122,7 +122,7 @@ def measure_padding(encoder: EncoderSpec | str, device: str | None = None, seed:
     utterances: Any = transcripts(found, seed) if found.reads else sounds(seed)
     with tqdm(total=3 + len(utterances), desc="padding", unit="step", disable=None) as progress:
         states_UTLD, counts = opened.hidden_states(utterances)
-        ours = [states_TLD.cpu() for states_TLD in states_UTLD]
+        ours = [states_TLD[:count].cpu() for states_TLD, count in zip(states_UTLD, counts, strict=True)]
         progress.update()
         trained = [] if spec.window is None else _alone(StockModel(found, where), utterances, progress)
         stock = StockModel(found, where, _window(spec, found))
@@ -132,10 +132,10 @@ def measure_padding(encoder: EncoderSpec | str, device: str | None = None, seed:
         if stock.takes_mask:
             batches[MASKED] = stock.batched(utterances, masked=True)
         progress.update()
-    errors = {kind: compared(batch, truth, counts) for kind, batch in batches.items()}
-    errors[OURS] = compared(ours, truth, counts)
+    errors = {kind: compared(batch, truth) for kind, batch in batches.items()}
+    errors[OURS] = compared(ours, truth)
     if trained:
-        errors[SHORTENED] = compared(ours, trained, counts)
+        errors[SHORTENED] = compared(ours, trained)
     notes = opened.notes([opened.unit_samples] * len(utterances))
     family, lengths = found.model.config.model_type, _lengths(opened, counts)
     return PaddingErrors(opened.name, family, lengths, tuple(opened.state_names), errors, notes)
@@ -147,16 +147,22 @@ def _window(spec: EncoderSpec, found: Checkpoint) -> int:
     return window_samples(spec.window, trained, found.name) if trained else 0
 
 
-def compared(batch: Sequence[Tensor], truth: Sequence[Tensor], counts: Sequence[int]) -> NDArray[np.float64]:
+def compared(batch: Sequence[Tensor], truth: Sequence[Tensor]) -> NDArray[np.float64]:
     """‖batch − alone‖/‖alone‖ of each utterance and state, [U, L], over an utterance's own frames.
 
     Args:
         batch: States [T, L, D] of each utterance from a batch, perhaps with those of padding behind them.
         truth: The same of each utterance alone.
-        counts: Own frames of each utterance.
+
+    Returns:
+        Infinite errors where a batch gives fewer frames than the utterance alone.
     """
-    own = zip(batch, truth, counts, strict=True)
-    return np.stack([relative_error(a[:count].numpy(), b[:count].numpy()) for a, b, count in own])
+    errors = []
+    for states_TLD, own_TLD in zip(batch, truth, strict=True):
+        held = states_TLD[: len(own_TLD)]
+        whole = len(held) == len(own_TLD)
+        errors.append(relative_error(held.numpy(), own_TLD.numpy()) if whole else np.full(own_TLD.shape[1], np.inf))
+    return np.stack(errors)
 
 
 def _alone(stock: StockModel, utterances: Sequence[Any], progress: tqdm) -> list[Tensor]:

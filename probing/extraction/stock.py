@@ -57,12 +57,18 @@ class StockModel:
             utterance: Samples [S], mono, 16 kHz, or a transcript.
 
         Returns:
-            States [T, L, D] on the CPU.
+            States [T, L, D] on the CPU; of a window's frames those that begin within the utterance, of filter banks
+            those that their extractor does not mask as odd ones.
         """
-        if not self._window:
-            return self._states(self._inputs(utterance))[0]
-        pieces = [self._states(self._inputs(piece))[0, : own_frames(len(piece))] for piece in self._pieces(utterance)]
-        return torch.cat(pieces)
+        if self._window:
+            pieces = self._pieces(utterance)
+            return torch.cat([self._states(self._inputs(piece))[0, : own_frames(len(piece))] for piece in pieces])
+        inputs = self._inputs(utterance)
+        output = self._output(inputs)
+        states_TLD = self._stacked(output)[0]
+        mask = output.get(_MASK, inputs.get(_MASK))  # Parakeet's own is at the rate of its states
+        masked = mask is not None and mask.shape[-1] == len(states_TLD)
+        return states_TLD[: int(mask.sum())] if masked else states_TLD
 
     def batched(self, utterances: Sequence[Any], masked: bool) -> list[Tensor]:
         """Every state of some utterances in one ordinary batch.
@@ -98,12 +104,19 @@ class StockModel:
             made = self._preprocessor(given, sampling_rate=SAMPLE_RATE, return_tensors="pt", **(whole | settings))
         return {name: tensor.to(self._device) for name, tensor in made.items() if name in self._taken}
 
-    @torch.inference_mode()
     def _states(self, inputs: dict[str, Any]) -> Tensor:
-        """States [U, T, L, D] on the CPU; the last one as our encoders take it, after a final layer norm."""
+        """States [U, T, L, D] on the CPU."""
+        return self._stacked(self._output(inputs))
+
+    @torch.inference_mode()
+    def _output(self, inputs: dict[str, Any]) -> Any:
+        """What the model gives."""
         with ExactFloat32(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # of WavLM, for PyTorch
-            output = self._model(**inputs, output_hidden_states=True)
+            return self._model(**inputs, output_hidden_states=True)
+
+    def _stacked(self, output: Any) -> Tensor:
+        """Its states [U, T, L, D] on the CPU; the last one as our encoders take it, after a final layer norm."""
         states = list(output.hidden_states)
         if getattr(self._model.config, "squeeze_factor", 1) == 1:  # SEW doubles its frame rate behind the last state
             states[-1] = output.last_hidden_state

@@ -24,6 +24,7 @@ from probing.demo.script import COUNTS, plan
 from probing.demo.truth import bounds
 from probing.encoders.opening import open_encoder
 from probing.encoders.presets import BUILT_IN
+from probing.exactness import tables as exactness
 from probing.files import write_text
 from probing.pretrain.profile import depth_profile
 from probing.runs.printing import markdown_table, titled
@@ -131,8 +132,16 @@ def calibration(figures: Path) -> str:
     return f"{readme_block(figures)}\n\nAll of it: [figures/calibration.md](figures/calibration.md)."
 
 
+def padding(figures: Path) -> str:
+    """How far ordinary padded batches of every family are off, and those of this package."""
+    if not (figures / exactness.FILE).is_file():
+        return _not_made("padding")
+    return f"{exactness.readme_block(figures)}\n\nEvery encoder: [figures/padding.md](figures/padding.md)."
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "world": world,
+    "padding": padding,
     "layers": layers,
     "calibration": calibration,
     "systems": systems,
