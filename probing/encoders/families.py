@@ -53,8 +53,8 @@ FROM_PADDING = (
 )
 # Every other encoder of masked words reads one transcript at a time. These are none, or take more than words.
 _NO_TEXT = frozenset(
-    """bart esm esmc flaubert funnel layoutlm luke mbart modernvbert mra mvp neomme perceiver reformer roc_bert
-    squeezebert tapas ultravbert xlm xmod""".split()
+    """bart big_bird esm esmc flaubert funnel layoutlm luke mbart modernvbert mra mvp neomme perceiver reformer
+    roc_bert squeezebert tapas ultravbert xlm xmod""".split()
 )
 TEXT = (*EXACT_TEXT, *sorted({*MODEL_FOR_MASKED_LM_MAPPING_NAMES} - {*EXACT_TEXT} - _NO_TEXT))
 
@@ -63,6 +63,7 @@ REASONS = {
     "emotion2vec": "transformers has no such architecture, and code from a checkpoint is never run",
     "data2vec": "name a checkpoint of data2vec-audio, its speech model",
     "seamless_m4t": "its speech encoder is w2v-BERT 2.0, facebook/w2v-bert-2.0, which opens",
+    "big_bird": "transformers lets its attention depend on the length of what it read before",
     "mra": "where the GPU kernel of its attention is not installed, transformers puts zeros in place of that attention",
     "clap": "it hears sounds of ten seconds as pictures, and has no states per frame",
     "audio-spectrogram-transformer": "it hears patches of a picture, and has no states per frame",

@@ -280,6 +280,7 @@ def lost_shard(folder: Path) -> None:
         (lambda folder: described(folder, num_attention_heads=5), "encoder-unopened"),
         (lambda folder: described(folder, model_type="emotion2vec"), "encoder-foreign"),
         (lambda folder: described(folder, model_type="clap"), "encoder-foreign"),
+        (lambda folder: described(folder, model_type="big_bird"), "encoder-foreign"),
     ],
 )
 def test_what_cannot_be_opened_is_named_with_its_reason(
