@@ -171,7 +171,7 @@ def _interval(row: Mapping[str, Any], name: str, value: str = "", ends: str | No
     before = f"{name}_" if ends is None else ends
     low, high = (row.get(f"{before}{end}") for end in ("low", "high"))
     known = low is not None and high is not None and np.isfinite(low) and np.isfinite(high)
-    return f"{number:.2f}" + (f" [{low:.2f}, {high:.2f}]" if known else "")
+    return f"{number:z.2f}" + (f" [{low:z.2f}, {high:z.2f}]" if known else "")
 
 
 def _spans(layers: Iterable[int]) -> str:
@@ -193,12 +193,12 @@ def _spans(layers: Iterable[int]) -> str:
 def _millions(parameters: float | None) -> str:
     """A number of parameters for reading.
 
-    >>> _millions(94_371_712), _millions(None)
-    ('94 M', '')
+    >>> _millions(94_371_712), _millions(166_864), _millions(None)
+    ('94 M', '0.17 M', '')
     """
     if parameters is None or np.isnan(parameters):
         return ""
-    return f"{parameters / 1e6:.3g} M" if parameters < 1e7 else f"{parameters / 1e6:.0f} M"
+    return f"{parameters / 1e6:.2g} M" if parameters < 1e7 else f"{parameters / 1e6:.0f} M"
 
 
 def _beside(stem: Path, ending: str) -> Path:

@@ -70,6 +70,8 @@ def plot_curves(figure: Figure, drawn: pd.DataFrame, title: Sequence[str]) -> No
 def plot_map(figure: Figure, drawn: pd.DataFrame, sizes: dict[str, str], title: Sequence[str]) -> None:
     """Draw each dimension as a map: encoders downwards, relative depth across, a cell for each state.
 
+    Colours are R² as it is: beside the curves, which are above random twins, one sees what a layer can do at all.
+
     Args:
         figure: Empty; its size is settled.
         drawn: As in `plot_curves`.
@@ -77,14 +79,14 @@ def plot_map(figure: Figure, drawn: pd.DataFrame, sizes: dict[str, str], title: 
         title: Lines above.
     """
     dimensions, encoders = list(drawn.dimension.unique()), list(drawn.encoder.unique())
-    labels = [" ".join(part for part in (legible(name), sizes.get(name, "")) if part) for name in encoders]
+    labels = [legible(name) + (f" ({sizes[name]})" if sizes.get(name) else "") for name in encoders]
     with drawing([*map(legible, dimensions), *labels, *title]):
         figure.set_size_inches(_WIDTH, (_ROW * len(encoders) + _ABOVE) * len(dimensions) + _REST)
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03)
         axes = figure.subplots(len(dimensions), 1, squeeze=False, sharex=True)[:, 0]
         for ax, dimension in zip(axes, dimensions, strict=True):
             own = drawn[drawn.dimension == dimension]
-            scale = Normalize(0.0, max(float(own.value.max()), 1e-9))
+            scale = Normalize(0.0, max(float(own.r2.max()), 1e-9))
             for place, name in enumerate(encoders):
                 _cells(ax, own[own.encoder == name], place, scale)
             ax.set(xlim=(0, 1), ylim=(len(encoders), 0))
@@ -92,7 +94,7 @@ def plot_map(figure: Figure, drawn: pd.DataFrame, sizes: dict[str, str], title: 
             ax.tick_params(length=0)
             ax.set_title(legible(dimension), loc="left", fontsize=_USUAL)
             bar = figure.colorbar(_mappable(scale), ax=ax, pad=0.01, aspect=8)
-            bar.set_label(_measure(own), fontsize=_SMALL)
+            bar.set_label(_OWN, fontsize=_SMALL)
             bar.ax.tick_params(labelsize=_SMALL, length=2)
         axes[-1].set_xticks([0, 1], ["first state", "last state"], fontsize=_SMALL)
         axes[-1].get_xticklabels()[0].set_ha("left")
@@ -127,7 +129,7 @@ def _cells(ax: Axes, own: pd.DataFrame, place: int, scale: Normalize) -> None:
     colours = _mappable(scale)
     width = 1 / max(1, len(own))
     for column, state in enumerate(own.itertuples()):
-        colour = colours.to_rgba(np.maximum(0.0, state.value))
+        colour = colours.to_rgba(np.maximum(0.0, state.r2))
         ax.add_patch(Rectangle((column * width, place), width, 1, facecolor=colour, edgecolor="white", linewidth=0.6))
         if state.best or state.in_set:
             face = "black" if state.best else "none"

@@ -91,7 +91,7 @@ def drawn_of(atlas: Sequence[Charted]) -> pd.DataFrame:
 
     Returns:
         encoder, controls (random twins that the curve is above), dimension, layer, depth (0 first state, 1 last), value
-        (R², or its gain), low, high (95 % interval over speakers), carried, in_set, best.
+        (R², or its gain over them), low, high (95 % interval over speakers), r2 (as it is), carried, in_set, best.
     """
     rows: list[dict[str, Any]] = []
     for one in atlas:
@@ -109,6 +109,7 @@ def drawn_of(atlas: Sequence[Charted]) -> pd.DataFrame:
                         "value": curve.value_L[place],
                         "low": ends[0][place],
                         "high": ends[1][place],
+                        "r2": one.r2[dimension].value_L[place],
                         "carried": where.carried,
                         "in_set": layer in where.confidence_set,
                         "best": where.carried != OPEN and layer == where.best_layer,

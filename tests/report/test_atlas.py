@@ -100,7 +100,7 @@ def test_every_mark_is_in_its_place() -> None:
         [
             {"encoder": name, "controls": 0, "dimension": dimension, "layer": layer, "depth": layer / last}
             | {"value": (k + layer) / 40, "low": (k + layer) / 40 - 0.1, "high": (k + layer) / 40 + 0.1}
-            | {"carried": "holds", "in_set": layer in (1, 2), "best": layer == 2}
+            | {"r2": layer / 20, "carried": "holds", "in_set": layer in (1, 2), "best": layer == 2}
             for k, name in enumerate(names)
             for dimension in ("valence", "语料")
             for last in [2 + 10 * (k % 2)]
@@ -122,7 +122,10 @@ def test_every_mark_is_in_its_place() -> None:
         own = drawn[drawn.best & (drawn.dimension == "valence")]
         np.testing.assert_allclose(np.concatenate(ringed), own[[across, "value"]])
     cells = [patch for patch in chart.axes[0].patches if patch.get_width() < 1]
-    assert len(cells) == (drawn.dimension == "valence").sum()
+    shown = drawn[drawn.dimension == "valence"]
+    assert len(cells) == len(shown)
+    by_light = np.argsort([np.dot(cell.get_facecolor(), (0.2, 0.7, 0.1, 0)) for cell in cells], kind="stable")
+    assert (np.diff(shown.r2.to_numpy()[by_light]) >= 0).all()  # the more, the lighter
     for figure in (curves, chart):
         laid_out(figure)
 

@@ -77,7 +77,7 @@ def test_a_curve_is_the_gain_over_the_random_twins_where_every_encoder_has_some(
     random = np.mean([curves_of(twin)["valence"].value_L for twin in twins], axis=0)
     values = curves_of(own)["valence"].value_L
     assert one.controls == 2
-    np.testing.assert_allclose(drawn_of([one]).value, values - random)
+    np.testing.assert_allclose(drawn_of([one])[["value", "r2"]], np.stack([values - random, values], axis=1))
     row = table_of([one]).iloc[0]
     assert row.gain == pytest.approx((values - random).max()) and row.gain_low < row.gain < row.gain_high
     mixed = charted([own, alone], tmp_path)
