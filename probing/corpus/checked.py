@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
-from probing.errors import OptionError
+from probing.errors import AudioError, OptionError
 from probing.files import claim, slug
 
 ALL = "all"  # as a dimension: those of arousal, valence and dominance that the corpus rates
@@ -29,12 +29,15 @@ class Needs:
         text: Whether it reads the words.
         dims: Dimensions of which it needs ratings; `all` stands for the emotions that the corpus rates.
         partitions: The only partitions that it reads; none named: all of them.
+        frames: How many frames an encoder makes of so many samples: what gives none cannot be used. None: whatever
+            decodes can be.
     """
 
     audio: bool = False
     text: bool = False
     dims: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    frames: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,25 @@ def check_corpus(
         claimed = remember and wait and to_decode(corpus.utterances, memory)
         with claim(memory, wait=True) if claimed else nullcontext():
             scan = scan_audio(corpus.utterances, memory=memory, remember=remember)
+        scan = _without_the_short(corpus, scan, needs)
         corpus, left_out = leave_out_damaged(corpus, scan, allow_missing, left_out)
     settled = replace(spec, fold=corpus.fold)
     kept = {utterance.id for utterance in corpus.utterances}
     original = replace(own, utterances=tuple(u for u in own.utterances if u.id in kept))
     identity = identify(original, scan.checksums if needs.audio else None, needs.text)
     return Checked(settled, corpus, identity, scan, left_out, words)
+
+
+def _without_the_short(corpus: Corpus, scan: AudioScan, needs: Needs) -> AudioScan:
+    """The same, with those that are too short for the encoder among those that cannot be used."""
+    if needs.frames is None:
+        return scan
+    short = {u.id: u.path for u in corpus.utterances if u.id in scan.samples and needs.frames(scan.samples[u.id]) < 1}
+    found = {
+        id_: AudioError(f"{path}", f"the encoder makes no frame of its {scan.samples[id_]} samples", "", "audio-short")
+        for id_, path in short.items()
+    }
+    return replace(scan, damaged=scan.damaged | found)
 
 
 def settle_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
     if isinstance(spec, str):
         spec = EncoderSpec.resolve(spec)
     stem, seed = taken_apart(spec.name)
-    preset, own_run = PRESETS.get(stem), tuned.seed_folder(stem)
+    preset = PRESETS.get(stem)
+    own_run = None if preset else tuned.seed_folder(stem)  # a folder of a preset's name is opened by ./NAME
     source = str(own_run) if own_run else _source(stem)
     if preset and spec.random and not Path(source).is_dir():
         config = for_frozen(AutoConfig.for_model(preset.model_type, **preset.config))

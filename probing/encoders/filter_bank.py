@@ -80,7 +80,9 @@ class FilterBankEncoder(AudioEncoder):
         self._refuse_too_short(waveforms)
         with ExactFloat32(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
-            inputs = self._extractor(list(waveforms), sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self.device)
+            # A checkpoint may say that it wants no mask, of one utterance; in a batch padding would count then.
+            how = {"sampling_rate": SAMPLE_RATE, "return_attention_mask": True, "return_tensors": "pt"}
+            inputs = self._extractor(list(waveforms), **how).to(self.device)
             output = self._model(**inputs, output_hidden_states=True)
         states = [*output.hidden_states[:-1], output.last_hidden_state]
         counts = [self.frames(len(waveform)) for waveform in waveforms]

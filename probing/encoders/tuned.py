@@ -58,7 +58,7 @@ def load_weights(folder: Path, model: Any) -> None:
     prefix = _kind(_described(folder)) + "."
     held: dict[str, Tensor] = {}
     try:
-        for file in sorted(folder.glob("model*.safetensors")):
+        for file in _weights(folder):
             held |= load_file(file)
         found = {key.removeprefix(prefix): value.float() for key, value in held.items() if key.startswith(prefix)}
         lacking, _ = model.load_state_dict(found, strict=False)
@@ -72,6 +72,15 @@ def load_weights(folder: Path, model: Any) -> None:
             "the run is incomplete: copy it again, or rerun its `probe finetune` command (see record.json)",
             code="encoder-incomplete",
         )
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The files that hold a system's weights: one or, of a large system, those that its index names."""
+    index = folder / "model.safetensors.index.json"
+    names = {"model.safetensors"}
+    if index.is_file():
+        names = {Path(name).name for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
+    return [folder / name for name in sorted(names) if (folder / name).is_file()]
 
 
 def _kind(described: dict[str, Any]) -> str:

@@ -86,7 +86,7 @@ def prepare(
     """
     opened = open_encoder(encoder, settle_device(place.device))
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
-    needs = Needs(audio=not opened.reads, text=opened.reads, partitions=options.partitions)
+    needs = Needs(audio=not opened.reads, text=opened.reads, partitions=options.partitions, frames=opened.frames)
     root = Path(place.cache)
     # Shards are for file systems without locks, so they do not wait for one another here either.
     checked = check_corpus(spec, needs, place.allow_missing, root, remember=not dry, wait=options.shard is None)

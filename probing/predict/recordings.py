@@ -10,7 +10,7 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from probing.errors import AudioError, OptionError, ProbingError
+from probing.errors import AudioError, EncoderError, OptionError, ProbingError
 from probing.predict.predictor import Predictor, Recognise
 
 # Endings of recordings: what libsndfile calls its formats, other endings of theirs, and what it cannot decode but a
@@ -85,14 +85,23 @@ def predict_files(
     for path in tqdm(files, desc="predict", unit="file", disable=None):
         try:
             table = predictor.predict(path, text, window, hop, asr)
-        except AudioError as error:
-            refused.append(error)
+        except (AudioError, EncoderError) as error:
+            refused.append(_unusable(path, error))
             continue
         table.insert(0, "file", str(path))
         tables.append(table)
     columns = ["file", "start", "end", *predictor.dimensions] + ["text"] * predictor.reads
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     return Predicted(table, tuple(refused))
+
+
+def _unusable(path: Path, error: AudioError | EncoderError) -> AudioError:
+    """Why one file cannot be used; what is wrong with the encoder itself is raised."""
+    if isinstance(error, AudioError):
+        return error
+    if error.code != "audio-too-short":
+        raise error
+    return AudioError(f"{path}", error.why, "use a longer recording", code="audio-short")
 
 
 def _audio_below(folder: Path) -> list[Path]:

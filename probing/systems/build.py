@@ -69,17 +69,18 @@ def build_system(
     return system, _processor(found)
 
 
-def count_parameters(name: str) -> tuple[int, int]:
+def count_parameters(name: str, window: float | None = None) -> tuple[int, int]:
     """Parameters of a system with K = 3, and how many of them learn; no weights are loaded or allocated.
 
     Args:
         name: As in `build_system`; of a hub id the configuration is read.
+        window: As in `build_system`.
 
     Returns:
         All parameters (Table 1), and those without the frozen front end (of which the abstract says "~20 %").
     """
     with torch.device("meta"):
-        parameters = list(EmotionSystem(_system_config(_open(_on_random_weights(name)))).parameters())
+        parameters = list(EmotionSystem(_system_config(_open(_on_random_weights(name), window))).parameters())
     return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
 
 

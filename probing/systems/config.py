@@ -10,6 +10,9 @@ from transformers import AutoConfig, PretrainedConfig
 
 from probing.corpus.model import EMOTIONS
 
+# Settings of the program that saved it: a received file could name a repository of kernels, which is code.
+_FOREIGN = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal", "quantization_config")
+
 
 class SystemConfig(PretrainedConfig):
     """What settles a system's architecture and the meaning of its output.
@@ -48,12 +51,14 @@ class SystemConfig(PretrainedConfig):
         self.encoders, self.dimensions, self.scale = encoders, list(dimensions), list(scale)
         self.fusion, self.dropout, self.spec_augment = fusion, dropout, spec_augment
         self.do_normalize, self.freeze = do_normalize, list(freeze)
-        super().__init__(**kwargs)
+        super().__init__(**{key: value for key, value in kwargs.items() if key not in _FOREIGN})
 
 
 def _configuration(given: PretrainedConfig | dict[str, Any] | None) -> PretrainedConfig | None:
     """A configuration of the system's own, which it may change."""
-    return AutoConfig.for_model(**given) if isinstance(given, dict) else copy.deepcopy(given)
+    if not isinstance(given, dict):
+        return copy.deepcopy(given)
+    return AutoConfig.for_model(**{key: value for key, value in given.items() if key not in _FOREIGN})
 
 
 AutoConfig.register(SystemConfig.model_type, SystemConfig)

@@ -11,19 +11,19 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from probing.encoders.numerics import ExactFloat32
+from probing.encoders.pretrained import LOADING
 from probing.errors import EncoderError, RunError
 from probing.systems.batches import Feed, by_length
 from probing.systems.config import SystemConfig
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
 
-_DAMAGED = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError, EncoderError)
+_DAMAGED = (*LOADING, EncoderError)
 
 
 def opened(folder: Path) -> tuple[EmotionSystem, Processor]:

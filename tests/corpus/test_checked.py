@@ -60,6 +60,19 @@ class TestNeeds:
         assert [u.id for u in found.corpus.utterances] == ["u0", "u1", "u3", "u4", "u5", "u6", "u7"]
 
 
+def test_what_is_too_short_for_an_encoder_stops_or_is_left_out(tmp_path, cache):
+    """It is named before any long work, though it decodes; other encoders take it."""
+    spec = spec_of(save_table(tmp_path))
+    shortest = 500
+    record(tmp_path / "u3.wav", shortest)
+    needs = Needs(audio=True, frames=lambda samples: samples - shortest)
+    error = refusal(CorpusError, "audio-unusable", check_corpus, spec, needs, cache=cache)
+    assert names_all(error, "1 of 8", "u3.wav", f"{shortest} samples", "--allow-missing 1")
+    found = check_corpus(spec, needs, 1, cache)
+    assert found.left_out == ("u3",) and len(found.corpus) == 7
+    assert not check_corpus(spec, Needs(audio=True), cache=cache).left_out
+
+
 def test_audio_is_decoded_and_damaged_files_stop(tmp_path, cache):
     """Together with what is missing, up to the number allowed."""
     table = save_table(tmp_path, cells={(0, "path"): ""})

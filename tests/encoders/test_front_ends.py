@@ -98,6 +98,20 @@ def test_frames_are_known_before_extraction(folders: dict[str, Path], name: str,
         mask = extractor_of(name)(waveform(2, 0)[:samples], sampling_rate=16_000, return_attention_mask=True)
         heard = int(np.asarray(mask["attention_mask"]).sum())
         assert counts == [int(stock(folders[name])._get_feat_extract_output_lengths(torch.tensor(heard)))]
+    elif encoder.identity["architecture"]["model_type"] in FILTER_BANK:
+        asked = {"sampling_rate": 16_000, "return_attention_mask": True, "return_tensors": "pt"}
+        mask = extractor_of(name)([waveform(2, 0)[:samples]], **asked)["attention_mask"]
+        masked = stock(folders[name])._get_output_attention_mask(mask) if name == "parakeet" else mask
+        assert counts == [int(masked.sum())]
+
+
+@pytest.mark.parametrize("name", ["w2v-bert", "w2v-bert-rotary"])
+def test_a_checkpoint_that_asks_for_no_mask_gets_one_in_a_batch(tmp_path: Path, name: str) -> None:
+    """Else the padding of a batch would be heard as silence."""
+    folder = save_front_end(tmp_path / name, name)
+    described = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(json.dumps(described | {"return_attention_mask": False}))
+    check_batch(folder, name, [3000, 30_000, 11_111])
 
 
 def test_whisper_hears_long_utterances_in_consecutive_windows(folders: dict[str, Path]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from builders import save_text_encoder, waveform
 from front_ends import save_front_end
+from safetensors.torch import load_file, save_file
 from small_systems import built
 
 from probing.encoders.audio import AudioEncoder
@@ -67,3 +68,30 @@ def test_an_incomplete_run_is_refused(checkpoints: dict[str, Path], tmp_path: Pa
     with pytest.raises(EncoderError) as caught:
         open_encoder(str(run))
     assert caught.value.code == "encoder-unopened"
+
+
+def test_a_run_of_a_preset_s_name_stands_for_the_preset_no_more_than_any_folder(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`demo-hubert` is the built-in encoder wherever it is typed; `./demo-hubert` is the run."""
+    monkeypatch.chdir(tmp_path)
+    expected = open_encoder("demo-hubert").identity
+    save_run(Path("demo-hubert"), checkpoints["hubert"], seeds=(0,))
+    assert open_encoder("demo-hubert").identity == expected
+    assert open_encoder("./demo-hubert").name == "demo-hubert-seed0"
+
+
+def test_only_the_files_of_the_system_itself_are_read(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """A part of another training's weights that lies beside them is none of it; an index names several."""
+    run = save_run(tmp_path / "run", checkpoints["hubert"], seeds=(0,))
+    whole = open_encoder(str(run)).identity
+    file = run / "seed0" / "model.safetensors"
+    held = load_file(file)
+    save_file({key: value + 1 for key, value in held.items()}, run / "seed0" / "model-00001-of-00002.safetensors")
+    assert open_encoder(str(run)).identity == whole
+    names = {key: f"model-0000{1 + place % 2}-of-00002.safetensors" for place, key in enumerate(sorted(held))}
+    for name in set(names.values()):
+        save_file({key: value for key, value in held.items() if names[key] == name}, run / "seed0" / name)
+    (run / "seed0" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    file.unlink()
+    assert open_encoder(str(run)).identity == whole

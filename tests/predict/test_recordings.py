@@ -10,7 +10,7 @@ import soundfile
 from builders import RATE, waveform
 from loud import Loudness
 
-from probing.errors import OptionError, ProbingError
+from probing.errors import EncoderError, OptionError, ProbingError
 from probing.predict.predictor import Predictor
 from probing.predict.recordings import AUDIO_ENDINGS, found_files, predict_files
 
@@ -112,3 +112,23 @@ def test_one_text_is_for_one_recording(folder: Path, tmp_path: Path) -> None:
     said = predict_files(reads, files, asr=lambda pieces: [f"{len(piece)} samples" for piece in pieces]).table
     assert said.text.tolist() == ["8000 samples"] * 2
     np.testing.assert_allclose(said.end, 0.5)
+
+
+def test_a_recording_that_is_too_short_for_the_encoder_is_named_and_the_others_are_estimated(
+    folder: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with the encoder itself ends all."""
+    estimate, code = Loudness.estimate, "audio-too-short"
+
+    def refusing(self: Loudness, pieces: list[np.ndarray], texts: object) -> np.ndarray:
+        if len(pieces[0]) < RATE // 4:
+            raise EncoderError("an utterance", "an encoder makes not one frame of it", "", code=code)
+        return estimate(self, pieces, texts)
+
+    monkeypatch.setattr(Loudness, "estimate", refusing)
+    soundfile.write(folder / "e.wav", waveform(0.1, 9), RATE)
+    found = predict_files(predictor, found_files([folder]))
+    assert len(found.table) == 4 and [(e.code, Path(e.what).name) for e in found.refused] == [("audio-short", "e.wav")]
+    code = "encoder-memory"
+    with pytest.raises(EncoderError):
+        predict_files(predictor, found_files([folder]))

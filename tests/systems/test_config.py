@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+import torch
 from builders import SMALL
+from small_systems import built
 from transformers import AutoConfig
 
 from probing.systems.config import SystemConfig
+from probing.systems.inference import opened
 
 
 def test_a_configuration_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
@@ -25,3 +30,17 @@ def test_an_encoder_s_configuration_is_copied() -> None:
     """The system sets dropout in its own copy, and leaves the checkpoint's as it is."""
     audio = AutoConfig.for_model("hubert", **SMALL)
     assert SystemConfig(audio).audio_config is not audio and SystemConfig(audio).text_config is None
+
+
+@pytest.mark.parametrize("name", ["attn_implementation", "_attn_implementation"])
+def test_a_received_configuration_names_no_kernels(checkpoints: dict[str, Path], tmp_path: Path, name: str) -> None:
+    """Kernels are code, which would be fetched from the hub; the system opens without."""
+    system, processor = built(checkpoints["hubert"])
+    system.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    described = json.loads((tmp_path / "config.json").read_text())
+    described[name] = described["audio_config"][name] = "evil/kernel"
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    again, _ = opened(tmp_path)
+    assert all(torch.equal(one, other) for one, other in zip(again.parameters(), system.parameters(), strict=True))
+    assert "evil" not in f"{again.config} {again.audio.config._attn_implementation}"
