@@ -149,10 +149,10 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "findings": findings,
     "table2": table2,
     "atlas": lifted("atlas-demo.md"),
-    "real_layers": lifted("atlas-spoken-emobank.md"),
-    "real_systems": lifted("table1-spoken-emobank.md"),
-    "real_words": lifted("table2-spoken-emobank.md"),
-    "real_speech": lifted("atlas-ravdess.md"),
+    "real_layers": lifted("real/atlas-spoken-emobank.md"),
+    "real_systems": lifted("real/table1-spoken-emobank.md"),
+    "real_words": lifted("real/table2-spoken-emobank.md"),
+    "real_speech": lifted("real/atlas-ravdess.md"),
 }
 
 
