@@ -79,6 +79,7 @@ def encoder(tmp_path: Path) -> Any:
         identity=layout.identity,
         state_names=layout.state_names,
         spec=EncoderSpec("none"),
+        frame_rate=50.0,
     )
 
 
