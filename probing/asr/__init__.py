@@ -1,6 +1,8 @@
 """Speech recognition: what is said in a corpus, written down by Whisper.
 
 options       what `probe transcribe` can be told
+decoding      what Whisper's decoder is told, and with which tokens
+checkpoint    open a Whisper whose parts go together
 recogniser    Whisper, greedy and pinned: waveforms → transcripts
 transcribe    corpus × recogniser → a table `id,text` with its word errors
 """

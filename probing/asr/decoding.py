@@ -13,7 +13,7 @@ from typing import Any
 from transformers import GenerationConfig, PretrainedConfig
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
-from probing.errors import EncoderError
+from probing.errors import EncoderError, number_of
 
 # Whisper's own program knows a multilingual model by its number of tokens, which is one more than this.
 _ENGLISH_ONLY = 51_864
@@ -34,7 +34,7 @@ def prompts(vocabulary: Mapping[str, int], size: int, name: str) -> dict[str, in
     needed = (_START, _END, _TASK, _PLAIN)
     absent = [token for token in needed if token not in vocabulary]
     if absent:
-        why = f"its tokenizer has no {absent[0]}, and {len(vocabulary):,} tokens in all; a Whisper's cannot do without"
+        why = f"it brings one of {number_of(len(vocabulary), 'token')} along, none of which is {absent[0]}"
         raise no_tokenizer(name, why)
     largest = max(vocabulary.values())
     if largest >= size:
