@@ -107,7 +107,9 @@ def test_an_edited_number_is_noticed() -> None:
     assert typed != block and updated(typed, ROOT / "figures") == block
 
 
-@pytest.mark.parametrize(("block", "target"), [("layers", "figure2"), ("calibration", "calibrate"), ("padding", "padding")])
+@pytest.mark.parametrize(
+    ("block", "target"), [("layers", "figure2"), ("calibration", "calibrate"), ("padding", "padding")]
+)
 def test_a_block_whose_figures_are_not_there_says_how_to_make_them(block: str, target: str, tmp_path: Path) -> None:
     """It shows no number."""
     found = updated(f"<!-- generated: {block} -->\n<!-- end -->", tmp_path)

@@ -43,8 +43,8 @@ def verify(
     With --padding ENCODER no cache is read. A few made-up utterances of different lengths are run by transformers' own
     model, each alone and all in an ordinary padded batch, with an attention mask and without, and in a batch as
     `probe extract` runs them. Prints how far each layer of a batch is from the utterance alone; with --window also how
-    far a Whisper's states are from those with the window that it was trained with. The exit status is 1 if the last
-    kind of batch is off by more than 1e-5.
+    far a Whisper's states are from those with the window that it was trained with. The exit status is 1 if a batch
+    of `probe extract` is off by more than 1e-5.
 
     \b
     Example: probe verify my/table.csv --scale 1 7 --encoder hubert-base --store pooled

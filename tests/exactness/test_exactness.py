@@ -42,6 +42,13 @@ def test_every_family_that_opens_has_a_checkpoint() -> None:
     assert {*ALL} == {*WAVEFORMS, *FRONT_ENDS, *TEXT}
 
 
+def test_the_committed_table_is_of_every_family_that_opens() -> None:
+    """A family that comes or goes asks for a new `make padding`."""
+    table = pd.read_csv(Path(__file__).parents[2] / "figures" / tables.FILE)
+    small = table[table.weights == "small, random"]
+    assert {*small.encoder} == {*ALL} and not measure.inexact(table)
+
+
 def test_a_table_has_every_layer_and_how_the_family_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leaking HuBERT, a Whisper without mask and a built-in text encoder."""
     monkeypatch.setattr(padding, "SECONDS", (1.0, 0.4))
