@@ -78,7 +78,7 @@ def test_demo_tinybert_still_guesses_masked_words() -> None:
     assert found > 0.2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "demo-hubert" else n for n in NAMES])
 def test_the_depth_profile_is_the_card_s(name: str) -> None:
     """Ridge probes on development give what the card says."""
     found = depth_profile(open_encoder(name), ("development",), COUNTS)["development"]
@@ -105,6 +105,7 @@ def test_valence_is_in_deep_layers(partition: str) -> None:
     assert valence.max() >= valence[0] + 0.15
 
 
+@pytest.mark.slow
 def test_random_weights_hear_no_valence() -> None:
     """Valence of demo-hubert is at least .30 above the best layer of demo-hubert@random, on unseen speakers."""
     random = depth_profile(open_encoder("demo-hubert@random"), ("test2",), COUNTS)["test2"]
