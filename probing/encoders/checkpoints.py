@@ -92,9 +92,6 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
 
 def _configuration(source: str, spec: EncoderSpec) -> PretrainedConfig:
     """The configuration that a folder or a repository holds."""
-    if "emotion2vec" in source.lower() and not (Path(source) / "config.json").is_file():
-        why, remedy = why_not("emotion2vec"), f"use another encoder, for example {', '.join(list(PRESETS)[:5])}"
-        raise EncoderError(f"encoder {typed(spec.name)}", why, remedy, code="encoder-foreign")
     described = saved_configuration(source, spec.revision)
     try:
         return configuration_of(described, spec.name)
@@ -142,8 +139,14 @@ def _source(stem: str) -> str:
                 code="encoder-incomplete",
             )
         return stem
+    if "emotion2vec" in stem.lower():
+        why, remedy = why_not("emotion2vec"), f"use another encoder, for example {', '.join(list(PRESETS)[:5])}"
+        raise EncoderError(f"encoder {stem}", why, remedy, code="encoder-foreign")
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", stem) and not stem.endswith((".csv", ".h5")):
         return stem
+    if Path(stem).is_absolute() or stem.startswith((".", "~")):
+        why, remedy = "there is no such folder", "check the path"
+        raise EncoderError(f"encoder {stem}", why, remedy, code="encoder-unknown")
     close = difflib.get_close_matches(stem, PRESETS, n=1)
     raise EncoderError(
         f"unknown encoder {stem!r}",

@@ -15,7 +15,7 @@ from probing.encoders.spec import EncoderSpec, typed
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
 from probing.encoders.unbatched import UnbatchedEncoder
-from probing.encoders.whisper import WhisperEncoder, no_windows, window_of, windowed
+from probing.encoders.whisper import WhisperEncoder, no_windows, window_of, window_samples, windowed
 from probing.errors import EncoderError
 
 Encoder = AudioEncoder | TextEncoder
@@ -56,9 +56,11 @@ def open_encoder(
     kind = found.model.config.model_type
     if spec.convolution:
         _refuse_no_state_c(found, typed(spec.name))
+    trained = window_of(found.model.config)
     if spec.window is not None and kind not in WINDOWED:
         raise no_windows(typed(spec.name), spec.window)
-    name = windowed(found.name, spec.window, window_of(found.model.config)) + "-C" * spec.convolution
+    window_samples(spec.window, trained, found.name)  # refused by the name that was typed
+    name = windowed(found.name, spec.window, trained) + "-C" * spec.convolution
     try:
         opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
         tried = opened.trial()
