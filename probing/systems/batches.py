@@ -115,6 +115,7 @@ class Feed:
         collate: Puts items together.
         latents: The cache that the front end's output is read from, if any.
         truncated: Utterances whose transcripts are truncated.
+        notes: What a reader of a record should know of how the utterances are heard.
     """
 
     items: Utterances | Vectors
@@ -122,6 +123,7 @@ class Feed:
     collate: Collate
     latents: Cache | None = None
     truncated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def by_length(lengths: Sequence[int], places: Sequence[int]) -> list[int]:

@@ -15,6 +15,7 @@ from probing.corpus.checked import Checked
 from probing.corpus.model import Corpus
 from probing.encoders.opening import open_encoder
 from probing.encoders.speech import SpeechEncoder
+from probing.encoders.whisper import window_notes
 from probing.errors import CorpusError, first_names
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
@@ -63,7 +64,8 @@ def feed(
     lengths = [scan.samples[id_] for id_ in ids]
     sound = _from_cache(latents) if latents else _from_files(corpus, snr)
     collate = Collate(processor, lengths if latents else None)
-    return Feed(Utterances(corpus, dimensions, sound), lengths, collate, latents, long)
+    heard = window_notes(lengths, processor.window) if processor.window else ()
+    return Feed(Utterances(corpus, dimensions, sound), lengths, collate, latents, long, heard)
 
 
 def token_counts(corpus: Corpus, processor: Processor) -> dict[str, int]:

@@ -233,7 +233,7 @@ def _made(
         command="evaluate",
         corpus=entry,
         scores=write_tables(corpus, found, system.dimensions, folder),
-        notes=_notes(scored, checked, entry, options),
+        notes=(*_notes(scored, checked, entry, options), *source.notes),
         system=system,
         seeds=scored.seeds,
         words=checked.words,

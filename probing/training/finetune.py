@@ -265,7 +265,7 @@ def _finished(
         command="finetune",
         corpus=corpus_entry(job.checked),
         scores=write_tables(job.checked.corpus, found, options.dims, job.folder),
-        notes=notes(job.checked, options, seen.source.truncated, trained),
+        notes=(*notes(job.checked, options, seen.source.truncated, trained), *seen.source.notes),
         system=system_entry(job.first, job.name, options),
         seeds=tuple(seeds),
         words=job.checked.words if job.first.text is not None else Words(),

@@ -13,9 +13,12 @@ from front_ends import WINDOW, extractor_of, save_front_end
 from small_systems import LABELS, TEXTS, built, sounds, trained
 from transformers import AutoModel
 
+from probing.audio.decode import load
+from probing.corpus.opening import open_corpus
 from probing.encoders.opening import open_encoder
 from probing.errors import EncoderError
 from probing.predict.estimators import open_trained
+from probing.systems import inputs
 from probing.systems.build import build_system, count_parameters
 from probing.systems.inference import opened
 from probing.systems.model import EmotionSystem
@@ -124,5 +127,10 @@ def test_a_whisper_system_trains_is_kept_and_predicts(
     record = trained(str(whisper), "run", str(table), max_steps=2, evaluate_every=1)
     system, _ = opened(record.folder / "seed0")
     assert isinstance(system, EmotionSystem) and system.config.audio_config.model_type == "whisper"
+    assert not any("window" in note for note in record.notes)
+    monkeypatch.setattr(inputs, "window_notes", lambda lengths, window: (f"{max(lengths)} of {window}",))
+    other = trained(str(whisper), "short", str(table), max_steps=1, evaluate_every=1, window=WINDOW / 4)
+    lengths = [len(load(u.path)) for u in open_corpus(str(table)).utterances]
+    assert f"{max(lengths)} of {WINDOW * 4_000}" in other.notes
     estimates = open_trained(record, "cpu").estimate([waveform(0.5, 0), waveform(2.5, 1)], None)
     assert estimates.shape == (2, 3) and np.isfinite(estimates).all()
