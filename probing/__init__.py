@@ -18,6 +18,7 @@ The rooms, one folder a step of the pipeline; each imports only from those above
     systems/       audio, text and audio-textual regressors
     training/      `probe finetune`, `evaluate`
     predict/       a finished run on any recording: `probe predict`
+    analysis/      what a layer contains, words or sound: `probe layers`
     report/ ★      tables, figures, findings: `probe compare`, `figure`, `report`
     calibration/   how far to trust all of it: planted worlds, `make calibrate`
     exactness/     how exact padded batches of every family are: `make padding`
