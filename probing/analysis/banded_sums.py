@@ -1,0 +1,121 @@
+"""Banded ridge probes of large corpora, from sums of products alone: the work does not grow with the number of utterances.
+
+The same errors as `banded.Kernels`, but for corpora of many utterances: a fold, and a group beside it, are left out by
+subtracting their sums. A system as large as all features is solved for each, so groups are few: the folds themselves.
+
+Shape legend: M utterances · K dimensions · F folds, which are the groups too · D features of all blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from probing.analysis.banded import Penalties, Task
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Number of some utterances, and sums over their features x, labels y and products."""
+
+    count: int
+    x_D: Tensor
+    y_K: Tensor
+    xx_DD: Tensor
+    xy_DK: Tensor
+    yy_K: Tensor
+
+    def __add__(self, other: _Moments) -> _Moments:
+        own, others = vars(self).values(), vars(other).values()
+        return _Moments(*(a + b for a, b in zip(own, others, strict=True)))
+
+    def __sub__(self, other: _Moments) -> _Moments:
+        own, others = vars(self).values(), vars(other).values()
+        return _Moments(*(a - b for a, b in zip(own, others, strict=True)))
+
+
+def by_fold(task: Task) -> Task:
+    """The same task with folds for groups."""
+    groups_M = np.searchsorted(task.folds, task.folds_M)
+    return replace(task, groups_M=groups_M, sizes_C=np.bincount(groups_M).astype(float))
+
+
+class FoldSums:
+    """Cross-validated errors of banded ridge probes; what grows with M is one product a block.
+
+    Args:
+        blocks: Name → standardised features [M, D].
+        task: What is to be predicted; its groups are its folds (`by_fold`).
+    """
+
+    def __init__(self, blocks: Mapping[str, Tensor], task: Task) -> None:
+        self._blocks, self._task = dict(blocks), task
+        self._places: dict[str, Tensor] = {}
+        self._moments: list[_Moments] = []
+
+    def with_block(self, name: str, x_MD: Tensor) -> FoldSums:
+        """The same with one more block, or another of its name."""
+        return FoldSums({**self._blocks, name: x_MD}, self._task)
+
+    def errors(self, penalties: Penalties) -> Tensor:
+        """Squared errors by fold, of probes of the other folds, [F, K]."""
+        total, folds = self._summed()
+        return torch.stack([self._error(total - own, own, penalties) for own in folds])
+
+    def without_groups(self, penalties: Penalties, fold: int) -> Tensor:
+        """Squared errors of a fold where each other fold is not learned from either, [C, K]; 0 without itself."""
+        total, folds = self._summed()
+        own, others = folds[fold], total - folds[fold]
+        errors = [torch.zeros_like(own.y_K)] * len(folds)
+        for place, group in enumerate(folds):
+            if place != fold:
+                errors[place] = self._error(others - group, own, penalties)
+        return torch.stack(errors)
+
+    def _summed(self) -> tuple[_Moments, list[_Moments]]:
+        """Moments of all utterances and of each fold."""
+        if not self._moments:
+            names = list(self._blocks)
+            widths = [self._blocks[name].shape[1] for name in names]
+            ends = np.cumsum([0, *widths])
+            self._places = {
+                name: torch.arange(int(start), int(end)) for name, start, end in zip(names, ends, ends[1:], strict=False)
+            }
+            labels_MK = torch.from_numpy(self._task.labels_MK)
+            for fold in self._task.folds:
+                own = torch.from_numpy(np.flatnonzero(self._task.folds_M == fold))
+                x_BD = torch.cat([self._blocks[name][own.to(self._blocks[name].device)] for name in names], dim=1)
+                y_BK = labels_MK[own].to(x_BD)
+                self._moments.append(
+                    _Moments(len(own), x_BD.sum(0), y_BK.sum(0), x_BD.T @ x_BD, x_BD.T @ y_BK, y_BK.square().sum(0))
+                )
+        total = self._moments[0]
+        for other in self._moments[1:]:
+            total = total + other
+        return total, self._moments
+
+    def _error(self, train: _Moments, seen: _Moments, penalties: Penalties) -> Tensor:
+        """Squared errors [K] of some utterances by probes of others; none at all if there are no others."""
+        mean_y_K = train.y_K / max(train.count, 1)
+        around_K = seen.yy_K - 2 * mean_y_K * seen.y_K + seen.count * mean_y_K.square()
+        if not penalties:
+            return around_K
+        at = torch.cat([self._places[name] for name, _ in penalties]).to(train.x_D.device)
+        penalty_D = torch.cat([train.x_D.new_full((len(self._places[name]),), alpha) for name, alpha in penalties])
+        mean_D = train.x_D[at] / train.count
+        left_DD = train.xx_DD[at][:, at] - train.count * torch.outer(mean_D, mean_D)
+        # The penalty counts for all utterances, as in `Kernels`, whoever is left out.
+        left_DD.diagonal().add_(penalty_D * len(self._task.folds_M))
+        right_DK = train.xy_DK[at] - train.count * torch.outer(mean_D, mean_y_K)
+        w_DK = torch.cholesky_solve(right_DK, torch.linalg.cholesky(left_DD))
+        # Σ (y − ȳ − (x − x̄)ᵀ w)² = Σ (y − ȳ)² − 2 wᵀ Σ (x − x̄)(y − ȳ) + wᵀ Σ (x − x̄)(x − x̄)ᵀ w
+        cross_DK = seen.xy_DK[at] - torch.outer(seen.x_D[at], mean_y_K)
+        cross_DK = cross_DK - torch.outer(mean_D, seen.y_K - seen.count * mean_y_K)
+        sums_D = seen.x_D[at]
+        square_DD = seen.xx_DD[at][:, at] - torch.outer(sums_D, mean_D) - torch.outer(mean_D, sums_D)
+        square_DD = square_DD + seen.count * torch.outer(mean_D, mean_D)
+        return around_K - 2 * (w_DK * cross_DK).sum(0) + (w_DK * (square_DD @ w_DK)).sum(0)

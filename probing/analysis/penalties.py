@@ -1,0 +1,134 @@
+"""Which penalties a union of blocks takes, by cross-validation, and what its probes then explain.
+
+Each block's penalty moves by factors of ten while the squared error over all folds falls; a union starts from what its
+parts took. The probes that predict a fold take the penalties that are best on all other folds among those that were
+tried, so that no fold chooses its own.
+
+Shape legend: K dimensions · F folds · C groups (speakers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from probing.analysis.banded import Penalties
+
+LOWEST, HIGHEST, STEP = 1e-4, 1e4, 10.0  # of a penalty
+_GAIN = 1e-4  # share of the error that a step must save
+
+
+class Fits(Protocol):
+    """What gives cross-validated errors of banded ridge probes: `Kernels`, or `FoldSums` of a large corpus."""
+
+    def errors(self, penalties: Penalties) -> Tensor:
+        """Squared errors by fold, [F, K]."""
+        ...
+
+    def without_groups(self, penalties: Penalties, fold: int) -> Tensor:
+        """Squared errors of a fold where each group is neither predicted nor learned from, [C, K]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What probes of some blocks explain.
+
+    Args:
+        r2_K: Cross-validated R² of each dimension.
+        left_out_CK: The same without each group of speakers; NaN where nothing is left to explain.
+        penalties: The penalties of each dimension that are best on all folds.
+    """
+
+    r2_K: NDArray[np.float64]
+    left_out_CK: NDArray[np.float64]
+    penalties: tuple[Penalties, ...]
+
+
+def explained(fits: Fits, starts: Sequence[Penalties]) -> Explained:
+    """Choose the penalties of some blocks, and score their probes.
+
+    Args:
+        fits: What fits them.
+        starts: Of each dimension, the blocks and the penalties to begin with.
+    """
+    tried: dict[Penalties, NDArray[np.float64]] = {}
+    best = tuple(_descend(fits, start, column, tried) for column, start in enumerate(starts))
+    errors_SFK = np.stack(list(tried.values()))
+    others_SFK = errors_SFK.sum(1, keepdims=True) - errors_SFK
+    chosen_FK = others_SFK.argmin(0)
+    error_K = np.take_along_axis(errors_SFK, chosen_FK[None], axis=0)[0].sum(0)
+    error_CK = _without_groups(fits, list(tried), chosen_FK)
+    around_K, around_CK = _around(fits)
+    told_CK = around_CK > 1e-12 * around_K
+    left_out_CK = 1 - np.divide(error_CK, around_CK, out=np.full_like(error_CK, np.nan), where=told_CK)
+    return Explained(1 - error_K / around_K, left_out_CK, best)
+
+
+def joined(*penalties: Penalties) -> Penalties:
+    """The blocks of several fits together, each once, with the penalty that it has first."""
+    found: dict[str, float] = {}
+    for name, penalty in (pair for one in penalties for pair in one):
+        found.setdefault(name, penalty)
+    return tuple(sorted(found.items()))
+
+
+def _descend(fits: Fits, start: Penalties, column: int, tried: dict[Penalties, NDArray[np.float64]]) -> Penalties:
+    """Move one penalty at a time while the error of a dimension falls; what was tried is kept for all dimensions."""
+
+    def error(penalties: Penalties) -> float:
+        if penalties not in tried:
+            tried[penalties] = fits.errors(penalties).cpu().numpy()
+        return float(tried[penalties][:, column].sum())
+
+    at, best = dict(start), error(start)
+    moved = True
+    while moved:
+        moved = False
+        for name in at:
+            for step in (STEP, 1 / STEP):
+                while LOWEST <= at[name] * step <= HIGHEST:
+                    there = {**at, name: _rounded(at[name] * step)}
+                    found = error(tuple(there.items()))
+                    if found >= best * (1 - _GAIN):
+                        break
+                    at, best, moved = there, found, True
+    return tuple(at.items())
+
+
+def _rounded(penalty: float) -> float:
+    """A power of ten is one number, however it was reached."""
+    return float(f"{penalty:.6g}")
+
+
+def _without_groups(
+    fits: Fits, tried: Sequence[Penalties], chosen_FK: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Squared errors over all folds without each group, [C, K], with the penalties that each fold has chosen."""
+    found: dict[tuple[int, int], NDArray[np.float64]] = {}
+    total: NDArray[np.float64] | float = 0.0
+    for setting in np.unique(chosen_FK):
+        for fold in np.flatnonzero((chosen_FK == setting).any(1)):
+            found[int(setting), int(fold)] = fits.without_groups(tried[setting], int(fold)).cpu().numpy()
+    for fold, row_K in enumerate(chosen_FK):
+        total = total + np.stack([found[int(setting), fold][:, k] for k, setting in enumerate(row_K)], axis=1)
+    return np.asarray(total)
+
+
+def _around(fits: Fits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Squared errors of the mean label of the training part, [K], and without each group, [C, K]."""
+    errors_FK = fits.errors(()).cpu().numpy()
+    left = [fits.without_groups((), fold).cpu().numpy() for fold in range(len(errors_FK))]
+    return errors_FK.sum(0), np.sum(left, axis=0)
+
+
+def best_start(names: Sequence[str], found: Mapping[tuple[str, ...], Explained], column: int) -> Penalties:
+    """Where the search for a union's penalties begins: at those of its largest parts, whose blocks are its own."""
+    parts = [one.penalties[column] for key, one in found.items() if set(key) < set(names)]
+    parts.sort(key=len, reverse=True)
+    return joined(*parts) if parts else tuple((name, 1.0) for name in sorted(names))
