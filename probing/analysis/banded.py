@@ -12,7 +12,7 @@ Shape legend: M utterances · K dimensions · F folds · C groups (speakers) · 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,53 +69,53 @@ class Kernels:
     """Cross-validated errors of banded ridge probes, whatever the number of features: the work grows with M³.
 
     Args:
-        blocks: Name → standardised features [M, D].
+        blocks: Name → standardised features [M, D]; the kernel of the first is inverted, the others are added to it.
         task: What is to be predicted.
     """
 
     def __init__(self, blocks: Mapping[str, Tensor], task: Task) -> None:
-        some = next(iter(blocks.values()))
-        self._kernels = {name: x_MD @ x_MD.T / len(x_MD) for name, x_MD in blocks.items()}
-        self._y_MK = torch.from_numpy(task.labels_MK).to(some)
-        self._folds = [torch.from_numpy(np.flatnonzero(task.folds_M == fold)).to(some.device) for fold in task.folds]
-        self._groups_M = torch.from_numpy(task.groups_M).to(some.device)
-        members_CR, there_CR = _padded(task.groups_M, len(task.sizes_C))
-        self._members_CR, self._there_CR = members_CR.to(some.device), there_CR.to(some.device)
-
-    def with_block(self, name: str, x_MD: Tensor) -> Kernels:
-        """The same with one more block, or another of its name; the other blocks are shared."""
-        other = object.__new__(Kernels)
-        vars(other).update(vars(self))
-        other._kernels = {**self._kernels, name: x_MD @ x_MD.T / len(x_MD)}
-        return other
+        self._blocks = dict(blocks)
+        self._y_MK = torch.from_numpy(task.labels_MK).to(next(iter(blocks.values())))
+        device = self._y_MK.device
+        self._folds = [torch.from_numpy(np.flatnonzero(task.folds_M == fold)).to(device) for fold in task.folds]
+        self._groups_M = torch.from_numpy(task.groups_M).to(device)
+        self._members_CR, self._there_CR = (x.to(device) for x in _padded(task.groups_M, len(task.sizes_C)))
+        self._inverses: dict[tuple[str, float], _Inverse] = {}
 
     def errors(self, penalties: Penalties) -> Tensor:
         """Squared errors by fold, of probes of the other folds, [F, K]."""
-        p_MM = self._projection(penalties)
-        missed_MK = p_MM @ self._y_MK
-        return torch.stack([_missed(p_MM, missed_MK, own).square().sum(0) for own in self._folds])
+        p = self._projection(penalties)
+        missed_MK = p.times(self._y_MK)
+        found = [torch.cholesky_solve(missed_MK[own], torch.linalg.cholesky(p.block(own))) for own in self._folds]
+        return torch.stack([missed_BK.square().sum(0) for missed_BK in found])
 
-    def without_groups(self, penalties: Penalties, fold: int) -> Tensor:
-        """Squared errors of a fold where each group in turn is neither predicted nor learned from.
+    def without_groups(self, penalties: Penalties, folds: Sequence[int]) -> Tensor:
+        """Squared errors of some folds where each group in turn is neither predicted nor learned from.
 
         Args:
             penalties: Of the blocks.
-            fold: Place of the fold among the folds.
+            folds: Places of folds among the folds.
 
         Returns:
-            [C, K].
+            [folds, C, K].
         """
-        p_MM = self._projection(penalties)
-        own, missed_MK = self._folds[fold], p_MM @ self._y_MK
+        p_MM = self._projection(penalties).whole()
+        return torch.stack([self._without(p_MM, p_MM @ self._y_MK, self._folds[fold]) for fold in folds])
+
+    def _without(self, p_MM: Tensor, missed_MK: Tensor, own: Tensor) -> Tensor:
+        """Squared errors of a fold's utterances without each group, [C, K]."""
         factor = torch.linalg.cholesky(p_MM[own][:, own])
         here_BK = torch.cholesky_solve(missed_MK[own], factor)
         through_BM = torch.cholesky_solve(p_MM[own], factor)  # (P_ff)⁻¹ P_f·
         # The equations of the fold and a group together, with those of the fold eliminated: one small system a group.
-        left_MM, right_MK = p_MM - p_MM[:, own] @ through_BM, missed_MK - p_MM[:, own] @ here_BK
         members_CR, there_CR = self._members_CR, self._there_CR & ~torch.isin(self._members_CR, own)
-        left_CRR = left_MM[members_CR[:, :, None], members_CR[:, None, :]]
+        rows, columns = members_CR[:, :, None], members_CR[:, None, :]
+        left_CRR = p_MM[rows, columns] - torch.einsum(
+            "bcr,bcs->crs", p_MM[own][:, members_CR], through_BM[:, members_CR]
+        )
         left_CRR = torch.where(there_CR[:, :, None] & there_CR[:, None, :], left_CRR, 0.0)
         left_CRR = left_CRR + torch.diag_embed((~there_CR).to(left_CRR))
+        right_MK = missed_MK - p_MM[:, own] @ here_BK
         right_CRK = torch.where(there_CR[:, :, None], right_MK[members_CR], 0.0)
         gone_CRK = torch.linalg.solve(left_CRR, right_CRK)  # what probes that have not seen the group miss it by
         change_BCK = torch.einsum("bcr,crk->bck", through_BM[:, members_CR], gone_CRK)
@@ -123,19 +123,59 @@ class Kernels:
         predicted_BC = self._groups_M[own][:, None] != torch.arange(len(members_CR), device=own.device)
         return (squared_BCK * predicted_BC[:, :, None]).sum(0)
 
-    def _projection(self, penalties: Penalties) -> Tensor:
-        """P, [M, M]."""
-        total = torch.eye(len(self._y_MK), dtype=self._y_MK.dtype, device=self._y_MK.device)
-        for name, penalty in penalties:
-            total.add_(self._kernels[name], alpha=1 / penalty)
-        g_MM = torch.cholesky_inverse(torch.linalg.cholesky(total))
-        sums_M = g_MM.sum(0)
-        return g_MM - torch.outer(sums_M, sums_M) / sums_M.sum()
+    def _projection(self, penalties: Penalties) -> _Projection:
+        """P, as an inverse that is kept and what the other blocks take from it."""
+        eye_MM = torch.eye(len(self._y_MK)).to(self._y_MK)
+        if not penalties:
+            return _Projection(eye_MM, eye_MM.new_full((len(eye_MM), 1), len(eye_MM) ** -0.5))
+        (name, penalty), others = penalties[0], penalties[1:]
+        if (name, penalty) not in self._inverses:
+            x_MD = self._blocks[name]
+            kernel_MM = eye_MM.addmm_(x_MD, x_MD.T, alpha=1 / (len(x_MD) * penalty))
+            g_MM = torch.cholesky_inverse(torch.linalg.cholesky(kernel_MM))
+            through = {other: g_MM @ own_MD for other, own_MD in self._blocks.items() if other != name}
+            self._inverses[name, penalty] = _Inverse(g_MM, through)
+        inverse = self._inverses[name, penalty]
+        g_MM, sums_M, taken_MQ = inverse.g_MM, inverse.g_MM.sum(0), self._y_MK.new_zeros(len(self._y_MK), 0)
+        if others:
+            # (A + Φ Φᵀ)⁻¹ = A⁻¹ − A⁻¹ Φ (1 + Φᵀ A⁻¹ Φ)⁻¹ Φᵀ A⁻¹, by the root of the middle.
+            scales = [(other, (len(g_MM) * alpha) ** -0.5) for other, alpha in others]
+            phi_MQ = torch.cat([self._blocks[other] * scale for other, scale in scales], dim=1)
+            through_MQ = torch.cat([inverse.through[other] * scale for other, scale in scales], dim=1)
+            middle_QQ = phi_MQ.T @ through_MQ
+            middle_QQ.diagonal().add_(1.0)
+            root_QQ = torch.linalg.cholesky(middle_QQ)
+            taken_MQ = torch.linalg.solve_triangular(root_QQ, through_MQ.T, upper=False).T
+            sums_M = sums_M - taken_MQ @ taken_MQ.sum(0)
+        return _Projection(g_MM, torch.cat([taken_MQ, (sums_M / sums_M.sum().sqrt())[:, None]], dim=1))
 
 
-def _missed(p_MM: Tensor, missed_MK: Tensor, own: Tensor) -> Tensor:
-    """What probes that have not seen some utterances miss those by."""
-    return torch.cholesky_solve(missed_MK[own], torch.linalg.cholesky(p_MM[own][:, own]))
+@dataclass(frozen=True)
+class _Inverse:
+    """G of one block [M, M], and its products with the other blocks [M, D]."""
+
+    g_MM: Tensor
+    through: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """P = G − Q Qᵀ."""
+
+    g_MM: Tensor
+    taken_MQ: Tensor
+
+    def times(self, y_MK: Tensor) -> Tensor:
+        """P y."""
+        return self.g_MM @ y_MK - self.taken_MQ @ (self.taken_MQ.T @ y_MK)
+
+    def block(self, own: Tensor) -> Tensor:
+        """P of some utterances among themselves."""
+        return self.g_MM[own][:, own] - self.taken_MQ[own] @ self.taken_MQ[own].T
+
+    def whole(self) -> Tensor:
+        """All of P."""
+        return torch.addmm(self.g_MM, self.taken_MQ, self.taken_MQ.T, alpha=-1)
 
 
 def _padded(groups_M: NDArray[np.int64], count: int) -> tuple[Tensor, Tensor]:

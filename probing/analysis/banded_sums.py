@@ -8,7 +8,7 @@ Shape legend: M utterances · K dimensions · F folds, which are the groups too 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,24 +57,20 @@ class FoldSums:
         self._places: dict[str, Tensor] = {}
         self._moments: list[_Moments] = []
 
-    def with_block(self, name: str, x_MD: Tensor) -> FoldSums:
-        """The same with one more block, or another of its name."""
-        return FoldSums({**self._blocks, name: x_MD}, self._task)
-
     def errors(self, penalties: Penalties) -> Tensor:
         """Squared errors by fold, of probes of the other folds, [F, K]."""
         total, folds = self._summed()
         return torch.stack([self._error(total - own, own, penalties) for own in folds])
 
-    def without_groups(self, penalties: Penalties, fold: int) -> Tensor:
-        """Squared errors of a fold where each other fold is not learned from either, [C, K]; 0 without itself."""
-        total, folds = self._summed()
-        own, others = folds[fold], total - folds[fold]
-        errors = [torch.zeros_like(own.y_K)] * len(folds)
-        for place, group in enumerate(folds):
-            if place != fold:
-                errors[place] = self._error(others - group, own, penalties)
-        return torch.stack(errors)
+    def without_groups(self, penalties: Penalties, folds: Sequence[int]) -> Tensor:
+        """Squared errors of some folds where each other fold is not learned from either, [folds, C, K]; 0 without itself."""
+        total, every = self._summed()
+        found = torch.zeros(len(folds), len(every), len(total.y_K), dtype=total.y_K.dtype, device=total.y_K.device)
+        for row, fold in enumerate(folds):
+            for group, other in enumerate(every):
+                if group != fold:
+                    found[row, group] = self._error(total - every[fold] - other, every[fold], penalties)
+        return found
 
     def _summed(self) -> tuple[_Moments, list[_Moments]]:
         """Moments of all utterances and of each fold."""

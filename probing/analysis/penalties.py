@@ -30,8 +30,8 @@ class Fits(Protocol):
         """Squared errors by fold, [F, K]."""
         ...
 
-    def without_groups(self, penalties: Penalties, fold: int) -> Tensor:
-        """Squared errors of a fold where each group is neither predicted nor learned from, [C, K]."""
+    def without_groups(self, penalties: Penalties, folds: Sequence[int]) -> Tensor:
+        """Squared errors of some folds where each group is neither predicted nor learned from, [folds, C, K]."""
         ...
 
 
@@ -92,8 +92,8 @@ def _descend(fits: Fits, start: Penalties, column: int, tried: dict[Penalties, N
         moved = False
         for name in at:
             for step in (STEP, 1 / STEP):
-                while LOWEST <= at[name] * step <= HIGHEST:
-                    there = {**at, name: _rounded(at[name] * step)}
+                while LOWEST <= (penalty := _rounded(at[name] * step)) <= HIGHEST:
+                    there = {**at, name: penalty}
                     found = error(tuple(there.items()))
                     if found >= best * (1 - _GAIN):
                         break
@@ -110,21 +110,18 @@ def _without_groups(
     fits: Fits, tried: Sequence[Penalties], chosen_FK: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Squared errors over all folds without each group, [C, K], with the penalties that each fold has chosen."""
-    found: dict[tuple[int, int], NDArray[np.float64]] = {}
     total: NDArray[np.float64] | float = 0.0
     for setting in np.unique(chosen_FK):
-        for fold in np.flatnonzero((chosen_FK == setting).any(1)):
-            found[int(setting), int(fold)] = fits.without_groups(tried[setting], int(fold)).cpu().numpy()
-    for fold, row_K in enumerate(chosen_FK):
-        total = total + np.stack([found[int(setting), fold][:, k] for k, setting in enumerate(row_K)], axis=1)
+        folds = np.flatnonzero((chosen_FK == setting).any(1)).tolist()
+        errors_FCK = fits.without_groups(tried[setting], folds).cpu().numpy()
+        total = total + (errors_FCK * (chosen_FK[folds] == setting)[:, None, :]).sum(0)
     return np.asarray(total)
 
 
 def _around(fits: Fits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Squared errors of the mean label of the training part, [K], and without each group, [C, K]."""
     errors_FK = fits.errors(()).cpu().numpy()
-    left = [fits.without_groups((), fold).cpu().numpy() for fold in range(len(errors_FK))]
-    return errors_FK.sum(0), np.sum(left, axis=0)
+    return errors_FK.sum(0), fits.without_groups((), range(len(errors_FK))).sum(0).cpu().numpy()
 
 
 def best_start(names: Sequence[str], found: Mapping[tuple[str, ...], Explained], column: int) -> Penalties:

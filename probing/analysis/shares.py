@@ -141,12 +141,13 @@ def _explained_by_layer(material: Material, plan: Plan, device: str) -> Iterator
     blocks = {name: standardised(x[plan.known], device) for name, x in beside.items() if x is not None}
     large = len(plan.known) > MOST_BY_KERNEL
     task = by_fold(task) if large else task
-    without = (FoldSums if large else Kernels)(blocks, task)
+    kind = FoldSums if large else Kernels
     fixed: dict[Blocks, Explained] = {}
     for names in subsets(tuple(blocks)):
-        fixed[names] = explained(without, [best_start(names, fixed, k) for k in range(len(plan.names))])
+        fixed[names] = explained(kind(blocks, task), [best_start(names, fixed, k) for k in range(len(plan.names))])
     for place in range(len(material.layers)):
-        fits = without.with_block(LAYER, standardised(material.states_NLD[plan.known, place], device))
+        own = {LAYER: standardised(material.states_NLD[plan.known, place], device)}
+        fits = kind({**own, **blocks}, task)
         found = dict(fixed)
         for names in subsets((LAYER, *blocks)):
             if LAYER in names:
