@@ -1,6 +1,6 @@
-"""Banded ridge probes of large corpora, from sums of products alone: the work does not grow with the number of utterances.
+"""Banded ridge probes of large corpora, from sums of products alone.
 
-The same errors as `banded.Kernels`, but for corpora of many utterances: a fold, and a group beside it, are left out by
+The same errors as `banded.Kernels`, but after one pass nothing grows with M: a fold, and a group beside it, are left out by
 subtracting their sums. A system as large as all features is solved for each, so groups are few: the folds themselves.
 
 Shape legend: M utterances · K dimensions · F folds, which are the groups too · D features of all blocks.
@@ -63,7 +63,7 @@ class FoldSums:
         return torch.stack([self._error(total - own, own, penalties) for own in folds])
 
     def without_groups(self, penalties: Penalties, folds: Sequence[int]) -> Tensor:
-        """Squared errors of some folds where each other fold is not learned from either, [folds, C, K]; 0 without itself."""
+        """Squared errors of some folds where each other one is not learned from either, [folds, C, K]; its own is 0."""
         total, every = self._summed()
         found = torch.zeros(len(folds), len(every), len(total.y_K), dtype=total.y_K.dtype, device=total.y_K.device)
         for row, fold in enumerate(folds):
@@ -78,9 +78,8 @@ class FoldSums:
             names = list(self._blocks)
             widths = [self._blocks[name].shape[1] for name in names]
             ends = np.cumsum([0, *widths])
-            self._places = {
-                name: torch.arange(int(start), int(end)) for name, start, end in zip(names, ends, ends[1:], strict=False)
-            }
+            starts_ends = zip(names, ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+            self._places = {name: torch.arange(start, end) for name, start, end in starts_ends}
             labels_MK = torch.from_numpy(self._task.labels_MK)
             for fold in self._task.folds:
                 own = torch.from_numpy(np.flatnonzero(self._task.folds_M == fold))

@@ -106,9 +106,7 @@ def _rounded(penalty: float) -> float:
     return float(f"{penalty:.6g}")
 
 
-def _without_groups(
-    fits: Fits, tried: Sequence[Penalties], chosen_FK: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _without_groups(fits: Fits, tried: Sequence[Penalties], chosen_FK: NDArray[np.int64]) -> NDArray[np.float64]:
     """Squared errors over all folds without each group, [C, K], with the penalties that each fold has chosen."""
     total: NDArray[np.float64] | float = 0.0
     for setting in np.unique(chosen_FK):

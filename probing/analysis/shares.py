@@ -21,6 +21,7 @@ from probing.analysis.banded import Kernels, Task, standardised
 from probing.analysis.banded_sums import FoldSums, by_fold
 from probing.analysis.material import LAYER, SOUND, WORDS, Material, table
 from probing.analysis.penalties import Explained, best_start, explained
+from probing.probes.folds import Folding
 from probing.probes.ridge_plan import Plan, plans_of
 from probing.statistics.curves import Curve
 
@@ -48,7 +49,7 @@ class Shares:
         rows = [*self._rows("r2", self.r2, "+"), *self._rows("share", self.shares, "&")]
         for dim in dict.fromkeys(dim for dim, _ in self.shares):
             if (curve := self.words_minus_sound(dim)) is not None:
-                rows += _curve_rows(curve, dim, f"{WORDS}-{SOUND}", "difference")
+                rows += curve_rows(curve, dim, f"{WORDS}-{SOUND}", "difference")
         return table("shares", rows)
 
     def words_minus_sound(self, dim: str) -> Curve | None:
@@ -60,7 +61,9 @@ class Shares:
 
     @staticmethod
     def _rows(measure: str, curves: Mapping[tuple[str, Blocks], Curve], joint: str) -> list[dict[str, object]]:
-        return [row for (dim, names), curve in curves.items() for row in _curve_rows(curve, dim, joint.join(names), measure)]
+        return [
+            row for (dim, names), curve in curves.items() for row in curve_rows(curve, dim, joint.join(names), measure)
+        ]
 
 
 def shares(material: Material, device: str = "cpu") -> Shares:
@@ -76,7 +79,8 @@ def shares(material: Material, device: str = "cpu") -> Shares:
     r2: dict[tuple[str, Blocks], Curve] = {}
     for plan in plans_of(material.corpus, material.dims, 0):
         found = list(_explained_by_layer(material, plan, device))
-        sizes_C, names, together_C = _groups(plan, len(found[0][(LAYER,)].left_out_CK))
+        count = len(found[0][(LAYER,)].left_out_CK)
+        sizes_C, names, together_C = groups_of(plan.folding, plan.known, count)
         for column, dim in enumerate(plan.names):
             for blocks in found[0]:
                 value_L = np.array([one[blocks].r2_K[column] for one in found])
@@ -155,27 +159,36 @@ def _explained_by_layer(material: Material, plan: Plan, device: str) -> Iterator
         yield {names: found[names] for names in subsets((LAYER, *blocks))}
 
 
-def _groups(plan: Plan, count: int) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.int64]]:
-    """Sizes, names and numbers of speakers of the groups: those of the folding or, in a large corpus, its folds."""
-    folding = plan.folding
-    sizes_C = np.bincount(folding.groups_N[plan.known], minlength=len(folding.names)).astype(float)
+def groups_of(
+    folding: Folding, places: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.int64]]:
+    """Sizes, names and numbers of speakers of the groups: those of the folding or, in a large corpus, its folds.
+
+    Args:
+        folding: Who is predicted and left out together.
+        places: Who is predicted at all.
+        count: How many groups there were.
+    """
+    sizes_C = np.bincount(folding.groups_N[places], minlength=len(folding.names)).astype(float)
     if count == len(folding.names):
         return sizes_C, folding.names, folding.speakers_C
-    fold_of_C = np.array([folding.folds_N[folding.groups_N == group][0] for group in range(len(folding.names))])
-    folds, own_C = np.unique(fold_of_C, return_inverse=True)
-    speakers_F = np.bincount(own_C, folding.speakers_C).astype(int)
-    return np.bincount(own_C, sizes_C), tuple(f"fold {fold}" for fold in folds), speakers_F
+    folds, own_M = np.unique(folding.folds_N[places], return_inverse=True)
+    speakers_F = [folding.speakers_C[np.unique(folding.groups_N[places[own_M == f]])].sum() for f in range(len(folds))]
+    return np.bincount(own_M).astype(float), tuple(f"fold {fold}" for fold in folds), np.array(speakers_F)
 
 
-def _curve_rows(curve: Curve, dim: str, part: str, measure: str) -> list[dict[str, object]]:
+def curve_rows(
+    curve: Curve, target: str, part: str, measure: str, partition: str = CROSS_VALIDATED
+) -> list[dict[str, object]]:
+    """A row of contents.csv for each layer, with its interval."""
     low_L, high_L = curve.intervals()
     return [
         {
             "layer": layer,
-            "target": dim,
+            "target": target,
             "part": part,
             "measure": measure,
-            "partition": CROSS_VALIDATED,
+            "partition": partition,
             "value": value,
             "low": low,
             "high": high,

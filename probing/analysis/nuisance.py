@@ -1,0 +1,117 @@
+"""What a layer tells beside emotion: energy, pitch, rate, channel, speaker, sex, words.
+
+Ridge probes predict each of them from each layer, cross-validated over train and development: R² is the share of its
+variance that the layer gives away. Something of several numbers (the words of a sentence, its embedding, the spectrum
+of the background) counts as one, by the variance of all its numbers together. Who speaks is a choice among voices:
+`voices` scores it by accuracy.
+
+Shape legend: N utterances · M those that are used · K numbers to predict · L layers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probing.analysis.banded import Kernels, Task, standardised
+from probing.analysis.banded_sums import FoldSums, by_fold
+from probing.analysis.material import LAYER, Material, table
+from probing.analysis.penalties import explained
+from probing.analysis.shares import MOST_BY_KERNEL, curve_rows, groups_of
+from probing.analysis.voices import told_apart
+from probing.corpus.model import DEVELOPMENT, TRAIN
+from probing.probes.folds import Folding, folding_of
+from probing.statistics.curves import Curve
+
+SEX, BAG, EMBEDDING = "sex", "bag of words", "sentence embedding"
+_SHARE, _MOST_WORDS = 0.05, 200  # of utterances that a word must be in; and of words
+_COMPONENTS = 16  # of the text encoder's states that stand for a sentence
+Numbers = NDArray[np.float64]
+
+
+def nuisances(material: Material, device: str = "cpu") -> pd.DataFrame:
+    """R² of each nuisance from each layer, with intervals over speakers, as rows of contents.csv.
+
+    Args:
+        material: States, words, and what was measured of the recordings; what is absent is left out.
+        device: PyTorch's name of a device with float64.
+    """
+    places = material.places(TRAIN, DEVELOPMENT)
+    rows: list[dict[str, object]] = []
+    common = _targets(material, places)
+    folding = folding_of(material.corpus, places)
+    for name, values_MK in common.items():
+        known_M = np.isfinite(values_MK).all(1)
+        rows += _rows(material, name, places[known_M], values_MK[known_M], folding, device)
+    rows += told_apart(material, places, device)
+    return table("nuisance", rows)
+
+
+def bag_of_words(texts: list[str | None]) -> Numbers:
+    """Which of the common words each text has, [N, K], 0 or 1; a word counts once, whatever its case.
+
+    >>> bag_of_words(["The cat.", "the dog", "a dog's"]).tolist()  # dog, the
+    [[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]
+    """
+    found = [set(re.findall(r"\w+", (text or "").lower())) for text in texts]
+    counts = Counter(word for words in found for word in words)
+    # What is in all texts, or in next to none, cannot be learned.
+    enough = max(2, _SHARE * len(texts))
+    common = sorted(word for word, n in counts.items() if enough <= n < len(texts))
+    kept = sorted(common, key=lambda word: -counts[word])[:_MOST_WORDS]
+    return np.array([[float(word in words) for word in kept] for words in found]).reshape(len(texts), -1)
+
+
+def _targets(material: Material, places: NDArray[np.int64]) -> dict[str, Numbers]:
+    """Name → what is predicted, [M, K]; a column that never changes is left out."""
+    utterances = [material.corpus.utterances[place] for place in places]
+    found: dict[str, Numbers] = {}
+    for name, values in material.nuisances.items():
+        found[name] = values[places].reshape(len(places), -1)
+    sexes = [getattr(one, "sex", None) for one in utterances]
+    if any(sexes):
+        found[SEX] = np.array([np.nan if sex is None else float(sex == "female") for sex in sexes])[:, None]
+    if any(one.text for one in utterances):
+        found[BAG] = bag_of_words([one.text for one in utterances])
+    if material.words_NE is not None:
+        states_ME = material.words_NE[places].astype(np.float64)
+        states_ME = states_ME - states_ME.mean(0)
+        u, s, _ = np.linalg.svd(states_ME, full_matrices=False)
+        found[EMBEDDING] = (u * s)[:, :_COMPONENTS]
+    varying = {name: values_MK[:, np.nanstd(values_MK, axis=0) > 1e-9] for name, values_MK in found.items()}
+    return {name: values_MK for name, values_MK in varying.items() if values_MK.shape[1]}
+
+
+def _rows(
+    material: Material,
+    name: str,
+    places: NDArray[np.int64],
+    values_MK: Numbers,
+    folding: Folding,
+    device: str,
+) -> list[dict[str, object]]:
+    """R² over the layers of one nuisance."""
+    if len(np.unique(folding.folds_N[places])) < 2:
+        return []
+    labels_NK = np.full((len(material.corpus), values_MK.shape[1]), np.nan)
+    labels_NK[places] = values_MK
+    task = Task.of(labels_NK, folding, places)
+    large = len(places) > MOST_BY_KERNEL
+    task = by_fold(task) if large else task
+    weights_K = values_MK.var(0) / values_MK.var(0).sum()
+    value_L, left_out_LC = [], []
+    for place in range(len(material.layers)):
+        blocks = {LAYER: standardised(material.states_NLD[places, place], device)}
+        fits = (FoldSums if large else Kernels)(blocks, task)
+        found = explained(fits, [((LAYER, 1.0),)] * values_MK.shape[1])
+        value_L.append(found.r2_K @ weights_K)
+        left_out_LC.append(found.left_out_CK @ weights_K)
+    sizes_C, speakers, together_C = groups_of(folding, places, len(left_out_LC[0]))
+    curve = Curve(
+        material.layers, np.array(value_L), np.stack(left_out_LC, axis=1), sizes_C, speakers, together_C=together_C
+    )
+    return curve_rows(curve, name, "", "r2")
