@@ -1,6 +1,6 @@
 """Banded ridge probes of large corpora, from sums of products alone.
 
-The same errors as `banded.Kernels`, but after one pass nothing grows with M: a fold, and a group beside it, are left out by
+The errors of `banded.Kernels`, but after one pass nothing grows with M: a fold, and a group beside it, are left out by
 subtracting their sums. A system as large as all features is solved for each, so groups are few: the folds themselves.
 
 Shape legend: M utterances · K dimensions · F folds, which are the groups too · D features of all blocks.
