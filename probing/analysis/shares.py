@@ -48,16 +48,20 @@ class Shares:
         """As rows of contents.csv."""
         rows = [*self._rows("r2", self.r2, "+"), *self._rows("share", self.shares, "&")]
         for dim in dict.fromkeys(dim for dim, _ in self.shares):
-            if (curve := self.words_minus_sound(dim)) is not None:
+            if (curve := self.contrast(dim, WORDS, SOUND)) is not None:
                 rows += curve_rows(curve, dim, f"{WORDS}-{SOUND}", "difference")
         return table("shares", rows)
 
-    def words_minus_sound(self, dim: str) -> Curve | None:
-        """What each layer shares with the words alone minus what it shares with the sound alone; None without both."""
-        words, sound = ((dim, (LAYER, other)) for other in (WORDS, SOUND))
-        if words not in self.shares or sound not in self.shares:
+    def contrast(self, dim: str, one: str, other: str) -> Curve | None:
+        """What each layer shares with words alone minus what it shares with sound alone, or the other way round.
+
+        Returns:
+            None where a dimension was not analysed, or not with both.
+        """
+        keys = [(dim, (LAYER, name)) for name in (one, other)]
+        if any(key not in self.shares for key in keys):
             return None
-        return self.shares[words].above([self.shares[sound]])
+        return self.shares[keys[0]].above([self.shares[keys[1]]])
 
     @staticmethod
     def _rows(measure: str, curves: Mapping[tuple[str, Blocks], Curve], joint: str) -> list[dict[str, object]]:
