@@ -10,5 +10,7 @@ matching   how far a cache is a corpus's own
 locate     where a corpus's cache is
 parts      decode, encode, write: one process's share
 extract    the extraction itself
+measured   the table of measured numbers in a cache folder
+acoustics  corpus → acoustic measures of every utterance
 verify     whether a cache is what it should be
 """
