@@ -40,8 +40,7 @@ def waveform_states(audio: Any, padding: Padding, latents_BTC: Tensor, samples: 
     Returns:
         The last state [B, T, D], and which frames are valid [B, T].
     """
-    convolutions = list(zip(audio.config.conv_kernel, audio.config.conv_stride, strict=True))
-    frames = [count_frames(count, convolutions) for count in samples]
+    frames = _frames(audio, samples)
     valid_BT = valid(torch.tensor(frames, device=latents_BTC.device), max(frames))[:, 0]
     projected = audio.feature_projection(latents_BTC[:, : max(frames)].to(audio.dtype))
     hidden_BTD = projected[0] if isinstance(projected, tuple) else projected  # HuBERT gives no more than this
@@ -65,13 +64,40 @@ def window_states(audio: Any, mel_WMT: Tensor, samples: list[int]) -> tuple[Tens
     Raises:
         EncoderError: There are more or fewer windows than the utterances fill (code `no-audio`).
     """
-    window = window_of(audio.config)
-    counts = [windows_in(count, window) for count in samples]
+    counts = _windows(audio, samples)
     if sum(counts) != len(mel_WMT):
         what = f"{len(samples)} utterances fill {sum(counts)} windows, {len(mel_WMT)} were given"
         raise EncoderError(what, "", "pass what the system's processor gives, with lengths", code="no-audio")
-    states_WTD = audio(mel_WMT.to(audio.dtype)).last_hidden_state
-    frames = torch.tensor([own_frames(count) for count in samples], device=mel_WMT.device)
-    windows = states_WTD.split(counts)
+    return by_utterance(audio, audio(mel_WMT.to(audio.dtype)).last_hidden_state, samples)
+
+
+def by_utterance(audio: Any, states_RTD: Tensor, samples: list[int]) -> tuple[Tensor, Tensor]:
+    """Any layer's state of each utterance's own frames.
+
+    Args:
+        audio: The encoder.
+        states_RTD: As the layer gives it, of R utterances or, in Whisper's encoder, windows.
+        samples: Length of each utterance.
+
+    Returns:
+        The state [B, T, D], and which frames are valid [B, T].
+    """
+    if audio.config.model_type not in WINDOWED:
+        frames = torch.tensor(_frames(audio, samples), device=states_RTD.device)
+        return states_RTD, valid(frames, states_RTD.shape[1])[:, 0]
+    frames = torch.tensor([own_frames(count) for count in samples], device=states_RTD.device)
+    windows = states_RTD.split(_windows(audio, samples))
     utterances = [own.flatten(0, 1)[:count] for own, count in zip(windows, frames.tolist(), strict=True)]
     return pad_sequence(utterances, batch_first=True), valid(frames, int(frames.max()))[:, 0]
+
+
+def _frames(audio: Any, samples: list[int]) -> list[int]:
+    """Frames of each utterance."""
+    convolutions = list(zip(audio.config.conv_kernel, audio.config.conv_stride, strict=True))
+    return [count_frames(count, convolutions) for count in samples]
+
+
+def _windows(audio: Any, samples: list[int]) -> list[int]:
+    """Whisper's windows of each utterance."""
+    window = window_of(audio.config)
+    return [windows_in(count, window) for count in samples]
