@@ -58,7 +58,7 @@ class Clusters:
 
 @dataclass(frozen=True)
 class EncoderEntry:
-    """The frozen encoder of a fit.
+    """The frozen encoder whose layers were probed.
 
     Args:
         name: As in file names: what the user typed, or the name of a folder.
@@ -79,12 +79,29 @@ class EncoderEntry:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """The cache that a fit read; records of version 0.1.0 do not say its number format."""
+    """The cache that was read; records of version 0.1.0 do not say its number format."""
 
     path: str
     store: str
     fingerprint: str
     dtype: str = "float16"
+
+
+@dataclass(frozen=True)
+class AcousticsEntry:
+    """The acoustic measures that stand for the sound.
+
+    Args:
+        recipe: Which set of measures: `librosa` or `egemaps`.
+        measures: How many there are.
+        identity: SHA-256 of the recipe and its libraries' versions.
+        versions: Library → version, where they are known.
+    """
+
+    recipe: str
+    measures: int
+    identity: str
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

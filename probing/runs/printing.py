@@ -106,7 +106,8 @@ def line(record: Record) -> str:
     """A line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder.
 
     Of a fit they are those of the weighted sum or, where none was fitted, of the ridge probe of the best layer; in
-    version 0.1.0, which had no ridge probes, of the single layer that is best on development.
+    version 0.1.0, which had no ridge probes, of the single layer that is best on development. A run of `probe layers`
+    has no scores.
     """
     scores = " ".join(
         f"{score.dimension} {score.partition} {score.ccc:.3f}" + f" ({score.probe})" * (score.probe not in _WHOLE)
@@ -115,7 +116,8 @@ def line(record: Record) -> str:
     identity = record.corpus.identity
     known = record.corpus.title + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
     when = record.date[:16].replace("T", " ")
-    return "  ".join((when, record.command, known, record.title, scores, str(record.folder)))
+    parts = (when, record.command, known, record.title, scores, str(record.folder))
+    return "  ".join(part for part in parts if part)
 
 
 def _standing(record: Record) -> list[Score]:

@@ -15,21 +15,33 @@ from typing import Any
 
 from probing.corpus.transcripts import Words
 from probing.files import slug
-from probing.runs.entries import CacheEntry, Clusters, CorpusEntry, EncoderEntry, File, Score, SystemEntry
+from probing.runs.entries import (
+    AcousticsEntry,
+    CacheEntry,
+    Clusters,
+    CorpusEntry,
+    EncoderEntry,
+    File,
+    Score,
+    SystemEntry,
+)
 from probing.runs.published import PublishedEntry
 from probing.runs.scores import Predictions
 from probing.statistics.layers import LayerSummary
 from probing.statistics.verdicts import Finding
 
 __all__ = [
+    "AcousticsEntry",
     "CacheEntry",
     "Clusters",
     "CorpusEntry",
     "EncoderEntry",
+    "EncoderRecord",
     "EvaluationRecord",
     "File",
     "FinetuneRecord",
     "FitRecord",
+    "LayersRecord",
     "Record",
     "Score",
     "SystemEntry",
@@ -38,6 +50,7 @@ __all__ = [
 
 VERSION = 2  # of the record; 1 is that of version 0.1.0, which names no files and no digests
 PREDICTIONS = "predictions.csv"
+CONTENTS = "contents.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +58,7 @@ class Record(ABC):
     """A finished run.
 
     Args:
-        command: `fit`, `finetune` or `evaluate`.
+        command: `fit`, `layers`, `finetune` or `evaluate`.
         corpus: The corpus that it was made on.
         configuration: Everything that determines its numbers.
         signature: Digest of the configuration.
@@ -108,29 +121,21 @@ class Record(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitRecord(Record):
-    """A run of `probe fit`.
+class EncoderRecord(Record):
+    """A run whose numbers are about the layers of one encoder.
 
     Args:
-        encoder: The encoder whose hidden states were probed.
-        cache: The cache that was read.
+        encoder: The encoder whose hidden states were read.
+        cache: The cache that they were read from.
         device: Where it was computed.
         threads: Number of PyTorch's threads on a CPU.
-        best_layers: Dimension → index of the single layer that is best on development.
-        layers: Dimension → where it is, by cross-validated ridge probes; none in a run without them.
-        findings: Claims about layers with their verdicts, from the same probes.
-        best_epochs: The best epoch of each probe in probes.safetensors.
-        used: The hidden units and the learning rate that were used.
+        findings: Claims about layers with their verdicts.
     """
 
     encoder: EncoderEntry
     cache: CacheEntry
     device: str = ""
     threads: int = 0
-    best_layers: Mapping[str, int] = field(default_factory=dict)
-    best_epochs: tuple[int, ...] = ()
-    used: Mapping[str, Any] = field(default_factory=dict)
-    layers: Mapping[str, LayerSummary] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -139,18 +144,63 @@ class FitRecord(Record):
         return self.encoder.title
 
     @property
+    def encoder_file_name(self) -> str:
+        """The encoder in file names; one from a local folder has a digest, since folders can have the same name."""
+        weights = str(self.encoder.identity.get("weights", ""))
+        local = self.encoder.spec is not None and Path(self.encoder.spec.name).is_absolute()
+        return slug(self.encoder.name) + (f"-{weights[:8]}" if local and weights else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRecord(EncoderRecord):
+    """A run of `probe fit`; its findings are those of cross-validated ridge probes.
+
+    Args:
+        best_layers: Dimension → index of the single layer that is best on development.
+        layers: Dimension → where it is, by the same ridge probes; none in a run without them.
+        best_epochs: The best epoch of each probe in probes.safetensors.
+        used: The hidden units and the learning rate that were used.
+    """
+
+    best_layers: Mapping[str, int] = field(default_factory=dict)
+    best_epochs: tuple[int, ...] = ()
+    used: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, LayerSummary] = field(default_factory=dict)
+
+    @property
     def required(self) -> tuple[str, ...]:
         """The probes too, and the weights of layers unless all are ridge probes."""
         if self.options.get("head") == "ridge":
             return (*super().required, "ridge.safetensors")
         return (*super().required, "weights.csv", "probes.safetensors")
 
+
+@dataclass(frozen=True, kw_only=True)
+class LayersRecord(EncoderRecord):
+    """A run of `probe layers`: what each layer contains. It has no scores; its numbers are in contents.csv.
+
+    Args:
+        text: The text encoder that stood for the words; None where words were left out.
+        acoustics: What was measured of the sound; None where sound was left out.
+        beside: Other encoders that this one was compared with.
+        system: Folder of the fine-tuned run inside which a layer was erased; None where there was none.
+        dimensions: What was analysed, in order.
+        ranks: Concept (words, sound, speaker) → number of directions that were erased.
+        seconds_random: How long the random subspaces took, of all the seconds; None where it was not measured.
+    """
+
+    text: EncoderEntry | None = None
+    acoustics: AcousticsEntry | None = None
+    beside: tuple[EncoderEntry, ...] = ()
+    system: str | None = None
+    dimensions: tuple[str, ...]
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    seconds_random: float | None = None
+
     @property
-    def encoder_file_name(self) -> str:
-        """The encoder in file names; one from a local folder has a digest, since folders can have the same name."""
-        weights = str(self.encoder.identity.get("weights", ""))
-        local = self.encoder.spec is not None and Path(self.encoder.spec.name).is_absolute()
-        return slug(self.encoder.name) + (f"-{weights[:8]}" if local and weights else "")
+    def required(self) -> tuple[str, ...]:
+        """The table of all numbers."""
+        return (CONTENTS,)
 
 
 @dataclass(frozen=True, kw_only=True)

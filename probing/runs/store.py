@@ -23,13 +23,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from probing.errors import ProbingError, RunError, first_names
 from probing.files import digest, file_digest, read_json, write_json
-from probing.runs.records import VERSION, EvaluationRecord, File, FinetuneRecord, FitRecord, Record
+from probing.runs.records import VERSION, EvaluationRecord, File, FinetuneRecord, FitRecord, LayersRecord, Record
 from probing.runs.version1 import upgraded
 
 RECORD = "record.json"
 CONFIGURATION = "configuration.json"  # of a run that can be resumed: written first, where the record is written last
 RUNS = Path("runs")
-KINDS: dict[str, type[Record]] = {"fit": FitRecord, "finetune": FinetuneRecord, "evaluate": EvaluationRecord}
+KINDS: dict[str, type[Record]] = {
+    "fit": FitRecord,
+    "layers": LayersRecord,
+    "finetune": FinetuneRecord,
+    "evaluate": EvaluationRecord,
+}
 _AGAIN = "rerun the command"  # of a run whose record is lost
 _LIBRARIES = ("probing", "torch", "transformers", "numpy", "h5py", "scipy", "soundfile")
 _Kind = TypeVar("_Kind", bound=Record)
