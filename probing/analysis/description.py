@@ -10,10 +10,10 @@ A probe is a linear model with Gaussian noise. Its mean is free, its coefficient
 Gaussian prior, which is the ridge penalty, and nothing is known of the noise; what it then expects of a new rating is a
 Student's t in closed form, which becomes wider the further an utterance lies from those it has learned from. How large
 the coefficients are is not known either: `RATIOS` are tried side by side, with a code that uses no features beside
-them. The density that counts is the mean of theirs, weighted by how well each did on the blocks before; with a
-probability that falls as 1 / t, the one that serves best changes after block t (van Erven, Grünwald and de Rooij, 2012).
-What probes of two speakers wrongly believed of the third is thus paid for once, and not held against probes of fifty.
-In T blocks a layer that tells nothing costs at most log2 (T (len(RATIOS) + 1)) bits in all, however many features it has.
+them. The density that counts is the mean of theirs, weighted by how well each did on the blocks before; after block t
+the code that serves best may change, with probability 1 / (t + 1) (van Erven, Grünwald and de Rooij, 2012). What
+probes of two speakers wrongly believe of a third is thus paid for once, and not held against probes of fifty. In T
+blocks a layer that tells nothing costs at most log2 (T (len(RATIOS) + 1)) bits in all, however many its features.
 
 Shape legend: N utterances in one order · D features · K dimensions · B utterances of a block · T blocks ·
 E codes: without features, and with each prior ratio.
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,7 @@ def saved(x_ND: Tensor, y_NK: Tensor, ends: Sequence[int]) -> NDArray[np.float64
         ends: How many ratings have been sent after each block. The first is sent without features.
     """
     codes = []
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         past_ND, past_NK = x_ND[:start] - x_ND[:start].mean(0), y_NK[:start] - y_NK[:start].mean(0)
         block_BD, block_BK = x_ND[start:end] - x_ND[:start].mean(0), y_NK[start:end] - y_NK[:start].mean(0)
         nothing_B = block_BK.new_zeros(len(block_BK))

@@ -1,4 +1,4 @@
-"""Products of layers' Gram matrices, and what they are without each group of utterances, from one pass over their rows.
+"""Products of layers' Gram matrices, and what they are without each group of utterances, in one pass over their rows.
 
 With K and L two layers' Gram matrices of M utterances without their diagonals, the unbiased estimate of HSIC is
 (Song et al., 2012, equation 5)
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_ROWS = 256  # of every layer's Gram matrix that are held at once
+_HELD = 2**25  # numbers of Gram matrices that are held at once, 256 MiB
 _CONSTANT = 1e-12  # of a layer's mean square: a variance that is only rounding
 
 
@@ -62,7 +62,7 @@ class GramSums:
 
 
 def gram_sums(layers: Sequence[NDArray[np.float32]], sizes_C: NDArray[np.int64]) -> GramSums:
-    """Sum over the Gram matrices of some layers; at most `_ROWS` rows of each are held at once.
+    """Sum over the Gram matrices of some layers; no more than `_HELD` numbers of them are held at once.
 
     Args:
         layers: States of the M utterances, sorted by group, [M, D] each.
@@ -74,8 +74,9 @@ def gram_sums(layers: Sequence[NDArray[np.float32]], sizes_C: NDArray[np.int64])
     inside_CPP = np.zeros_like(rows_CPP)
     columns_PMC = np.zeros((number, count, groups))
     diagonal_PM = np.zeros((number, count))
-    for start in range(0, count, _ROWS):
-        end = min(start + _ROWS, count)
+    step = max(_HELD // (number * count), 1)
+    for start in range(0, count, step):
+        end = min(start + step, count)
         grams_PBM = np.empty((number, end - start, count))
         for place, states_MD in enumerate(layers):
             x_MD = _centred(states_MD)

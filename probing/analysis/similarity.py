@@ -91,6 +91,7 @@ class Similarity:
         layers: Indices of the L layers.
         plain_LK: Plain CKA.
         partitions: What it was measured on.
+        itself: Whether one and the other are the same.
         notes: What a reader should know.
     """
 
@@ -100,6 +101,7 @@ class Similarity:
     layers: tuple[int, ...]
     plain_LK: NDArray[np.float64]
     partitions: str
+    itself: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -143,9 +145,10 @@ class Similarity:
     def runs_alike(self) -> list[tuple[int, ...]]:
         """Longest runs of layers of one encoder that learned weights cannot tell apart.
 
-        The rule: of every two of them, the lower end of the interval of CKA lies above `ALIKE`. A weighted sum with a
-        linear map behind it then stays nearly the same whichever of them has the weight, so where the weights lie
-        among them says nothing. Runs may overlap.
+        The rule: of every two of them, the lower end of the interval of CKA lies above `ALIKE`. They are then nearly
+        rotated copies of one another; a linear map behind a weighted sum makes up for a rotation, so the sum does as
+        well whichever of them has the weight. What hardly varies counts little in CKA: a probe of one layer may
+        still find what a probe of another does not. Runs may overlap.
         """
         low_LL, _ = self.intervals()
         found: list[tuple[int, ...]] = []
@@ -160,8 +163,8 @@ class Similarity:
         return found
 
     def sentences(self) -> list[str]:
-        """What the numbers say: of one encoder which layers are alike; of two what each layer of the shallower is like."""
-        if self.other == self.encoder:
+        """Which layers of an encoder are alike; or what each layer of the shallower of two encoders is most like."""
+        if self.itself:
             return [
                 f"layers {shown(run)} of {self.encoder} cannot be told apart by weights (CKA above {_two(ALIKE)})"
                 for run in self.runs_alike()
@@ -182,7 +185,7 @@ class Similarity:
         low_LK, high_LK = self.intervals()
         rows: list[dict[str, object]] = []
         for place, (layer, curve) in enumerate(zip(self.layers, self.curves, strict=True)):
-            p_K = None if self.other == self.encoder else best_p_values(curve)
+            p_K = None if self.itself else best_p_values(curve)
             for k, own in enumerate(curve.layers):
                 row = {"layer": layer, "target": f"layer {own}", "part": self.other, "partition": self.partitions}
                 ends = {"low": low_LK[place, k], "high": high_LK[place, k]}
@@ -214,13 +217,13 @@ def similarity(corpus: Corpus, one: States, other: States | None = None, seed: i
     folding = folding_of(corpus, places)
     places = places[np.argsort(folding.groups_N[places], kind="stable")]
     sizes_C = np.bincount(folding.groups_N[places], minlength=len(folding.names))
-    encoders = [one] if other is None else [one, other]
+    beside = one if other is None else other
+    encoders = [one] if beside is one else [one, beside]
     sums = gram_sums([layer_MD for states in encoders for layer_MD in _layers(corpus, states, places)], sizes_C)
     rows = slice(0, len(one.layers))
-    columns = rows if other is None else slice(len(one.layers), None)
+    columns = rows if beside is one else slice(len(one.layers), None)
     value_LK, plain_LK = _cosine(sums.unbiased())[rows, columns], _cosine(sums.plain_PP)[rows, columns]
     left_out_CLK = _cosine(sums.without_groups())[:, rows, columns]
-    beside = other or one
     curves = tuple(
         Curve(
             beside.layers,
@@ -232,8 +235,9 @@ def similarity(corpus: Corpus, one: States, other: States | None = None, seed: i
         )
         for place in range(len(one.layers))
     )
-    partitions = "+".join(corpus.partitions)
-    return Similarity(one.encoder, beside.encoder, curves, one.layers, plain_LK, partitions, notes)
+    return Similarity(
+        one.encoder, beside.encoder, curves, one.layers, plain_LK, "+".join(corpus.partitions), beside is one, notes
+    )
 
 
 def shown(layers: Sequence[int]) -> str:
