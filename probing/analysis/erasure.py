@@ -47,6 +47,7 @@ class Erasure:
         estimates: Layer, dimension and concept, or `before` → estimates of those on the unit scale, [B].
         falls: Layer, dimension and concept → what became of the CCC.
         notes: What a reader should know.
+        analysis: `erasure`, or `inside` of a running system.
     """
 
     material: Material
@@ -56,14 +57,15 @@ class Erasure:
     estimates: Mapping[Cell, NDArray[np.float64]]
     falls: Mapping[Cell, Falls]
     notes: tuple[str, ...] = ()
+    analysis: str = "erasure"
 
-    def rows(self, analysis: str = "erasure") -> pd.DataFrame:
+    def rows(self) -> pd.DataFrame:
         """As rows of contents.csv."""
         found: list[dict[str, object]] = []
         for (layer, dim, concept), own in self.falls.items():
             about = {"layer": layer, "target": dim, "part": concept, "partition": self.partition}
             found += [about | row for row in own.rows(self.ranks[concept])]
-        return table(analysis, found)
+        return table(self.analysis, found)
 
 
 def erase(material: Material, randoms: int = RANDOMS, seed: int = 0, device: str = "cpu") -> Erasure:

@@ -51,6 +51,10 @@ class Eraser:
         """R; 0 changes nothing."""
         return self.left_DR.shape[1]
 
+    def to(self, device: str) -> Eraser:
+        """The same on another device."""
+        return Eraser(self.left_DR.to(device), self.right_DR.to(device), self.mean_D.to(device))
+
     def __call__(self, x: Tensor) -> Tensor:
         """Erase the concept from states [..., D]; they keep their number format."""
         away = (x.double() - self.mean_D) @ self.right_DR
