@@ -7,13 +7,15 @@ R² asks how well a layer tells a dimension in the end; this asks also from how 
 R², the one that needs fewer ratings to get there saves more.
 
 A probe is a linear model with Gaussian noise. Its mean is free, its coefficients on standardised features have a
-Gaussian prior, which is the ridge penalty, and nothing is known of the noise; what it then expects of a new rating is a
-Student's t in closed form, which becomes wider the further an utterance lies from those it has learned from. How large
-the coefficients are is not known either: `RATIOS` are tried side by side, with a code that uses no features beside
-them. The density that counts is the mean of theirs, weighted by how well each did on the blocks before; after block t
-the code that serves best may change, with probability 1 / (t + 1) (van Erven, Grünwald and de Rooij, 2012). What
-probes of two speakers wrongly believe of a third is thus paid for once, and not held against probes of fifty. In T
-blocks a layer that tells nothing costs at most log2 (T (len(RATIOS) + 1)) bits in all, however many its features.
+Gaussian prior, which is the ridge penalty, and nothing is known of the noise. What it then expects of a new rating is a
+Student's t in closed form, which becomes wider the further an utterance lies from those it has learned from; one rating
+in a hundred may lie anywhere, so no surprise costs more than 6.6 bits.
+
+How large the coefficients are is not known either: `RATIOS` are tried side by side, with a code that uses no features
+beside them. The density that counts is the mean of theirs, weighted by how well each did on the blocks before; after
+block t the code that serves best may change, with probability 1 / (t + 1) (van Erven, Grünwald and de Rooij, 2012).
+What probes of two speakers wrongly believe of a third is thus paid for once, and not held against probes of fifty. In
+T blocks a layer that tells nothing costs at most log2 (T (len(RATIOS) + 1)) bits in all, however many its features.
 
 Shape legend: N utterances in one order · D features · K dimensions · B utterances of a block · T blocks ·
 E codes: without features, and with each prior ratio.
@@ -24,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import lgamma, log, pi
 
 import numpy as np
 import pandas as pd
@@ -43,6 +46,7 @@ MOST = 20_000  # ratings that an order sends: what a layer gives easily, it has 
 RATIOS = (0.1, 1.0, 10.0, 100.0)  # variance that features may explain beforehand, in variances of the noise
 # What is known of the variance before any rating: as much as one rating tells that is a hundredth of the scale off.
 _FINEST = 0.01
+_ANYWHERE = 0.01  # share of ratings that may lie anywhere on the scale: none costs more than 6.6 bits
 _PARTITIONS = (TRAIN, DEVELOPMENT)
 
 
@@ -144,7 +148,7 @@ def saved(x_ND: Tensor, y_NK: Tensor, ends: Sequence[int]) -> NDArray[np.float64
         codes.append([_log_density(block_BK - mean, far, left, start).sum(0) for mean, far, left in expected])
     codes_TEK = torch.stack([torch.stack(block) for block in codes])
     gain_K = _switching(codes_TEK) - codes_TEK[:, 0].sum(0)
-    return (gain_K / (np.log(2) * len(y_NK))).cpu().numpy()
+    return (gain_K / (log(2) * len(y_NK))).cpu().numpy()
 
 
 def _switching(codes_TEK: Tensor) -> Tensor:
@@ -155,14 +159,14 @@ def _switching(codes_TEK: Tensor) -> Tensor:
     """
     count = codes_TEK.shape[1]
     total_K = torch.zeros_like(codes_TEK[0, 0])
-    weight_EK = torch.full_like(codes_TEK[0], -np.log(count))
+    weight_EK = torch.full_like(codes_TEK[0], -log(count))
     for number, codes_EK in enumerate(codes_TEK, start=1):
         joint_EK = weight_EK + codes_EK
         block_K = torch.logsumexp(joint_EK, dim=0)
         total_K = total_K + block_K
         change = 1 / (number + 1)
-        stays_EK = joint_EK - block_K + np.log(1 - change)
-        weight_EK = torch.logaddexp(stays_EK, torch.full_like(stays_EK, np.log(change / count)))
+        stays_EK = joint_EK - block_K + log(1 - change)
+        weight_EK = torch.logaddexp(stays_EK, torch.full_like(stays_EK, log(change / count)))
     return total_K
 
 
@@ -193,12 +197,15 @@ def _expected(past_ND: Tensor, past_NK: Tensor, block_BD: Tensor) -> Iterator[tu
 
 
 def _log_density(missed_BK: Tensor, distance_B: Tensor, left_K: Tensor, count: int) -> Tensor:
-    """Natural logarithm of Student's t density of what a probe of `count` ratings misses by, [B, K]."""
+    """Natural logarithm of the density of ratings that a probe of `count` ratings misses by so much, [B, K].
+
+    Nearly all of it is Student's t; the rest is spread over the scale, on which a density of ratings is 1.
+    """
     freedom = float(count)  # count − 1 of the past about its mean, and 1 of what is known before
     spread_BK = (left_K + _FINEST**2) * (1 + 1 / count + distance_B[:, None])  # times the degrees of freedom
-    half = torch.tensor([(freedom + 1) / 2, freedom / 2], dtype=torch.float64)
-    whole = torch.lgamma(half[0]) - torch.lgamma(half[1]) - 0.5 * np.log(np.pi)
-    return float(whole) - 0.5 * spread_BK.log() - float(half[0]) * torch.log1p(missed_BK.square() / spread_BK)
+    whole = lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - 0.5 * log(pi)
+    student_BK = whole - 0.5 * spread_BK.log() - (freedom + 1) / 2 * torch.log1p(missed_BK.square() / spread_BK)
+    return torch.logaddexp(student_BK + log(1 - _ANYWHERE), torch.full_like(student_BK, log(_ANYWHERE)))
 
 
 def _cuts(rank_N: NDArray[np.int64]) -> tuple[int, ...]:
