@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from probing.errors import CorpusError
 
 EMOTIONS = ("arousal", "valence", "dominance")  # the paper's three; any other numeric column may be probed too
+FEMALE, MALE = "female", "male"
 TRAIN, DEVELOPMENT, TEST1, TEST2 = "train", "development", "test1", "test2"
 ALIASES = {
     "validation": DEVELOPMENT,
@@ -33,6 +34,7 @@ class Utterance:
         speaker: Whose voice it is; the cluster that intervals leave out in turn. None where the corpus does not say.
         labels: Dimension → rating on the corpus's own scale; a dimension without a rating is absent.
         text: Transcript, or None where there is none; an empty string is the transcript of somebody who says nothing.
+        sex: The speaker's, `female` or `male`; None where the corpus does not say. It is no part of the identity.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Utterance:
     speaker: str | None = None
     labels: Mapping[str, float] = field(default_factory=dict)
     text: str | None = None
+    sex: str | None = None
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from probing.files import file_digest, read_json, write_json
 
 __all__ = ["COUNTS", "SCALE", "VERSION", "perform", "speak", "write_demo"]
 
-VERSION = 2  # of the recipe; increase it with every change that alters a sample, a rating or a word
-COLUMNS = ("id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text")
+VERSION = 3  # of the recipe; increase it with every change that alters a sample or the table
+COLUMNS = ("id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text", "sex")
 ABANDONED = 3600  # s after which the unfinished files of a killed process are deleted
 
 
@@ -132,7 +132,8 @@ def _write_table(path: Path, lines: Sequence[Line]) -> None:
         for line in lines:
             where = f"audio/{_audio_name(line)}"
             ratings = (f"{rating:.2f}" for rating in line.ratings)
-            table.writerow((line.id, where, line.partition, line.speaker.name, *ratings, transcript(line.words)))
+            who, said = line.speaker, transcript(line.words)
+            table.writerow((line.id, where, line.partition, who.name, *ratings, said, who.sex))
 
 
 def _audio_name(line: Line) -> str:

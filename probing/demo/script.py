@@ -82,6 +82,11 @@ class Speaker:
     room_level: float
     floor: float
 
+    @property
+    def sex(self) -> str:
+        """`male` of odd speakers, who have low voices and long vocal tracts, `female` of even ones."""
+        return "male" if int(self.name.removeprefix("spk")) % 2 else "female"
+
 
 @dataclass(frozen=True)
 class Line:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from corpora import names_all, refusal
 from numpy.typing import NDArray
 
 from probing.audio.decode import SAMPLE_RATE, load
+from probing.corpus.identity import identify
+from probing.corpus.readers.table import read
 from probing.demo import corpus as demo
 from probing.demo import script
 from probing.demo.corpus import speak, write_demo
@@ -45,7 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_table_is_complete_and_every_file_loads(written: Path) -> None:
     """Columns, ratings, relative paths; each recording is 1.5–5 s of mono FLAC at 16 kHz with 16 bits."""
     rows = rows_of(written)
-    assert list(rows[0]) == ["id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text"]
+    assert list(rows[0]) == ["id", "path", "partition", "speaker", "arousal", "valence", "dominance", "text", "sex"]
     assert Counter(row["partition"] for row in rows) == FEW
     lexicon = {str(word) for word in LEXICON}
     for row in rows:
@@ -55,6 +58,18 @@ def test_the_table_is_complete_and_every_file_loads(written: Path) -> None:
         info = soundfile.info(written.parent / row["path"])
         assert (info.format, info.subtype, info.channels, info.samplerate) == ("FLAC", "PCM_16", 1, SAMPLE_RATE)
         assert 1.5 * SAMPLE_RATE <= len(load(written.parent / row["path"])) <= 5 * SAMPLE_RATE
+
+
+def test_low_voices_are_male_and_high_ones_female(written: Path) -> None:
+    """The table's sex is that of the voice that is heard, and the corpus's identity does not depend on it."""
+    base = {speaker.name: speaker.f0 for speaker in script.cast()}
+    rows = rows_of(written)
+    assert {row["sex"] for row in rows} == {"male", "female"}
+    assert all((row["sex"] == "male") == (base[row["speaker"]] < 150) for row in rows)
+    corpus = read(written, script.SCALE)
+    assert [utterance.sex for utterance in corpus.utterances] == [row["sex"] for row in rows]
+    nobody = replace(corpus, utterances=tuple(replace(one, sex=None) for one in corpus.utterances))
+    assert identify(nobody, text=True) == identify(corpus, text=True)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(written: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import math
 import re
 from pathlib import Path
 
-from probing.corpus.model import Corpus, Utterance
+from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
 from probing.corpus.readers.folds import Fold, settle_fold
 from probing.corpus.readers.release import (
     by_stem,
@@ -138,7 +138,8 @@ def _utterance(turn: str, path: Path | None, split: Fold, labels: dict[str, floa
     parts = _TURN.fullmatch(turn)
     assert parts is not None  # _labels has refused all others
     speaker = f"Ses0{parts['session']}{parts['speaker']}"
-    return Utterance(turn, path, split.partition(int(parts["session"])), speaker, labels, text)
+    sex = {"F": FEMALE, "M": MALE}[parts["speaker"]]
+    return Utterance(turn, path, split.partition(int(parts["session"])), speaker, labels, text, sex)
 
 
 def _off_scale(utterances: tuple[Utterance, ...]) -> list[str]:

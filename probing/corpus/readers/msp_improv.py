@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from probing.corpus.model import Corpus, Utterance
+from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
 from probing.corpus.readers.folds import settle_fold
 from probing.corpus.readers.release import (
     by_stem,
@@ -85,11 +85,16 @@ def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpu
         texts, remarks = _transcripts(release, ids, by_stem(files, ".txt"))
         notes += [*remarks, *_repeated(files, turns, ".txt")]
     utterances = tuple(
-        Utterance(id_, path, split.partition(int(turn["session"])), turn["speaker"], labels, texts.get(id_))
+        Utterance(id_, path, split.partition(int(turn["session"])), turn["speaker"], labels, texts.get(id_), _sex(turn))
         for id_, (turn, labels), path in zip(ids, rated, paths, strict=True)
     )
     about = [split.note(), "arousal is 6 - A: the release rates activation from 1 (active) to 5 (calm)"]
     return Corpus("msp-improv", SCALE, utterances, (*about, *_unrated(utterances), *notes), split.number)
+
+
+def _sex(turn: re.Match[str]) -> str:
+    """The speaker's, whose name begins with F or M."""
+    return FEMALE if turn["speaker"].startswith("F") else MALE
 
 
 def _labels_file(folder: Path) -> Path:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from probing.corpus.model import Corpus, Utterance, partition_name
 from probing.corpus.readers.release import by_stem, files_in, folders, locate, pair_audio, read_transcripts, stem, walk
+from probing.corpus.readers.sexes import read_sexes
 from probing.corpus.readers.table import demand_unique, ratings, read_cells, rows_of
 from probing.errors import CorpusError, first_names, number_of
 
@@ -50,7 +51,7 @@ def read(folder: Path, with_text: bool = True) -> Corpus:
     """
     source = _labels_file(folder)
     release = source.parent.parent if source.parent.name.lower() == "labels" else source.parent
-    cells = read_cells(source, known=(*_COLUMNS, "SpkrID"), needed=_COLUMNS)
+    cells = read_cells(source, known=(*_COLUMNS, "SpkrID", "Gender"), needed=_COLUMNS)
     names = cells["FileName"].tolist()
     ids = [stem(name) for name in names]
     demand_unique(ids, source)
@@ -58,14 +59,18 @@ def read(folder: Path, with_text: bool = True) -> Corpus:
     partitions = _partitions(cells, source)
     paths, notes = _audio(release, names, ids)
     speakers, unknown = _speakers(ids, cells["SpkrID"].tolist() if "SpkrID" in cells else [""] * len(cells))
+    sexes, others = read_sexes(cells["Gender"].tolist() if "Gender" in cells else [""] * len(cells), "Gender")
+    notes += others
     texts: dict[str, str] = {}
     if with_text:
         texts, remarks = _transcripts(release, ids)
         notes += remarks
     rated = rows_of(labels, len(cells))
     utterances = tuple(
-        Utterance(id_, path, partition, speaker, labels_, texts.get(id_))
-        for id_, path, partition, speaker, labels_ in zip(ids, paths, partitions, speakers, rated, strict=True)
+        Utterance(id_, path, partition, speaker, labels_, texts.get(id_), sex)
+        for id_, path, partition, speaker, labels_, sex in zip(
+            ids, paths, partitions, speakers, rated, sexes, strict=True
+        )
     )
     if unknown:
         what = number_of(unknown, "utterance of an unknown speaker", "utterances of unknown speakers")

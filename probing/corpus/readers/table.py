@@ -1,7 +1,8 @@
-"""Read a corpus from a table `id,path,partition,speaker,arousal,valence,dominance[,text]`.
+"""Read a corpus from a table `id,path,partition,speaker,arousal,valence,dominance[,text][,sex]`.
 
 A blank cell means that the utterance has no such thing: no rating, no audio, no speaker, no transcript. Every other
-column of which all values are numbers on the scale is a dimension too.
+column of which all values are numbers on the scale is a dimension too. The column `sex`, which may be called `gender`,
+has F or M, female or male; one of numbers is a dimension like any other, since nobody knows which of them is which.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probing.corpus.model import EMOTIONS, Corpus, Utterance, partition_name
+from probing.corpus.readers.sexes import read_sexes, sex_column
 from probing.errors import CorpusError, first_names, number_of
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -46,7 +48,8 @@ def read(path: Path, scale: tuple[float, float] | None = None, name: str | None 
         _demand_filled(cells, column, path)
     demand_unique(cells["id"].tolist(), path)
     labels, unused = _dimensions(cells, path, scale)
-    notes = [f"column {column} is not used as a dimension: {why}" for column, why in unused.items()]
+    of_sex = sex_column(list(unused))
+    notes = [f"column {column} is not used as a dimension: {why}" for column, why in unused.items() if column != of_sex]
     if not labels and "path" not in cells and "text" not in cells:
         raise CorpusError(
             f"{path} has no labels, no audio and no text",
@@ -54,15 +57,20 @@ def read(path: Path, scale: tuple[float, float] | None = None, name: str | None 
             "add a column path, text, arousal, valence or dominance",
             code="nothing-to-read",
         )
+    sexes, others = read_sexes(_column(cells, of_sex or ""), of_sex or "")
+    notes += others
     utterances = tuple(
-        Utterance(id_, path.parent / file if file else None, partition_name(partition), speaker or None, rated, text)
-        for id_, file, partition, speaker, rated, text in zip(
+        Utterance(
+            id_, path.parent / file if file else None, partition_name(partition), speaker or None, rated, text, sex
+        )
+        for id_, file, partition, speaker, rated, text, sex in zip(
             cells["id"],
             _column(cells, "path"),
             cells["partition"],
             _column(cells, "speaker"),
             rows_of(labels, len(cells)),
             (text or None for text in _column(cells, "text")),
+            sexes,
             strict=True,
         )
     )

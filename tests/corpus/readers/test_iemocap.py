@@ -99,7 +99,9 @@ def test_a_release_is_read_as_it_is_unpacked(root):
 )
 def test_the_speaker_is_who_speaks_not_who_wears_the_markers(root, turn, speaker):
     """In Ses01F_impro01_M001 the woman wears the markers and the man speaks."""
-    assert {u.id: u.speaker for u in opened(root).utterances}[turn] == speaker
+    utterance = {u.id: u for u in opened(root).utterances}[turn]
+    assert utterance.speaker == speaker
+    assert utterance.sex == {"F": "female", "M": "male"}[speaker[-1]]
 
 
 def test_the_ten_speakers_of_five_sessions_are_told_apart(root):

@@ -92,6 +92,7 @@ def test_speakers_are_the_twelve_actors_in_the_third_part_of_the_name(root):
     """Gender and session, whatever the roles in the last part; no partition shares one with another."""
     corpus = opened(root)
     assert {u.id: u.speaker for u in corpus.utterances}["MSP-IMPROV-S02H-F04-T-MF01"] == "F04"
+    assert all(u.sex == {"F": "female", "M": "male"}[u.speaker[0]] for u in corpus.utterances)
     heard = {name: {u.speaker for u in group} for name, group in corpus.partitions.items()}
     assert heard["test2"] == {"F06", "M06"} and heard["development"] == {"F05", "M05"}
     assert sum(map(len, heard.values())) == len(set().union(*heard.values())) == 12

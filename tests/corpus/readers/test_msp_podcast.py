@@ -71,6 +71,7 @@ def test_a_release_reads_the_same_in_all_its_spellings(tmp_path, changes, below)
     assert [u.id for u in corpus.utterances] == [row.split(",")[0].removesuffix(".wav") for row in MSP_ROWS]
     assert [u.partition for u in corpus.utterances] == ["train", "train", "development", "test1", "test2"]
     assert [u.speaker for u in corpus.utterances] == ["30", "podcast:0001", "31", "podcast:0002", "77"]
+    assert [u.sex for u in corpus.utterances] == ["male", None, "female", "female", "male"]
     assert [u.text for u in corpus.utterances] == ["turn number 0", None, *(f"turn number {n}" for n in (2, 3, 4))]
     assert all(u.path is not None and u.path.is_file() and root in u.path.parents for u in corpus.utterances)
     assert dict(corpus.utterances[0].labels) == {"arousal": 2.2, "valence": 4.0, "dominance": 2.6}
@@ -82,6 +83,7 @@ def test_what_a_user_should_know_of_a_release_is_counted(tmp_path):
     corpus = open_corpus(f"msp-podcast:{tmp_path}")
     notes = "\n".join(corpus.notes)
     assert "4 utterances of unknown speakers" in notes
+    assert "column Gender: 1 cell is neither female nor male: Unknown" in notes
     assert "1 utterance without a transcript: MSP-PODCAST_0001_0019" in notes
     assert "partition test3 is unlabelled (2 utterances)" in notes
     assert all(not u.labels for u in corpus.partitions["test3"])

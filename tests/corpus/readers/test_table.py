@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from corpora import HEADER, ROWS, names_all, refusal, write
 
+from probing.corpus.identity import identify
 from probing.corpus.model import EMOTIONS, Corpus, Utterance
 from probing.corpus.readers.table import read, read_cells, with_transcripts
 from probing.errors import CorpusError
@@ -113,10 +114,38 @@ def test_any_numeric_column_on_the_scale_is_a_dimension(tmp_path):
     corpus = read(table, scale=(1, 5))
     assert corpus.dimensions == ("arousal", "engagement")
     assert "engagement" not in by_id(corpus)["u2"].labels
-    assert list(corpus.unused) == ["gender", "age", "room"]
+    assert list(corpus.unused) == ["gender", "age", "room"]  # of which gender is used for something else
     assert "'kitchen'" in corpus.unused["room"] and "line 3" in corpus.unused["room"]
     assert "31" in corpus.unused["age"]
-    assert all(why in note for why, note in zip(corpus.unused.values(), corpus.notes, strict=False))
+    noted = [corpus.unused[column] for column in ("age", "room")]
+    assert all(why in note for why, note in zip(noted, corpus.notes, strict=False))
+
+
+@pytest.mark.parametrize("column", ["sex", "Gender"])
+def test_a_speakers_sex_is_read_in_the_spellings_that_occur(tmp_path, column):
+    """A blank cell says nothing; anything else is nobody's sex, and the corpus's notes count it."""
+    cells = ["F", "male", "Female", "m", "", "x", "diverse"]
+    rows = [f"u{n},train,0.5,{cell}" for n, cell in enumerate(cells)]
+    corpus = read(write(tmp_path / "t.csv", f"id,partition,arousal,{column}", *rows))
+    assert [u.sex for u in corpus.utterances] == ["female", "male", "female", "male", None, None, None]
+    (note,) = [note for note in corpus.notes if column in note]
+    assert "2 cells" in note and "x, diverse" in note
+    assert corpus.dimensions == ("arousal",)
+
+
+def test_numbers_in_a_column_of_sex_stay_a_dimension(tmp_path):
+    """Nobody knows which number is which sex; and the identity of a corpus read before stays what it was."""
+    corpus = read(write(tmp_path / "t.csv", "id,partition,arousal,sex", "u0,train,0.5,1", "u1,train,0.5,0"))
+    assert corpus.dimensions == ("arousal", "sex")
+    assert [u.sex for u in corpus.utterances] == [None, None]
+
+
+def test_the_identity_of_a_corpus_does_not_depend_on_the_sex_of_its_speakers(tmp_path):
+    """A column that is added later changes neither the name of a cache nor of a run."""
+    without = read(write(tmp_path / "a.csv", HEADER, *ROWS))
+    told = read(write(tmp_path / "b.csv", f"{HEADER},sex", *(f"{row},F" for row in ROWS)))
+    assert all(u.sex == "female" for u in told.utterances)
+    assert identify(told, text=True) == identify(without, text=True)
 
 
 def test_a_scale_maps_labels_to_the_unit_interval_and_back(tmp_path):
