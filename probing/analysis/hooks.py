@@ -9,8 +9,8 @@ Shape legend: R utterances or, of Whisper, windows · T frames · D hidden size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -39,29 +39,27 @@ def erased_at(audio: Any, layer: int, eraser: Eraser) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(modules: Sequence[Any]) -> Iterator[Callable[[int], AbstractContextManager[None]]]:
-    """What some modules give is kept, so that those below a change need not run again.
+def recorded(modules: Sequence[Any]) -> Iterator[dict[Any, Any]]:
+    """Module → what it gave in the block."""
+    given: dict[Any, Any] = {}
 
-    The block is given a function: of a number it begins a block in which so many of the modules, the first ones, do not
-    run but give what they gave the last time.
-    """
-    given: dict[int, Any] = {}
-
-    def keep(place: int, _module: Any, _inputs: Any, output: Any) -> None:
-        given[place] = output
-
-    @contextmanager
-    def replayed(count: int) -> Iterator[None]:
-        with ExitStack() as ends:
-            for place, module in enumerate(modules[:count]):
-                module.forward = partial(_given, given[place])
-                ends.callback(delattr, module, "forward")  # and the class's own is there again
-            yield
+    def keep(module: Any, _inputs: Any, output: Any) -> None:
+        given[module] = output
 
     with ExitStack() as handles:
-        for place, module in enumerate(modules):
-            handles.callback(module.register_forward_hook(partial(keep, place)).remove)
-        yield replayed
+        for module in modules:
+            handles.callback(module.register_forward_hook(keep).remove)
+        yield given
+
+
+@contextmanager
+def replayed(given: Mapping[Any, Any]) -> Iterator[None]:
+    """Modules do not run, but give what they gave: those below a change, whose input is what it was."""
+    with ExitStack() as ends:
+        for module, output in given.items():
+            module.forward = partial(_given, output)
+            ends.callback(delattr, module, "forward")  # and the class's own is there again
+        yield
 
 
 @contextmanager

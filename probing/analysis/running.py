@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from probing.analysis.hooks import erased_at, layers_of, read_at, recorded
+from probing.analysis.hooks import erased_at, layers_of, read_at, recorded, replayed
 from probing.analysis.leace import Eraser
 from probing.encoders.families import WINDOWED
 from probing.encoders.numerics import ExactFloat32
@@ -96,11 +96,13 @@ class Running:
         }
         # The text encoder and the layers below the erased one would do again what they did.
         beside = [] if self._system.text is None else [self._system.text]
-        with self._at_work(), recorded([*beside, *layers_of(self._system.audio)]) as replayed:
+        below = layers_of(self._system.audio)
+        with self._at_work():
             for own, inputs in self._batches(places, "erase inside"):
-                self._system(**inputs)
+                with recorded([*beside, *below]) as given:
+                    self._system(**inputs)
                 for layer, named in erasers.items():
-                    with replayed(len(beside) + layer):
+                    with replayed({module: given[module] for module in [*beside, *below[:layer]]}):
                         for name, some in named.items():
                             found[layer, name][:, own] = self._erased(layer, some, inputs)
         return {key: estimates_ENK[:, places] for key, estimates_ENK in found.items()}
