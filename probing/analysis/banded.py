@@ -104,58 +104,87 @@ class Kernels:
 
     def _without(self, p_MM: Tensor, missed_MK: Tensor, own: Tensor) -> Tensor:
         """Squared errors of a fold's utterances without each group, [C, K]."""
-        factor = torch.linalg.cholesky(p_MM[own][:, own])
+        rows_BM = p_MM[own]
+        factor = torch.linalg.cholesky(rows_BM[:, own])
         here_BK = torch.cholesky_solve(missed_MK[own], factor)
-        through_BM = torch.cholesky_solve(p_MM[own], factor)  # (P_ff)⁻¹ P_f·
+        through_BM = torch.cholesky_solve(rows_BM, factor)  # (P_ff)⁻¹ P_f·
         # The equations of the fold and a group together, with those of the fold eliminated: one small system a group.
         members_CR, there_CR = self._members_CR, self._there_CR & ~torch.isin(self._members_CR, own)
         rows, columns = members_CR[:, :, None], members_CR[:, None, :]
-        left_CRR = p_MM[rows, columns] - torch.einsum(
-            "bcr,bcs->crs", p_MM[own][:, members_CR], through_BM[:, members_CR]
-        )
+        through_BCR = through_BM[:, members_CR]
+        left_CRR = p_MM[rows, columns] - torch.einsum("bcr,bcs->crs", rows_BM[:, members_CR], through_BCR)
         left_CRR = torch.where(there_CR[:, :, None] & there_CR[:, None, :], left_CRR, 0.0)
         left_CRR = left_CRR + torch.diag_embed((~there_CR).to(left_CRR))
-        right_MK = missed_MK - p_MM[:, own] @ here_BK
+        right_MK = missed_MK - rows_BM.T @ here_BK
         right_CRK = torch.where(there_CR[:, :, None], right_MK[members_CR], 0.0)
         gone_CRK = torch.linalg.solve(left_CRR, right_CRK)  # what probes that have not seen the group miss it by
-        change_BCK = torch.einsum("bcr,crk->bck", through_BM[:, members_CR], gone_CRK)
+        change_BCK = torch.einsum("bcr,crk->bck", through_BCR, gone_CRK)
         squared_BCK = (here_BK[:, None] - change_BCK).square()
         predicted_BC = self._groups_M[own][:, None] != torch.arange(len(members_CR), device=own.device)
         return (squared_BCK * predicted_BC[:, :, None]).sum(0)
 
     def _projection(self, penalties: Penalties) -> _Projection:
         """P, as an inverse that is kept and what the other blocks take from it."""
-        eye_MM = torch.eye(len(self._y_MK)).to(self._y_MK)
         if not penalties:
+            eye_MM = torch.eye(len(self._y_MK)).to(self._y_MK)
             return _Projection(eye_MM, eye_MM.new_full((len(eye_MM), 1), len(eye_MM) ** -0.5))
         (name, penalty), others = penalties[0], penalties[1:]
         if (name, penalty) not in self._inverses:
-            x_MD = self._blocks[name]
-            kernel_MM = eye_MM.addmm_(x_MD, x_MD.T, alpha=1 / (len(x_MD) * penalty))
-            g_MM = torch.cholesky_inverse(torch.linalg.cholesky(kernel_MM))
-            through = {other: g_MM @ own_MD for other, own_MD in self._blocks.items() if other != name}
-            self._inverses[name, penalty] = _Inverse(g_MM, through)
+            self._inverses[name, penalty] = _Inverse.of(self._blocks, name, penalty)
         inverse = self._inverses[name, penalty]
-        g_MM, sums_M, taken_MQ = inverse.g_MM, inverse.g_MM.sum(0), self._y_MK.new_zeros(len(self._y_MK), 0)
+        taken_MQ, sums_M = inverse.taken(others), inverse.sums_M
         if others:
-            # (A + Φ Φᵀ)⁻¹ = A⁻¹ − A⁻¹ Φ (1 + Φᵀ A⁻¹ Φ)⁻¹ Φᵀ A⁻¹, by the root of the middle.
-            scales = [(other, (len(g_MM) * alpha) ** -0.5) for other, alpha in others]
-            phi_MQ = torch.cat([self._blocks[other] * scale for other, scale in scales], dim=1)
-            through_MQ = torch.cat([inverse.through[other] * scale for other, scale in scales], dim=1)
-            middle_QQ = phi_MQ.T @ through_MQ
-            middle_QQ.diagonal().add_(1.0)
-            root_QQ = torch.linalg.cholesky(middle_QQ)
-            taken_MQ = torch.linalg.solve_triangular(root_QQ, through_MQ.T, upper=False).T
             sums_M = sums_M - taken_MQ @ taken_MQ.sum(0)
-        return _Projection(g_MM, torch.cat([taken_MQ, (sums_M / sums_M.sum().sqrt())[:, None]], dim=1))
+        return _Projection(inverse.g_MM, torch.cat([taken_MQ, (sums_M / sums_M.sum().sqrt())[:, None]], dim=1))
 
 
 @dataclass(frozen=True)
 class _Inverse:
-    """G of one block [M, M], and its products with the other blocks [M, D]."""
+    """G of one block, and what it takes to add others.
+
+    Args:
+        g_MM: (K + 1)⁻¹ of the block.
+        sums_M: Its sums.
+        places: Of each other block's features among all of them.
+        through_MQ: G x, of the other blocks' features x.
+        middle_QQ: xᵀ G x.
+    """
 
     g_MM: Tensor
-    through: Mapping[str, Tensor]
+    sums_M: Tensor
+    places: Mapping[str, slice]
+    through_MQ: Tensor
+    middle_QQ: Tensor
+
+    @classmethod
+    def of(cls, blocks: Mapping[str, Tensor], name: str, penalty: float) -> _Inverse:
+        """Invert the kernel of one of some blocks."""
+        x_MD = blocks[name]
+        kernel_MM = torch.eye(len(x_MD)).to(x_MD).addmm_(x_MD, x_MD.T, alpha=1 / (len(x_MD) * penalty))
+        g_MM = torch.cholesky_inverse(torch.linalg.cholesky(kernel_MM))
+        others = {other: own_MD for other, own_MD in blocks.items() if other != name}
+        places, start = {}, 0
+        for other, own_MD in others.items():
+            places[other] = slice(start, start + own_MD.shape[1])
+            start = places[other].stop
+        x_MQ = torch.cat([x_MD[:, :0], *others.values()], dim=1)
+        through_MQ = g_MM @ x_MQ
+        return cls(g_MM, g_MM.sum(0), places, through_MQ, x_MQ.T @ through_MQ)
+
+    def taken(self, penalties: Penalties) -> Tensor:
+        """Q, such that G − Q Qᵀ is the inverse with other blocks added, [M, Q].
+
+        (A + Φ Φᵀ)⁻¹ = A⁻¹ − A⁻¹ Φ (1 + Φᵀ A⁻¹ Φ)⁻¹ Φᵀ A⁻¹, by the root of what is in the middle.
+        """
+        if not penalties:
+            return self.through_MQ[:, :0]
+        parts = [(self.places[name], (len(self.g_MM) * penalty) ** -0.5) for name, penalty in penalties]
+        scale_Q = torch.cat([self.g_MM.new_full((part.stop - part.start,), scale) for part, scale in parts])
+        at_Q = torch.cat([torch.arange(part.start, part.stop, device=self.g_MM.device) for part, _ in parts])
+        middle_QQ = self.middle_QQ[at_Q[:, None], at_Q] * torch.outer(scale_Q, scale_Q)
+        middle_QQ.diagonal().add_(1.0)
+        root_QQ = torch.linalg.cholesky(middle_QQ)
+        return torch.linalg.solve_triangular(root_QQ, (self.through_MQ[:, at_Q] * scale_Q).T, upper=False).T
 
 
 @dataclass(frozen=True)
@@ -171,7 +200,8 @@ class _Projection:
 
     def block(self, own: Tensor) -> Tensor:
         """P of some utterances among themselves."""
-        return self.g_MM[own][:, own] - self.taken_MQ[own] @ self.taken_MQ[own].T
+        taken_BQ = self.taken_MQ[own]
+        return self.g_MM[own[:, None], own] - taken_BQ @ taken_BQ.T
 
     def whole(self) -> Tensor:
         """All of P."""

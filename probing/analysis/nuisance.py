@@ -41,12 +41,16 @@ def nuisances(material: Material, device: str = "cpu") -> pd.DataFrame:
         device: PyTorch's name of a device with float64.
     """
     places = material.places(TRAIN, DEVELOPMENT)
-    rows: list[dict[str, object]] = []
-    common = _targets(material, places)
     folding = folding_of(material.corpus, places)
-    for name, values_MK in common.items():
-        known_M = np.isfinite(values_MK).all(1)
-        rows += _rows(material, name, places[known_M], values_MK[known_M], folding, device)
+    rows: list[dict[str, object]] = []
+    # What is known of the same utterances is predicted at once: a layer's kernel serves every number.
+    alike: dict[bytes, dict[str, Numbers]] = {}
+    for name, values_MK in _targets(material, places).items():
+        alike.setdefault(np.isfinite(values_MK).all(1).tobytes(), {})[name] = values_MK
+    for known, targets in alike.items():
+        known_M = np.frombuffer(known, bool)
+        own = {name: values_MK[known_M] for name, values_MK in targets.items()}
+        rows += _rows(material, own, places[known_M], folding, device)
     rows += told_apart(material, places, device)
     return table("nuisance", rows)
 
@@ -87,31 +91,32 @@ def _targets(material: Material, places: NDArray[np.int64]) -> dict[str, Numbers
 
 
 def _rows(
-    material: Material,
-    name: str,
-    places: NDArray[np.int64],
-    values_MK: Numbers,
-    folding: Folding,
-    device: str,
+    material: Material, targets: dict[str, Numbers], places: NDArray[np.int64], folding: Folding, device: str
 ) -> list[dict[str, object]]:
-    """R² over the layers of one nuisance."""
+    """R² over the layers of some nuisances, known of the same utterances."""
     if len(np.unique(folding.folds_N[places])) < 2:
         return []
+    values_MK = np.concatenate(list(targets.values()), axis=1)
     labels_NK = np.full((len(material.corpus), values_MK.shape[1]), np.nan)
     labels_NK[places] = values_MK
     task = Task.of(labels_NK, folding, places)
     large = len(places) > MOST_BY_KERNEL
     task = by_fold(task) if large else task
-    weights_K = values_MK.var(0) / values_MK.var(0).sum()
-    value_L, left_out_LC = [], []
+    found = []
     for place in range(len(material.layers)):
-        blocks = {LAYER: standardised(material.states_NLD[places, place], device)}
-        fits = (FoldSums if large else Kernels)(blocks, task)
-        found = explained(fits, [((LAYER, 1.0),)] * values_MK.shape[1])
-        value_L.append(found.r2_K @ weights_K)
-        left_out_LC.append(found.left_out_CK @ weights_K)
-    sizes_C, speakers, together_C = groups_of(folding, places, len(left_out_LC[0]))
-    curve = Curve(
-        material.layers, np.array(value_L), np.stack(left_out_LC, axis=1), sizes_C, speakers, together_C=together_C
-    )
-    return curve_rows(curve, name, "", "r2")
+        fits = (FoldSums if large else Kernels)({LAYER: standardised(material.states_NLD[places, place], device)}, task)
+        found.append(explained(fits, [((LAYER, 1.0),)] * values_MK.shape[1]))
+    r2_LK, left_out_LCK = (np.stack([getattr(one, name) for one in found]) for name in ("r2_K", "left_out_CK"))
+    sizes_C, speakers, together_C = groups_of(folding, places, left_out_LCK.shape[1])
+    rows: list[dict[str, object]] = []
+    start = 0
+    for name, own_MK in targets.items():
+        part = slice(start, start + own_MK.shape[1])
+        weights_K = own_MK.var(0) / own_MK.var(0).sum()
+        left_out_CL = (left_out_LCK[..., part] @ weights_K).T
+        curve = Curve(
+            material.layers, r2_LK[:, part] @ weights_K, left_out_CL, sizes_C, speakers, together_C=together_C
+        )
+        rows += curve_rows(curve, name, "", "r2")
+        start = part.stop
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from probing.errors import OptionError
 from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions
 from probing.files import absolute
+from probing.probes.notes import heard_notes
 from probing.probes.options import FitOptions
 from probing.probes.ridge import pooled_states, refuse_large_states
 from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
@@ -32,12 +34,16 @@ class Read:
         cache: The cache, for a record.
         layers: Indices of the L layers.
         states_NLD: Mean over time of each state, [N, L, D] in float32; see `normalize` of `read_states`.
+        audio: Utterance → checksum of its recording; None where the encoder reads text, or a cache does not know.
+        notes: What a reader should know of how the encoder heard them.
     """
 
     entry: EncoderEntry
     cache: CacheEntry
     layers: tuple[int, ...]
     states_NLD: NDArray[np.float32]
+    audio: Mapping[str, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_states(checked: Checked, spec: EncoderSpec, source: CacheOptions, normalize: str = "layer") -> Read:
@@ -86,7 +92,10 @@ def read_cache(cache: Cache, corpus: Corpus, entry: EncoderEntry | None = None, 
     states_NLD = pooled_states(source, len(corpus))
     layers = tuple(range(layout.first_layer, layout.first_layer + layout.n_states))
     where = CacheEntry(absolute(cache.path), layout.store, layout.fingerprint, layout.dtype)
-    return Read(entry or _entry(layout), where, layers, states_NLD)
+    audio = {id_: int(cache.audio[row]) for id_, row in zip(ids, rows, strict=True)}
+    known = all(audio.values()) and "tokenizer" not in layout.identity  # 0 where a cache does not know its audio
+    notes = heard_notes(layout.identity, cache.n_samples[rows].tolist())
+    return Read(entry or _entry(layout), where, layers, states_NLD, audio if known else None, notes)
 
 
 def refuse_speech(read: Read, what: str) -> None:
