@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from probing.encoders.spec import EncoderSpec
     from probing.runs.records import FitRecord
 
-_LAYERS, _ATLAS = "2", "atlas"
+_LAYERS, _ATLAS, _CONTENTS = "2", "atlas", "contents"
 _CURVES = ("wer", "snr")
 _SUGGESTED = 3  # random encoders, of which a spread can be seen
 _OF_CONTROLS = ("dims", "normalize", "pooling")  # options that a control shares with the fit beside it
-_MEANT_FOR = {"control": (_LAYERS,), "no_control": (_LAYERS,), "dim": _CURVES, "name": (*_CURVES, _ATLAS)}
+_MEANT_FOR = {"control": (_LAYERS,), "no_control": (_LAYERS,), "dim": _CURVES, "name": (*_CURVES, _ATLAS, _CONTENTS)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FigureOptions:
 
 
 @command()
-@click.argument("which", type=click.Choice([_LAYERS, _ATLAS, *_CURVES]))
+@click.argument("which", type=click.Choice([_LAYERS, _ATLAS, _CONTENTS, *_CURVES]))
 @click.argument("drawn", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
 @options_of(FigureOptions, "options")
 def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
@@ -66,6 +66,10 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     each one's best layer, the layers that may be the best, what they score, and whether encoders agree. Encoders of
     speech and of text can stand side by side.
 
+    contents: what each layer contains, from a `probe layers` run: the parts of its R² that it shares with words and
+    with sound, what erasing either takes, what else a layer tells, how easily it tells a dimension, and which layers
+    are alike; with a caption and the findings in words.
+
     wer: a dimension's CCC over the word error rate, from `probe finetune` RUNs trained on other words, and from the
     evaluations of each (probe evaluate RUN --corrupt-words RATE, --transcripts FILE). snr: CCC over the noise in the
     audio, from evaluations (--snr DB).
@@ -73,15 +77,18 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     \b
     Example: probe figure 2
              probe figure atlas runs/fit-demo-*
+             probe figure contents runs/layers-demo-*
              probe figure wer runs/finetune-demo-demo-distilhubert+demo-tinybert*
     """
     for flag in given(*(name for name, figures in _MEANT_FOR.items() if which not in figures)):
         why, remedy = f"figure {which} does not depend on it", f"leave {flag} out"
         raise OptionError(f"{flag} changes nothing", why, remedy, code="no-effect")
-    if which == _LAYERS:
+    if which in (_LAYERS, _CONTENTS):
         if len(drawn) > 1:
-            raise OptionError("figure 2", "it is drawn from one RUN", "name one fit run", code="one-run")
-        paths = _layers(drawn[0] if drawn else None, options)
+            kind = "layers" if which == _CONTENTS else "fit"
+            raise OptionError(f"figure {which}", "it is drawn from one RUN", f"name one {kind} run", code="one-run")
+        draw = _contents if which == _CONTENTS else _layers
+        paths = draw(drawn[0] if drawn else None, options)
     elif which == _ATLAS:
         paths = _atlas(drawn, options)
     else:
@@ -108,6 +115,18 @@ def _layers(run: Path | None, options: FigureOptions) -> list[Path]:
         click.echo("there is no fit on random encoders to compare with; to make some, type:", err=True)
         for line in commands:
             click.echo(f"  {line}", err=True)
+    return paths
+
+
+def _contents(run: Path | None, options: FigureOptions) -> list[Path]:
+    """Draw what layers contain, and print the caption."""
+    from probing.report.contents import figure_contents
+    from probing.runs.records import LayersRecord
+    from probing.runs.store import latest, read_kind
+
+    record = read_kind(run, LayersRecord) if run else latest(LayersRecord, options.runs)
+    paths = figure_contents(record, options.out, options.name)
+    click.echo(paths[-1].read_text("utf-8").replace("**", ""))
     return paths
 
 

@@ -35,8 +35,8 @@ def report(reported: tuple[Path, ...], options: ReportOptions) -> None:
 
     The page is a single HTML file that needs nothing else, on a screen, a phone or on paper: figures, tables, the
     findings in words with one correction over all of them, notes, what was left out, how each run was made, and how to
-    cite. RUNs are fits, finetune runs and evaluations in any mix. Beside a fit stand the latest fits on the same
-    encoder with random weights (`@random`, `@random:1` …), unless such fits are among the RUNs.
+    cite. RUNs are fits, analyses of layers, finetune runs and evaluations in any mix. Beside a fit stand the latest
+    fits on the same encoder with random weights (`@random`, `@random:1` …), unless such fits are among the RUNs.
 
     \b
     Example: probe report

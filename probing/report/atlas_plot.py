@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from probing.report.style import GREY, PALETTE, drawing, headline, layer_axis, legible
+from probing.report.style import GREY, PALETTE, drawing, headline, layer_axis, legible, settle
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours
 _DASHES: tuple[Any, ...] = (
@@ -64,7 +64,7 @@ def plot_curves(figure: Figure, drawn: pd.DataFrame, title: Sequence[str]) -> No
         handles = [_handle(name, encoders, shown[name]) for name in encoders] + [_marked()]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=_SMALL, frameon=False)
         headline(figure, *map(legible, title), size=_USUAL + 0.5)
-        _settle(figure)
+        settle(figure)
 
 
 def plot_map(figure: Figure, drawn: pd.DataFrame, sizes: dict[str, str], title: Sequence[str]) -> None:
@@ -101,7 +101,7 @@ def plot_map(figure: Figure, drawn: pd.DataFrame, sizes: dict[str, str], title: 
         axes[-1].get_xticklabels()[1].set_ha("right")
         axes[-1].set_xlabel("states of each encoder in order; ● best, ○ may be the best (95 %)", fontsize=_USUAL)
         headline(figure, *map(legible, title), size=_USUAL + 0.5)
-        _settle(figure)
+        settle(figure)
 
 
 def _curves(ax: Axes, own: pd.DataFrame, across: str, encoders: Sequence[str]) -> None:
@@ -165,11 +165,3 @@ def _handle(name: str, encoders: Sequence[str], shown: str) -> Line2D:
 def _marked() -> Line2D:
     shape: dict[str, Any] = {"color": "0.6", "marker": "o", "markersize": _BEST, "markeredgecolor": "black"}
     return Line2D([], [], label="best layer; small: may be the best (95 %)", linestyle="none", **shape)
-
-
-def _settle(figure: Figure) -> None:
-    """Lay the figure out once: the layout's last digits vary, and equal data must give equal files."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for ax in figure.axes:
-        ax.set_position(tuple(round(end, 4) for end in ax.get_position().bounds))

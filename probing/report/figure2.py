@@ -31,6 +31,7 @@ from probing.report.style import (
     legible,
     looks,
     save,
+    settle,
 )
 from probing.runs.printing import seeds_of
 from probing.runs.records import FitRecord
@@ -112,17 +113,9 @@ def _plot(record: FitRecord, drawn: pd.DataFrame, figure: Figure) -> NDArray[np.
         axes[-1].xaxis.label.set_size(USUAL)
         figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * _legend(figure, drawn, styles, names))
         headline(figure, *title, size=USUAL + 0.5)
-        _settle(figure)
+        figure.align_ylabels()
+        settle(figure)
     return np.asarray(axes)
-
-
-def _settle(figure: Figure) -> None:
-    """Lay the figure out once: the layout's last digits vary, and equal data must give equal files."""
-    figure.align_ylabels()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for ax in figure.axes:
-        ax.set_position(tuple(round(end, 4) for end in ax.get_position().bounds))
 
 
 def _share_y(axes: Sequence[Axes]) -> None:

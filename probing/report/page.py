@@ -23,6 +23,7 @@ from probing.report.compared import corpus_title
 from probing.report.naming import roles_said, set_stem, shortened
 from probing.report.page_blocks import Section
 from probing.report.page_claims import Judged, judged
+from probing.report.page_contents import contents_section
 from probing.report.page_fits import fit_section
 from probing.report.page_record import citation_section, corpus_section, record_section
 from probing.report.page_runs import Runs, sorted_runs
@@ -33,6 +34,7 @@ from probing.runs.records import Record
 from probing.runs.store import RUNS
 
 TEMPLATE = "page.html.j2"
+_NOUNS = {"analysis of layers": "analyses of layers"}
 _SCORE = r"[-+]?\d+\.\d+"
 _TOGETHER = re.compile(rf"{_SCORE} ± {_SCORE}|\[{_SCORE}, {_SCORE}\]|p (=|&lt;) {_SCORE}|\d+ %")  # on one line
 
@@ -49,8 +51,8 @@ def write_page(
     """Write a page on some runs of one corpus.
 
     Args:
-        runs: Fits, finetune runs and evaluations, in any order. A fit on random weights is a control of the fit that it
-            belongs to; one that belongs to none stands for itself.
+        runs: Fits, analyses of layers, finetune runs and evaluations, in any order. A fit on random weights is a
+            control of the fit that it belongs to; one that belongs to none stands for itself.
         out: Folder for `report-<name>.html`.
         name: What stands for these runs in the file's name; by default the corpus and a digest of the runs.
         root: Folder of all runs: there fits on random encoders are looked for, where none is named.
@@ -120,23 +122,33 @@ def _rendered(runs: Runs, claims: Judged) -> str:
 
 def _what(runs: Runs) -> str:
     """What the page is about."""
-    if runs.fits and (runs.systems or runs.evaluations):
+    of_layers = [*runs.fits, *runs.contents]
+    if of_layers and (runs.systems or runs.evaluations):
         return "Layers and full systems"
-    if runs.fits:
-        return f"Layers of {runs.fits[0].title}" if len(runs.fits) == 1 else "Layers of several encoders"
+    if of_layers:
+        encoders = {record.title for record in of_layers}
+        return f"Layers of {of_layers[0].title}" if len(encoders) == 1 else "Layers of several encoders"
     return "Full systems"
 
 
 def _holds(runs: Runs) -> str:
     """How many runs of each kind stand in the page."""
-    counts = ((runs.fits, "fit"), (runs.beside, "control"), (runs.systems, "system"), (runs.evaluations, "evaluation"))
-    return ", ".join(number_of(len(own), noun) for own, noun in counts if own)
+    counts = (
+        (runs.fits, "fit"),
+        (runs.beside, "control"),
+        (runs.contents, "analysis of layers"),
+        (runs.systems, "system"),
+        (runs.evaluations, "evaluation"),
+    )
+    return ", ".join(number_of(len(own), noun, _NOUNS.get(noun, "")) for own, noun in counts if own)
 
 
 def _sections(runs: Runs, claims: Judged) -> list[Section]:
     found = [Section("findings", "Findings", claims.blocks)]
     for place, (fit, where) in enumerate(zip(runs.fits, claims.summaries, strict=True)):
         found.append(fit_section(fit, f"fit-{place}", runs.controls[fit.folder], where))
+    for place, record in enumerate(runs.contents):
+        found.append(contents_section(record, f"contents-{place}"))
     if runs.systems:
         found.append(systems_section(runs.systems, runs.fits))
     for place, evaluation in enumerate(runs.evaluations):

@@ -103,12 +103,17 @@ def judged(runs: Runs, teacher: str | None = None, student: str | None = None) -
     tested = [one for own in carried for one in own if one.adjusted is not None]
     spent = CARRIED_LEVEL * len({one.on for one in tested})
     level = max(CARRIED_LEVEL, min(CLAIMS_LEVEL, LEVEL - spent)) if tested else LEVEL
-    together = _settled_anew([*(one for own in places for one in own), *about_systems], level)
+    of_layers = [*places, *(record.findings for record in runs.contents)]
+    together = _settled_anew([*(one for own in of_layers for one in own), *about_systems], level)
     groups, start = [], 0
     for fit, shown, own in zip(runs.fits, carried, places, strict=True):
         findings = (*shown, *together[start : start + len(own)])
         start += len(own)
         groups += [(f"Layers of {fit.title}", findings)] if findings else []
+    for record in runs.contents:
+        own_findings = tuple(together[start : start + len(record.findings)])
+        start += len(own_findings)
+        groups += [(f"Contents of the layers of {record.title}", own_findings)] if own_findings else []
     groups += [(SYSTEMS, tuple(together[start:]))] if about_systems else []
     summaries = tuple(layer_summaries(curve, shown) for curve, shown in zip(curves, carried, strict=True))
     corrected = sum(one.adjusted is not None for one in together)

@@ -9,9 +9,16 @@ from probing.errors import number_of
 from probing.files import duration
 from probing.report.compared import corpus_title
 from probing.report.page_blocks import NOTHING, Block, Items, Quoted, Section, Table, Words
-from probing.runs.entries import CorpusEntry
+from probing.runs.entries import CorpusEntry, EncoderEntry
 from probing.runs.printing import seeds_of
-from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record, SystemRecord
+from probing.runs.records import (
+    EncoderRecord,
+    EvaluationRecord,
+    FinetuneRecord,
+    LayersRecord,
+    Record,
+    SystemRecord,
+)
 
 _MOST_NAMES = 50  # of utterances that were left out; the record has them all
 _DIGITS = 16  # of digests
@@ -157,12 +164,12 @@ def _made(record: Record) -> Iterator[tuple[str, str]]:
 
 def _subject(record: Record) -> Iterator[tuple[str, str]]:
     """The encoder and its cache, or the system and its words."""
-    if isinstance(record, FitRecord):
-        weights = str(record.encoder.identity.get("weights", ""))[:_DIGITS]
-        random = " (random weights)" * (record.encoder.random and "random" not in record.encoder.title)
-        yield "encoder", record.encoder.title + random + f", weights {weights}" * bool(weights)
+    if isinstance(record, EncoderRecord):
+        yield "encoder", _encoder(record.encoder)
         cache = record.cache
         yield "cache", f"{cache.path} (store {cache.store}, {cache.dtype}, fingerprint {cache.fingerprint[:_DIGITS]})"
+    if isinstance(record, LayersRecord):
+        yield from _set_against(record)
     if isinstance(record, SystemRecord):
         own = record.system
         yield "system", f"{own.name} ({own.regime}, {own.modality}), {seeds_of(len(record.seeds))}"
@@ -178,6 +185,30 @@ def _subject(record: Record) -> Iterator[tuple[str, str]]:
         else:
             yield "of the run", f"{record.run} (signature {record.run_signature})"
         yield "noise", "none" if record.snr is None else f"signal-to-noise ratio of {record.snr:g} dB"
+
+
+def _encoder(entry: EncoderEntry) -> str:
+    weights = str(entry.identity.get("weights", ""))[:_DIGITS]
+    random = " (random weights)" * (entry.random and "random" not in entry.title)
+    return entry.title + random + f", weights {weights}" * bool(weights)
+
+
+def _set_against(record: LayersRecord) -> Iterator[tuple[str, str]]:
+    """What the layers of an encoder were set against."""
+    yield "dimensions", " ".join(record.dimensions)
+    yield "words", _encoder(record.text) if record.text else "left out"
+    own = record.acoustics
+    heard = f"{number_of(own.measures, 'measure')} ({own.recipe}, identity {own.identity[:_DIGITS]})" if own else ""
+    yield "sound", heard or "left out"
+    if own and own.versions:
+        yield "libraries of the sound", _settings(own.versions)
+    for other in record.beside:
+        yield "compared with", _encoder(other)
+    if record.system:
+        yield "erased inside of", record.system
+    yield "directions erased", _settings(record.ranks) or NOTHING
+    if record.seconds_random is not None:
+        yield "of that, random subspaces", duration(record.seconds_random)
 
 
 def _settings(values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from probing.errors import RunError
 from probing.files import LOCK, PARTIAL
 from probing.report.compared import demand_one_corpus, systems
 from probing.report.controls import differences, find_controls, require_controls
-from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record
+from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, LayersRecord, Record
 from probing.runs.store import all_records, demand_whole, latest, missing_files, read_record
 
 
@@ -22,19 +22,21 @@ class Runs:
     Args:
         fits: Those that stand for themselves.
         controls: Folder of a fit → the fits on random encoders that belong to it.
+        contents: What layers contain.
         systems: Finetune runs, in the order of the paper.
         evaluations: What scored a trained system.
     """
 
     fits: tuple[FitRecord, ...]
     controls: Mapping[Path, tuple[FitRecord, ...]]
+    contents: tuple[LayersRecord, ...]
     systems: tuple[FinetuneRecord, ...]
     evaluations: tuple[EvaluationRecord, ...]
 
     @property
     def main(self) -> tuple[Record, ...]:
         """All that the page is about; controls are only beside it."""
-        return (*self.fits, *self.systems, *self.evaluations)
+        return (*self.fits, *self.contents, *self.systems, *self.evaluations)
 
     @property
     def beside(self) -> tuple[FitRecord, ...]:
@@ -62,6 +64,7 @@ def sorted_runs(runs: Sequence[Path | Record], root: Path, look_for_controls: bo
     found = Runs(
         tuple(fit for fit in fits if fit.folder not in taken),
         controls,
+        tuple(record for record in records if isinstance(record, LayersRecord)),
         tuple(systems([record for record in records if isinstance(record, FinetuneRecord)])),
         tuple(record for record in records if isinstance(record, EvaluationRecord)),
     )

@@ -40,6 +40,7 @@ _FONT = "DejaVu Sans"  # comes with matplotlib, so that figures are the same on 
 DISGUISES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NO_TEXT_FONTS = re.compile(r"Last Resort|Adobe Blank|STIX(Size|Non)|cm[a-z]{1,2}10$")  # boxes, or parts of formulae
 _SIZE = 9
+DPI = 200  # of pictures made of dots; letters are wider or narrower where there are fewer
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,14 @@ def layer_axis(ax: Axes, first: int, last: int, most: int = 14) -> None:
     ax.set_xlabel("layer index (0 = transformer input" + "; C = convolutions" * (first < 0) + ")")
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out once: the layout's last digits vary, and equal data must give equal files."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(tuple(round(end, 4) for end in ax.get_position().bounds))
+
+
 def save(figure: Figure, stem: Path, drawn: pd.DataFrame) -> list[Path]:
     """Write a figure in all formats, without dates, so that equal data gives equal files; beside it what it shows.
 
@@ -197,7 +206,7 @@ def save_as(figure: Figure, path: Path) -> None:
     kind = path.suffix.lower().lstrip(".")
     undated = {"pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None}}
     with drawing(), written_aside(path) as aside:
-        figure.savefig(aside, format=kind, dpi=200, metadata=undated[kind])
+        figure.savefig(aside, format=kind, dpi=DPI, metadata=undated[kind])
 
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
