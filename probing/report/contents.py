@@ -54,7 +54,9 @@ from probing.runs.contents import read_contents
 from probing.runs.records import LayersRecord
 
 _WIDTH = 7.0  # inches: two columns of a paper
-_PANEL, _ROW, _REST = 1.3, 0.145, 1.75  # inches: a dimension's panels, a row of the map, titles and legends
+_PANEL, _ROW, _LEGEND_ROW = 1.3, 0.145, 0.12  # inches: a dimension's panels, a row of the map, and of a legend
+_REST, _MAP_REST = 0.85, 0.62  # inches: titles and axes of the panels, and of the map
+_ABREAST = {SHARES: 2}  # entries of a legend beside each other
 _CORNER: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
 _DIGITS = 6  # hexadecimal digits that tell runs apart
 _DRAW: dict[str, Callable[[Axes, pd.DataFrame, str], None]] = {
@@ -132,8 +134,9 @@ def draw_contents(record: LayersRecord, table: pd.DataFrame, figure: Figure) -> 
     names = {name: legible(name) for name in dimensions}
     title = [legible(line) for line in title_of(record)]
     with drawing([*names.values(), *title, *(legible(target) for target, _ in others)]):
-        below = _ROW * len(others) + 0.62 if others else 0.0
-        above = _PANEL * len(dimensions) + _REST - 0.35
+        below = _ROW * len(others) + _MAP_REST if others else 0.0
+        legend = max(-(-len(handles_of(table, name)) // _ABREAST.get(name, 1)) for name in columns)
+        above = _PANEL * len(dimensions) + _REST + _LEGEND_ROW * legend
         figure.set_size_inches(_WIDTH, above + below)
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03)
         parts = figure.subfigures(1 + bool(others), 1, squeeze=False, height_ratios=[above, below][: 1 + bool(others)])
@@ -178,7 +181,7 @@ def _grid(
         ax.set_xlabel("layer", fontsize=USUAL)
         ax.set_ylim(_limits(table, analysis))
         shape = {"frameon": False, "fontsize": SMALL, "handlelength": 1.9, "labelspacing": 0.3}
-        shape |= {"ncol": 2 if analysis == SHARES else 1, "columnspacing": 1.0, "borderaxespad": 0.0}
+        shape |= {"ncol": _ABREAST.get(analysis, 1), "columnspacing": 1.0, "borderaxespad": 0.0}
         handles = handles_of(table, analysis)
         ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.36), **shape)
     return np.asarray(axes)

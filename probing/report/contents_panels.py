@@ -54,6 +54,7 @@ _CONCEPTS = {WORDS: (PURPLE, "s"), SOUND: (AMBER, "o"), "speaker": (BLUE, "^")}
 _RANDOM = "0.8"
 _MARKER, _LINE, _THIN = 2.6, 1.0, 0.6  # points
 _BAR = 0.84  # of the distance between two layers
+_SLOT = 0.05  # of the layers' width, for each level beyond the last
 _LEAST, _MOST = -0.25, 1.25  # what lies beyond is cut off at the frame
 _MOST_NUMBERS = 17  # layers in whose cells a number can be read
 _MAP = "cividis"  # which colour-blind readers see as others do
@@ -187,12 +188,12 @@ def _bars(ax: Axes, x: Any, low: Any, high: Any, colour: str) -> None:
 
 def _levels(ax: Axes, table: pd.DataFrame, dimension: str, layers: Any) -> None:
     """What words alone and sound alone reach: lines, and beyond the last layer their intervals."""
-    edge = layers.max() + 0.5
+    edge, step = layers.max() + 0.5, _SLOT * len(layers)
     for place, (part, (colour, dashes, marker)) in enumerate(_LEVELS.items()):
         found = level(table, dimension, part)
         if found is None:
             continue
-        x = edge + 0.6 + place * max(0.8, 0.04 * len(layers))
+        x = edge + step * (place + 1)
         halo = [withStroke(linewidth=2.0, foreground="white")]
         line: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": _LINE, "path_effects": halo}
         ax.plot([layers.min() - 0.5, x], [found.value] * 2, label=f"_level {part}", zorder=3, **line)

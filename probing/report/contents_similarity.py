@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ CKA, MOST_ALIKE = "cka", "p-most-alike"
 ALIKE = 0.95  # of two layers that weights cannot tell apart (`probing.analysis.similarity`)
 _LEVEL = 0.05
 _WIDTH, _CELL, _BESIDE, _REST = 7.0, 0.2, 0.75, 1.45  # inches
-_SMALL, _USUAL = 6.0, 7.0  # points
+_SMALL, _USUAL, _LETTER = 6.0, 7.0, 0.06  # points, and the inches of a usual letter
 _MAP = "cividis"  # which colour-blind readers see as others do
 _OUTLINE = "#D55E00"
 _TARGET = re.compile(r"layer (-?\d{1,3})")
@@ -42,21 +43,23 @@ def plot_similarity(record: LayersRecord, table: pd.DataFrame, figure: Figure) -
     names = {name: legible(name) for name in (*maps, record.encoder.name)}
     built_in = " — built-in synthetic speech" if record.corpus.spec.prefix == "demo" else ""
     title = [legible(f"Which layers of {record.encoder.title} are alike, on {record.corpus.title}{built_in}")]
-    widths = [own.shape[1] for own in maps.values()]
-    cell = min(_CELL, (_WIDTH - _BESIDE * (len(maps) + 1)) / sum(widths))
+    cell = min(_CELL, (_WIDTH - _BESIDE * (len(maps) + 1)) / sum(own.shape[1] for own in maps.values()))
+    widths = [max(cell * own.shape[1], _LETTER * (5 + len(names[other]))) for other, own in maps.items()]
+    letters = [int((_WIDTH - _BESIDE) * width / sum(widths) / _LETTER) for width in widths]
     rows = max(len(own) for own in maps.values())
     with drawing([*names.values(), *title]):
         # Cells are square where they fit; a map of two dozen layers is not let become too flat to read.
         figure.set_size_inches(_WIDTH, max(1.2, rows * max(cell, 0.1)) + _REST)
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03)
-        axes = figure.subplots(1, len(maps), squeeze=False, width_ratios=[max(width, 3) for width in widths])[0]
+        axes = figure.subplots(1, len(maps), squeeze=False, width_ratios=widths)[0]
         scale = ScalarMappable(Normalize(0.0, 1.0), _MAP)
-        for ax, (other, own) in zip(axes, maps.items(), strict=True):
+        for ax, (other, own), most in zip(axes, maps.items(), letters, strict=True):
             _draw(ax, own, scale)
             itself = other == record.encoder.name
             _mark(ax, own, outlined(table, other, itself), itself)
-            ax.set_title("with itself" if itself else f"with {names[other]}", loc="left", fontsize=_USUAL)
-            ax.set_xlabel(f"layer of {names[other]}", fontsize=_USUAL)
+            heading = "with itself" if itself else f"with {names[other]}"
+            ax.set_title(textwrap.fill(heading, max(8, most)), loc="left", fontsize=_USUAL)
+            ax.set_xlabel("its layer", fontsize=_USUAL)
         axes[0].set_ylabel(f"layer of {names[record.encoder.name]}", fontsize=_USUAL)
         bar = figure.colorbar(scale, ax=list(axes), pad=0.01, aspect=25)
         bar.set_label("CKA, debiased", fontsize=_USUAL)
