@@ -19,6 +19,7 @@ from probing.cli.extract import extract
 from probing.cli.figure import figure
 from probing.cli.finetune import finetune
 from probing.cli.fit import fit
+from probing.cli.layers import layers
 from probing.cli.predict import predict
 from probing.cli.report import report
 from probing.cli.runs import runs
@@ -46,6 +47,7 @@ def main() -> None:
     probe extract --store pooled       the hidden states of its utterances into cache/
     probe fit --dim all --layers both  fit probes to them
     probe figure 2                     draw the importance of each layer
+    probe layers                       how much of each layer is words, and how much is sound
     """
     # Threads that wait for work must sleep: by default OpenMP's spin, and take the processor from other processes.
     # PyTorch reads it when it is imported, which only the commands do.
@@ -64,5 +66,10 @@ def _settle_size_of_bars() -> None:
             os.environ.setdefault(name, value)  # read by tqdm when it is imported
 
 
-for _command in (check, extract, verify, fit, finetune, evaluate, transcribe, predict, compare, figure, report, runs):
+_IN_ORDER = (
+    *(check, extract, verify, fit, layers),
+    *(finetune, evaluate, transcribe, predict),
+    *(compare, figure, report, runs),
+)
+for _command in _IN_ORDER:
     main.add_command(_command)

@@ -32,12 +32,12 @@ def fitted(record: FitRecord) -> str:
     table = table.iloc[table.probe.map(_place).argsort(kind="stable")]
     names = [name for name in _FILES if name in (record.files or {})]
     lines = [
-        *_wrapped([_heading(record)]),
+        *wrapped([_heading(record)]),
         crossed(table, {"dimension": 12, "probe": 18}),
-        *_wrapped(_chance(record)),
-        *_wrapped(placed(summary) for summary in record.layers.values()),
-        *_wrapped(said(finding, mark="") for finding in record.findings),
-        *_wrapped(f"note: {note}" for note in record.notes),
+        *wrapped(_chance(record)),
+        *wrapped(placed(summary) for summary in record.layers.values()),
+        *wrapped(said(finding, mark="") for finding in record.findings),
+        *wrapped(f"note: {note}" for note in record.notes),
         *(f"{record.folder}/{name}" for name in ("record.json", *names)),
     ]
     return "\n".join(lines)
@@ -59,7 +59,8 @@ def _place(probe: str) -> int:
     return 0 if probe == "weighted" else 1 + probe.startswith("best layer")
 
 
-def _wrapped(lines: Iterable[str]) -> list[str]:
+def wrapped(lines: Iterable[str]) -> list[str]:
+    """Lines no wider than a terminal; what goes on is indented."""
     wrapper = textwrap.TextWrapper(_WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
     return [wrapper.fill(line) for line in lines]
 

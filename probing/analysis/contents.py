@@ -1,0 +1,160 @@
+"""All analyses of one encoder's layers, one after another, into one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from probing.analysis.claims import share_findings
+from probing.analysis.description import description, description_notes
+from probing.analysis.erasure import Erasure, beneath, erase
+from probing.analysis.material import WORDS, Material
+from probing.analysis.nuisance import nuisances
+from probing.analysis.options import LayersOptions
+from probing.analysis.reading import Read, last_states, read_cache, refuse_speech
+from probing.analysis.shares import Shares, shares
+from probing.cache.reader import Cache, open_cache
+from probing.corpus.checked import Needs, check_corpus, settle_dims
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.device import settle_device
+from probing.extraction.acoustics import Acoustics, acoustics_of
+from probing.options import with_settings
+from probing.statistics.verdicts import Finding
+
+BENEATH = "valence"  # whose words are looked beneath
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What the layers contain.
+
+    Args:
+        table: A row for each number (`material.COLUMNS`).
+        words: Utterances that gain and lose most when words are erased; None where there are no words.
+        findings: Claims with their verdicts.
+        ranks: Concept → how many directions were erased.
+        notes: What a reader should know.
+    """
+
+    table: pd.DataFrame
+    words: pd.DataFrame | None
+    findings: tuple[Finding, ...]
+    ranks: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def contents_of(material: Material, options: LayersOptions, device: str = "cpu") -> Contents:
+    """Analyse every layer: shares, nuisances, erasure, description length.
+
+    Args:
+        material: States, words and sound.
+        options: How many random subspaces and orders, and their seed.
+        device: PyTorch's name of a device with float64.
+
+    Raises:
+        FitError: A dimension has fewer than two ratings in train or in development (code `too-few`).
+    """
+    split = shares(material, device)
+    erasure = erase(material, options.randoms, options.seed, device)
+    tables = [split.rows(), nuisances(material, device), erasure.rows()]
+    tables.append(description(material, options.orders, options.seed, device))
+    return Contents(
+        pd.concat(tables, ignore_index=True),
+        _beneath(material, split, erasure),
+        tuple(share_findings(split, material.encoder)),
+        erasure.ranks,
+        (*material.notes, *erasure.notes, *description_notes(material.corpus)),
+    )
+
+
+def material_of(
+    checked_corpus: Any, dims: Sequence[str], read: Read, text: Read | None, acoustics: Acoustics | None
+) -> Material:
+    """What all analyses read, from what was read of caches and recordings.
+
+    Args:
+        checked_corpus: The corpus.
+        dims: Dimensions, settled.
+        read: The encoder's states.
+        text: The text encoder's, of which the last layer stands for the words.
+        acoustics: Measures of the recordings.
+    """
+    return Material(
+        checked_corpus,
+        tuple(dims),
+        read.entry.name,
+        read.layers,
+        read.states_NLD,
+        None if text is None else last_states(text),
+        None if acoustics is None else acoustics.values_NF,
+        () if acoustics is None else acoustics.names,
+        {} if acoustics is None else acoustics.nuisances,
+    )
+
+
+def contents(
+    cache: Cache | Path | str,
+    corpus: CorpusSpec | str = "demo",
+    text: Cache | Path | str | None = None,
+    acoustics: Acoustics | str | None = "librosa",
+    **settings: Any,
+) -> pd.DataFrame:
+    """What the layers in a cache contain: sound, words, and which of them carries the emotion.
+
+    In a notebook: `contents(probing.extract("demo", "demo-hubert"), text=probing.extract("demo", "demo-tinybert"))`.
+
+    Args:
+        cache: Of the encoder: what `extract` returns, or a cache file.
+        corpus: What names the corpus that the cache was made of.
+        text: Cache of a text encoder of the same corpus; None: no words.
+        acoustics: Measures of the corpus's recordings (`probing.extraction.acoustics`), or what to measure: `librosa`
+            or `egemaps`; None: no sound. They are kept beside the caches.
+        **settings: Fields of `LayersOptions` by their names: dims, randoms, orders, seed.
+
+    Returns:
+        analysis, layer, target, part, measure, partition, value, low, high: a row for each number.
+
+    Raises:
+        CorpusError: The corpus cannot be opened, or lacks labels, audio or text that is read.
+        CacheError: A cache is missing or damaged, lacks utterances, or was made from other audio or text.
+        OptionError: `text` is no text encoder's cache (code `not-text`), or an option cannot be meant.
+        FitError: There are too few ratings.
+    """
+    (options,) = with_settings([LayersOptions()], settings)
+    spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
+    own, words = _opened(cache), None if text is None else _opened(text)
+    checked = check_corpus(spec, Needs(text=text is not None, dims=options.dims))
+    read = read_cache(own, checked.corpus)
+    text_read = None
+    if words is not None:
+        text_read = read_cache(words, checked.corpus)
+        refuse_speech(text_read, "text")
+    if isinstance(acoustics, str):
+        acoustics = acoustics_of(checked, Path(own.path).parent.parent, acoustics)
+    dims = settle_dims(checked.corpus, options.dims)
+    material = material_of(checked.corpus, dims, read, text_read, acoustics)
+    return contents_of(material, options, settle_device(None)).table
+
+
+def _opened(cache: Cache | Path | str) -> Cache:
+    return cache if isinstance(cache, Cache) else open_cache(cache)
+
+
+def _beneath(material: Material, split: Shares, erasure: Erasure) -> pd.DataFrame | None:
+    """The utterances to look at: of valence, or else of the first dimension, where the layers share most with words."""
+    dim = BENEATH if BENEATH in material.dims else material.dims[0]
+    shared = split.shares.get((dim, ("layer", WORDS)))
+    if shared is None:
+        return None
+    layer = material.layers[int(np.argmax(shared.value_L))]
+    if (layer, dim, WORDS) not in erasure.estimates:
+        return None
+    found = beneath(erasure, dim, layer)
+    found.insert(0, "layer", layer)
+    found.insert(0, "dimension", dim)
+    return found
