@@ -10,6 +10,7 @@ Shape legend: S samples at 16 kHz · T frames of 10 ms · P frames that are spee
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
@@ -31,6 +32,7 @@ MIDDLE = float(np.sqrt(F0_RANGE[0] * F0_RANGE[1]))  # Hz, of the range that is s
 ENDING = 35  # frames of the last stretch of voice, over which a sentence falls or rises
 PAUSE = 15  # frames that a break must last to be a pause (150 ms): a stop consonant is shorter
 STEEPEST = 200.0  # semitones a second; a slope of more is a leap between octaves
+LOUDEST = 100.0  # full scales beyond which openSMILE's float32 might overflow
 SYLLABLE = (0.015, 1.5)  # s of smoothing, and dB by which a syllable's peak stands out of the level contour
 
 
@@ -65,7 +67,9 @@ def egemaps(contours: Contours) -> dict[str, float]:
     Raises:
         ProbingError: openSMILE is not installed (code `opensmile-missing`).
     """
-    table = _smile().process_signal(contours.waveform, SAMPLE_RATE)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Segment too short", UserWarning)  # each of its numbers is then 0
+        table = _smile().process_signal(np.clip(contours.waveform, -LOUDEST, LOUDEST), SAMPLE_RATE)
     return dict(zip(table.columns, np.nan_to_num(table.to_numpy(np.float64)[0], posinf=0.0, neginf=0.0), strict=True))
 
 

@@ -27,7 +27,7 @@ from probing.corpus.checked import Checked, audio_memory
 from probing.corpus.scan import file_checksum, scan_audio
 from probing.errors import CacheError, CorpusError, OptionError, first_names
 from probing.extraction.measured import Key, Table
-from probing.files import claim, digest
+from probing.files import PARTIAL, claim, digest
 
 FEW = 128  # utterances that one process measures before others would have loaded librosa
 MOST = 16  # processes; more would wait for the disk
@@ -94,6 +94,8 @@ def acoustics_of(checked: Checked, root: Path, recipe: str = LIBROSA, workers: i
     table = Table.read(path, identity)
     if any(one.key not in table.rows for one in recordings):
         with claim(path, wait=True):  # another process may be measuring the same
+            for unfinished in path.parent.glob(f"{path.name}.*{PARTIAL}"):  # of a process that was killed
+                unfinished.unlink(missing_ok=True)
             table = Table.read(path, identity)
             _complete(table, [one for one in recordings if one.key not in table.rows], recipe, workers)
     return _acoustics(table, recordings)
@@ -112,25 +114,29 @@ def _recordings(checked: Checked, root: Path) -> list[_Recording]:
             code="acoustics-no-audio",
         )
     scan = checked.scan if checked.scan.checksums else scan_audio(utterances, memory=audio_memory(checked.spec, root))
-    for damage in scan.damaged.values():
-        raise damage
+    for one in utterances:  # the scan also knows what was left out
+        if one.id in scan.damaged:
+            raise scan.damaged[one.id]
     return [_Recording(one.id, one.path, scan.checksums[one.id]) for one in utterances if one.path is not None]
 
 
 def _complete(table: Table, lacking: Sequence[_Recording], recipe: str, workers: int | None) -> None:
     """Measure what a table lacks and write it; what was measured before an error or an interruption is kept."""
-    written = 0
-    with tqdm(total=len(lacking), desc="acoustics", unit="file", disable=None) as bar:
+    unwritten = 0
+    with (
+        tqdm(total=len(lacking), desc="acoustics", unit="file", disable=None) as bar,
+        closing(_measured(lacking, recipe, workers or _usual(len(lacking)))) as results,
+    ):
         try:
-            with closing(_measured(lacking, recipe, workers or _usual(len(lacking)))) as results:
-                for done, (one, numbers) in enumerate(zip(lacking, results, strict=True), start=1):
-                    table.add(one.key, numbers)
-                    bar.update()
-                    if done - written >= max(PART, len(table.rows) // 10):  # so that rewriting costs little in all
-                        table.write()
-                        written = done
+            for one, numbers in zip(lacking, results, strict=True):
+                table.add(one.key, numbers)
+                unwritten += 1
+                bar.update()
+                if unwritten >= max(PART, len(table.rows) // 10):  # so that rewriting a large table costs little in all
+                    table.write()
+                    unwritten = 0
         finally:
-            if bar.n > written:
+            if unwritten:
                 table.write()
 
 
