@@ -1,24 +1,24 @@
 """Erasure inside a running system: a claim about a layer is tested where the layer is used.
 
 At a layer of a fine-tuned system's audio encoder every frame is erased, the rest of the system runs on, and its own CCC
-is compared with what it is without the eraser. The eraser is fitted on train, on the layer's states averaged over time:
-the average commutes with an affine map, so that the averaged state is erased exactly. The system pools maxima too, and
-the layers above may make something of what single frames still hold, which is why the fall is measured and not taken
-for granted. A text encoder of the system is left as it is.
+is compared with what it is without the eraser. The eraser is fitted on train, on single frames of the layer, each with
+the concept of its utterance: then no linear probe of a frame, or of an average of frames, tells of it. The system pools
+maxima too, and the layers above are not linear, which is why the fall is measured and not taken for granted. A text
+encoder of the system is left as it is.
 
 Shape legend: B held-out utterances · K dimensions · S training seeds · E erasers of a kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.analysis.concepts import Concept, settled_ranks
+from probing.analysis.concepts import settled_ranks
 from probing.analysis.erasure import BEFORE, RANDOMS, Cell, Erasure, demanded_concepts, held_out
 from probing.analysis.falls import Falls, fall_of, notes_on
 from probing.analysis.leace import Eraser, Whitened
@@ -77,11 +77,16 @@ def erase_inside(
     by_seed: list[Estimates] = []
     for number in record.seeds:
         running = _running(record, number, checked, "cpu" if device == "mps" else device)  # Apple's has no float64
-        own, concepts, concept_notes = _own_material(running, material, layers, record.title)
-        whitened = _whitened(own)
-        ranks = ranks or settled_ranks(concepts, iter(whitened.values()), material.places(DEVELOPMENT))
+        own_layers = running.layers(layers)
+        states = running.states(material.places(TRAIN, DEVELOPMENT), own_layers)
+        own = replace(material, encoder=record.title, layers=own_layers, states_NLD=states.means_NLD)
+        concepts, concept_notes = demanded_concepts(own)
+        ranks = ranks or settled_ranks(concepts, _whitened(own), material.places(DEVELOPMENT))
         drawn = {rank: [(seed, number, rank, one) for one in range(randoms)] for rank in set(ranks.values())}
-        erasers = {layer: _erasers(one, concepts, ranks, drawn) for layer, one in whitened.items()}
+        taught_F = np.isin(states.owners_F, material.places(TRAIN))
+        owners_F, frames_FLD = states.owners_F[taught_F], states.frames_FLD[taught_F]
+        known = {one.name: one.leading(ranks[one.name])[owners_F] for one in concepts}
+        erasers = {layer: _erasers(frames_FLD[:, column], known, drawn) for column, layer in enumerate(own_layers)}
         by_seed.append(running.estimates(held_B, erasers))
     together = {key: np.stack([found[key] for found in by_seed], axis=1) for key in by_seed[0]}
     return _measured(own, record, ranks, names, (*concept_notes, *notes), held_B, together)
@@ -119,32 +124,26 @@ def _running(record: FinetuneRecord, number: int, checked: Checked, device: str)
     return Running(system, feed(checked, record.system.dimensions, processor), device)
 
 
-def _own_material(
-    running: Running, material: Material, layers: Sequence[int] | None, title: str
-) -> tuple[Material, list[Concept], tuple[str, ...]]:
-    """Words and sound with the system's own states, the concepts, and notes."""
-    own_layers = running.layers(layers)
-    states_NLD = running.means(material.places(TRAIN, DEVELOPMENT), own_layers)
-    own = replace(material, encoder=title, layers=own_layers, states_NLD=states_NLD)
-    concepts, notes = demanded_concepts(own)
-    return own, concepts, notes
-
-
-def _whitened(material: Material) -> dict[int, Whitened]:
+def _whitened(material: Material) -> Iterator[Whitened]:
     train = material.places(TRAIN)
-    states = (LayerStates(material.states_NLD[:, place], train, "cpu") for place in range(len(material.layers)))
-    return {layer: Whitened(own, train) for layer, own in zip(material.layers, states, strict=True)}
+    for place in range(len(material.layers)):
+        yield Whitened(LayerStates(material.states_NLD[:, place], train, "cpu"), train)
 
 
 def _erasers(
-    whitened: Whitened,
-    concepts: Sequence[Concept],
-    ranks: Mapping[str, int],
+    frames_FD: NDArray[np.float32],
+    known: Mapping[str, NDArray[np.float64]],
     drawn: Mapping[int, Sequence[Sequence[int]]],
 ) -> dict[str, list[Eraser]]:
-    """Concept, or rank of random subspaces → erasers of one layer; `before` is the one that changes nothing."""
+    """Concept, or rank of random subspaces → erasers of one layer; `before` is the one that changes nothing.
+
+    They are fitted on single frames, each with the concept of its utterance. Fitted on averages over time, which vary
+    far less, they would move single frames far out of their place, and any random subspace would do great damage.
+    """
+    everything = np.arange(len(frames_FD))
+    whitened = Whitened(LayerStates(frames_FD, everything, "cpu"), everything)
     directions = {BEFORE: [whitened.nothing]}
-    directions |= {one.name: [whitened.directions(one.leading(ranks[one.name]))] for one in concepts}
+    directions |= {name: [whitened.directions(concept_FK)] for name, concept_FK in known.items()}
     directions |= {str(rank): [whitened.random(rank, own) for own in seeds] for rank, seeds in drawn.items()}
     return {name: [whitened.eraser(own_DR) for own_DR in some] for name, some in directions.items()}
 

@@ -1,6 +1,6 @@
 """A fine-tuned system that runs on a corpus with one layer of its audio encoder read, or erased.
 
-Shape legend: N utterances · M those that are read · B held-out ones · L layers · D hidden size · K dimensions ·
+Shape legend: N utterances · B those that are estimated · F frames · L layers · D hidden size · K dimensions ·
 E erasers.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,22 @@ from probing.systems.model import EmotionSystem
 
 _BATCH = 16
 _SHOWN = 4  # layers where none are named
+_FRAMES = 32  # of an utterance, that an eraser of frames is fitted on
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """States inside a system.
+
+    Args:
+        means_NLD: Averaged over each utterance's own frames; 0 of those that were not run.
+        frames_FLD: Single frames, evenly spread over each utterance.
+        owners_F: Whose they are: its place among the N utterances.
+    """
+
+    means_NLD: NDArray[np.float32]
+    frames_FLD: NDArray[np.float32]
+    owners_F: Places
 
 
 class Running:
@@ -60,21 +77,24 @@ class Running:
                 )
         return tuple(dict.fromkeys(asked))
 
-    def means(self, places: Places, layers: tuple[int, ...]) -> NDArray[np.float32]:
-        """States of some utterances, averaged over their own frames, [N, L, D]; 0 of all others.
-
-        They are as they are inside: no layer norm stands between a layer and the average.
-        """
+    def states(self, places: Places, layers: tuple[int, ...]) -> Inside:
+        """Some utterances' states as they are inside: no layer norm stands between a layer and what is read."""
         audio = self._system.audio
-        found = np.zeros((len(self._source.lengths), len(layers), audio.config.hidden_size), np.float32)
+        means_NLD = np.zeros((len(self._source.lengths), len(layers), audio.config.hidden_size), np.float32)
+        frames: list[NDArray[np.float32]] = []
+        owners: list[int] = []
         with self._at_work(), read_at(audio, layers) as states:
             for own, inputs in self._batches(places, "states"):
                 self._system(**inputs)
-                for column, layer in enumerate(layers):
-                    states_BTD, valid_BT = by_utterance(audio, states[layer], inputs["lengths"].tolist())
-                    sums_BD = states_BTD.double().masked_fill(~valid_BT[..., None], 0.0).sum(1)
-                    found[own, column] = (sums_BD / valid_BT.sum(1, keepdim=True)).float().cpu().numpy()
-        return found
+                lengths = inputs["lengths"].tolist()
+                read = [by_utterance(audio, states[layer], lengths) for layer in layers]
+                for row, place in enumerate(own):
+                    own_TLD = torch.stack([states_BTD[row, valid_BT[row]] for states_BTD, valid_BT in read], dim=1)
+                    means_NLD[place] = own_TLD.double().mean(0).float().cpu().numpy()
+                    shown = np.unique(np.linspace(0, len(own_TLD) - 1, _FRAMES).round().astype(int))
+                    frames.append(own_TLD[shown].float().cpu().numpy())
+                    owners += [place] * len(shown)
+        return Inside(means_NLD, np.concatenate(frames), np.array(owners, np.int64))
 
     def estimates(
         self, places: Places, erasers: Mapping[int, Mapping[str, Sequence[Eraser]]]
@@ -113,7 +133,7 @@ class Running:
         for eraser in erasers:
             with erased_at(self._system.audio, layer, eraser.to(self._device)):
                 found.append(self._system(**inputs).logits.double().cpu().numpy())
-        return np.array(found).reshape(len(found), len(inputs["lengths"]), -1)
+        return np.array(found).reshape(len(found), len(inputs["lengths"]), len(self._system.config.dimensions))
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

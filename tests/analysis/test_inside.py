@@ -82,7 +82,7 @@ def test_states_inside_are_those_of_the_encoder(family: str, folder: Callable[[s
     system, processor = built(folder(family))
     encoder: Any = open_encoder(str(folder(family)))
     layers = tuple(range(len(layers_of(system.audio)) + 1))
-    found_NLD = Running(system, fed(processor)).means(EVERYBODY, layers)
+    found_NLD = Running(system, fed(processor)).states(EVERYBODY, layers).means_NLD
     expected_NLD = np.stack([encoder.states(sound).mean(0) for sound in sounds()])
     np.testing.assert_allclose(found_NLD, expected_NLD, rtol=1e-4, atol=2e-5)
     assert system.training
@@ -95,10 +95,10 @@ def test_the_average_of_erased_frames_is_the_erased_average(family: str, folder:
     running, width = Running(system, fed(processor)), system.audio.config.hidden_size
     last, eraser = len(layers_of(system.audio)), some(width)
     layers = tuple(range(last + 1))
-    before_NLD = running.means(EVERYBODY, layers)
+    before_NLD = running.states(EVERYBODY, layers).means_NLD
     for layer in layers:
         with erased_at(system.audio, layer, eraser):
-            after_NLD = running.means(EVERYBODY, layers)
+            after_NLD = running.states(EVERYBODY, layers).means_NLD
         np.testing.assert_array_equal(after_NLD[:, :layer], before_NLD[:, :layer])
         expected_ND = eraser(torch.from_numpy(before_NLD[:, layer]))
         np.testing.assert_allclose(after_NLD[:, layer], expected_ND, rtol=1e-4, atol=2e-5)
