@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import numpy as np
 import pytest
 from corpora import names_all, record, refusal, save_table, write
 
-from probing.audio.acoustics import NUISANCES, measures, nuisances
+from probing.audio.acoustics import NUISANCES, measures, nuisances, versions
 from probing.audio.contours import Contours
 from probing.audio.decode import load
 from probing.corpus.checked import Checked, Needs, check_corpus
@@ -72,6 +75,22 @@ def test_every_utterance_has_the_numbers_of_its_recording_in_the_corpuss_order(c
     with found.path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert [row[0] for row in rows] == ["id", *(u.id for u in corpus.corpus.utterances)]
+
+
+def test_the_table_is_written_as_the_page_on_the_cache_says(corpus, root):
+    """A reader that knows only that page finds every check right."""
+    found = acoustics_of(corpus, root)
+    identity = hashlib.sha256(json.dumps(versions("librosa"), sort_keys=True).encode()).hexdigest()
+    assert found.path.stem.rpartition("-")[2] == identity[:8]
+    with found.path.open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file)
+    assert names[:2] == ["id", "audio"] and names[-1].startswith("check ")
+    for cells in [names, *rows]:
+        check = zlib.crc32("\x1f".join([identity, *cells[:-1]]).encode())
+        assert cells[-1].removeprefix("check ") == f"{check:08x}"
+    for cells, utterance in zip(rows, corpus.corpus.utterances, strict=True):
+        assert int(cells[1]) == zlib.crc32(utterance.path.read_bytes())
+        assert len(cells) == len(names)
 
 
 def test_what_was_measured_is_read_and_nothing_is_written(corpus, root, count):
