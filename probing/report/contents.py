@@ -11,6 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from probing.errors import RunError
@@ -55,7 +56,8 @@ from probing.runs.records import LayersRecord
 
 _WIDTH = 7.0  # inches: two columns of a paper
 _PANEL, _ROW, _LEGEND_ROW = 1.3, 0.145, 0.12  # inches: a dimension's panels, a row of the map, and of a legend
-_REST, _MAP_REST = 0.85, 0.62  # inches: titles and axes of the panels, and of the map
+_REST, _MAP_REST = 0.95, 0.62  # inches: titles and axes of the panels, and of the map
+_BELOW = 0.36  # inches, from a panel to its legend
 _ABREAST = {SHARES: 2}  # entries of a legend beside each other
 _CORNER: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
 _DIGITS = 6  # hexadecimal digits that tell runs apart
@@ -182,8 +184,10 @@ def _grid(
         ax.set_ylim(_limits(table, analysis))
         shape = {"frameon": False, "fontsize": SMALL, "handlelength": 1.9, "labelspacing": 0.3}
         shape |= {"ncol": _ABREAST.get(analysis, 1), "columnspacing": 1.0, "borderaxespad": 0.0}
+        # In inches: what is measured in panels would move as the layout sizes them.
+        place_below = ax.transAxes + ScaledTranslation(0, -_BELOW, figure.dpi_scale_trans)
         handles = handles_of(table, analysis)
-        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.36), **shape)
+        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=place_below, **shape)
     return np.asarray(axes)
 
 

@@ -51,7 +51,7 @@ _FACES: dict[str, dict[str, Any]] = {
 }
 _LEVELS = {WORDS: (PURPLE, (0, (4, 1.5)), "s"), SOUND: ("#9A6700", (0, (1, 1)), "o")}
 _CONCEPTS = {WORDS: (PURPLE, "s"), SOUND: (AMBER, "o"), "speaker": (BLUE, "^")}
-_RANDOM = "0.8"
+_RANDOM = "0.86"
 _MARKER, _LINE, _THIN = 2.6, 1.0, 0.6  # points
 _BAR = 0.84  # of the distance between two layers
 _SLOT = 0.05  # of the layers' width, for each level beyond the last

@@ -45,7 +45,7 @@ def plot_similarity(record: LayersRecord, table: pd.DataFrame, figure: Figure) -
     title = [legible(f"Which layers of {record.encoder.title} are alike, on {record.corpus.title}{built_in}")]
     cell = min(_CELL, (_WIDTH - _BESIDE * (len(maps) + 1)) / sum(own.shape[1] for own in maps.values()))
     widths = [max(cell * own.shape[1], _LETTER * (5 + len(names[other]))) for other, own in maps.items()]
-    letters = [int((_WIDTH - _BESIDE) * width / sum(widths) / _LETTER) for width in widths]
+    letters = [int((_WIDTH - _BESIDE * len(maps)) * width / sum(widths) / _LETTER) for width in widths]
     rows = max(len(own) for own in maps.values())
     with drawing([*names.values(), *title]):
         # Cells are square where they fit; a map of two dozen layers is not let become too flat to read.
