@@ -21,6 +21,7 @@ from matplotlib.text import Text
 from probing.cli.main import main
 from probing.corpus.spec import CorpusSpec
 from probing.errors import RunError
+from probing.report import style
 from probing.report.contents import contents_stem, draw_contents, figure_contents, plot_contents, title_of
 from probing.report.contents_caption import caption
 from probing.report.contents_similarity import outlined, plot_similarity
@@ -31,11 +32,13 @@ SMALL = ("valence",)
 MANY = ("arousal", "a very long name of a dimension indeed", "$x_1$ 语", "d", "e")
 EXTREMES: Mapping[str, Mapping[str, Any]] = {
     "one dimension, three layers": {"dims": SMALL, "states": 3},
-    "five dimensions, 33 layers": {"dims": MANY, "states": 33, "others": ("owner/model", "other", "a" * 30)},
+    "33 layers": {"dims": SMALL, "states": 33, "others": ("owner/model", "a" * 30)},
+    "five dimensions": {"dims": MANY, "states": 2, "others": ("owner/model",)},
     "no words, one layer": {"dims": SMALL, "without": ("words",), "states": 1},
     "no sound": {"dims": SMALL, "without": ("sound",)},
     "neither, no intervals": {"dims": SMALL, "without": ("words", "sound"), "intervals": False},
 }
+QUICK = ("33 layers", "neither, no intervals")
 
 
 def stack(ax: Axes) -> dict[str, list[tuple[float, float]]]:
@@ -106,7 +109,7 @@ def test_a_map_shows_what_is_there_by_depth(drawn: Any) -> None:
     assert (np.diff(light) < 0).all()
 
 
-@pytest.mark.parametrize("name", EXTREMES)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in EXTREMES])
 def test_nothing_lies_on_anything_else(tmp_path: Path, name: str) -> None:
     """Panels, legends and titles have their own places in a page's width, in letters of six points or more."""
     wanted = EXTREMES[name]
@@ -158,7 +161,7 @@ def test_the_most_alike_layers_are_marked(tmp_path: Path) -> None:
 
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
     """No column of panels, no map, no file of similarity."""
-    table = planted_contents(SMALL, 2)
+    table = planted_contents(SMALL, 1)
     record = write_layers(tmp_path, table[table.analysis.isin(["shares", "description"])], SMALL)
     names = [path.name for path in figure_contents(record, tmp_path / "figures", "x")]
     assert names == [f"layers-x.{kind}" for kind in ("pdf", "png", "svg", "csv", "md")]
@@ -174,9 +177,10 @@ def test_the_figure_names_corpus_and_configuration(tmp_path: Path) -> None:
     assert contents_stem(one, "demo") == "layers-demo"
 
 
-def test_the_same_run_gives_the_same_files_without_ids(tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_files_without_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are equal byte for byte, the CSV is what was drawn, and ids and texts stay in the run's folder."""
     record = write_layers(tmp_path, planted_contents(SMALL, 2), SMALL)
+    monkeypatch.setattr(style, "FORMATS", ("svg",))
     first, second = (figure_contents(record, tmp_path / folder, "x") for folder in ("first", "second"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     written = b"".join(path.read_bytes() for path in first)
@@ -207,9 +211,10 @@ def test_a_table_of_nothing_known_is_refused(tmp_path: Path) -> None:
     assert error.value.code == "no-contents"
 
 
-def test_the_command_draws_one_run_of_its_kind(tmp_path: Path) -> None:
+def test_the_command_draws_one_run_of_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`probe figure contents` takes the latest by default, and refuses two; other figures refuse such a run."""
-    record = write_layers(tmp_path / "runs", planted_contents(SMALL, 2).query("analysis != 'similarity'"), SMALL)
+    record = write_layers(tmp_path / "runs", planted_contents(SMALL, 2, others=()), SMALL)
+    monkeypatch.setattr(style, "FORMATS", ("png",))
     typed = ["figure", "contents", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path), "--name", "x"]
     shown = CliRunner().invoke(main, typed)
     assert shown.exit_code == 0 and "Findings" in shown.output and (tmp_path / "layers-x.png").is_file()

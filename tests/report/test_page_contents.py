@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from layers_runs import FINDING, SECRET, write_layers
+from layers_runs import FINDING, SECRET, planted_contents, write_layers
 from pages import EVIL, Reader, read
 from ridge_fits import write_ridge_fit
 
 from probing.report.page import write_page
 from probing.report.page_claims import judged
 from probing.report.page_runs import sorted_runs
-from probing.runs.store import read_record
 
 DIMS = ("valence", EVIL)
 
@@ -85,7 +84,9 @@ def test_its_claims_share_the_page_s_correction(root: Path) -> None:
     assert [one.claim for one in group] == [one.claim for one in own]
 
 
-def test_a_page_on_contents_alone_says_so(root: Path, tmp_path: Path) -> None:
-    """It needs no fit."""
-    found = read(write_page([read_record(root / "layers")], tmp_path, "x", root))
+def test_a_page_on_contents_alone_says_so(tmp_path: Path) -> None:
+    """It needs no fit; of an encoder that was compared with none there is one picture."""
+    record = write_layers(tmp_path, planted_contents(("valence",), 2, others=()), ("valence",))
+    found = read(write_page([record], tmp_path, "x", tmp_path))
     assert "Layers of owner/model on made-up" in found.headings[0] and "1 analysis of layers" in found.text
+    assert [tag for tag, _ in found.elements].count("svg") == 1
