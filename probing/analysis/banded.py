@@ -97,7 +97,7 @@ class Kernels:
             folds: Places of folds among the folds.
 
         Returns:
-            [folds, C, K].
+            [folds, C, K]; NaN where a fold and a group are everybody, so that nobody is left to learn from.
         """
         p_MM = self._projection(penalties).whole()
         return torch.stack([self._without(p_MM, p_MM @ self._y_MK, self._folds[fold]) for fold in folds])
@@ -110,6 +110,8 @@ class Kernels:
         through_BM = torch.cholesky_solve(rows_BM, factor)  # (P_ff)⁻¹ P_f·
         # The equations of the fold and a group together, with those of the fold eliminated: one small system a group.
         members_CR, there_CR = self._members_CR, self._there_CR & ~torch.isin(self._members_CR, own)
+        nobody_C = there_CR.sum(1) + len(own) == len(p_MM)
+        there_CR = there_CR & ~nobody_C[:, None]
         rows, columns = members_CR[:, :, None], members_CR[:, None, :]
         through_BCR = through_BM[:, members_CR]
         left_CRR = p_MM[rows, columns] - torch.einsum("bcr,bcs->crs", rows_BM[:, members_CR], through_BCR)
@@ -121,7 +123,8 @@ class Kernels:
         change_BCK = torch.einsum("bcr,crk->bck", through_BCR, gone_CRK)
         squared_BCK = (here_BK[:, None] - change_BCK).square()
         predicted_BC = self._groups_M[own][:, None] != torch.arange(len(members_CR), device=own.device)
-        return (squared_BCK * predicted_BC[:, :, None]).sum(0)
+        errors_CK = (squared_BCK * predicted_BC[:, :, None]).sum(0)
+        return torch.where(nobody_C[:, None], torch.nan, errors_CK)
 
     def _projection(self, penalties: Penalties) -> _Projection:
         """P, as an inverse that is kept and what the other blocks take from it."""

@@ -39,7 +39,9 @@ class _Moments:
 
 
 def by_fold(task: Task) -> Task:
-    """The same task with folds for groups."""
+    """The same task with folds for groups; a single group stays one, since who else there could be is not known."""
+    if len(task.sizes_C) < 2:
+        return task
     groups_M = np.searchsorted(task.folds, task.folds_M)
     return replace(task, groups_M=groups_M, sizes_C=np.bincount(groups_M).astype(float))
 
@@ -49,7 +51,7 @@ class FoldSums:
 
     Args:
         blocks: Name → standardised features [M, D].
-        task: What is to be predicted; its groups are its folds (`by_fold`).
+        task: What is to be predicted; its groups are its folds, or there is one (`by_fold`).
     """
 
     def __init__(self, blocks: Mapping[str, Tensor], task: Task) -> None:
@@ -63,8 +65,13 @@ class FoldSums:
         return torch.stack([self._error(total - own, own, penalties) for own in folds])
 
     def without_groups(self, penalties: Penalties, folds: Sequence[int]) -> Tensor:
-        """Squared errors of some folds where each other one is not learned from either, [folds, C, K]; its own is 0."""
+        """Squared errors of some folds where each other one is not learned from either, [folds, C, K]; its own is 0.
+
+        NaN where nobody is left to learn from.
+        """
         total, every = self._summed()
+        if len(self._task.sizes_C) < 2:
+            return total.y_K.new_full((len(folds), 1, len(total.y_K)), torch.nan)
         found = torch.zeros(len(folds), len(every), len(total.y_K), dtype=total.y_K.dtype, device=total.y_K.device)
         for row, fold in enumerate(folds):
             for group, other in enumerate(every):
@@ -94,8 +101,10 @@ class FoldSums:
         return total, self._moments
 
     def _error(self, train: _Moments, seen: _Moments, penalties: Penalties) -> Tensor:
-        """Squared errors [K] of some utterances by probes of others; none at all if there are no others."""
-        mean_y_K = train.y_K / max(train.count, 1)
+        """Squared errors [K] of some utterances by probes of others; NaN if there are no others."""
+        if not train.count:
+            return torch.full_like(train.y_K, torch.nan)
+        mean_y_K = train.y_K / train.count
         around_K = seen.yy_K - 2 * mean_y_K * seen.y_K + seen.count * mean_y_K.square()
         if not penalties:
             return around_K

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from probing.analysis.banded import Kernels, Task, standardised
-from probing.analysis.banded_sums import FoldSums, by_fold
+from probing.analysis.banded import Task, standardised
 from probing.analysis.material import LAYER, Material, table
 from probing.analysis.penalties import explained
-from probing.analysis.shares import MOST_BY_KERNEL, curve_rows, groups_of
+from probing.analysis.shares import curve_rows, fitting, groups_of
 from probing.analysis.voices import told_apart
 from probing.corpus.model import DEVELOPMENT, TRAIN
 from probing.probes.folds import Folding, folding_of
@@ -55,13 +55,13 @@ def nuisances(material: Material, device: str = "cpu") -> pd.DataFrame:
     return table("nuisance", rows)
 
 
-def bag_of_words(texts: list[str | None]) -> Numbers:
+def bag_of_words(texts: Sequence[str]) -> Numbers:
     """Which of the common words each text has, [N, K], 0 or 1; a word counts once, whatever its case.
 
     >>> bag_of_words(["The cat.", "the dog", "a dog's"]).tolist()  # dog, the
     [[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]
     """
-    found = [set(re.findall(r"\w+", (text or "").lower())) for text in texts]
+    found = [set(re.findall(r"\w+", text.lower())) for text in texts]
     counts = Counter(word for words in found for word in words)
     # What is in all texts, or in next to none, cannot be learned.
     enough = max(2, _SHARE * len(texts))
@@ -76,18 +76,26 @@ def _targets(material: Material, places: NDArray[np.int64]) -> dict[str, Numbers
     found: dict[str, Numbers] = {}
     for name, values in material.nuisances.items():
         found[name] = values[places].reshape(len(places), -1)
-    sexes = [getattr(one, "sex", None) for one in utterances]
+    sexes = [one.sex for one in utterances]
     if any(sexes):
         found[SEX] = np.array([np.nan if sex is None else float(sex == "female") for sex in sexes])[:, None]
     if any(one.text for one in utterances):
-        found[BAG] = bag_of_words([one.text for one in utterances])
+        words_MK = bag_of_words([one.text or "" for one in utterances])
+        words_MK[[one.text is None for one in utterances]] = np.nan  # what was said is not known
+        found[BAG] = words_MK
     if material.words_NE is not None:
         states_ME = material.words_NE[places].astype(np.float64)
         states_ME = states_ME - states_ME.mean(0)
         u, s, _ = np.linalg.svd(states_ME, full_matrices=False)
         found[EMBEDDING] = (u * s)[:, :_COMPONENTS]
-    varying = {name: values_MK[:, np.nanstd(values_MK, axis=0) > 1e-9] for name, values_MK in found.items()}
+    varying = {name: values_MK[:, _varies(values_MK)] for name, values_MK in found.items()}
     return {name: values_MK for name, values_MK in varying.items() if values_MK.shape[1]}
+
+
+def _varies(values_MK: Numbers) -> NDArray[np.bool_]:
+    """Which columns change among the utterances of which all numbers are known, [K]."""
+    known_MK = values_MK[np.isfinite(values_MK).all(1)]
+    return np.asarray(known_MK.std(0) > 1e-9) if len(known_MK) else np.zeros(values_MK.shape[1], bool)
 
 
 def _rows(
@@ -99,24 +107,19 @@ def _rows(
     values_MK = np.concatenate(list(targets.values()), axis=1)
     labels_NK = np.full((len(material.corpus), values_MK.shape[1]), np.nan)
     labels_NK[places] = values_MK
-    task = Task.of(labels_NK, folding, places)
-    large = len(places) > MOST_BY_KERNEL
-    task = by_fold(task) if large else task
+    fitted = fitting(Task.of(labels_NK, folding, places))
     found = []
     for place in range(len(material.layers)):
-        fits = (FoldSums if large else Kernels)({LAYER: standardised(material.states_NLD[places, place], device)}, task)
+        fits = fitted({LAYER: standardised(material.states_NLD[places, place], device)})
         found.append(explained(fits, [((LAYER, 1.0),)] * values_MK.shape[1]))
-    r2_LK, left_out_LCK = (np.stack([getattr(one, name) for one in found]) for name in ("r2_K", "left_out_CK"))
-    sizes_C, speakers, together_C = groups_of(folding, places, left_out_LCK.shape[1])
+    sizes_C, speakers, together_C = groups_of(folding, places, len(found[0].around_CK))
     rows: list[dict[str, object]] = []
     start = 0
     for name, own_MK in targets.items():
         part = slice(start, start + own_MK.shape[1])
-        weights_K = own_MK.var(0) / own_MK.var(0).sum()
-        left_out_CL = (left_out_LCK[..., part] @ weights_K).T
-        curve = Curve(
-            material.layers, r2_LK[:, part] @ weights_K, left_out_CL, sizes_C, speakers, together_C=together_C
-        )
+        r2_L, left_out_LC = zip(*(one.together(part) for one in found), strict=True)
+        left_out_CL = np.stack(left_out_LC, axis=1)
+        curve = Curve(material.layers, np.array(r2_L), left_out_CL, sizes_C, speakers, together_C=together_C)
         rows += curve_rows(curve, name, "", "r2")
         start = part.stop
     return rows

@@ -31,7 +31,10 @@ class Fits(Protocol):
         ...
 
     def without_groups(self, penalties: Penalties, folds: Sequence[int]) -> Tensor:
-        """Squared errors of some folds where each group is neither predicted nor learned from, [folds, C, K]."""
+        """Squared errors of some folds where each group is neither predicted nor learned from, [folds, C, K].
+
+        NaN where a fold and a group are everybody, so that nobody is left to learn from.
+        """
         ...
 
 
@@ -40,14 +43,34 @@ class Explained:
     """What probes of some blocks explain.
 
     Args:
-        r2_K: Cross-validated R² of each dimension.
-        left_out_CK: The same without each group of speakers; NaN where nothing is left to explain.
+        error_K: Cross-validated squared errors of each dimension.
+        around_K: Those of the mean label of the training part.
+        error_CK: Errors without each group of speakers; NaN where nobody would be left to learn from.
+        around_CK: Those of the mean label without it.
         penalties: The penalties of each dimension that are best on all folds.
     """
 
-    r2_K: NDArray[np.float64]
-    left_out_CK: NDArray[np.float64]
+    error_K: NDArray[np.float64]
+    around_K: NDArray[np.float64]
+    error_CK: NDArray[np.float64]
+    around_CK: NDArray[np.float64]
     penalties: tuple[Penalties, ...]
+
+    @property
+    def r2_K(self) -> NDArray[np.float64]:
+        """Cross-validated R² of each dimension."""
+        return _r2(self.error_K, self.around_K, self.around_K)
+
+    @property
+    def left_out_CK(self) -> NDArray[np.float64]:
+        """R² without each group of speakers; NaN where nothing is left to explain, or to learn from."""
+        return _r2(self.error_CK, self.around_CK, self.around_K)
+
+    def together(self, columns: slice) -> tuple[float, NDArray[np.float64]]:
+        """R² of some dimensions as one, by their squared errors together, and without each group [C]."""
+        error, around = self.error_K[columns].sum(), self.around_K[columns].sum()
+        left_C = _r2(self.error_CK[:, columns].sum(1), self.around_CK[:, columns].sum(1), around)
+        return float(1 - error / around), left_C
 
 
 def explained(fits: Fits, starts: Sequence[Penalties]) -> Explained:
@@ -65,9 +88,7 @@ def explained(fits: Fits, starts: Sequence[Penalties]) -> Explained:
     error_K = np.take_along_axis(errors_SFK, chosen_FK[None], axis=0)[0].sum(0)
     error_CK = _without_groups(fits, list(tried), chosen_FK)
     around_K, around_CK = _around(fits)
-    told_CK = around_CK > 1e-12 * around_K
-    left_out_CK = 1 - np.divide(error_CK, around_CK, out=np.full_like(error_CK, np.nan), where=told_CK)
-    return Explained(1 - error_K / around_K, left_out_CK, best)
+    return Explained(error_K, around_K, error_CK, around_CK, best)
 
 
 def joined(*penalties: Penalties) -> Penalties:
@@ -76,6 +97,13 @@ def joined(*penalties: Penalties) -> Penalties:
     for name, penalty in (pair for one in penalties for pair in one):
         found.setdefault(name, penalty)
     return tuple(sorted(found.items()))
+
+
+def _r2(
+    error: NDArray[np.float64], around: NDArray[np.float64], whole: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """R² without some utterances; NaN where of the whole's squares only rounding is left."""
+    return np.asarray(1 - np.divide(error, around, out=np.full_like(error, np.nan), where=around > 1e-12 * whole))
 
 
 def _descend(fits: Fits, start: Penalties, column: int, tried: dict[Penalties, NDArray[np.float64]]) -> Penalties:

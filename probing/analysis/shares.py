@@ -9,18 +9,19 @@ Shape legend: N utterances · L layers · K dimensions · C groups (speakers).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from torch import Tensor
 
 from probing.analysis.banded import Kernels, Task, standardised
 from probing.analysis.banded_sums import FoldSums, by_fold
 from probing.analysis.material import LAYER, SOUND, WORDS, Material, table
-from probing.analysis.penalties import Explained, best_start, explained
+from probing.analysis.penalties import Explained, Fits, best_start, explained
 from probing.probes.folds import Folding
 from probing.probes.ridge_plan import Plan, plans_of
 from probing.statistics.curves import Curve
@@ -147,20 +148,26 @@ def _explained_by_layer(material: Material, plan: Plan, device: str) -> Iterator
     task = Task.of(plan.labels_NK, plan.folding, plan.known)
     beside = {WORDS: material.words_NE, SOUND: material.sound_NF}
     blocks = {name: standardised(x[plan.known], device) for name, x in beside.items() if x is not None}
-    large = len(plan.known) > MOST_BY_KERNEL
-    task = by_fold(task) if large else task
-    kind = FoldSums if large else Kernels
+    fitted = fitting(task)
     fixed: dict[Blocks, Explained] = {}
     for names in subsets(tuple(blocks)):
-        fixed[names] = explained(kind(blocks, task), [best_start(names, fixed, k) for k in range(len(plan.names))])
+        fixed[names] = explained(fitted(blocks), [best_start(names, fixed, k) for k in range(len(plan.names))])
     for place in range(len(material.layers)):
         own = {LAYER: standardised(material.states_NLD[plan.known, place], device)}
-        fits = kind({**own, **blocks}, task)
+        fits = fitted({**own, **blocks})
         found = dict(fixed)
         for names in subsets((LAYER, *blocks)):
             if LAYER in names:
                 found[names] = explained(fits, [best_start(names, found, k) for k in range(len(plan.names))])
         yield {names: found[names] for names in subsets((LAYER, *blocks))}
+
+
+def fitting(task: Task) -> Callable[[Mapping[str, Tensor]], Fits]:
+    """What fits probes of some blocks to a task: kernels or, of many utterances, sums."""
+    if len(task.labels_MK) <= MOST_BY_KERNEL:
+        return lambda blocks: Kernels(blocks, task)
+    folds = by_fold(task)
+    return lambda blocks: FoldSums(blocks, folds)
 
 
 def groups_of(

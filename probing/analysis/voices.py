@@ -77,7 +77,7 @@ def named_right(x_MD: torch.Tensor, speaker_M: NDArray[np.int64], folds_M: NDArr
         means_SD = one_hot_BS.T @ x_MD[train] / count_S[:, None]
         apart_BD = x_MD[train] - one_hot_BS @ means_SD
         within_DD = apart_BD.T @ apart_BD / len(train)
-        scale = within_DD.diagonal().mean()
+        scale = within_DD.diagonal().mean().clamp_min(1e-12)  # where no state varies within a speaker
         for row, share in enumerate(SHRINKAGE):
             shrunk_DD = (1 - share) * within_DD
             shrunk_DD.diagonal().add_(share * scale)

@@ -143,3 +143,20 @@ def test_a_penalty_a_block_keeps_a_large_block_from_drowning_a_small_one() -> No
     union = explained(kernels, [(("layer", 1.0), ("words", 1.0))]).r2_K[0]
     assert alone > 0.9
     assert union == pytest.approx(alone, abs=0.02)
+
+
+@pytest.mark.parametrize("voices", [1, 2])
+@pytest.mark.parametrize("penalties", [(), *PENALTIES])
+def test_without_anybody_to_learn_from_nothing_is_known(penalties: Penalties, voices: int) -> None:
+    """Of two speakers neither can be left out, and of one none: by kernels and by sums there is no number."""
+    blocks, task = world({"layer": 20, "words": 11, "sound": 4})
+    folds_M = np.arange(M) % 2
+    groups_M = folds_M * (voices - 1)
+    task = Task(task.labels_MK, folds_M, groups_M, np.bincount(groups_M).astype(float))
+    for fits in (Kernels(blocks, task), FoldSums(blocks, by_fold(task))):
+        assert torch.isfinite(fits.errors(penalties)).all()
+        found = fits.without_groups(penalties, [0, 1])
+        assert found.shape == (2, voices, 2)
+        nobody = torch.tensor([[fold != group or voices == 1 for group in range(voices)] for fold in (0, 1)])
+        assert found[nobody].isnan().all() and (found[~nobody] == 0).all()
+        assert np.isnan(explained(fits, [(("layer", 1.0),)] * 2).left_out_CK).all()
