@@ -38,7 +38,7 @@ $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_devi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint figure2 compare systems words damaged atlas padding calibrate readme bench clean
+.PHONY: help install test lint figure2 compare systems words damaged atlas layers inside padding calibrate readme bench clean
 
 help: ## print the targets
 	@echo "targets:"
@@ -152,6 +152,22 @@ atlas: $(VENV)/ready $(COMPARED)/$(_h)/record.json $(COMPARED)/$(_d)/record.json
 	$(foreach encoder,$(CHARTED),$(foreach twin,$(_twins),$(call _charted,$(encoder)$(twin),--permutations 0)))
 	$(foreach encoder,$(CHARTED),$(call _charted,$(encoder)))
 	$(BIN)/probe figure atlas runs/atlas/fit-demo-* --runs runs/atlas --name demo
+
+# --- make layers: what each layer contains, words or sound, in the built-in world; make inside: of a fine-tuned system
+CONTENTS_OF ?= demo-hubert
+BESIDE      ?= demo-distilhubert
+WORDS_BY    ?= demo-tinybert
+_contents = --runs runs/layers --text $(WORDS_BY)
+
+layers: $(VENV)/ready ## what each layer contains, words or sound: shares, erasure, similarity, description length
+	$(foreach encoder,$(CONTENTS_OF) $(BESIDE) $(WORDS_BY),$(BIN)/probe extract demo --encoder $(encoder) --store pooled && ) true
+	$(BIN)/probe layers demo --encoder $(CONTENTS_OF) $(_contents) $(foreach encoder,$(BESIDE),--beside $(encoder))
+	$(BIN)/probe figure contents --runs runs/layers --name demo
+
+inside: $(VENV)/ready $(COMPARED)/$(_h)/record.json ## the same of a fine-tuned system, where words and sound are erased while it runs
+	$(foreach encoder,$(COMPARED)/$(_h) $(CONTENTS_OF) $(WORDS_BY),$(BIN)/probe extract demo --encoder $(encoder) --store pooled && ) true
+	$(BIN)/probe layers demo --encoder $(COMPARED)/$(_h) --system $(COMPARED)/$(_h) --beside $(CONTENTS_OF) $(_contents)
+	$(BIN)/probe figure contents --runs runs/layers --name demo-finetuned
 
 # --- make padding: how far padded batches are off; every family as a small random checkpoint, and these encoders
 PADDED  ?= demo-hubert demo-distilhubert demo-tinybert hubert-base@random

@@ -40,6 +40,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from probing.analysis.contents import contents
     from probing.audio.decode import load
     from probing.cache.reader import open_cache
     from probing.corpus.opening import open_corpus
@@ -65,6 +66,7 @@ __all__ = [
     "Processor",
     "ccc",
     "compare",
+    "contents",
     "evaluate",
     "extract",
     "finetune",
@@ -84,6 +86,7 @@ _HOMES = {
     "Processor": "probing.systems.processor",
     "ccc": "probing.statistics.concordance",
     "compare": "probing.report.compare",
+    "contents": "probing.analysis.contents",
     "evaluate": "probing.training.evaluate",
     "extract": "probing.extraction.extract",
     "finetune": "probing.training.finetune",

@@ -1,6 +1,6 @@
-"""The built-in world in numbers, for the README: tables generated from cards and figures into marked blocks.
+"""The built-in world in numbers, for the README and docs/: tables generated from cards and figures into marked blocks.
 
-    python -m probing.pretrain.readme            write the blocks of README.md anew
+    python -m probing.pretrain.readme            write the blocks of README.md and of docs/ anew
     python -m probing.pretrain.readme --check    exit with status 1 if they are not current
 
 A block stands between `<!-- generated: NAME -->` and `<!-- end -->`; nothing between them is typed by hand.
@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
@@ -26,7 +26,9 @@ from probing.encoders.opening import open_encoder
 from probing.encoders.presets import BUILT_IN
 from probing.exactness import tables as exactness
 from probing.files import write_text
+from probing.pretrain import docs_contents
 from probing.pretrain.profile import depth_profile
+from probing.pretrain.readme_contents import contents_table, inside_table
 from probing.runs.printing import markdown_table, titled
 from probing.systems.build import SYSTEMS, count_parameters
 
@@ -40,17 +42,19 @@ _WORLD = (  # encoder, what it is given
 )
 
 
-def updated(text: str, figures: Path) -> str:
-    """A README with every block generated anew.
+def updated(text: str, figures: Path, blocks: Mapping[str, Callable[[Path], str]] | None = None) -> str:
+    """A page with every block generated anew.
 
     Args:
-        text: The README.
+        text: The page.
         figures: The folder with the built-in world's tables as `make compare` and `make words` wrote them.
+        blocks: What generates each; by default those of the README.
 
     Raises:
         KeyError: It has a block that nothing generates.
     """
-    return _BLOCK.sub(lambda block: f"{block[1]}{BLOCKS[block[2]](figures)}\n{block[3]}", text)
+    own = BLOCKS if blocks is None else blocks
+    return _BLOCK.sub(lambda block: f"{block[1]}{own[block[2]](figures)}\n{block[3]}", text)
 
 
 def world(_: Path) -> str:
@@ -139,6 +143,16 @@ def padding(figures: Path) -> str:
     return f"{exactness.readme_block(figures)}\n\nEvery encoder: [figures/padding.md](figures/padding.md)."
 
 
+def contents_of(name: str, table: Callable[[Path], str], target: str) -> Callable[[Path], str]:
+    """A block that reads the CSV beside a figure of what layers contain."""
+
+    def found(figures: Path) -> str:
+        path = figures / f"{name}.csv"
+        return table(path) if path.is_file() else _not_made(target)
+
+    return found
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "world": world,
     "padding": padding,
@@ -149,10 +163,17 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "findings": findings,
     "table2": table2,
     "atlas": lifted("atlas-demo.md"),
+    "contents": contents_of("layers-demo", contents_table, "layers"),
+    "inside": contents_of("layers-demo-finetuned", inside_table, "inside"),
+    "real_contents": contents_of("real/layers-spoken-emobank", contents_table, "layers"),
     "real_layers": lifted("real/atlas-spoken-emobank.md"),
     "real_systems": lifted("real/table1-spoken-emobank.md"),
     "real_words": lifted("real/table2-spoken-emobank.md"),
     "real_speech": lifted("real/atlas-ravdess.md"),
+}
+PAGES: Mapping[Path, Mapping[str, Callable[[Path], str]]] = {
+    Path("README.md"): BLOCKS,
+    Path("docs/contents.md"): docs_contents.BLOCKS,
 }
 
 
@@ -186,15 +207,17 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def main() -> None:
     """Write or check the blocks."""
     parser = argparse.ArgumentParser(prog="python -m probing.pretrain.readme", description=__doc__.splitlines()[0])
-    parser.add_argument("readme", nargs="?", type=Path, default=Path("README.md"))
+    parser.add_argument("pages", nargs="*", type=Path, default=[*PAGES])
     parser.add_argument("--figures", type=Path, default=Path("figures"))
     parser.add_argument("--check", action="store_true", help="only tell whether the blocks are current")
     typed = parser.parse_args()
-    before = typed.readme.read_text("utf-8")
-    after = updated(before, typed.figures)
-    if typed.check:
-        sys.exit(0 if before == after else f"{typed.readme} is not current: run `make readme`")
-    write_text(typed.readme, after)
+    for page in typed.pages:
+        before = page.read_text("utf-8")
+        after = updated(before, typed.figures, PAGES.get(page))
+        if typed.check and before != after:
+            sys.exit(f"{page} is not current: run `make readme`")
+        if before != after:
+            write_text(page, after)
 
 
 if __name__ == "__main__":
