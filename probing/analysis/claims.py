@@ -30,6 +30,8 @@ def share_findings(shares: Shares, encoder: str) -> list[Finding]:
         (_AROUSAL, SOUND, WORDS, "the first third of the layers", slice(0, third)),
         (_AROUSAL, SOUND, WORDS, "the first state", slice(0, 1)),
     ]
+    if third == 1:  # of fewer than six layers: the third is the first state, and a claim must not count twice
+        parts = [(_VALENCE, WORDS, SOUND, "the last state", slice(count - 1, count)), parts[-1]]
     claims = []
     for dim, more, less, where, part in parts:
         curve = shares.contrast(dim, more, less)

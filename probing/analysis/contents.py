@@ -20,10 +20,13 @@ from probing.analysis.reading import Read, last_states, read_cache, refuse_speec
 from probing.analysis.shares import Shares, shares
 from probing.cache.reader import Cache, open_cache
 from probing.corpus.checked import Needs, check_corpus, settle_dims
+from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
+from probing.errors import FitError
 from probing.extraction.acoustics import Acoustics, acoustics_of
 from probing.options import with_settings
+from probing.runs.scores import ratings
 from probing.statistics.verdicts import Finding
 
 BENEATH = "valence"  # whose words are looked beneath
@@ -57,35 +60,65 @@ def contents_of(material: Material, options: LayersOptions, device: str = "cpu")
         device: PyTorch's name of a device with float64.
 
     Raises:
-        FitError: A dimension has fewer than two ratings in train or in development (code `too-few`).
+        FitError: A dimension has fewer than two ratings in train or in development (code `too-few`), or there is
+            nothing to erase (`no-concept`).
     """
     split = shares(material, device)
     erasure = erase(material, options.randoms, options.seed, device)
-    tables = [split.rows(), nuisances(material, device), erasure.rows()]
-    tables.append(description(material, options.orders, options.seed, device))
+    bits, bits_notes = _description(material, options, device)
+    tables = [split.rows(), nuisances(material, device), erasure.rows(), *bits]
     return Contents(
         pd.concat(tables, ignore_index=True),
         _beneath(material, split, erasure),
         tuple(share_findings(split, material.encoder)),
         erasure.ranks,
-        (*material.notes, *erasure.notes, *description_notes(material.corpus)),
+        (*material.notes, *erasure.notes, *bits_notes),
     )
 
 
+def settled_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
+    """The dimensions to analyse, each once; those of which there is nothing to explain are refused before the work.
+
+    Args:
+        corpus: The corpus.
+        dims: As asked for; `all` stands for those that are rated.
+
+    Raises:
+        FitError: There are no ratings (code `no-labels`), or they are the same throughout train or development
+            (`constant-labels`).
+    """
+    settled = settle_dims(corpus, dims)
+    if not settled:
+        why = "no utterance has a rating"
+        raise FitError(f"corpus {corpus.name}", why, "add a column of ratings to the table", code="no-labels")
+    partitions = np.array([utterance.partition for utterance in corpus.utterances])
+    for dim, labels_N in zip(settled, ratings(corpus, settled).T, strict=True):
+        for partition in (TRAIN, DEVELOPMENT):
+            rated_M = labels_N[(partitions == partition) & np.isfinite(labels_N)]
+            if len(rated_M) > 1 and np.ptp(rated_M) == 0:
+                raise FitError(
+                    f"{dim} is the same for every utterance of {partition}",
+                    "a constant cannot be explained",
+                    "check the labels with `probe check`, or name another --dim",
+                    code="constant-labels",
+                )
+    return settled
+
+
 def material_of(
-    checked_corpus: Any, dims: Sequence[str], read: Read, text: Read | None, acoustics: Acoustics | None
+    corpus: Corpus, dims: Sequence[str], read: Read, text: Read | None, acoustics: Acoustics | None
 ) -> Material:
     """What all analyses read, from what was read of caches and recordings.
 
     Args:
-        checked_corpus: The corpus.
+        corpus: The corpus.
         dims: Dimensions, settled.
         read: The encoder's states.
         text: The text encoder's, of which the last layer stands for the words.
         acoustics: Measures of the recordings.
     """
     return Material(
-        checked_corpus,
+        corpus,
         tuple(dims),
         read.entry.name,
         read.layers,
@@ -123,12 +156,13 @@ def contents(
         CorpusError: The corpus cannot be opened, or lacks labels, audio or text that is read.
         CacheError: A cache is missing or damaged, lacks utterances, or was made from other audio or text.
         OptionError: `text` is no text encoder's cache (code `not-text`), or an option cannot be meant.
-        FitError: There are too few ratings.
+        FitError: There are too few ratings, or they are constant.
     """
     (options,) = with_settings([LayersOptions()], settings)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
     own, words = _opened(cache), None if text is None else _opened(text)
     checked = check_corpus(spec, Needs(text=text is not None, dims=options.dims))
+    dims = settled_dims(checked.corpus, options.dims)
     read = read_cache(own, checked.corpus)
     text_read = None
     if words is not None:
@@ -136,13 +170,23 @@ def contents(
         refuse_speech(text_read, "text")
     if isinstance(acoustics, str):
         acoustics = acoustics_of(checked, Path(own.path).parent.parent, acoustics)
-    dims = settle_dims(checked.corpus, options.dims)
     material = material_of(checked.corpus, dims, read, text_read, acoustics)
     return contents_of(material, options, settle_device(None)).table
 
 
 def _opened(cache: Cache | Path | str) -> Cache:
     return cache if isinstance(cache, Cache) else open_cache(cache)
+
+
+def _description(material: Material, options: LayersOptions, device: str) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
+    """The table of description lengths, if there are ratings enough for it, and notes."""
+    try:
+        bits = description(material, options.orders, options.seed, device)
+    except FitError as error:
+        if error.code != "too-few":
+            raise
+        return [], (f"no description length is given: {error.what}; {error.why}",)
+    return [bits], tuple(description_notes(material.corpus))
 
 
 def _beneath(material: Material, split: Shares, erasure: Erasure) -> pd.DataFrame | None:

@@ -82,7 +82,9 @@ def fall_of(
     if ends[0][0] <= 0 or before <= 0:  # of a single speaker the ends are NaN, and the fall has no interval
         return Falls(float(before), ends[0], float(after), ends[1], np.nan, UNKNOWN)
     fall = 1 - after / before
-    low, high = t_interval(fall, over_speakers(1 - left_2C[1] / left_2C[0], sizes_C))
+    # Without some speaker nothing may be left to fall; then the fall has no interval.
+    kept_C = np.divide(left_2C[1], left_2C[0], out=np.full_like(left_2C[0], np.nan), where=left_2C[0] > 0)
+    low, high = t_interval(fall, over_speakers(1 - kept_C, sizes_C))
     random_R = 1 - ccc(truth_B, randoms_RSB).mean(-1) / before
     return Falls(float(before), ends[0], float(after), ends[1], float(fall), (float(low), float(high)), tuple(random_R))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,19 @@ from typing import Any
 import pandas as pd
 import torch
 
-from probing.analysis.contents import Contents, contents_of, material_of
+from probing.analysis.contents import Contents, contents_of, material_of, settled_dims
 from probing.analysis.erasure import Erasure
 from probing.analysis.inside import erase_inside
 from probing.analysis.material import Material
 from probing.analysis.options import NONE, LayersOptions, LayersPlace
 from probing.analysis.reading import Read, read_states, refuse_speech
 from probing.analysis.similarity import States, similarity
-from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
+from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.identity import identify
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.encoders.device import settle_device
 from probing.encoders.spec import EncoderSpec
-from probing.errors import FitError, OptionError
+from probing.errors import OptionError
 from probing.extraction.acoustics import Acoustics, acoustics_of
 from probing.extraction.options import CacheOptions
 from probing.files import absolute
@@ -75,8 +76,9 @@ def layers(
         CorpusError: The corpus cannot be opened, or lacks labels, audio or text that is read.
         EncoderError: An encoder cannot be opened.
         CacheError: There is no cache of the corpus and an encoder, or it is damaged or made from other audio or text.
-        FitError: There are too few ratings, or states do not fit into memory.
-        OptionError: An option cannot be meant: no text encoder is named (code `no-text`), one is none (`not-text`).
+        FitError: There are too few ratings, they are constant, or states do not fit into memory.
+        OptionError: An option cannot be meant: no text encoder is named (code `no-text`), one is none (`not-text`), an
+            encoder is compared with itself (`beside-twice`), or `cache` is a single file (`one-cache`).
     """
     began = time.time()
     parts = (options or LayersOptions(), source or CacheOptions(), place or LayersPlace())
@@ -103,24 +105,33 @@ def _read(
     spec: CorpusSpec, encoder: EncoderSpec, options: LayersOptions, source: CacheOptions, place: LayersPlace
 ) -> _Ready:
     """Read every cache, and measure the recordings."""
+    if source.cache.suffix == ".h5":
+        why = "layers are set against other encoders and against the recordings, which have caches of their own"
+        raise OptionError(f"--cache {source.cache}", why, "name the folder of all caches", code="one-cache")
     text = _text_spec(spec, options)
     # Recordings are decoded only where they are measured: of everything else the caches know the checksums.
     checked = check_corpus(spec, Needs(text=text is not None, dims=options.dims), place.allow_missing)
-    dims = settle_dims(checked.corpus, options.dims)
-    if not dims:
-        why = "no utterance has a rating"
-        raise FitError(f"corpus {checked.corpus.name}", why, "add a column of ratings to the table", code="no-labels")
+    dims = settled_dims(checked.corpus, options.dims)
     read = read_states(checked, encoder, source)
     text_read = None
     if text is not None:
         text_read = read_states(checked, text, source)
         refuse_speech(text_read, "--text")
     beside = tuple(read_states(checked, EncoderSpec.resolve(name), source) for name in options.beside)
+    _refuse_twice([read.entry.name, *(other.entry.name for other in beside)])
     acoustics = None
     if options.acoustics != NONE:
         acoustics = acoustics_of(checked, Path(source.cache), options.acoustics)
     settled = replace(options, dims=dims)
     return _Ready(checked, read, text_read, acoustics, beside, settled, settle_device(place.device))
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """An encoder's layers are compared with one another anyway, and with another encoder's once."""
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            why = "it is the encoder itself, whose layers are always compared, or named twice"
+            raise OptionError(f"--beside {name}", why, "leave it out", code="beside-twice")
 
 
 def _text_spec(spec: CorpusSpec, options: LayersOptions) -> EncoderSpec | None:

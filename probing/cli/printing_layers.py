@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 from probing.cli.printing import say_left_out
@@ -47,10 +48,15 @@ def _dimension(table: pd.DataFrame, dim: str) -> list[str]:
     width = max(9, *(len(name) + 2 for name in columns))
     head = f"{dim:<14}" + "".join(f"{name:>{width}}" for name in columns)
     rows = [
-        f"  layer {layer:<6}" + "".join(f"{series.get(layer, float('nan')):>{width}.2f}" for series in columns.values())
+        f"  layer {layer:<6}" + "".join(f"{_shown(series.get(layer)):>{width}}" for series in columns.values())
         for layer in layers
     ]
     return [head, *rows]
+
+
+def _shown(value: float | None) -> str:
+    """Two decimals without a sign before nothing, or a dash where there is no number."""
+    return "–" if value is None or isnan(value) else f"{value:z.2f}"
 
 
 def _by_layer(rows: pd.DataFrame) -> pd.Series[float]:
