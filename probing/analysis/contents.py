@@ -26,6 +26,7 @@ from probing.encoders.device import settle_device
 from probing.errors import FitError
 from probing.extraction.acoustics import Acoustics, acoustics_of
 from probing.options import with_settings
+from probing.probes.folds import fold_notes
 from probing.runs.scores import ratings
 from probing.statistics.verdicts import Finding
 
@@ -72,7 +73,7 @@ def contents_of(material: Material, options: LayersOptions, device: str = "cpu")
         _beneath(material, split, erasure),
         tuple(share_findings(split, material.encoder)),
         erasure.ranks,
-        (*material.notes, *erasure.notes, *bits_notes),
+        (*material.notes, *_fold_notes(material), *erasure.notes, *bits_notes),
     )
 
 
@@ -176,6 +177,12 @@ def contents(
 
 def _opened(cache: Cache | Path | str) -> Cache:
     return cache if isinstance(cache, Cache) else open_cache(cache)
+
+
+def _fold_notes(material: Material) -> list[str]:
+    """Who is predicted together, where that is worth a word."""
+    places = material.places(TRAIN, DEVELOPMENT)
+    return fold_notes([material.corpus.utterances[place] for place in places])
 
 
 def _description(material: Material, options: LayersOptions, device: str) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
