@@ -13,7 +13,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # and take no processor from the othe
 import numpy as np
 import pytest
 import soundfile
-from builders import CHECKPOINTS, RATE, SMALL, small_model, waveform
+from builders import CHECKPOINTS, RATE, SMALL, WORDS, save_text_encoder, small_model, waveform
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +53,33 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.append(f"u{number:02d},{number:02d}.wav,{partition},{speaker},{arousal},{valence},{dominance},some words")
     (folder / "small.csv").write_text("\n".join(lines) + "\n")
     return folder / "small.csv"
+
+
+@pytest.fixture(scope="session")
+def read_aloud(table: Path, checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The small corpus with a sentence for each utterance, whose valence follows its first word (`table`).
+
+    `cache` holds pooled states of its audio and of its text, by the encoders in the folders `encoder` and `text`.
+    """
+    from probing.extraction.extract import extract
+
+    folder = tmp_path_factory.mktemp("read-aloud")
+    header, *lines = table.read_text().splitlines()
+    rng = np.random.default_rng(3)
+    said = [rng.choice(WORDS, 3) for _ in lines]
+    rows = [line.split(",") for line in lines]
+    for row, words in zip(rows, said, strict=True):
+        row[1], row[5], row[7] = str(table.parent / row[1]), f"{0.1 + 0.1 * WORDS.index(words[0]):.2f}", " ".join(words)
+    (folder / "read.csv").write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+    places = {
+        "table": folder / "read.csv",
+        "encoder": checkpoints["hubert"],
+        "text": save_text_encoder(folder / "reader"),
+        "cache": folder / "cache",
+    }
+    for name in ("encoder", "text"):
+        extract(str(places["table"]), str(places[name]), store="pooled", cache=places["cache"])
+    return places
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from probing.probes.folds import Folding
 
 Penalties = tuple[tuple[str, float], ...]  # block and α, in the order of the blocks
 _CONSTANT = 1e-12  # of a feature's mean square: a variance that is only rounding
+_ROUNDING = 1e-14  # of a kernel's largest eigenvalue
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class Kernels:
         self._folds = [torch.from_numpy(np.flatnonzero(task.folds_M == fold)).to(device) for fold in task.folds]
         self._groups_M = torch.from_numpy(task.groups_M).to(device)
         self._members_CR, self._there_CR = (x.to(device) for x in _padded(task.groups_M, len(task.sizes_C)))
+        self._bases: dict[str, _Basis] = {}
         self._inverses: dict[tuple[str, float], _Inverse] = {}
 
     def errors(self, penalties: Penalties) -> Tensor:
@@ -99,8 +101,9 @@ class Kernels:
         Returns:
             [folds, C, K]; NaN where a fold and a group are everybody, so that nobody is left to learn from.
         """
-        p_MM = self._projection(penalties).whole()
-        return torch.stack([self._without(p_MM, p_MM @ self._y_MK, self._folds[fold]) for fold in folds])
+        p = self._projection(penalties)
+        p_MM, missed_MK = p.whole(), p.times(self._y_MK)
+        return torch.stack([self._without(p_MM, missed_MK, self._folds[fold]) for fold in folds])
 
     def _without(self, p_MM: Tensor, missed_MK: Tensor, own: Tensor) -> Tensor:
         """Squared errors of a fold's utterances without each group, [C, K]."""
@@ -127,18 +130,61 @@ class Kernels:
         return torch.where(nobody_C[:, None], torch.nan, errors_CK)
 
     def _projection(self, penalties: Penalties) -> _Projection:
-        """P, as an inverse that is kept and what the other blocks take from it."""
+        """P, as what one block takes from the identity and what the others take from that."""
+        count = len(self._y_MK)
         if not penalties:
-            eye_MM = torch.eye(len(self._y_MK)).to(self._y_MK)
-            return _Projection(eye_MM, eye_MM.new_full((len(eye_MM), 1), len(eye_MM) ** -0.5))
+            return _Projection(self._y_MK.new_full((count, 1), count**-0.5))
         (name, penalty), others = penalties[0], penalties[1:]
         if (name, penalty) not in self._inverses:
-            self._inverses[name, penalty] = _Inverse.of(self._blocks, name, penalty)
+            if name not in self._bases:
+                self._bases[name] = _Basis.of(self._blocks, name)
+            self._inverses[name, penalty] = self._bases[name].inverse(penalty)
         inverse = self._inverses[name, penalty]
         taken_MQ, sums_M = inverse.taken(others), inverse.sums_M
         if others:
             sums_M = sums_M - taken_MQ @ taken_MQ.sum(0)
-        return _Projection(inverse.g_MM, torch.cat([taken_MQ, (sums_M / sums_M.sum().sqrt())[:, None]], dim=1))
+        mean_M1 = (sums_M / sums_M.sum().sqrt())[:, None]
+        return _Projection(torch.cat([inverse.root_MR, taken_MQ, mean_M1], dim=1))
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """Where one block's kernel is diagonal: one decomposition gives the inverse for every penalty.
+
+    Args:
+        u_MR: Eigenvectors of x xᵀ that are not 0 but for rounding.
+        values_R: Their eigenvalues.
+        places: Of each other block's features among all of them.
+        x_MQ: All features of the other blocks.
+    """
+
+    u_MR: Tensor
+    values_R: Tensor
+    places: Mapping[str, slice]
+    x_MQ: Tensor
+
+    @classmethod
+    def of(cls, blocks: Mapping[str, Tensor], name: str) -> _Basis:
+        """Decompose the smaller of x xᵀ and xᵀ x of one of some blocks."""
+        x_MD = blocks[name]
+        few = x_MD.shape[1] < len(x_MD)
+        values_R, vectors = torch.linalg.eigh(x_MD.T @ x_MD if few else x_MD @ x_MD.T)
+        kept_R = values_R > _ROUNDING * values_R.max()
+        values_R, vectors = values_R[kept_R], vectors[:, kept_R]
+        u_MR = x_MD @ (vectors * values_R.rsqrt()) if few else vectors
+        places, start = {}, 0
+        others = {other: own_MD for other, own_MD in blocks.items() if other != name}
+        for other, own_MD in others.items():
+            places[other] = slice(start, start + own_MD.shape[1])
+            start = places[other].stop
+        x_MQ = torch.cat([x_MD[:, :0], *others.values()], dim=1)
+        return cls(u_MR, values_R, places, x_MQ)
+
+    def inverse(self, penalty: float) -> _Inverse:
+        """G = (x xᵀ / (M α) + 1)⁻¹ = 1 − u v / (v + M α) uᵀ, by the root of what is taken from 1."""
+        root_MR = self.u_MR * (self.values_R / (self.values_R + len(self.u_MR) * penalty)).sqrt()
+        through_MQ = self.x_MQ - root_MR @ (root_MR.T @ self.x_MQ)
+        return _Inverse(root_MR, 1 - root_MR @ root_MR.sum(0), self.places, through_MQ, self.x_MQ.T @ through_MQ)
 
 
 @dataclass(frozen=True)
@@ -146,33 +192,18 @@ class _Inverse:
     """G of one block, and what it takes to add others.
 
     Args:
-        g_MM: (K + 1)⁻¹ of the block.
+        root_MR: G is 1 − root rootᵀ.
         sums_M: Its sums.
         places: Of each other block's features among all of them.
         through_MQ: G x, of the other blocks' features x.
         middle_QQ: xᵀ G x.
     """
 
-    g_MM: Tensor
+    root_MR: Tensor
     sums_M: Tensor
     places: Mapping[str, slice]
     through_MQ: Tensor
     middle_QQ: Tensor
-
-    @classmethod
-    def of(cls, blocks: Mapping[str, Tensor], name: str, penalty: float) -> _Inverse:
-        """Invert the kernel of one of some blocks."""
-        x_MD = blocks[name]
-        kernel_MM = torch.eye(len(x_MD)).to(x_MD).addmm_(x_MD, x_MD.T, alpha=1 / (len(x_MD) * penalty))
-        g_MM = torch.cholesky_inverse(torch.linalg.cholesky(kernel_MM))
-        others = {other: own_MD for other, own_MD in blocks.items() if other != name}
-        places, start = {}, 0
-        for other, own_MD in others.items():
-            places[other] = slice(start, start + own_MD.shape[1])
-            start = places[other].stop
-        x_MQ = torch.cat([x_MD[:, :0], *others.values()], dim=1)
-        through_MQ = g_MM @ x_MQ
-        return cls(g_MM, g_MM.sum(0), places, through_MQ, x_MQ.T @ through_MQ)
 
     def taken(self, penalties: Penalties) -> Tensor:
         """Q, such that G − Q Qᵀ is the inverse with other blocks added, [M, Q].
@@ -181,9 +212,9 @@ class _Inverse:
         """
         if not penalties:
             return self.through_MQ[:, :0]
-        parts = [(self.places[name], (len(self.g_MM) * penalty) ** -0.5) for name, penalty in penalties]
-        scale_Q = torch.cat([self.g_MM.new_full((part.stop - part.start,), scale) for part, scale in parts])
-        at_Q = torch.cat([torch.arange(part.start, part.stop, device=self.g_MM.device) for part, _ in parts])
+        parts = [(self.places[name], (len(self.sums_M) * penalty) ** -0.5) for name, penalty in penalties]
+        scale_Q = torch.cat([self.sums_M.new_full((part.stop - part.start,), scale) for part, scale in parts])
+        at_Q = torch.cat([torch.arange(part.start, part.stop, device=self.sums_M.device) for part, _ in parts])
         middle_QQ = self.middle_QQ[at_Q[:, None], at_Q] * torch.outer(scale_Q, scale_Q)
         middle_QQ.diagonal().add_(1.0)
         root_QQ = torch.linalg.cholesky(middle_QQ)
@@ -192,23 +223,27 @@ class _Inverse:
 
 @dataclass(frozen=True)
 class _Projection:
-    """P = G − Q Qᵀ."""
+    """P = 1 − T Tᵀ."""
 
-    g_MM: Tensor
-    taken_MQ: Tensor
+    taken_MT: Tensor
 
     def times(self, y_MK: Tensor) -> Tensor:
         """P y."""
-        return self.g_MM @ y_MK - self.taken_MQ @ (self.taken_MQ.T @ y_MK)
+        return y_MK - self.taken_MT @ (self.taken_MT.T @ y_MK)
 
     def block(self, own: Tensor) -> Tensor:
         """P of some utterances among themselves."""
-        taken_BQ = self.taken_MQ[own]
-        return self.g_MM[own[:, None], own] - taken_BQ @ taken_BQ.T
+        return _apart(self.taken_MT[own])
 
     def whole(self) -> Tensor:
         """All of P."""
-        return torch.addmm(self.g_MM, self.taken_MQ, self.taken_MQ.T, alpha=-1)
+        return _apart(self.taken_MT)
+
+
+def _apart(taken_BT: Tensor) -> Tensor:
+    """1 − T Tᵀ."""
+    eye_BB = torch.eye(len(taken_BT), dtype=taken_BT.dtype, device=taken_BT.device)
+    return eye_BB.addmm_(taken_BT, taken_BT.T, alpha=-1)
 
 
 def _padded(groups_M: NDArray[np.int64], count: int) -> tuple[Tensor, Tensor]:

@@ -29,9 +29,9 @@ from probing.extraction.options import CacheOptions
 from probing.files import absolute
 from probing.options import with_settings
 from probing.runs.entries import corpus_entry
-from probing.runs.records import AcousticsEntry, LayersRecord
+from probing.runs.records import AcousticsEntry, FinetuneRecord, LayersRecord
 from probing.runs.scores import interval_notes, labels_digest
-from probing.runs.store import new_run, provenance, write_record
+from probing.runs.store import new_run, provenance, read_kind, write_record
 
 ENCODER, DEMO_TEXT = "demo-hubert", "demo-tinybert"
 CONTENTS, BENEATH = "contents.csv", "words.csv"
@@ -109,6 +109,8 @@ def _read(
         why = "layers are set against other encoders and against the recordings, which have caches of their own"
         raise OptionError(f"--cache {source.cache}", why, "name the folder of all caches", code="one-cache")
     text = _text_spec(spec, options)
+    if options.system is not None:
+        read_kind(options.system, FinetuneRecord)  # a run that is none shall not be found out at the end
     # Recordings are decoded only where they are measured: of everything else the caches know the checksums.
     checked = check_corpus(spec, Needs(text=text is not None, dims=options.dims), place.allow_missing)
     dims = settled_dims(checked.corpus, options.dims)

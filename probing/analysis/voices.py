@@ -69,14 +69,15 @@ def named_right(x_MD: torch.Tensor, speaker_M: NDArray[np.int64], folds_M: NDArr
         folds_M: Each utterance's fold.
     """
     folds = np.unique(folds_M)
+    products_DD = x_MD.T @ x_MD
     right_GM = np.zeros((len(SHRINKAGE), len(folds_M)))
     for fold in folds:
         own, train = np.flatnonzero(folds_M == fold), np.flatnonzero(folds_M != fold)
         one_hot_BS = torch.nn.functional.one_hot(torch.from_numpy(speaker_M[train])).to(x_MD)
         count_S = one_hot_BS.sum(0)
         means_SD = one_hot_BS.T @ x_MD[train] / count_S[:, None]
-        apart_BD = x_MD[train] - one_hot_BS @ means_SD
-        within_DD = apart_BD.T @ apart_BD / len(train)
+        # What is left about the speakers' means, without another product of all utterances.
+        within_DD = (products_DD - x_MD[own].T @ x_MD[own] - (means_SD * count_S[:, None]).T @ means_SD) / len(train)
         scale = within_DD.diagonal().mean().clamp_min(1e-12)  # where no state varies within a speaker
         for row, share in enumerate(SHRINKAGE):
             shrunk_DD = (1 - share) * within_DD
