@@ -207,8 +207,6 @@ def _set_against(record: LayersRecord) -> Iterator[tuple[str, str]]:
     if record.system:
         yield "erased inside of", record.system
     yield "directions erased", _settings(record.ranks) or NOTHING
-    if record.seconds_random is not None:
-        yield "of that, random subspaces", duration(record.seconds_random)
 
 
 def _settings(values: Mapping[str, Any]) -> str:

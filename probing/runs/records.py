@@ -186,7 +186,6 @@ class LayersRecord(EncoderRecord):
         system: Folder of the fine-tuned run inside which a layer was erased; None where there was none.
         dimensions: What was analysed, in order.
         ranks: Concept (words, sound, speaker) → number of directions that were erased.
-        seconds_random: How long the random subspaces took, of all the seconds; None where it was not measured.
     """
 
     text: EncoderEntry | None = None
@@ -195,7 +194,6 @@ class LayersRecord(EncoderRecord):
     system: str | None = None
     dimensions: tuple[str, ...]
     ranks: Mapping[str, int] = field(default_factory=dict)
-    seconds_random: float | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
