@@ -34,13 +34,13 @@ def test_an_analysis_prints_what_it_writes(words: list[object], text: list[objec
     assert [Path(path).name for path in found.paths] == ["record.json", "contents.csv", "words.csv"]
     assert all(len(line) <= 120 for line in found.stdout.splitlines() if line not in found.paths)
     assert not re.search(r"\bnan\b|-0\.00\s", found.stdout)
-    table = pd.read_csv(folder / "contents.csv").set_index(["target", "layer", "part", "measure"]).value
+    table = pd.read_csv(folder / "contents.csv").set_index(["target", "layer", "part", "measure"]).value.sort_index()
     for dim in ("arousal", "valence", "dominance"):
         head, *lines = _printed(found, dim)
         assert head.split() == [dim, "R²", "words", "sound", "both", "own", "−words", "−sound", "−speaker"]
         for layer, line in enumerate(lines):
-            own = table[dim, layer]
-            expected = [own["layer", "r2"], *(own[f"layer{part}", "share"] for part in ("&words", "&sound"))]
+            cells = [("layer", "r2"), ("layer&words", "share"), ("layer&sound", "share")]
+            expected = [table[dim, layer, part, measure] for part, measure in cells]
             assert [float(cell) for cell in line.split()[2:5]] == pytest.approx(expected, abs=0.006)
     record = json.loads((folder / "record.json").read_text())
     assert record["command"] == "layers" and record["configuration"]["options"]["randoms"] == 1
