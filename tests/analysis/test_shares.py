@@ -118,8 +118,7 @@ def test_one_speaker_has_no_interval() -> None:
 
 
 def test_features_of_noise_have_no_share() -> None:
-    """Over 20 worlds a layer, words and sound that tell nothing share less than .02 of anything, and one time in
-    twenty at most an interval leaves out 0 by more than .01."""
+    """Over 20 worlds of noise no share leaves ±.1, and in one at most an interval leaves out 0 by more than .01."""
     rng = np.random.default_rng(7)
     corpus, _ = planted(240)
     wrong = 0
