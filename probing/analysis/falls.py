@@ -96,7 +96,8 @@ def notes_on(falls: Mapping[tuple[int, str, str], Falls]) -> tuple[str, ...]:
         if np.isnan(own.fall):
             nothing.setdefault(dim, []).append(layer)
     return tuple(
-        f"{dim}: no fall is given at layer {', '.join(map(str, dict.fromkeys(layers)))}, where the CCC before may be 0"
+        f"{dim}: no drop is given at layer {', '.join(map(str, dict.fromkeys(layers)))}, where the interval of the CCC "
+        "before includes 0"
         for dim, layers in nothing.items()
     )
 

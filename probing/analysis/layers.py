@@ -22,11 +22,11 @@ from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.identity import identify
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.encoders.device import settle_device
-from probing.encoders.spec import EncoderSpec
+from probing.encoders.spec import EncoderSpec, typed
 from probing.errors import OptionError
 from probing.extraction.acoustics import Acoustics, acoustics_of
 from probing.extraction.options import CacheOptions
-from probing.files import absolute
+from probing.files import absolute, shown
 from probing.options import with_settings
 from probing.runs.entries import corpus_entry
 from probing.runs.records import AcousticsEntry, FinetuneRecord, LayersRecord
@@ -110,7 +110,7 @@ def _read(
         raise OptionError(f"--cache {source.cache}", why, "name the folder of all caches", code="one-cache")
     text = _text_spec(spec, options)
     if options.system is not None:
-        read_kind(options.system, FinetuneRecord)  # a run that is none shall not be found out at the end
+        refuse_other_system(options.system, encoder)  # before any work
     # Recordings are decoded only where they are measured: of everything else the caches know the checksums.
     checked = check_corpus(spec, Needs(text=text is not None, dims=options.dims), place.allow_missing)
     dims = settled_dims(checked.corpus, options.dims)
@@ -134,6 +134,21 @@ def _refuse_twice(names: Sequence[str]) -> None:
         if name in names[:place]:
             why = "it is the encoder itself, whose layers are always compared, or named twice"
             raise OptionError(f"--beside {name}", why, "leave it out", code="beside-twice")
+
+
+def refuse_other_system(run: Path, encoder: EncoderSpec) -> None:
+    """Raise an OptionError (code `other-encoder`) unless a run is of the encoder, or is itself the encoder."""
+    record = read_kind(run, FinetuneRecord)
+    within = Path(encoder.name).is_absolute() and Path(absolute(run)) in (Path(encoder.name), Path(encoder.name).parent)
+    if within or encoder.name in record.system.spec:
+        return
+    heard = next((name for name in record.system.spec if name), record.system.name)
+    raise OptionError(
+        f"--system {run}",
+        f"it is a system of {record.system.name}, but the layers of {encoder.name} are analysed",
+        f"type --encoder {shown(str(run))} for its own layers, or --encoder {typed(heard)} for those before training",
+        code="other-encoder",
+    )
 
 
 def _text_spec(spec: CorpusSpec, options: LayersOptions) -> EncoderSpec | None:

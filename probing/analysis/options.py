@@ -44,7 +44,8 @@ class LayersOptions:
     )
     system: Path | None = option(
         None,
-        "A finetune run with this audio encoder: words, sound and speaker are erased inside the running system too.",
+        "A finetune run of this encoder: words, sound and speaker are erased inside the running system too, at four "
+        "of its layers.",
         metavar="RUN",
     )
     randoms: int = option(

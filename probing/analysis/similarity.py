@@ -166,7 +166,7 @@ class Similarity:
         """Which layers of an encoder are alike; or what each layer of the shallower of two encoders is most like."""
         if self.itself:
             return [
-                f"layers {shown(run)} of {self.encoder} cannot be told apart by weights (CKA above {_two(ALIKE)})"
+                f"learned weights cannot distinguish layers {shown(run)} of {self.encoder} (CKA above {_two(ALIKE)})"
                 for run in self.runs_alike()
             ]
         one = self if len(self.layers) <= len(self.curves[0].layers) else self.turned()

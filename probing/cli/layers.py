@@ -35,8 +35,8 @@ def layers(
     how few ratings a layer gives a dimension.
 
     Reads the caches of the encoder, of the text encoder and of those beside, which `probe extract --store pooled`
-    makes, and measures the recordings once. Prints the findings; contents.csv in the run's folder holds every number,
-    and `probe figure contents RUN` draws them.
+    makes, and measures the recordings once. Prints the findings; contents.csv in the run's folder holds every number
+    (docs/contents.md says what its columns are), and `probe figure contents RUN` draws them.
 
     \b
     Example: probe layers demo

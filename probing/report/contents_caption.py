@@ -83,11 +83,17 @@ def _falls(record: LayersRecord, table: pd.DataFrame) -> str:
     on = ", ".join(dict.fromkeys(own.partition))
     names = [f"{name} (rank {record.ranks[name]})" if name in record.ranks else name for name in concepts_in(table)]
     text = f"Fall of CCC on {on}, 1 − after / before, when {_listed(names)} {_is(names)} erased from a layer (LEACE)"
-    text += " and ridge probes are fitted anew; no fall is given where the CCC before may be 0."
+    text += " and ridge probes are fitted anew; no fall is given where the interval of the CCC before includes 0."
     if (own.measure == RANDOM).any():
-        text += " Grey: from the smallest to the largest fall of random subspaces of the same ranks."
-    if ((table.analysis == INSIDE) & (table.measure == FALL)).any():
-        text += " Hollow: erased inside the running fine-tuned system, of its own CCC."
+        randoms = record.options.get("randoms")
+        many = f"{number_of(int(randoms), 'random subspace')}" if randoms else "random subspaces"
+        text += f" Grey: from the smallest to the largest fall of {many} of each rank, for the filled marks."
+    inside = table[table.analysis == INSIDE]
+    if (inside.measure == FALL).any():
+        text += " Hollow: erased inside the running fine-tuned system, of its own CCC"
+        drawn = inside[inside.measure == RANDOM]
+        ends = f"{drawn.low.min():z.2f} to {drawn.high.max():z.2f}"
+        text += f"; random subspaces took {ends} there." if len(drawn) else "."
     return text
 
 

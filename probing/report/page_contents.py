@@ -103,7 +103,7 @@ def _falls(table: pd.DataFrame, dimension: str) -> Iterator[Table]:
         on = ", ".join(dict.fromkeys(table.partition[(table.analysis == analysis) & (table.target == dimension)]))
         said = f"{dimension}: fall of CCC by erasing {where}, 1 − after / before, on {on}, with 95 % intervals; of "
         said += "random subspaces of the same rank the mean, the smallest and the largest fall. No fall is given where "
-        yield from _by_depth(columns, said + "the CCC before may be 0.")
+        yield from _by_depth(columns, said + "the interval of the CCC before includes 0.")
 
 
 def _others(table: pd.DataFrame) -> Iterator[Table]:

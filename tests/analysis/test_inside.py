@@ -17,6 +17,7 @@ from small_systems import LABELS, TEXTS, built, sounds, trained
 
 from probing.analysis.hooks import erased_at, layers_of, read_at, replayed
 from probing.analysis.inside import erase_inside
+from probing.analysis.layers import refuse_other_system
 from probing.analysis.leace import Eraser, leace
 from probing.analysis.material import Material
 from probing.analysis.running import Running
@@ -24,7 +25,8 @@ from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.model import Corpus, Utterance
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.opening import open_encoder
-from probing.errors import ProbingError
+from probing.encoders.spec import EncoderSpec
+from probing.errors import OptionError, ProbingError
 from probing.systems.batches import Collate, Feed, Utterances
 from probing.systems.inference import estimates
 from probing.systems.model import EmotionSystem
@@ -222,3 +224,14 @@ def test_what_cannot_be_erased_is_refused(
     with pytest.raises(ProbingError) as error:
         erase_inside(places / "runs" / run, checked, own, layers=change.get("layers"), randoms=0)
     assert error.value.code == code
+
+
+def test_the_layers_analysed_are_those_of_the_system(places: Path) -> None:
+    """The run itself, its training seed and the encoder that it began with are; another encoder is refused."""
+    run = places / "runs" / "heard"
+    for own in (run, run / "seed0", places / "hubert"):
+        refuse_other_system(run, EncoderSpec(str(own)))
+    for other in ("demo-hubert", str(places / "bert")):
+        with pytest.raises(OptionError) as caught:
+            refuse_other_system(run, EncoderSpec(other))
+        assert caught.value.code == "other-encoder"

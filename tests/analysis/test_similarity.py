@@ -156,7 +156,7 @@ def test_rotated_neighbours_cannot_be_told_apart_by_weights() -> None:
     value_LL, low_LL = found.value_LK, found.intervals()[0]
     assert low_LL[1, 2] > ALIKE and low_LL[2, 3] > ALIKE and value_LL[1, 3] < ALIKE
     assert found.runs_alike() == [(1, 2), (2, 3)]
-    assert found.sentences()[0] == "layers 1–2 of teacher cannot be told apart by weights (CKA above .95)"
+    assert found.sentences()[0] == "learned weights cannot distinguish layers 1–2 of teacher (CKA above .95)"
 
 
 def test_constant_states_are_like_nothing() -> None:
