@@ -126,7 +126,6 @@ def material_of(
         read.states_NLD,
         None if text is None else last_states(text),
         None if acoustics is None else acoustics.values_NF,
-        () if acoustics is None else acoustics.names,
         {} if acoustics is None else acoustics.nuisances,
     )
 

@@ -15,7 +15,7 @@ from probing.analysis.contents import Contents, contents_of, material_of, settle
 from probing.analysis.erasure import Erasure
 from probing.analysis.inside import erase_inside
 from probing.analysis.material import Material
-from probing.analysis.options import NONE, LayersOptions, LayersPlace
+from probing.analysis.options import NONE, LayersOptions
 from probing.analysis.reading import Read, read_states, refuse_speech
 from probing.analysis.similarity import States, similarity
 from probing.corpus.checked import Checked, Needs, check_corpus
@@ -28,6 +28,7 @@ from probing.extraction.acoustics import Acoustics, acoustics_of
 from probing.extraction.options import CacheOptions
 from probing.files import absolute, shown
 from probing.options import with_settings
+from probing.probes.options import FitPlace
 from probing.runs.entries import corpus_entry
 from probing.runs.records import AcousticsEntry, FinetuneRecord, LayersRecord
 from probing.runs.scores import interval_notes, labels_digest
@@ -55,7 +56,7 @@ def layers(
     encoder: EncoderSpec | str = ENCODER,
     options: LayersOptions | None = None,
     source: CacheOptions | None = None,
-    place: LayersPlace | None = None,
+    place: FitPlace | None = None,
     **settings: Any,
 ) -> LayersRecord:
     """Analyse what the layers of a cached encoder contain, and write a run's folder.
@@ -81,7 +82,7 @@ def layers(
             encoder is compared with itself (`beside-twice`), or `cache` is a single file (`one-cache`).
     """
     began = time.time()
-    parts = (options or LayersOptions(), source or CacheOptions(), place or LayersPlace())
+    parts = (options or LayersOptions(), source or CacheOptions(), place or FitPlace())
     options, source, place = with_settings(parts, settings)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
     named = encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
@@ -102,7 +103,7 @@ def layers(
 
 
 def _read(
-    spec: CorpusSpec, encoder: EncoderSpec, options: LayersOptions, source: CacheOptions, place: LayersPlace
+    spec: CorpusSpec, encoder: EncoderSpec, options: LayersOptions, source: CacheOptions, place: FitPlace
 ) -> _Ready:
     """Read every cache, and measure the recordings."""
     if source.cache.suffix == ".h5":

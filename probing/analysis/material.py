@@ -33,7 +33,6 @@ class Material:
         states_NLD: Pooled states in float32.
         words_NE: The text encoder's pooled states; None where no words are analysed.
         sound_NF: Acoustic measures; None where no sound is analysed.
-        sound_names: What the F measures are.
         nuisances: Name → numbers that a layer may tell of beside emotion, [N] or [N, K].
         notes: What a reader should know.
     """
@@ -45,7 +44,6 @@ class Material:
     states_NLD: NDArray[np.float32]
     words_NE: NDArray[np.float32] | None = None
     sound_NF: NDArray[np.float64] | None = None
-    sound_names: tuple[str, ...] = ()
     nuisances: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probing.errors import OptionError
-from probing.options import allow_missing_option, device_option, option, runs_option, validate
+from probing.options import option, validate
 
 LIBROSA, EGEMAPS, NONE = "librosa", "egemaps", "none"
 
@@ -61,16 +61,4 @@ class LayersOptions:
         object.__setattr__(self, "beside", beside)
         if not named:
             raise OptionError("--dim", "no dimension is named", "name one, or leave it out for all", code="no-dims")
-        validate(self)
-
-
-@dataclass(frozen=True)
-class LayersPlace:
-    """Where the analysis is computed and its run kept, and how many utterances may be left out."""
-
-    runs: Path = runs_option()
-    device: str | None = device_option()
-    allow_missing: int = allow_missing_option()
-
-    def __post_init__(self) -> None:
         validate(self)

@@ -13,7 +13,7 @@ from probing.cache.reader import Cache
 from probing.corpus.checked import Checked
 from probing.corpus.model import Corpus
 from probing.encoders.opening import open_encoder
-from probing.encoders.spec import EncoderSpec
+from probing.encoders.spec import EncoderSpec, any_random
 from probing.errors import OptionError
 from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions
@@ -24,6 +24,8 @@ from probing.probes.ridge import pooled_states, refuse_large_states
 from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
 from probing.runs.entries import CacheEntry, EncoderEntry
 
+_AS_FITTED = FitOptions(normalize="layer", pooling="mean", layers="each")
+
 
 @dataclass(frozen=True, eq=False)
 class Read:
@@ -33,7 +35,7 @@ class Read:
         entry: The encoder, for a record.
         cache: The cache, for a record.
         layers: Indices of the L layers.
-        states_NLD: Mean over time of each state, [N, L, D] in float32; see `normalize` of `read_states`.
+        states_NLD: Mean over time of each layer-normed state, [N, L, D] in float32, as `probe fit` sees it by default.
         audio: Utterance → checksum of its recording; None where the encoder reads text, or a cache does not know.
         notes: What a reader should know of how the encoder heard them.
     """
@@ -46,14 +48,13 @@ class Read:
     notes: tuple[str, ...] = ()
 
 
-def read_states(checked: Checked, spec: EncoderSpec, source: CacheOptions, normalize: str = "layer") -> Read:
+def read_states(checked: Checked, spec: EncoderSpec, source: CacheOptions) -> Read:
     """Open the cache of a corpus and an encoder, and read it.
 
     Args:
         checked: The corpus.
         spec: The encoder.
         source: Which cache to read.
-        normalize: `layer` for a layer norm of every state before the mean, or `none`.
 
     Raises:
         EncoderError: The encoder cannot be opened.
@@ -61,22 +62,20 @@ def read_states(checked: Checked, spec: EncoderSpec, source: CacheOptions, norma
         FitError: The states do not fit into memory (code `states-too-large`).
     """
     encoder = open_encoder(spec)
-    options = FitOptions(normalize=normalize, pooling="mean", layers="each")
-    cache = choose_cache(checked, encoder, source, options)
+    cache = choose_cache(checked, encoder, source, _AS_FITTED)
     entry = EncoderEntry(
         cache.layout.encoder, cache.layout.title, spec.random, cache.layout.identity, spec, encoder.parameters
     )
-    return read_cache(cache, checked.corpus, entry, normalize)
+    return read_cache(cache, checked.corpus, entry)
 
 
-def read_cache(cache: Cache, corpus: Corpus, entry: EncoderEntry | None = None, normalize: str = "layer") -> Read:
+def read_cache(cache: Cache, corpus: Corpus, entry: EncoderEntry | None = None) -> Read:
     """Read an open cache.
 
     Args:
         cache: Of frames or of pooled states.
         corpus: Utterances, all of which the cache must hold, made from the audio or text that is there now.
         entry: The encoder, if more is known of it than the cache says.
-        normalize: As `read_states`.
 
     Raises:
         CacheError: It holds no hidden states, lacks utterances, or is damaged or made from other audio or text.
@@ -88,7 +87,7 @@ def read_cache(cache: Cache, corpus: Corpus, entry: EncoderEntry | None = None, 
     ids = [utterance.id for utterance in corpus.utterances]
     rows = rows_of(cache, ids, f"the `probe extract` command that made {cache.path}")
     refuse_other_inputs(cache, corpus)
-    source = features_from(cache, rows, FitOptions(normalize=normalize, pooling="mean", layers="each"))
+    source = features_from(cache, rows, _AS_FITTED)
     states_NLD = pooled_states(source, len(corpus))
     layers = tuple(range(layout.first_layer, layout.first_layer + layout.n_states))
     where = CacheEntry(absolute(cache.path), layout.store, layout.fingerprint, layout.dtype)
@@ -115,4 +114,4 @@ def last_states(read: Read) -> NDArray[np.float32]:
 
 
 def _entry(layout: Layout) -> EncoderEntry:
-    return EncoderEntry(layout.encoder, layout.title, "@random" in layout.encoder, layout.identity)
+    return EncoderEntry(layout.encoder, layout.title, any_random(layout.encoder), layout.identity)

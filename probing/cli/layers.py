@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from probing.analysis.options import LayersOptions, LayersPlace
+from probing.analysis.options import LayersOptions
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options
@@ -12,6 +12,7 @@ from probing.cli.printing_layers import analysed
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
+from probing.probes.options import FitPlace
 
 
 @command(epilog=f"{CORPORA} {ENCODERS}")
@@ -19,13 +20,13 @@ from probing.extraction.options import CacheOptions
 @encoder_options
 @options_of(LayersOptions, "options")
 @options_of(CacheOptions, "source", without=("store",))
-@options_of(LayersPlace, "place")
+@options_of(FitPlace, "place")
 def layers(
     corpus: CorpusSpec,
     encoder: EncoderSpec,
     options: LayersOptions,
     source: CacheOptions,
-    place: LayersPlace,
+    place: FitPlace,
 ) -> None:
     """Analyse what each layer contains: words or sound, and which of them carries the emotion.
 

@@ -57,6 +57,4 @@ def world(about: World | None = None, seed: int = 0) -> Material:
     sound_NF = np.stack([loud_N, rng.standard_normal(count)], axis=1)
     nuisances = {"energy": loud_N, "channel": np.stack([loud_N, rng.standard_normal(count)], axis=1)}
     corpus = Corpus("world", (0.0, 1.0), utterances)
-    return Material(
-        corpus, DIMS, "encoder", (0, 1), states_NLD.astype(np.float32), words_NE, sound_NF, ("a", "b"), nuisances
-    )
+    return Material(corpus, DIMS, "encoder", (0, 1), states_NLD.astype(np.float32), words_NE, sound_NF, nuisances)
