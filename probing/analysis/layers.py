@@ -30,9 +30,10 @@ from probing.files import absolute, shown
 from probing.options import with_settings
 from probing.probes.options import FitPlace
 from probing.runs.entries import corpus_entry
+from probing.runs.folders import new_run
 from probing.runs.records import AcousticsEntry, FinetuneRecord, LayersRecord
 from probing.runs.scores import interval_notes, labels_digest
-from probing.runs.store import new_run, provenance, read_kind, write_record
+from probing.runs.store import provenance, read_kind, write_record
 
 ENCODER, DEMO_TEXT = "demo-hubert", "demo-tinybert"
 CONTENTS, BENEATH = "contents.csv", "words.csv"

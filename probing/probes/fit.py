@@ -35,9 +35,10 @@ from probing.probes.saved import PROBES, RIDGE_PROBES, ridge_bank, save_bank
 from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
 from probing.probes.train import Fit, learning_rate, refuse_large_bank, refuse_unfit, train_bank
 from probing.runs.entries import CacheEntry, EncoderEntry, corpus_entry
+from probing.runs.folders import new_run
 from probing.runs.records import FitRecord
 from probing.runs.scores import interval_notes, labels_digest
-from probing.runs.store import new_run, provenance, write_record
+from probing.runs.store import provenance, write_record
 
 ENCODER = "demo-hubert"
 CACHE_FILE = ".h5"
