@@ -4,7 +4,7 @@ The rooms, one folder a step of the pipeline; each imports only from those above
 
     errors ★       what happened, why, and what to type next
     options ★      a step's options, documented once
-    files ★        names, digests, atomic writing, claims between processes
+    files/ ★       names, digests, atomic writing, claims; our own files read with checks
     statistics/ ★  concordance correlation, intervals, paired differences
     audio/ ★       any file → mono float32 at 16 kHz; noise, windows
     demo/ ★        the built-in corpus: language, voice, synthesiser

@@ -51,7 +51,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys(content):
 
 def test_a_file_digest_is_that_of_its_bytes(tmp_path, monkeypatch):
     """Also of files longer than a block."""
-    monkeypatch.setattr(files, "_BLOCK", 7)
+    monkeypatch.setattr("probing.files.digests._BLOCK", 7)
     for size in (0, 6, 7, 8, 100):
         (tmp_path / "x").write_bytes(bytes(range(size)))
         assert files.file_digest(tmp_path / "x") == hashlib.sha256(bytes(range(size))).hexdigest()

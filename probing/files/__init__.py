@@ -1,0 +1,33 @@
+"""Files: written whole, read as if they might be damaged.
+
+names         names that are safe as part of a file name; paths as they are kept and shown
+digests       SHA-256 of values and of files
+writing       a file is there whole or not at all
+claims        one process at a time writes a file or a folder
+checked_json  JSON that may be damaged
+quantities    bytes and seconds as a person reads them
+"""
+
+from probing.files.checked_json import read_json
+from probing.files.claims import LOCK, claim
+from probing.files.digests import digest, file_digest
+from probing.files.names import absolute, shown, slug
+from probing.files.quantities import duration, size
+from probing.files.writing import PARTIAL, write_json, write_text, written_aside
+
+__all__ = [
+    "LOCK",
+    "PARTIAL",
+    "absolute",
+    "claim",
+    "digest",
+    "duration",
+    "file_digest",
+    "read_json",
+    "shown",
+    "size",
+    "slug",
+    "write_json",
+    "write_text",
+    "written_aside",
+]

@@ -1,0 +1,37 @@
+"""Names: what may be part of a file name, and paths as they are kept and shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name: never a path, never hidden, never empty.
+
+    >>> slug("facebook/hubert-base-ls960"), slug("hubert-base@random"), slug("Mein Körper")
+    ('facebook--hubert-base-ls960', 'hubert-base@random', 'Mein_Körper')
+    >>> slug(".."), slug(""), slug(".hidden")
+    ('_', 'unnamed', '_hidden')
+    """
+    safe = re.sub(r"[^\w@.+-]", "_", name.strip("/").replace("/", "--"))
+    return re.sub(r"^\.+", "_", safe) or "unnamed"
+
+
+def absolute(path: str | Path) -> str:
+    """An absolute path without `..`; links are kept, since a name may be that of a link."""
+    # Path.resolve() would follow links, and Path.expanduser() refuses a file `~name` where there is no such user.
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
+def shown(path: str) -> str:
+    """A path as a user would type it: relative where it lies below the present folder.
+
+    What `absolute` makes of it is the path again, and it is never taken for an option or for a home folder.
+    """
+    here = Path.cwd()
+    if not Path(path).is_relative_to(here):
+        return path
+    below = str(Path(path).relative_to(here))
+    return f"./{below}" if below.startswith(("-", "~")) else below
