@@ -13,8 +13,11 @@ from probing.files import absolute, shown
 
 RANDOM = "@random"  # suffix: the same architecture with seeded random weights; `@random:1` has the seed 1 instead of 0
 MOST_SEED = 999_999
-_TYPED = re.compile(rf"(?P<own>.*){RANDOM}(?::(?P<seed>[^/+]*))?")
-_SHOWN = re.compile(rf"(?P<own>.*){RANDOM}(?::(?P<seed>[0-9]+))?(?P<kept>(?:-layers[0-9]+)?(?:-window[0-9.]+)?(?:-C)?)")
+# DOTALL: the name of a folder may hold a line break.
+_TYPED = re.compile(rf"(?P<own>.*){RANDOM}(?::(?P<seed>[^/+]*))?", re.DOTALL)
+_SHOWN = re.compile(
+    rf"(?P<own>.*){RANDOM}(?::(?P<seed>[0-9]+))?(?P<kept>(?:-layers[0-9]+)?(?:-window[0-9.]+)?(?:-C)?)", re.DOTALL
+)
 
 
 def taken_apart(name: str) -> tuple[str, int | None]:

@@ -62,7 +62,7 @@ def test_random_weights_have_no_revision() -> None:
     assert (other.name, other.seed) == ("hubert-base@random:2", 2) and other.on_random_weights() == control
 
 
-@pytest.mark.parametrize("own", ["hubert-base", "owner/m", "a+b", "/x/my folder", "x@random:1/y"])
+@pytest.mark.parametrize("own", ["hubert-base", "owner/m", "a+b", "/x/my folder", "/x/two\nlines", "x@random:1/y"])
 @pytest.mark.parametrize("seed", [None, 0, 1, 10, 999_999])
 def test_a_name_and_its_seed_are_taken_apart_as_they_were_put_together(own: str, seed: int | None) -> None:
     """Whatever the name holds; seed 0 is spelled `@random`, as before there were others."""
