@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -71,47 +70,6 @@ def names_of(paths: list[Path]) -> list[str]:
     """Modules as they are imported."""
     dotted = [".".join(["probing", *path.relative_to(PACKAGE).with_suffix("").parts]) for path in paths]
     return [name.removesuffix(".__init__") for name in dotted]
-
-
-def loads_none_of(modules: list[str], heavy: set[str]) -> None:
-    """Import some modules in a process of its own; it must not load others."""
-    code = f"import sys, {', '.join(modules)}\nsys.exit(' '.join({heavy!r} & set(sys.modules)) or 0)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-
-
-def test_light_rooms_load_without_torch() -> None:
-    """Every module of the rooms marked ★ loads without torch and transformers."""
-    loads_none_of(names_of([path for name in LIGHT for path in modules_of(name)]), {"torch", "transformers"})
-
-
-def test_specs_and_options_load_without_heavy_modules() -> None:
-    """What the command line is derived from loads without NumPy, pandas, torch, transformers and h5py."""
-    paths = [path for path in FILES if path.name in ("options.py", "spec.py")]
-    assert len(paths) > 5
-    loads_none_of(names_of(paths), {"torch", "transformers", "numpy", "pandas", "h5py", "matplotlib"})
-
-
-def test_inference_loads_no_training() -> None:
-    """`probing.predict` loads neither the cache's library nor what trains and compares."""
-    heavy = {"h5py", "accelerate", "jiwer", "transformers.trainer", "probing.training"}
-    loads_none_of(names_of(modules_of("predict")), heavy)
-
-
-def test_drawing_loads_no_storage() -> None:
-    """`probing.report` loads neither torch nor the cache's library."""
-    loads_none_of(names_of(modules_of("report")), {"torch", "h5py", "transformers"})
-
-
-def test_help_loads_no_heavy_module() -> None:
-    """`probe --help`, and that of every command, answers without NumPy, pandas, torch or matplotlib."""
-    code = (
-        "import sys; from click.testing import CliRunner; from probing.cli.main import main\n"
-        "for words in ([], *([name] for name in main.commands)):\n"
-        "    assert CliRunner().invoke(main, [*words, '--help']).exit_code == 0\n"
-        "assert not {'torch', 'transformers', 'numpy', 'pandas', 'matplotlib', 'h5py'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -46,12 +46,16 @@ def write_card(out: Path, facts: Mapping[str, str], figures: Mapping[str, Any], 
         out: The encoder's folder, which gives the card its title.
         facts: What it was made from and by, a line each.
         figures: `masked` and other numbers by name; `profile` holds the CCC of ridge probes by partition, dimension
-            and state; `before`, of earlier stages, likewise by stage.
+            and state; `random` that of random weights; `before` that of earlier stages, by stage.
         text: What it is and is not, in a paragraph or two.
     """
     profile = figures.get("profile", {})
     numbers = [f"- {name}: {value:.4f}" for name, value in figures.items() if isinstance(value, float)]
     tables = [_table(f"CCC of ridge probes, partition {partition}", scores) for partition, scores in profile.items()]
+    tables += [
+        _table(f"The same with random weights, partition {partition}", scores)
+        for partition, scores in figures.get("random", {}).get("profile", {}).items()
+    ]
     tables += [
         _table(f"The same after stage {stage}, partition {partition}", scores)
         for stage, partitions in figures.get("before", {}).items()

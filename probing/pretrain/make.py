@@ -111,6 +111,8 @@ def hubert(size: Size, folder: Path, out: Path, processes: int) -> Path:
     ship(out, model, masked_units.PREPROCESSOR, load_heads(places[-1]))
     figures: dict[str, Any] = masked_units.masked_accuracy(out, held_out(folder, size))
     figures["profile"] = depth_profile(open_encoder(str(out)), TESTS, size.counts)
+    twin = depth_profile(open_encoder(f"{out}@random"), TESTS, size.counts)
+    figures["random"] = {"profile": twin}  # of the same architecture with random weights
     figures["before"] = {
         stage.units: depth_profile(open_encoder_of(place), ("development",), size.counts)
         for stage, place in zip(stages[:-1], places[:-1], strict=True)

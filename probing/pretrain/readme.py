@@ -20,14 +20,12 @@ import pandas as pd
 
 from probing.calibration.tables import FILE, readme_block
 from probing.corpus.model import EMOTIONS
-from probing.demo.script import COUNTS, plan
+from probing.demo.script import plan
 from probing.demo.truth import bounds
-from probing.encoders.opening import open_encoder
 from probing.encoders.presets import BUILT_IN
 from probing.exactness import tables as exactness
 from probing.files import write_text
 from probing.pretrain import docs_contents
-from probing.pretrain.profile import depth_profile
 from probing.pretrain.readme_contents import contents_table, inside_table
 from probing.runs.printing import markdown_table, titled
 from probing.systems.build import SYSTEMS, count_parameters
@@ -182,13 +180,11 @@ def _not_made(target: str) -> str:
 
 
 def _profile(encoder: str) -> dict[str, list[float]]:
-    """CCC of ridge probes on each layer: from the card, or measured where there is none (random weights)."""
-    card = BUILT_IN / encoder / "figures.json"
-    if card.is_file():
-        found: dict[str, list[float]] = json.loads(card.read_text("utf-8"))["profile"][_UNSEEN]
-        return found
-    measured = depth_profile(open_encoder(encoder), (_UNSEEN,), COUNTS)[_UNSEEN]
-    return {name: list(scores) for name, scores in measured.items()}
+    """CCC of ridge probes on each layer, from the encoder's card, which says that of random weights too."""
+    name, _, random = encoder.partition("@")
+    figures = json.loads((BUILT_IN / name / "figures.json").read_text("utf-8"))
+    found: dict[str, list[float]] = (figures[random] if random else figures)["profile"][_UNSEEN]
+    return found
 
 
 def _columns(table: pd.DataFrame) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,12 +44,3 @@ def test_the_kind_of_a_checkpoint_decides() -> None:
     speech, text = open_encoder("demo-distilhubert"), open_encoder("demo-tinybert@random")
     assert isinstance(speech, SpeechEncoder) and not speech.reads and not speech.random
     assert isinstance(text, TextEncoder) and text.reads and text.random and text.spec.random
-
-
-def test_opening_loads_no_storage() -> None:
-    """Who only encodes needs no HDF5."""
-    code = (
-        "import sys, probing.encoders.opening, probing.encoders.device, probing.encoders.numerics\n"
-        "assert 'h5py' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

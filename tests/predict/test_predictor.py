@@ -102,14 +102,6 @@ def test_what_is_no_run_is_refused(hears: FinetuneRecord, tmp_path: Path) -> Non
     assert caught.value.code == "run-unfinished"
 
 
-def test_predicting_loads_neither_training_nor_storage() -> None:
-    """Every module of the room, in a process of its own."""
-    modules = "probing.predict, probing.predict.estimators, probing.predict.predictor, probing.predict.recordings"
-    heavy = "{'h5py', 'accelerate', 'jiwer', 'transformers.trainer', 'probing.training', 'matplotlib'}"
-    code = f"import sys, {modules}; found = {heavy} & set(sys.modules); assert not found, found"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_estimating_loads_neither_the_trainer_nor_storage(hears: FinetuneRecord) -> None:
     """With a real run too; accelerate comes with transformers' models themselves."""
     heavy = "{'h5py', 'jiwer', 'transformers.trainer', 'probing.training'}"

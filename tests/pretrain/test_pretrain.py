@@ -297,6 +297,7 @@ def test_ridge_takes_the_penalty_that_leaving_one_out_favours() -> None:
 # --- the recipes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["hubert", "distilhubert", "tinybert"])
 def test_every_recipe_runs_in_small(recipe: str, tmp_path: Path) -> None:
     """The command of the model card with --smoke makes an encoder that opens, with figures and a card."""

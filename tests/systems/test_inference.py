@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -89,14 +87,3 @@ def test_an_encoder_is_no_trained_system(checkpoints: dict[str, Path]) -> None:
     with pytest.raises(RunError) as caught:
         opened(checkpoints["hubert"])
     assert caught.value.code == "run-incomplete" and "fine-tuned" in caught.value.why
-
-
-def test_inference_loads_neither_storage_nor_training() -> None:
-    """Model, processor, build and inference load no h5py, no jiwer, no Trainer, and nothing of the rooms below."""
-    code = (
-        "import sys, probing.systems.inference, probing.systems.build\n"
-        "heavy = {'h5py', 'jiwer', 'transformers.trainer', 'probing.cache', 'probing.training', 'probing.probes'}\n"
-        "loaded = heavy & set(sys.modules)\nsys.exit(str(loaded) if loaded else 0)"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
