@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,10 +31,16 @@ from probing.training.resume import (
 CONFIGURATION = {"system": "a", "weights": {"audio": "12"}, "latents": None, "options": {"lr": 1e-4, "dims": ["v"]}}
 
 
+@pytest.fixture(scope="session")
+def made(bert: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> FinetuneRecord:
+    """A finished run of two seeds, to copy."""
+    return trained(str(bert), "it", str(table), seeds=2, runs=tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> FinetuneRecord:
+def run(made: FinetuneRecord, tmp_path: Path) -> FinetuneRecord:
     """A finished run of two seeds, of its own."""
-    return trained("bert", "it", seeds=2, runs=tmp_path)
+    return replace(made, folder=Path(shutil.copytree(made.folder, tmp_path / "it")))
 
 
 def test_a_finished_run_is_known_by_its_record_and_its_files(run: FinetuneRecord) -> None:
