@@ -31,7 +31,7 @@ def test_a_small_system_overfits_32_utterances(places: Path) -> None:
     copies = [row.replace("u", "d", 1).replace(",train,", ",development,") for row in rows[:4]]
     copies = [",".join([*row.split(",")[:3], "d9", *row.split(",")[4:]]) for row in copies]
     (places / "all.csv").write_text("\n".join([lines[0], *rows, *copies]))
-    how = {"lr": 3e-3, "batch": 16, "dropout": 0.0, "max_steps": 240, "evaluate_every": 60, "patience": 99}
+    how = {"lr": 3e-3, "batch": 16, "dropout": 0.0, "max_steps": 120, "evaluate_every": 60, "patience": 99}
     record = trained("hubert", "all", "all.csv", **how)
     scores = pd.read_csv(record.folder / "scores.csv").query("partition == 'train'")
     assert scores.n.iloc[0] == 32 and scores.ccc.min() > 0.95, scores
@@ -72,7 +72,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 
 def test_a_killed_process_loses_nothing(places: Path) -> None:
     """SIGKILL at some instant after the first checkpoint; the same command then ends as if nothing had happened."""
-    words = "finetune table.csv --system hubert --batch 4 --max-steps 40 --evaluate-every 2 --patience 99 --lr 1e-3"
+    words = "finetune table.csv --system hubert --batch 4 --max-steps 16 --evaluate-every 2 --patience 99 --lr 1e-3"
     command = [sys.executable, "-m", "probing", *words.split(), "--name", "killed"]
     process = subprocess.Popen(
         command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -83,7 +83,7 @@ def test_a_killed_process_loses_nothing(places: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert process.returncode == -signal.SIGKILL and not (folder / "record.json").exists()
-    how = {"max_steps": 40, "patience": 99, "dropout": 0.1}
+    how = {"max_steps": 16, "patience": 99, "dropout": 0.1}
     killed, spared = (trained("hubert", name, **how) for name in ("killed", "spared"))
     assert same_weights(killed.folder / "seed0", spared.folder / "seed0")
 
