@@ -3,6 +3,7 @@
 The rooms, one folder a step of the pipeline; each imports only from those above it (★: loads without torch):
 
     errors ★       what happened, why, and what to type next
+    environment ★  environment variables that are read, and refused where they are malformed
     options ★      a step's options, documented once
     files/ ★       names, digests, atomic writing, claims; our own files read with checks
     statistics/ ★  concordance correlation, intervals, paired differences

@@ -27,6 +27,10 @@ class ProbingError(Exception):
         return f"{text}\n  What to do: {self.remedy}" if self.remedy else text
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, by which systems and schedulers end a process: whatever lets Control-C through lets it through too."""
+
+
 class OptionError(ProbingError):
     """An option whose value cannot be meant, or options that exclude each other."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
+from probing.environment import local_rank, refuse_malformed
 from probing.errors import EncoderError
 
 
@@ -14,10 +13,11 @@ def settle_device(name: str | None) -> str:
 
     Raises:
         EncoderError: PyTorch has no such device here (code `device`).
+        ProbingError: An environment variable is malformed (code `environment`).
     """
+    refuse_malformed()
     if name is None and torch.cuda.is_available():
-        own = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun numbers the processes of a machine
-        return f"cuda:{own % torch.cuda.device_count()}"
+        return f"cuda:{local_rank() % torch.cuda.device_count()}"
     if name is None:
         return "cpu"
     try:
