@@ -1,0 +1,114 @@
+"""Trials over several processes, each with a world of its own; bounded in time, with progress."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import queue
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from faults.outcomes import WRONG, Outcome
+from faults.trials import Trial
+
+_CONTEXT = multiprocessing.get_context("spawn")  # a worker forks trials, so it must be free of threads itself
+
+
+def tried(
+    trials: Sequence[Trial], jobs: int, seconds: float, say: Callable[[str], None]
+) -> tuple[list[Outcome], list[Trial]]:
+    """Do trials.
+
+    Args:
+        trials: In the order in which they are begun.
+        jobs: Processes.
+        seconds: After which no further trial is begun.
+        say: Is told of progress, and of every trial that went wrong.
+
+    Returns:
+        What became of them, and those that were not begun in time.
+
+    Raises:
+        RuntimeError: A worker failed.
+    """
+    base = Path(tempfile.mkdtemp(prefix="faults-"))
+    waiting, done = _CONTEXT.Queue(), _CONTEXT.Queue()
+    for trial in trials:
+        waiting.put(trial)
+    deadline = time.time() + seconds
+    workers = [
+        _CONTEXT.Process(target=_work, args=(base / f"worker{number}", waiting, done, deadline), daemon=False)
+        for number in range(jobs)
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        return _gathered(trials, workers, done, say)
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _gathered(
+    trials: Sequence[Trial], workers: Sequence[Any], done: Any, say: Callable[[str], None]
+) -> tuple[list[Outcome], list[Trial]]:
+    outcomes: list[Outcome] = []
+    left = {str(trial): trial for trial in trials}
+    began = said = time.monotonic()
+    running = len(workers)
+    while running:
+        try:
+            answer = done.get(timeout=5)
+        except queue.Empty:
+            if not all(worker.is_alive() or worker.exitcode == 0 for worker in workers):
+                raise RuntimeError("a worker died") from None
+            continue
+        if answer is None:
+            running -= 1
+            continue
+        if isinstance(answer, str):
+            raise RuntimeError(answer)
+        trial, found = answer
+        left.pop(str(trial), None)
+        outcomes += found
+        for outcome in found:
+            if outcome.end in WRONG:
+                say(f"{outcome.end.upper()} {outcome.trial}: {outcome.detail}")
+        if time.monotonic() - said > 20:
+            said = time.monotonic()
+            say(f"{len(trials) - len(left)} of {len(trials)} after {said - began:.0f} s: {trial.kind}")
+    return outcomes, list(left.values())
+
+
+def _work(base: Path, waiting: Any, done: Any, deadline: float) -> None:
+    """A worker's whole life."""
+    try:
+        sys.path.insert(0, str(Path(__file__).parents[1]))
+        from faults.workshop import Workshop
+
+        shop = Workshop.built(base)
+        while time.time() < deadline:
+            try:
+                trial = waiting.get(timeout=0.5)
+            except queue.Empty:
+                break
+            done.put((trial, attempted(shop, trial)))
+        shop.close()
+        done.put(None)
+    except BaseException:
+        done.put(traceback.format_exc())
+        raise
+
+
+def attempted(shop: Any, trial: Trial) -> list[Outcome]:
+    """Do one trial, by its kind's module."""
+    found: list[Outcome] = importlib.import_module(f"faults.{trial.kind}").attempt(shop, trial)
+    return found
