@@ -1,11 +1,14 @@
 """Files: written whole, read as if they might be damaged.
 
-names         names that are safe as part of a file name; paths as they are kept and shown
-digests       SHA-256 of values and of files
-writing       a file is there whole or not at all
-claims        one process at a time writes a file or a folder
-checked_json  JSON that may be damaged
-quantities    bytes and seconds as a person reads them
+names            names that are safe as part of a file name; paths as they are kept and shown
+digests          SHA-256 of values and of files
+writing          a file is there whole or not at all
+claims           one process at a time writes a file or a folder
+quantities       bytes and seconds as a person reads them
+reading          bytes of a file that may be anything
+checked_json     JSON that may be damaged or hostile
+checked_csv      tables that may be
+checked_tensors  safetensors files that may be
 """
 
 from probing.files.checked_json import read_json

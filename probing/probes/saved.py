@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from probing.errors import RunError
+from probing.files.checked_json import parsed
+from probing.files.checked_tensors import read_tensors
 from probing.probes.bank import Probe, ProbeBank
 from probing.probes.heads import LinearHead, MlpHead
 from probing.probes.options import NORMALIZE, POOLINGS
 from probing.probes.ridge import RIDGE, Look
+from probing.runs.owned import REMEDY
 
 PROBES, RIDGE_PROBES = "probes.safetensors", "ridge.safetensors"
-_AGAIN = "copy the run again, or rerun the command in its record.json"
+_MOST_LAYERS = 1_000  # the bank keeps a number for each pair of them
 # Version 0.1.0 had one head with one output: its name of each parameter → today's.
 _RENAMED = {
     "inner_PDH": "head.inner_PDH",
@@ -67,30 +69,33 @@ def load_bank(path: Path) -> tuple[ProbeBank, str]:
         RunError: The file is not there (code `run-incomplete`) or damaged (`run-damaged`).
     """
     if not path.is_file():
-        raise RunError(f"{path}", "there is no such file", _AGAIN, code="run-incomplete")
+        raise RunError(f"{path}", "there is no such file", REMEDY, code="run-incomplete")
     try:
-        with safe_open(path, "pt") as held:
-            parameters = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 - it is no mapping
-            metadata = held.metadata()
+        held, metadata = read_tensors(path)
+        parameters = {name: torch.from_numpy(tensor) for name, tensor in held.items()}
         if "head" not in metadata:
             parameters = _as_today(parameters)
         _, n_layers = parameters["logits_WL"].shape
-        probes = [_probe(what, n_layers) for what in json.loads(metadata["probes"])]
+        if n_layers > _MOST_LAYERS:
+            raise ValueError(f"it has {n_layers:,} layers")
+        probes = [_probe(what, n_layers) for what in parsed(metadata["probes"])]
         if metadata["pooling"] not in POOLINGS or metadata["normalize"] not in NORMALIZE:
             raise ValueError(f"pooling {metadata['pooling']} or normalize {metadata['normalize']} is unknown")
         head = _head_for(metadata.get("head", MlpHead.kind), probes, parameters)
         bank = ProbeBank(probes, n_layers, head, metadata["pooling"])
         bank.load_state_dict(parameters)
         return bank, metadata["normalize"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         # RuntimeError is what load_state_dict raises over other names or shapes.
-        raise RunError(f"{path}", f"it is damaged ({error})", _AGAIN, code="run-damaged") from error
+        raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
 
 
 def _probe(what: list[Any], n_layers: int) -> Probe:
     """A probe as the file names it, which sees all layers or one that there is."""
     probe = Probe(*what)
-    if not isinstance(probe.dimension, str) or not (probe.layer is None or 0 <= probe.layer < n_layers):
+    texts = isinstance(probe.dimension, str) and isinstance(probe.kind, str)
+    layers = [None, *range(n_layers)]
+    if not texts or type(probe.seed) is not int or not 0 <= probe.seed < 2**63 or probe.layer not in layers:
         raise ValueError(f"there is no probe {what} of {n_layers} layers")
     return probe
 
@@ -103,6 +108,9 @@ def _as_today(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _head_for(kind: str, probes: list[Probe], parameters: dict[str, Tensor]) -> MlpHead | LinearHead:
     """A head of the kind and the sizes of some parameters."""
+    rows = {len(tensor) for name, tensor in parameters.items() if name.startswith("head.")}
+    if rows != {len(probes)} or not probes:  # before memory is taken for as many as are named
+        raise ValueError(f"it names {len(probes):,} probes, and has the parameters of others")
     seeds = [probe.seed for probe in probes]
     learned = sum(probe.learns_weights for probe in probes)
     if kind == MlpHead.kind:

@@ -9,7 +9,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from probing.errors import RunError
-from probing.files import file_digest
+from probing.files.checked_csv import read_table
+from probing.runs.owned import REMEDY, own_file
 from probing.runs.records import FitRecord
 
 _WORDS = ("id", "partition", "speaker", "dimension", "kind", "labels")  # columns that are not numbers
@@ -17,7 +18,7 @@ _WHOLE = ("layer", "seed", "refit", "permutation", "n", "speakers", "utterances"
 _BLANK = ("speaker", "low", "high")  # where a blank cell says something; so it does where a name begins like:
 _LAYER = "layer"
 _YES_OR_NO = "in_set"
-_REMEDY = "copy the run again, or rerun the command in its record.json"
+_DEEPEST = 999  # index of a layer: a figure of more would fill the memory
 
 
 def has(record: FitRecord, name: str) -> bool:
@@ -37,15 +38,9 @@ def read(record: FitRecord, name: str, columns: Sequence[str]) -> pd.DataFrame:
         RunError: The file is missing or is not what the run wrote (code `run-incomplete`), or it is damaged
             (`run-damaged`): a column is missing, or holds a word or a blank where a number is due.
     """
-    path = record.folder / name
-    if not path.is_file():
-        raise RunError(f"{path}", "there is no such file", _REMEDY, code="run-incomplete")
-    written = (record.files or {}).get(name)
-    if written is not None and file_digest(path) != written.sha256:
-        raise RunError(f"{path}", "it is not what the run wrote", _REMEDY, code="run-incomplete")
+    path = own_file(record.folder, name, record.files)
     try:
-        # Only a blank cell is missing: pandas would take a speaker "NA" or an id "null" for missing too.
-        table = pd.read_csv(path, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=[""])
+        table = read_table(path, _WORDS)
         _demand_sound(table, columns)
     except ValueError as error:  # pandas' own errors are ValueErrors
         raise damaged(record, name, str(error)) from error
@@ -54,7 +49,7 @@ def read(record: FitRecord, name: str, columns: Sequence[str]) -> pd.DataFrame:
 
 def damaged(record: FitRecord, name: str, why: str) -> RunError:
     """What to raise where a run's file does not hold what it must."""
-    return RunError(f"{record.folder / name}", f"it is damaged ({why})", _REMEDY, code="run-damaged")
+    return RunError(f"{record.folder / name}", f"it is damaged ({why})", REMEDY, code="run-damaged")
 
 
 def _demand_sound(table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -72,3 +67,5 @@ def _demand_sound(table: pd.DataFrame, columns: Sequence[str]) -> None:
             raise ValueError(f"{name} holds what does not belong there")
         if np.isinf(own).any() or (name in _WHOLE and (own.dropna() % 1 != 0).any()):
             raise ValueError(f"{name} holds a number that cannot be")
+        if name == _LAYER and not own.dropna().between(-1, _DEEPEST).all():
+            raise ValueError("a layer is none")

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from probing.errors import RunError, first_names
-from probing.files import file_digest, size
+from probing.files import size
+from probing.files.checked_csv import read_table
+from probing.runs.owned import REMEDY, own_file
 from probing.runs.records import CONTENTS, LayersRecord
 from probing.runs.store import read_kind
 
@@ -17,7 +19,6 @@ from probing.runs.store import read_kind
 _WORDS, _NUMBERS = ("analysis", "target", "part", "measure", "partition"), ("layer", "value", "low", "high")
 _DEEPEST = 999  # index of a layer: one beyond it is damage, and a figure of so many layers would fill the memory
 _MOST_BYTES = 64_000_000  # some thousand times what an analysis writes
-_REMEDY = "copy the run again, or rerun the command in its record.json"
 
 
 def read_contents(run: LayersRecord | Path) -> pd.DataFrame:
@@ -35,21 +36,13 @@ def read_contents(run: LayersRecord | Path) -> pd.DataFrame:
             table is missing or is not what the run wrote (`run-incomplete`); or it is damaged (`run-damaged`).
     """
     record = run if isinstance(run, LayersRecord) else read_kind(run, LayersRecord)
-    path, written = record.folder / CONTENTS, (record.files or {}).get(CONTENTS)
-    if not path.is_file():
-        raise RunError(f"{path}", "there is no such file", _REMEDY, code="run-incomplete")
-    if path.stat().st_size > _MOST_BYTES:
-        why = f"it has {size(path.stat().st_size)}, which is more than any analysis writes"
-        raise RunError(f"{path}", why, _REMEDY, code="run-damaged")
-    if written is None or file_digest(path) != written.sha256:
-        raise RunError(f"{path}", "it is not what the run wrote", _REMEDY, code="run-incomplete")
+    path = own_file(record.folder, CONTENTS, record.files or {})
     try:
-        # Only in a number a blank cell is missing; pandas would take a dimension "NA" for missing too.
-        blank = {name: [""] for name in _NUMBERS}
-        table = pd.read_csv(path, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=blank)
-        return _sound(table)
+        if (length := path.stat().st_size) > _MOST_BYTES:
+            raise ValueError(f"it has {size(length)}, which is more than any analysis writes")
+        return _sound(read_table(path, _WORDS, blank=_NUMBERS))
     except ValueError as error:  # pandas' own errors are ValueErrors
-        raise RunError(f"{path}", f"it is damaged ({error})", _REMEDY, code="run-damaged") from error
+        raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
 
 
 def _sound(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,8 +50,6 @@ def _sound(table: pd.DataFrame) -> pd.DataFrame:
     columns = (*_WORDS, *_NUMBERS)
     if lacking := sorted(set(columns).difference(table.columns)):
         raise ValueError(f"there is no column {', '.join(lacking)}")
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in a row for an index
-        raise ValueError("a row is longer than the header")
     if table.empty:
         raise ValueError("there is no row")
     table = table.astype(dict.fromkeys(_NUMBERS, float))

@@ -4,13 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from probing.corpus.checked import Checked, corpus_name
 from probing.corpus.identity import Identity
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
+from probing.runs.owned import name_inside
 from probing.runs.scores import cluster_counts
+
+_One = bool | int | float | str | None
+Setting = _One | list[_One | list[_One]]  # an option's value, in JSON
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """The parts of a run's configuration that are looked up by name; it has others."""
+
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    systems: Mapping[str, str | None] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    labels: str | None = None
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The options that are computed with; all others are only compared and shown."""
+
+    dims: list[str] = field(default_factory=list)
+    freeze: list[str] = field(default_factory=list)
+    seeds: int = 1
+    randoms: int | None = None
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """The parts of an encoder's identity that are looked up by name."""
+
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _checked_configuration(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    settled = TypeAdapter(_Settled).validate_python(configuration)
+    TypeAdapter(_Options).validate_python(settled.options)
+    return configuration
+
+
+def _checked_encoder(identity: Mapping[str, Any]) -> Mapping[str, Any]:
+    TypeAdapter(_Encoder).validate_python(identity)
+    return identity
+
+
+Configuration = Annotated[Mapping[str, Any], AfterValidator(_checked_configuration)]
+EncoderIdentity = Annotated[Mapping[str, Any], AfterValidator(_checked_encoder)]
 
 
 @dataclass(frozen=True)
@@ -72,7 +120,7 @@ class EncoderEntry:
     name: str
     title: str
     random: bool
-    identity: Mapping[str, Any]
+    identity: EncoderIdentity
     spec: EncoderSpec | None = None
     parameters: int | None = None
 
@@ -174,8 +222,11 @@ class Score:
 class File:
     """A file of a finished run: its size in bytes and its digest."""
 
-    size: int
-    sha256: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+Inside = Annotated[str, AfterValidator(name_inside)]  # the name of a file in a run's folder
 
 
 def corpus_entry(checked: Checked, identity: Identity | None = None) -> CorpusEntry:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from probing.corpus.model import DEVELOPMENT
+from probing.runs.escapes import latex, markdown, plain
 from probing.runs.records import FitRecord, Record, Score
 from probing.runs.scores import summary
 
@@ -92,7 +93,8 @@ def crossed(table: pd.DataFrame, keys: Mapping[str, int], selected: bool = True)
     for _, own in table.groupby("dimension", sort=False):
         for names, row in own.groupby(list(keys), sort=False):
             cells = {r.partition: _cell(r.ccc, r.low, r.high) for r in row.itertuples()}
-            head = "".join(f"{name:{width}s}" for name, width in zip(names, keys.values(), strict=True))
+            # A longer name pushes its numbers on, and never runs into them.
+            head = "".join(f"{plain(name):{width - 1}s} " for name, width in zip(names, keys.values(), strict=True))
             lines.append(head + "".join(f"{cells.get(p, '—'):26s}" for p in partitions))
     return "\n".join(line.rstrip() for line in lines)
 
@@ -110,13 +112,14 @@ def line(record: Record) -> str:
     has no scores.
     """
     scores = " ".join(
-        f"{score.dimension} {score.partition} {score.ccc:.3f}" + f" ({score.probe})" * (score.probe not in _WHOLE)
+        f"{plain(score.dimension)} {plain(score.partition)} {score.ccc:.3f}"
+        + f" ({score.probe})" * (score.probe not in _WHOLE)
         for score in _standing(record)
     )
     identity = record.corpus.identity
-    known = record.corpus.title + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
+    known = plain(record.corpus.title) + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
     when = record.date[:16].replace("T", " ")
-    parts = (when, record.command, known, record.title, scores, str(record.folder))
+    parts = (when, record.command, known, plain(record.title), scores, str(record.folder))
     return "  ".join(part for part in parts if part)
 
 
@@ -131,11 +134,15 @@ def heading(record: Record, seeds: int) -> str:
     """The line above a run's scores: what they are, of which encoder or system, on which corpus."""
     over = f"mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}]"
     read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
-    return f"CCC, {over} · {record.title} on {record.corpus.title}{read}"
+    return f"CCC, {over} · {plain(record.title)} on {plain(record.corpus.title)}{read}"
 
 
-def markdown_table(frame: pd.DataFrame) -> str:
+def markdown_table(frame: pd.DataFrame, written: Callable[[object], str] = markdown) -> str:
     r"""A table of texts in Markdown, with the names of its columns as the header.
+
+    Args:
+        frame: The table.
+        written: How a cell is written; `str` where all cells are Markdown already.
 
     >>> print(markdown_table(pd.DataFrame({"a": ["x|y"], "b": ["2"]})))
     | a | b |
@@ -143,11 +150,24 @@ def markdown_table(frame: pd.DataFrame) -> str:
     | x\|y | 2 |
     """
 
-    def line(cells: Iterable[object]) -> str:
-        return "| " + " | ".join(str(cell).replace("|", r"\|").replace("\n", " ") for cell in cells) + " |"
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
 
-    rows = frame.itertuples(index=False, name=None)
-    return "\n".join([line(frame.columns), line(["---"] * frame.shape[1]), *(line(row) for row in rows)])
+    rows = (map(written, row) for row in frame.itertuples(index=False, name=None))
+    return "\n".join([line(map(written, frame.columns)), line(["---"] * frame.shape[1]), *map(line, rows)])
+
+
+def latex_table(frame: pd.DataFrame, columns: str, said: str) -> str:
+    """A table of texts for a paper; it needs \\usepackage{booktabs}.
+
+    Args:
+        frame: The table; the names of its columns are its header.
+        columns: How LaTeX sets the columns.
+        said: What it is, for a comment above it.
+    """
+    written = frame.map(latex).set_axis([latex(name) for name in frame.columns], axis=1)
+    body = written.to_latex(index=False, escape=False, column_format=columns)
+    return f"% needs \\usepackage{{booktabs}}\n% {plain(said)}\n{body}"
 
 
 def _cell(score: float, low: float, high: float) -> str:

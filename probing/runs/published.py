@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from probing.errors import ProbingError
+from probing.files import read_json
 from probing.runs.entries import CorpusEntry
 
 SCALE = (1.0, 7.0)  # MSP-Podcast's, whose ratings both layouts map to 0 … 1
@@ -55,7 +56,6 @@ def _own(folder: Path) -> bool:
     if (folder / "record.json").is_file():
         return True
     try:
-        described = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(folder / "config.json", "").get("model_type") == _OWN
+    except (OSError, ProbingError):
         return False
-    return isinstance(described, dict) and described.get("model_type") == _OWN

@@ -19,9 +19,11 @@ from probing.runs.entries import (
     AcousticsEntry,
     CacheEntry,
     Clusters,
+    Configuration,
     CorpusEntry,
     EncoderEntry,
     File,
+    Inside,
     Score,
     SystemEntry,
 )
@@ -48,7 +50,9 @@ __all__ = [
     "SystemRecord",
 ]
 
-VERSION = 2  # of the record; 1 is that of version 0.1.0, which names no files and no digests
+# Of the record: 1 is that of version 0.1.0, which names no files and no digests; since 3 it has a digest of itself.
+VERSION = 3
+SEALED = 3
 PREDICTIONS = "predictions.csv"
 CONTENTS = "contents.csv"
 
@@ -77,7 +81,7 @@ class Record(ABC):
 
     command: str
     corpus: CorpusEntry
-    configuration: Mapping[str, Any]
+    configuration: Configuration
     signature: str
     scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
@@ -87,7 +91,7 @@ class Record(ABC):
     versions: Mapping[str, str] = field(default_factory=dict)
     git: Mapping[str, Any] | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
-    files: Mapping[str, File] | None = None
+    files: Mapping[Inside, File] | None = None
     version: int = VERSION
     folder: Path = Path()
 
@@ -110,7 +114,7 @@ class Record(ABC):
     @cached_property
     def predictions(self) -> Predictions:
         """Its estimates, read once."""
-        return Predictions(self.folder / PREDICTIONS, (self.files or {}).get(PREDICTIONS))
+        return Predictions(self.folder / PREDICTIONS, self.files)
 
     def same_corpus(self, other: Record) -> bool:
         """Whether both runs are on the same corpus: by its digests or, in version 0.1.0, by its labels."""

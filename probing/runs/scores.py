@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError, ScoreError, number_of
-from probing.files import digest, file_digest
+from probing.files import digest
+from probing.files.checked_csv import read_table
+from probing.runs.owned import REMEDY, Written, own_file
 from probing.statistics.concordance import ccc
 from probing.statistics.jackknife import FEW_SPEAKERS, left_out_ccc, score_interval
 from probing.statistics.paired import Sample
@@ -44,14 +46,6 @@ class Estimator:
     seed: int
     kind: str | None = None
     layer: int | None = None
-
-
-class Written(Protocol):
-    """What a record says about a file."""
-
-    @property
-    def sha256(self) -> str:
-        """Its digest."""
 
 
 def rating(utterance: Utterance, dimension: str) -> float:
@@ -215,40 +209,35 @@ class Predictions:
 
     Args:
         path: predictions.csv of a run.
-        written: What the run's record says about it; None for a run of version 0.1.0.
+        files: What the run's record says of all its files; None for a run of version 0.1.0.
 
     Raises:
         RunError: On first use: it is missing or has changed (code `run-incomplete`), is damaged (`run-damaged`), or
             does not have what is asked for (`no-estimates`).
     """
 
-    def __init__(self, path: Path, written: Written | None = None) -> None:
-        self._path, self._written = path, written
+    def __init__(self, path: Path, files: Mapping[str, Written] | None = None) -> None:
+        self._path, self._files = path, files
         self._samples: dict[tuple[str, str, str], Sample] = {}
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """The whole file."""
-        remedy = "copy the run again, or rerun the command in its record.json"
-        if not self._path.is_file():
-            raise RunError(f"{self._path}", "there is no such file", remedy, code="run-incomplete")
-        if self._written is not None and file_digest(self._path) != self._written.sha256:
-            raise RunError(f"{self._path}", "it is not what the run wrote", remedy, code="run-incomplete")
+        path = own_file(self._path.parent, self._path.name, self._files)
         try:
-            # Only a blank cell is missing: pandas would take a speaker "NA" or an id "null" for missing too.
-            table = pd.read_csv(self._path, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=[""])
+            table = read_table(path, _WORDS)
             absent = [name for name in (*_WORDS, "truth") if name not in table]
             if absent:
                 raise ValueError(f"there is no column {', '.join(absent)}")
-            if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in a row for an index
-                raise ValueError("a row is longer than the header")
             numbers = table.columns.difference(_WORDS)
             table = table.astype(dict.fromkeys(numbers, float))
             if np.isinf(table[numbers]).to_numpy().any():
                 raise ValueError("a number is infinite")
+            if table[["id", "dimension"]].duplicated().any():
+                raise ValueError("an utterance is estimated twice")
             return table
         except ValueError as error:  # pandas' own errors are ValueErrors too
-            raise RunError(f"{self._path}", f"it is damaged ({error})", remedy, code="run-damaged") from error
+            raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
 
     def sample(self, dimension: str, partition: str, training: str = "") -> Sample:
         """A system's estimates of one dimension on one partition, of the rated utterances.

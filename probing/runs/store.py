@@ -20,7 +20,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from probing.errors import ProbingError, RunError, first_names
 from probing.files import digest, file_digest, read_json, write_json
-from probing.runs.records import VERSION, EvaluationRecord, File, FinetuneRecord, FitRecord, LayersRecord, Record
+from probing.runs.owned import REMEDY, is_whole
+from probing.runs.records import (
+    SEALED,
+    VERSION,
+    EvaluationRecord,
+    File,
+    FinetuneRecord,
+    FitRecord,
+    LayersRecord,
+    Record,
+)
 from probing.runs.version1 import upgraded
 
 RECORD = "record.json"
@@ -32,7 +42,10 @@ KINDS: dict[str, type[Record]] = {
     "finetune": FinetuneRecord,
     "evaluate": EvaluationRecord,
 }
+SEAL = "sha256"  # the record's digest of itself: of all its other fields
 _AGAIN = "rerun the command"  # of a run whose record is lost
+_LARGEST = 2**63  # NumPy and pandas take no larger whole number
+_MOST_SAID = 300  # characters of what is wrong: a damaged name may be as long as the file
 _LIBRARIES = ("probing", "torch", "transformers", "numpy", "h5py", "scipy", "soundfile")
 _Kind = TypeVar("_Kind", bound=Record)
 
@@ -72,11 +85,32 @@ def write_record(record: _Kind, folder: Path, files: Sequence[str]) -> _Kind:
     """
     known = {name: File((folder / name).stat().st_size, file_digest(folder / name)) for name in files}
     adapter = _adapter(type(record))
-    content = adapter.dump_python(replace(record, files=known), mode="json")
+    content = adapter.dump_python(replace(record, files=known, version=VERSION), mode="json")
     del content["folder"]
     again = adapter.validate_python(content)  # what could not be read back must not be written
-    write_json(folder / RECORD, content)
+    write_json(folder / RECORD, sealed(content))
     return replace(again, folder=folder)
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's content with its digest of itself, in place of the one that it had."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    return {**rest, SEAL: digest(rest)}
+
+
+def amend_record(record: _Kind, **changes: Any) -> _Kind:
+    """Change fields of a finished run's record, of which nothing else changes.
+
+    Args:
+        record: The run's.
+        **changes: Field → its value in JSON.
+
+    Returns:
+        The record as it is read back.
+    """
+    content = {**read_json(record.folder / RECORD, _AGAIN, _LARGEST), **changes}
+    write_json(record.folder / RECORD, sealed(content) if SEAL in content else content)
+    return read_kind(record.folder, type(record))
 
 
 def read_record(folder: Path) -> Record:
@@ -89,7 +123,7 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        content = read_json(path, _AGAIN)
+        content = read_json(path, _AGAIN, _LARGEST)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _no_record(folder) from error
     except OSError as error:
@@ -99,12 +133,15 @@ def read_record(folder: Path) -> Record:
         raise RunError(f"{path}", error.why, _AGAIN, code="run-damaged") from error
     try:
         return replace(_checked(path, content), folder=folder)
+    except RunError:
+        raise
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-        raise RunError(f"{path}", f"it is damaged ({wrong})", _AGAIN, code="run-damaged") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"it is damaged ({type(error).__name__}: {error})"
-        raise RunError(f"{path}", why, _AGAIN, code="run-damaged") from error
+        why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+    except ProbingError as error:  # such as of a name that no encoder can have
+        why = str(error)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+    raise RunError(f"{path}", f"it is damaged ({why[:_MOST_SAID]})", _AGAIN, code="run-damaged")
 
 
 def _checked(path: Path, content: Mapping[str, Any]) -> Record:
@@ -112,7 +149,7 @@ def _checked(path: Path, content: Mapping[str, Any]) -> Record:
 
     Raises:
         RunError: It is of another version.
-        pydantic.ValidationError, KeyError, TypeError, ValueError, AttributeError: It is damaged.
+        ProbingError, LookupError, TypeError, ValueError, AttributeError: It is damaged.
     """
     version_ = content.get("version", 1)
     if type(version_) is not int or version_ < 1:
@@ -122,10 +159,15 @@ def _checked(path: Path, content: Mapping[str, Any]) -> Record:
         raise RunError(
             f"{path}", f"it is of version {version_}; this toolkit reads 1 to {VERSION}", remedy, code="run-version"
         )
+    if (version_ >= SEALED or SEAL in content) and content.get(SEAL) != sealed(content)[SEAL]:
+        raise ValueError("it is not what the run wrote")
     typed = upgraded(content, path.parent) if version_ == 1 else content
     if typed["command"] not in KINDS:
         raise ValueError(f"there is no command {typed['command']!r}")
-    return _adapter(KINDS[typed["command"]]).validate_python(typed)
+    record: Record = _adapter(KINDS[typed["command"]]).validate_python(typed)
+    if record.version > 1 and record.files is None:
+        raise ValueError("it names no files")
+    return record
 
 
 def read_kind(folder: Path, kind: type[_Kind]) -> _Kind:
@@ -143,21 +185,16 @@ def read_kind(folder: Path, kind: type[_Kind]) -> _Kind:
 
 
 def missing_files(record: Record, digests: bool = False) -> list[str]:
-    """Names of a finished run's files that are missing, or not as they were written.
+    """Names of a finished run's files that are missing, not as they were written, or links that lead elsewhere.
 
     Args:
         record: The run. Of one of version 0.1.0, which has no digests, only missing files are found.
         digests: Whether every byte is read, rather than only sizes compared.
     """
-    if record.files is None:
-        return [name for name in record.required if not (record.folder / name).is_file()]
-    found = []
-    for name, file in record.files.items():
-        path = record.folder / name
-        whole = path.is_file() and path.stat().st_size == file.size
-        if not whole or (digests and file_digest(path) != file.sha256):
-            found.append(name)
-    return found
+    files = record.files or {}
+    names = dict.fromkeys((*files, *record.required))
+    known = {name for name in names if record.files is None or name in files}
+    return [n for n in names if n not in known or not is_whole(record.folder, n, files.get(n), digests)]
 
 
 def demand_whole(record: Record, digests: bool = False) -> None:
@@ -172,8 +209,7 @@ def demand_whole(record: Record, digests: bool = False) -> None:
     """
     if lacking := missing_files(record, digests):
         why = f"missing or changed: {first_names(lacking, 3)}"
-        remedy = "copy the run again, or rerun the command in its record.json"
-        raise RunError(f"{record.folder} is not complete", why, remedy, code="run-incomplete")
+        raise RunError(f"{record.folder} is not complete", why, REMEDY, code="run-incomplete")
 
 
 def all_records(root: Path = RUNS) -> list[Record]:

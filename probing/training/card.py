@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from probing.files import read_json, slug, write_json, write_text
+from probing.files import slug, write_text
 from probing.runs.printing import ends, intervals_said, markdown_table, partition_title, seeds_of
 from probing.runs.records import FinetuneRecord, SystemEntry
-from probing.runs.store import RECORD, read_kind
+from probing.runs.store import amend_record
 from probing.training.resume import CARD
 
 NOT_STATED = "not stated"
@@ -53,9 +53,7 @@ def state_licence(record: FinetuneRecord, licence: str) -> FinetuneRecord:
             edited.append(str(path))
     if edited:
         print(f"edited since it was written, state the licence there yourself: {', '.join(edited)}", file=sys.stderr)
-    content = read_json(record.folder / RECORD, "rerun the command")
-    write_json(record.folder / RECORD, {**content, "data_licence": licence})
-    return read_kind(record.folder, FinetuneRecord)
+    return amend_record(record, data_licence=licence)
 
 
 def _cards(record: FinetuneRecord) -> dict[Path, str]:

@@ -110,7 +110,7 @@ def test_a_table_that_is_not_the_run_s_is_refused(tmp_path: Path) -> None:
         file.truncate(10**9)  # takes no space on the disk
     with pytest.raises(RunError) as error:
         read_contents(record)
-    assert error.value.code == "run-damaged"
+    assert error.value.code == "run-incomplete"
     path.unlink()
     with pytest.raises(RunError) as error:
         read_contents(record)

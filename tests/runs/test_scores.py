@@ -206,14 +206,14 @@ def written(corpus: Corpus, estimates: dict, tmp_path: Path) -> Path:
     return path
 
 
-def file_of(path: Path) -> File:
-    """What a record says of a file."""
-    return File(path.stat().st_size, file_digest(path))
+def files_of(path: Path) -> dict[str, File]:
+    """What a record says of its files."""
+    return {path.name: File(path.stat().st_size, file_digest(path))}
 
 
 def test_a_sample_is_what_was_estimated(corpus: Corpus, estimates: dict, written: Path) -> None:
     """The rated utterances by id, each seed's estimates, and their speakers."""
-    sample = Predictions(written, file_of(written)).sample("valence", "test1")
+    sample = Predictions(written, files_of(written)).sample("valence", "test1")
     rated = [u for u in corpus.partitions["test1"] if "valence" in u.labels]
     assert sample.ids == tuple(u.id for u in rated) and sample.seeds == (0, 1)
     assert sample.clusters == tuple(u.speaker for u in rated)
@@ -246,11 +246,12 @@ def test_words_that_pandas_takes_for_missing_are_ids_and_speakers(tmp_path: Path
 
 
 def test_a_file_that_is_missing_or_not_the_run_s_own_is_refused(written: Path) -> None:
-    """By the digest in the record; without one it is read as it is."""
-    known = file_of(written)
+    """By the digests in the record; a run of version 0.1.0 has none, and is read as it is."""
+    known = files_of(written)
     with written.open("a") as file:
         file.write("x,train,s,arousal,1,1,1\n")
-    refusal(RunError, "run-incomplete", Predictions(written, known).sample, "arousal", "train")
+    for files in (known, {}):
+        refusal(RunError, "run-incomplete", Predictions(written, files).sample, "arousal", "train")
     assert len(Predictions(written).sample("arousal", "train").ids) == 21
     written.unlink()
     assert names_all(refusal(RunError, "run-incomplete", Predictions(written).sample, "arousal", "train"), str(written))
@@ -269,6 +270,7 @@ def test_a_file_that_is_missing_or_not_the_run_s_own_is_refused(written: Path) -
         "id,partition,speaker,dimension,truth,seed0\na,t,s,d,1,inf\n",
         "id,partition,speaker,dimension,truth,seed0\na,t,s,d,1,1,1,1\na,b\n",
         'id,partition,speaker,dimension,truth,seed0\n"a,t,s,d,1,1\n',
+        "id,partition,speaker,dimension,truth,seed0\na,t,s,d,1,1\na,t,s,d,1,2\n",
         b"id,partition,speaker,dimension,truth,seed0\n\xe9,t,s,d,1,1\n",
         bytes(100),
     ],

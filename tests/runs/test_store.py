@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -11,16 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from builders import damaged_words, write_evaluation, write_fit, write_run
 from corpora import names_all, refusal
 
 from probing.errors import RunError
-from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record, Score
+from probing.runs.owned import own_file
+from probing.runs.records import VERSION, EvaluationRecord, FinetuneRecord, FitRecord, Record, Score
 from probing.runs.store import (
     CONFIGURATION,
     RECORD,
+    SEAL,
     all_records,
+    amend_record,
     demand_whole,
     git_state,
     latest,
@@ -28,6 +33,7 @@ from probing.runs.store import (
     provenance,
     read_kind,
     read_record,
+    sealed,
     signature,
     write_record,
 )
@@ -59,6 +65,20 @@ def copied(runs: dict[str, Record], tmp_path: Path) -> Callable[[str], Path]:
         root = runs["finetune" if kind == "evaluate" else kind].folder
         place = Path(shutil.copytree(root, tmp_path / root.name))
         return place / runs[kind].folder.relative_to(root)
+
+    return copy
+
+
+@pytest.fixture
+def unsealed(copied: Callable[[str], Path]) -> Callable[[str], Path]:
+    """The same without the record's digest of itself, as before version 3: what is wrong is found by its fields."""
+
+    def copy(kind: str) -> Path:
+        folder = copied(kind)
+        content = json.loads((folder / RECORD).read_text("utf-8"))
+        del content[SEAL]
+        (folder / RECORD).write_text(json.dumps(content | {"version": 2}, indent=2), "utf-8")
+        return folder
 
     return copy
 
@@ -192,6 +212,18 @@ DAMAGE = {
     "scores of texts": at("scores", value=["high"]),
     "notes that are a text": at("notes", value="none"),
     "versions that are a list": at("versions", value=[]),
+    "a whole number beyond 64 bits": at("corpus", "utterances", "test1", value=2**63),
+    "two values of one name": lambda raw: raw.replace(b'"date": ', b'"date": "1999", "date": ', 1),
+    "an option that is an object": at("configuration", "options", value={"dims": {"valence": 1}}),
+    "options that are a list": at("configuration", "options", value=[]),
+    "no files": at("files", value=None),
+    "a file outside the run": at("files", value={"../x.csv": {"size": 1, "sha256": "0" * 64}}),
+    "a file by its absolute path": at("files", value={"/etc/passwd": {"size": 1, "sha256": "0" * 64}}),
+    "a file whose path has detours": at("files", value={"seed0/../x.csv": {"size": 1, "sha256": "0" * 64}}),
+    "a file without a name": at("files", value={"": {"size": 1, "sha256": "0" * 64}}),
+    "a file with NUL in its name": at("files", value={"a\0b": {"size": 1, "sha256": "0" * 64}}),
+    "a file of a negative size": at("files", value={"scores.csv": {"size": -1, "sha256": "0" * 64}}),
+    "a digest that is none": at("files", value={"scores.csv": {"size": 1, "sha256": "0"}}),
     "files that are a list": at("files", value=["scores.csv"]),
     "files without digests": at("files", value={"scores.csv": None}),
     "a version that is a text": at("version", value="2"),
@@ -204,9 +236,9 @@ DAMAGE = {
 
 @pytest.mark.parametrize("kind", ["fit", "finetune", "evaluate"])
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_record_is_a_run_error(copied: Callable[[str], Path], kind: str, damage: Any) -> None:
+def test_a_damaged_record_is_a_run_error(unsealed: Callable[[str], Path], kind: str, damage: Any) -> None:
     """With the file's name, never a traceback."""
-    folder = copied(kind)
+    folder = unsealed(kind)
     raw = (folder / RECORD).read_bytes()
     (folder / RECORD).write_bytes(damage(raw))
     assert (folder / RECORD).read_bytes() != raw  # every kind has each of these fields
@@ -236,9 +268,9 @@ def test_a_damaged_record_is_a_run_error(copied: Callable[[str], Path], kind: st
         ("evaluate", at("snr", value="loud")),
     ],
 )
-def test_a_damaged_field_of_its_kind_is_a_run_error(copied: Callable[[str], Path], kind: str, damage: Any) -> None:
+def test_a_damaged_field_of_its_kind_is_a_run_error(unsealed: Callable[[str], Path], kind: str, damage: Any) -> None:
     """The same for what only one command writes."""
-    folder = copied(kind)
+    folder = unsealed(kind)
     (folder / RECORD).write_bytes(damage((folder / RECORD).read_bytes()))
     refusal(RunError, "run-damaged", read_record, folder)
 
@@ -253,7 +285,8 @@ def test_a_later_version_is_told_from_damage(copied: Callable[[str], Path]) -> N
 def test_fields_of_later_versions_are_no_damage(copied: Callable[[str], Path], runs: dict[str, Record]) -> None:
     """A field that is not known is passed over."""
     folder = copied("fit")
-    (folder / RECORD).write_bytes(at("mood", value="good")((folder / RECORD).read_bytes()))
+    content = sealed(json.loads((folder / RECORD).read_text("utf-8")) | {"mood": "good"})
+    (folder / RECORD).write_text(json.dumps(content), "utf-8")
     assert read_record(folder) == replace(runs["fit"], folder=folder)
 
 
@@ -275,6 +308,53 @@ def test_a_run_of_another_command_is_refused(runs: dict[str, Record]) -> None:
         assert read_kind(record.folder, kinds[name]) == record
         for other in kinds.keys() - {name}:
             assert names_all(refusal(RunError, "run-kind", read_kind, record.folder, kinds[other]), name, other)
+
+
+# The digest of itself
+
+
+@pytest.mark.parametrize("kind", ["fit", "finetune", "evaluate"])
+def test_a_plausible_change_of_any_field_is_found(copied: Callable[[str], Path], kind: str) -> None:
+    """Also one that is left out, and the digest itself; only its layout may differ."""
+    folder = copied(kind)
+    content = json.loads((folder / RECORD).read_text("utf-8"))
+    assert content["version"] == VERSION
+    for key in content:
+        others = [{k: v for k, v in content.items() if k != key}]
+        if isinstance(content[key], str):
+            others.append(content | {key: content[key] + "0"})
+        if isinstance(content[key], list):
+            others.append(content | {key: content[key][::-1] if content[key][1:] else [*content[key], 1]})
+        for other in others if key != "version" else []:
+            (folder / RECORD).write_text(json.dumps(other), "utf-8")
+            refusal(RunError, "run-damaged", read_record, folder)
+    (folder / RECORD).write_text(json.dumps(dict(reversed(content.items()))), "utf-8")
+    assert read_record(folder).date == content["date"]
+
+
+def test_a_flipped_bit_is_found_or_changes_nothing(copied: Callable[[str], Path]) -> None:
+    """Of any byte; a blank of the layout, say, changes nothing."""
+    folder = copied("finetune")
+    whole, raw = read_record(folder), (folder / RECORD).read_bytes()
+    rng = np.random.default_rng(0)
+    same = 0
+    for place in rng.integers(len(raw), size=300):
+        damaged = bytearray(raw)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        (folder / RECORD).write_bytes(damaged)
+        try:
+            assert read_record(folder) == whole
+            same += 1
+        except RunError as error:
+            assert error.code in ("run-damaged", "run-version")
+    assert same < 30
+
+
+def test_an_amended_record_has_its_digest_again(copied: Callable[[str], Path]) -> None:
+    """And nothing else has changed."""
+    record = read_kind(copied("finetune"), FinetuneRecord)
+    assert amend_record(record, data_licence="CC0-1.0") == replace(record, data_licence="CC0-1.0")
+    assert read_record(record.folder).version == VERSION
 
 
 # Completeness
@@ -305,6 +385,41 @@ def test_another_file_of_the_same_size_is_found_by_its_digest(copied: Callable[[
     path.write_bytes(path.read_bytes()[::-1])
     assert missing_files(record) == []
     assert missing_files(record, digests=True) == ["probes.safetensors"]
+
+
+def test_a_link_that_leads_out_of_the_run_is_no_file_of_it(copied: Callable[[str], Path], tmp_path: Path) -> None:
+    """Whatever it leads to, and through a folder too; one inside the run is none of these."""
+    record = read_record(copied("finetune"))
+    (record.folder / "scores.csv").rename(tmp_path / "moved.csv")
+    (record.folder / "scores.csv").symlink_to(tmp_path / "moved.csv")
+    (record.folder / "seed0").rename(tmp_path / "seed0")
+    (record.folder / "seed0").symlink_to(tmp_path / "seed0")
+    (record.folder / "predictions.csv").rename(record.folder / "renamed.csv")
+    (record.folder / "predictions.csv").symlink_to("renamed.csv")
+    (record.folder / "configuration.json").unlink()
+    (record.folder / "configuration.json").symlink_to("configuration.json")
+    names = ["configuration.json", "scores.csv", "seed0/config.json", "seed0/model.safetensors"]
+    assert sorted(missing_files(record)) == names
+    refusal(RunError, "run-incomplete", own_file, record.folder, "scores.csv", record.files)
+    assert own_file(record.folder, "predictions.csv", record.files).is_file()
+
+
+def test_a_pipe_is_no_file(copied: Callable[[str], Path]) -> None:
+    """It would be read for ever."""
+    record = read_record(copied("fit"))
+    for name in ("scores.csv", RECORD):
+        (record.folder / name).unlink()
+        os.mkfifo(record.folder / name)
+    assert missing_files(record, digests=True) == ["scores.csv"]
+    refusal(RunError, "run-incomplete", own_file, record.folder, "scores.csv", record.files)
+    refusal(RunError, "run-damaged", read_record, record.folder)
+
+
+def test_a_required_file_that_the_record_does_not_name_is_missing(copied: Callable[[str], Path]) -> None:
+    """Nothing says what it was."""
+    record = read_record(copied("fit"))
+    files = {name: file for name, file in (record.files or {}).items() if name != "scores.csv"}
+    assert missing_files(replace(record, files=files)) == ["scores.csv"]
 
 
 def test_files_that_a_run_did_not_write_do_not_count(copied: Callable[[str], Path]) -> None:
