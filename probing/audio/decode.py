@@ -1,38 +1,84 @@
-"""Decode any audio file that libsndfile reads to mono float32 at 16 kHz, or say why it cannot be used.
+"""Decode an audio file to mono float32 at 16 kHz, or say why it cannot be used.
+
+A file is taken for hostile: its structure is followed before anything is decoded, rates and channels are bounded before
+anything is allocated, and the audio comes in blocks, so that memory does not depend on what a header promises.
 
 Shape legend: S samples at 16 kHz.
 """
 
 from __future__ import annotations
 
-import math
+import io
 import os
-import re
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
+from probing.audio.bounds import SAMPLE_RATE as SAMPLE_RATE
+from probing.audio.bounds import at_a_time, demand_bounds
+from probing.audio.chunked import aiff, au, caf, nist
+from probing.audio.ffmpeg import Stream, foreign
+from probing.audio.flac import flac
+from probing.audio.mpeg import after_tags, mpeg
+from probing.audio.ogg import ogg
+from probing.audio.resample import resampled
+from probing.audio.riff import wav, wave64
+from probing.audio.sndfile import Decoded
+from probing.audio.source import Layout, Source
 from probing.errors import AudioError
 
-SAMPLE_RATE = 16_000  # Hz; every speech encoder here was trained at this rate
 HOP = 320  # samples between two frames of a HuBERT-like encoder
 FRAME_RATE = SAMPLE_RATE // HOP  # 50 frames a second
 MIN_SAMPLES = 400  # samples that the first frame needs (25 ms)
 SILENCE = 1e-5  # peak-to-peak amplitude below which a file has no signal (-100 dB)
+LONGEST = 4 * 3600 * SAMPLE_RATE  # samples; 0.9 GB of float32
 
-# An MP3 header counts encoder padding, which the decoder then drops: up to two MPEG frames.
-_LOSSY_SLACK = {"MP3": 2 * 1152, "MPEG": 2 * 1152}  # samples
-# libsndfile corrects the length of a truncated file and says so only in its log: "data : 768000 (should be 19956)". The
-# word is data in WAV, SSND in AIFF, Data Size in AU, riff in W64, Riff size in RF64; the RIFF size of a WAV file is
-# wrong in many files that are complete.
-_CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-_OGG_CUT = "Last page lacks an end-of-stream bit"  # the same for OGG and OPUS, whose headers state no length
-_NIST_COUNT = re.compile(rb"sample_count -i (\d+)")  # libsndfile does not compare this number with the file
-_UNKNOWN_SIZE = 0x7FFFF000  # from here on a size means "unknown": it was written by a program that could not seek back
-_CONVERT = "convert it first, for example: ffmpeg -i {0} -ar 16000 -ac 1 {0}.wav"
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_LAYOUTS: dict[bytes, Callable[[Source], Layout]] = {
+    b"RIFF": wav,
+    b"RIFX": wav,
+    b"RF64": wav,
+    b"riff": wave64,
+    b"FORM": aiff,
+    b".snd": au,
+    b"dns.": au,
+    b"caff": caf,
+    b"NIST": nist,
+    b"fLaC": flac,
+    b"OggS": ogg,
+}
+_AFTER_A_TAG: dict[bytes, Callable[[Source, int], Layout]] = {b"fLaC": flac, b"OggS": ogg}
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A decoded file.
+
+    Args:
+        waveform: [S], float32, full scale ±1.
+        notes: What a user should know of the file though it can be used.
+    """
+
+    waveform: NDArray[np.float32]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a file is.
+
+    Args:
+        samples: S, at 16 kHz.
+        notes: As in `Sound`.
+    """
+
+    samples: int
+    notes: tuple[str, ...]
 
 
 def load(path: str | Path) -> NDArray[np.float32]:
@@ -41,92 +87,154 @@ def load(path: str | Path) -> NDArray[np.float32]:
     Channels are averaged; other rates are resampled by a polyphase filter (scipy.signal.resample_poly).
 
     Args:
-        path: WAV, FLAC, OGG, OPUS, MP3 or anything else that libsndfile reads.
+        path: WAV, FLAC, OGG, OPUS, MP3 or anything else that libsndfile reads; M4A, MP4, WebM, WMA, AAC and AMR where
+            ffmpeg is installed.
 
     Returns:
         Waveform [S], float32, full scale ±1, S ≥ 400.
 
     Raises:
-        AudioError: The file is missing (code `audio-missing`), cannot be decoded (`audio-undecodable`), is damaged or
-            truncated (`audio-damaged`), empty (`audio-empty`), silent (`audio-silent`) or shorter than a frame
-            (`audio-short`), or has samples that are not finite (`audio-not-finite`).
+        AudioError: The file is missing (code `audio-missing`), cannot be read (`audio-unreadable`) or decoded
+            (`audio-undecodable`), is a Git LFS pointer (`audio-pointer`), is of a codec that is not supported
+            (`audio-codec`), is damaged or cut short (`audio-damaged`), states a rate or a number of channels out of
+            bounds (`audio-bounds`), is empty (`audio-empty`), silent (`audio-silent`), shorter than a frame
+            (`audio-short`) or longer than four hours (`audio-long`), or has samples that are not finite
+            (`audio-not-finite`).
     """
-    path = Path(path)
-    raw, rate = _decode(path)
-    mono = raw.mean(axis=1, dtype=np.float32)
-    if rate != SAMPLE_RATE:
-        divisor = math.gcd(SAMPLE_RATE, rate)
-        mono = resample_poly(mono, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32, copy=False)
-    if not np.isfinite(mono).all():
-        why, remedy = "it has samples that are not finite numbers", "export the recording again"
-        raise AudioError(f"{path}", why, remedy, code="audio-not-finite")
-    if len(mono) < MIN_SAMPLES:
+    return listen(path).waveform
+
+
+def listen(path: str | Path) -> Sound:
+    """The same as `load`, with notes.
+
+    Raises:
+        AudioError: As `load`.
+    """
+    notes: list[str] = []
+    waveform = _joined(deque(_checked(Path(path), notes)))
+    return Sound(waveform, tuple(dict.fromkeys(notes)))
+
+
+def measure(path: str | Path) -> Length:
+    """Decode a file in full and keep its length; memory does not depend on it.
+
+    Raises:
+        AudioError: As `load`.
+    """
+    notes: list[str] = []
+    samples = sum(map(len, _checked(Path(path), notes)))
+    return Length(samples, tuple(dict.fromkeys(notes)))
+
+
+def _joined(blocks: deque[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """All blocks as one; each is freed once it is copied, so that no memory is needed twice."""
+    if len(blocks) == 1:
+        return np.ascontiguousarray(blocks[0])
+    waveform, at = np.empty(sum(map(len, blocks)), np.float32), 0
+    while blocks:
+        block = blocks.popleft()
+        waveform[at : at + len(block)] = block
+        at += len(block)
+    return waveform
+
+
+def _checked(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
+    """The waveform in blocks; what an encoder could not use is refused at the latest after the last one."""
+    samples, low, high = 0, np.float32(np.inf), np.float32(-np.inf)
+    for block in _waveform(path, notes):
+        if not len(block):
+            continue
+        low, high = min(low, block.min()), max(high, block.max())
+        if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(block).all()):
+            why, remedy = "it has samples that are not finite numbers", "export the recording again"
+            raise AudioError(f"{path}", why, remedy, code="audio-not-finite")
+        samples += len(block)
+        if samples > LONGEST:
+            why = f"it is longer than {LONGEST // SAMPLE_RATE // 3600} hours"
+            raise AudioError(f"{path}", why, "cut it into recordings that are shorter", code="audio-long")
+        yield block
+    if samples < MIN_SAMPLES:
         raise AudioError(
             f"{path}",
-            f"it is too short: {len(mono)} samples at 16 kHz; an encoder's first frame needs {MIN_SAMPLES} (25 ms)",
+            f"it is too short: {samples} samples at 16 kHz; an encoder's first frame needs {MIN_SAMPLES} (25 ms)",
             "leave it out",
             code="audio-short",
         )
-    if np.ptp(mono) < SILENCE:
+    if high - low < SILENCE:
         why = "it is silent (all samples are the same)"
         raise AudioError(f"{path}", why, "leave it out", code="audio-silent")
-    return mono
 
 
-def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
-    """The file's own samples [S, channels] and rate in Hz; raises AudioError where they are not all there."""
-    if not path.is_file():
-        why, remedy = "there is no such audio file", "correct the path, or copy the file there"
-        raise AudioError(f"{path}", why, remedy, code="audio-missing")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again", code="audio-empty")
+def _waveform(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
+    """Open a file and decode it with whatever decodes its format: mono blocks at 16 kHz."""
     try:
-        with soundfile.SoundFile(_as_libsndfile_takes_it(path)) as file:
-            stated_samples, rate, log, kind = file.frames, file.samplerate, file.extra_info, file.format
-            raw = file.read(stated_samples, dtype="float32", always_2d=True)  # -1 is refused for GSM 6.10
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(path, error) from error
-    for stated, there in _CUT_SHORT.findall(log):
-        if int(there) < int(stated) < _UNKNOWN_SIZE:
-            raise _truncated(path, f"its header states {stated} bytes of audio, the file has {there}")
-    if _OGG_CUT in log:
-        raise _truncated(path, "it ends before the end of its stream")
-    if kind == "NIST" and (count := _NIST_COUNT.search(_head(path, 1024))):
-        stated_samples = int(count[1])
-    if len(raw) < stated_samples - _LOSSY_SLACK.get(kind, 0):
-        raise _truncated(path, f"its header states {stated_samples} samples, {len(raw)} could be decoded")
-    if len(raw) == 0:
-        raise AudioError(f"{path}", "it has no samples", "leave it out", code="audio-empty")
-    return raw, rate
+        file = path.open("rb", buffering=0)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+        raise _missing(path) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        try:
+            yield from _opened(path, file, notes)
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
 
-def _as_libsndfile_takes_it(path: Path) -> Path | bytes:
-    """A path as bytes where files are named by bytes, since soundfile refuses a name that is not UTF-8."""
-    return os.fsencode(path) if os.name == "posix" else path
+def _opened(path: Path, file: io.FileIO, notes: list[str]) -> Iterator[NDArray[np.float32]]:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise _missing(path)
+    if status.st_size == 0:
+        raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again", code="audio-empty")
+    source = Source(path, file, status.st_size)
+    if source.head.startswith(_POINTER):
+        why = "it is a Git LFS pointer, which stands for a file that was not fetched"
+        raise AudioError(f"{path}", why, "run: git lfs pull", code="audio-pointer")
+    if kind := foreign(source.head[:12]):
+        stream = Stream(path, kind)
+        try:
+            demand_bounds(path, stream.rate, stream.channels)
+            blocks = stream.blocks(at_a_time(stream.rate, stream.channels))
+            yield from resampled(_mono(blocks), stream.rate, SAMPLE_RATE)
+        finally:
+            stream.close()
+        return
+    layout = _layout(source)
+    notes += layout.notes
+    decoded = Decoded(source, layout)
+    for blocks, rate in decoded.pieces():
+        yield from resampled(_mono(blocks), rate, SAMPLE_RATE)
+    notes += decoded.notes
 
 
-def _head(path: Path, size: int) -> bytes:
-    """The first bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(size)
+def _layout(source: Source) -> Layout:
+    """Follow the structure of a file, where it is known."""
+    head = source.head
+    if head[:4] == b"FORM" and head[8:11] != b"AIF":  # another format of chunks
+        return Layout(walked=False)
+    if own := _LAYOUTS.get(head[:4]):
+        return own(source)
+    if head[:3] == b"ID3":
+        start = after_tags(source)
+        behind = _AFTER_A_TAG.get(source.read(start, 4))
+        return behind(source, start) if behind else mpeg(source)
+    if head[0] == 0xFF and head[1:2] >= b"\xe0":
+        return mpeg(source)
+    return Layout(walked=False)
 
 
-def _truncated(path: Path, why: str) -> AudioError:
-    """Less audio than there should be."""
-    remedy = "copy or export it again; it must not enter an analysis as a shorter utterance"
-    return AudioError(f"{path}", f"damaged: {why}", remedy, code="audio-damaged")
+def _mono(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """The mean of all channels."""
+    for block in blocks:
+        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
-def _undecodable(path: Path, error: soundfile.LibsndfileError) -> AudioError:
-    """Why libsndfile refused a file, and what helps."""
-    head, convert = _head(path, 12), _CONVERT.format(path.name)
-    if head[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM") or head[:3] == b"ID3":
-        why = f"damaged: decoding failed ({error.error_string.rstrip('. ') or 'no reason given'})"
-        return AudioError(f"{path}", why, "copy it again", code="audio-damaged")
-    if head[4:8] == b"ftyp":
-        why = "MPEG-4 audio (m4a, aac) cannot be decoded here"
-    elif head[:4] == b"\x1aE\xdf\xa3":
-        why = "WebM or Matroska audio cannot be decoded here"
-    else:
-        why = "it is not an audio file that libsndfile reads"
-    return AudioError(f"{path}", why, convert, code="audio-undecodable")
+def _missing(path: Path) -> AudioError:
+    why, remedy = "there is no such audio file", "correct the path, or copy the file there"
+    return AudioError(f"{path}", why, remedy, code="audio-missing")
+
+
+def _unreadable(path: Path, error: OSError) -> AudioError:
+    """The system refused to read."""
+    remedy = "make it readable, or copy it to another disk"
+    return AudioError(f"{path}", error.strerror or f"{error}", remedy, code="audio-unreadable")

@@ -1,0 +1,126 @@
+"""Formats that libsndfile does not read (M4A, MP4, WebM, WMA, AAC, AMR), through the program ffmpeg where there is one.
+
+ffmpeg is told the format, reads the one file and no other, and hands over samples at the file's own rate as an AU
+stream, whose header states rate and channels.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probing.audio.refusals import converted, damaged
+from probing.errors import AudioError
+
+_MATROSKA, _ASF = b"\x1aE\xdf\xa3", bytes.fromhex("3026b2758e66cf11")
+_TALK = 1 << 12  # bytes of messages kept
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A format: how a user calls it, and ffmpeg's name of what reads it."""
+
+    name: str
+    demuxer: str
+
+
+def foreign(head: bytes) -> Foreign | None:
+    """The format of a file that libsndfile does not read, by its first 12 bytes."""
+    if head[4:8] == b"ftyp":
+        return Foreign("MPEG-4 audio (m4a, mp4)", "mov")
+    if head[:4] == _MATROSKA:
+        return Foreign("WebM or Matroska audio", "matroska")
+    if head[:8] == _ASF:
+        return Foreign("Windows Media audio", "asf")
+    if head[:5] == b"#!AMR":
+        return Foreign("AMR audio", "amr")
+    if head[:1] == b"\xff" and head[1] & 0xF6 == 0xF0:
+        return Foreign("AAC audio", "aac")
+    return None
+
+
+def program() -> str | None:
+    """Where ffmpeg is: on the path, or in the package imageio-ffmpeg."""
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        bundled = import_module("imageio_ffmpeg")
+    except ImportError:
+        return None
+    try:
+        return str(bundled.get_ffmpeg_exe())
+    except RuntimeError:  # the package is there, the program is not
+        return None
+
+
+class Stream:
+    """The samples of a file as ffmpeg decodes them.
+
+    Args:
+        path: The file.
+        kind: Its format.
+
+    Raises:
+        AudioError: There is no ffmpeg (code `audio-undecodable`), or it decodes nothing (`audio-damaged`).
+    """
+
+    def __init__(self, path: Path, kind: Foreign) -> None:
+        self._path, self._kind = path, kind
+        own = program()
+        if own is None:
+            remedy = f"install ffmpeg (pip install imageio-ffmpeg brings one), or {converted(path)}"
+            why = f"{kind.name} needs ffmpeg, which is not here"
+            raise AudioError(f"{path}", why, remedy, code="audio-undecodable")
+        self._talk = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        command = [own, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe"]
+        command += ["-f", kind.demuxer, "-i", f"file:{path}", "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "-"]
+        self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._talk)
+        head = self._out.read(24)
+        if len(head) < 24:
+            self._child.wait()
+            said = self._said()
+            self.close()
+            raise damaged(path, said or "ffmpeg decodes nothing of it")
+        _, start, _, _, self.rate, self.channels = struct.unpack(">6I", head)
+        self._out.read(start - 24)
+
+    @property
+    def _out(self) -> IO[bytes]:
+        assert self._child.stdout is not None  # it is a pipe
+        return self._child.stdout
+
+    def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:
+        """The samples [S, channels], up to so many at a time.
+
+        Raises:
+            AudioError: ffmpeg found damage (code `audio-damaged`).
+        """
+        while raw := self._out.read(4 * self.channels * frames):
+            whole = len(raw) // (4 * self.channels) * self.channels
+            yield np.frombuffer(raw, ">f4", whole).astype(np.float32).reshape(-1, self.channels)
+        if self._child.wait() or self._said():
+            raise damaged(self._path, self._said() or "ffmpeg failed")
+
+    def close(self) -> None:
+        """End ffmpeg, whether it is done or not."""
+        self._out.close()
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
+        self._talk.close()
+
+    def _said(self) -> str:
+        """The first thing that ffmpeg complained of, without the place in its own memory."""
+        self._talk.seek(0)
+        lines = self._talk.read(_TALK).decode("utf-8", "replace").strip().splitlines()
+        return lines[0].rpartition("] ")[2] if lines else ""

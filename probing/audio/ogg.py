@@ -1,0 +1,180 @@
+"""The structure of Ogg files (RFC 3533): pages, each with a checksum and a number, in streams with a first and a last.
+
+The decoder leaves out what it cannot use and goes on; a recording is then shorter, and nobody is told. Here every page
+is looked at. Streams that follow one another (chained, as a web radio sends them) are pieces, decoded one by one.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from probing.audio.refusals import cut_short, damaged
+from probing.audio.source import Layout, Piece, Source
+
+_CONTINUED, _FIRST, _LAST = 1, 2, 4  # marks of a page
+_NO_EOS = "the end mark of its stream is missing: read to its last page"
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_CODECS = {b"\x01vorbis": "Vorbis", b"OpusHead": "Opus", b"\x7fFLAC": "FLAC in Ogg", b"Speex   ": "Speex"}
+_STEP = 1 << 16  # bytes in which a page's head is sought
+_MOST_LINKS = 10_000
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page: where it is, its marks, stream, number, whether its last packet goes on, and its bytes."""
+
+    start: int
+    marks: int
+    stream: int
+    number: int
+    goes_on: bool
+    raw: bytes
+
+    @property
+    def end(self) -> int:
+        """The byte behind it."""
+        return self.start + len(self.raw)
+
+
+@dataclass
+class _Link:
+    """Streams that begin together: where their pages begin, the last page of each, and those that have ended."""
+
+    start: int
+    latest: dict[int, _Page]
+    ended: set[int]
+    begun: bool = False
+
+    @property
+    def end(self) -> int:
+        """The byte behind its last page."""
+        return max(page.end for page in self.latest.values())
+
+
+def ogg(source: Source, start: int = 0) -> Layout:
+    """Follow the pages of an Ogg file.
+
+    Args:
+        source: The file.
+        start: Where the first page is, behind a tag.
+
+    Raises:
+        AudioError: A page is missing, damaged or incomplete (code `audio-damaged`).
+    """
+    links: list[_Link] = []
+    at = start
+    for page in _pages(source, start):
+        if page.marks & _FIRST and (not links or links[-1].begun):
+            if len(links) == _MOST_LINKS:
+                raise damaged(source.path, f"it chains more than {_MOST_LINKS:,} streams")
+            links.append(_Link(page.start, {}, set()))
+        if not links:
+            raise damaged(source.path, "its first page does not begin a stream")
+        _take(source, links[-1], page)
+        at = page.end
+    if not links:
+        raise damaged(source.path, "its first page is damaged")
+    notes, pieces = [], []
+    for link in links:
+        stop = links[links.index(link) + 1].start if link is not links[-1] else at
+        pieces.append(Piece(link.start, stop, _with_end_mark(source, link)))
+        notes += [_NO_EOS] * bool(pieces[-1].patches)
+    if at < source.size:
+        if pieces[-1].patches or _Found(source, at).starts:
+            raise cut_short(source.path, f"its last page is incomplete ({source.size - at:,} bytes of it)")
+        notes.append("what follows the end of its audio is left out")
+    if len(links) > 1:
+        notes.append(f"{len(links):,} streams one after another, all of them read")
+    whole = len(links) == 1 and at == source.size and not pieces[0].patches and start == 0
+    head = source.read(start, 128)
+    codec = next((name for mark, name in _CODECS.items() if mark in head), "its codec")
+    return Layout((Piece(),) if whole else tuple(pieces), tuple(dict.fromkeys(notes)), codec=codec, verified=True)
+
+
+def _take(source: Source, link: _Link, page: _Page) -> None:
+    """Add a page to its streams; it must be the next one."""
+    before = link.latest.get(page.stream)
+    if page.marks & _FIRST:
+        if before is not None:
+            raise damaged(source.path, f"a stream begins twice (page at byte {page.start:,})")
+    else:
+        link.begun = True
+        if before is None or page.stream in link.ended:
+            raise damaged(source.path, f"a page belongs to no stream (at byte {page.start:,})")
+        if page.number != before.number + 1 or bool(page.marks & _CONTINUED) != before.goes_on:
+            raise damaged(source.path, f"a page is missing before byte {page.start:,}")
+    link.latest[page.stream] = page
+    if page.marks & _LAST:
+        link.ended.add(page.stream)
+
+
+def _with_end_mark(source: Source, link: _Link) -> dict[int, bytes]:
+    """Patches that mark the end of each stream that has none, without which a decoder refuses it."""
+    found = {}
+    for stream, page in link.latest.items():
+        if page.goes_on:
+            raise cut_short(source.path, "its last packet goes on in a page that is not there")
+        if stream not in link.ended:
+            raw = bytearray(page.raw)
+            raw[5] |= _LAST
+            raw[22:26] = bytes(4)
+            raw[22:26] = struct.pack("<I", _checksum(bytes(raw)))
+            found[page.start - link.start] = bytes(raw[:27])
+    return found
+
+
+def _pages(source: Source, at: int) -> Iterator[_Page]:
+    """All pages one after another; they must be all that there is, but for what is behind the last one."""
+    while True:
+        page = _page(source, at)
+        if page is None:
+            if _Found(source, at + 1).whole:
+                raise damaged(source.path, f"there is no whole page at byte {at:,}, and others follow")
+            return
+        yield page
+        at = page.end
+
+
+def _page(source: Source, at: int) -> _Page | None:
+    """The page at a place, if there is a whole one."""
+    head = source.read(at, 27)
+    if len(head) < 27 or head[:5] != b"OggS\0":
+        return None
+    marks, stream, number, sum_ = head[5], *struct.unpack("<III", head[14:26])
+    sizes = source.read(at + 27, head[26])
+    body = source.read(at + 27 + len(sizes), sum(sizes))
+    raw = head + sizes + body
+    if len(raw) < 27 + head[26] + sum(sizes) or _checksum(raw[:22] + bytes(4) + raw[26:]) != sum_:
+        return None
+    return _Page(at, marks, stream, number, bool(sizes) and sizes[-1] == 255, raw)
+
+
+class _Found:
+    """What looks like a page from a place on: whether one starts right there, and whether a whole one is anywhere."""
+
+    def __init__(self, source: Source, at: int) -> None:
+        self.starts = b"OggS".startswith(source.read(at, 4)) and at < source.size
+        self._source, self._at = source, at
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is a whole page."""
+        for start in range(self._at, self._source.size, _STEP):
+            block = self._source.read(start, _STEP + 4)
+            place = -1
+            while (place := block.find(b"OggS\0", place + 1)) >= 0:
+                if _page(self._source, start + place):
+                    return True
+        return False
+
+
+def _checksum(raw: bytes) -> int:
+    """The CRC-32 of a page: zlib's polynomial, but from the highest bit down, and begun with 0.
+
+    Both are linear, so that zlib's own on mirrored bytes gives the mirrored sum.
+    """
+    mirrored = zlib.crc32(raw.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)

@@ -1,0 +1,123 @@
+"""A sound file opened for reading in pieces, and what its structure promises of the audio within."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HEAD = 4096  # bytes read at once, where most headers end
+
+
+class Source:
+    """A sound file.
+
+    Args:
+        path: Its name, for messages.
+        file: Opened in binary, unbuffered.
+        size: Its length in bytes.
+    """
+
+    def __init__(self, path: Path, file: io.FileIO, size: int) -> None:
+        self.path, self.file, self.size = path, file, size
+        self.head = file.read(_HEAD)
+
+    def read(self, at: int, count: int) -> bytes:
+        """Up to so many bytes from a place on; fewer where the file ends."""
+        if at + count <= len(self.head):
+            return self.head[at : at + count]
+        self.file.seek(at)
+        return self.file.read(count)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file that is a sound file of its own to the decoder.
+
+    Args:
+        start: First byte.
+        stop: The byte behind the last one; None: the end of the file.
+        patches: Place in the piece → bytes that the decoder is given in place of those that are there.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    patches: dict[int, bytes] = field(default_factory=dict)
+
+
+class Witness(Protocol):
+    """What tells, once all samples are decoded, whether they are those that were encoded."""
+
+    def hear(self, block: NDArray[np.float32]) -> None:
+        """Take the next samples [S, channels]."""
+
+    def verdict(self) -> str:
+        """What is wrong; nothing where all is well."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file's structure promises.
+
+    Args:
+        pieces: What the decoder is given, one after another.
+        notes: What a user should know of the file though it can be used.
+        frames: Samples of each channel that must be decoded; None where only the decoder knows.
+        slack: How many of them may be missing.
+        witness: Compares the samples with a digest that the file holds.
+        codec: What encodes the audio, as a user would say it.
+        verified: Whether checksums have shown that every byte is as it was written.
+        walked: Whether the structure was followed to its end, so that what the decoder says of lengths is not needed.
+    """
+
+    pieces: tuple[Piece, ...] = (Piece(),)
+    notes: tuple[str, ...] = ()
+    frames: int | None = None
+    slack: int = 0
+    witness: Witness | None = None
+    codec: str = ""
+    verified: bool = False
+    walked: bool = True
+
+
+class Window(io.RawIOBase):
+    """A piece of a file as a file, with its patches."""
+
+    def __init__(self, source: Source, piece: Piece) -> None:
+        super().__init__()
+        self._source, self._piece, self._at = source, piece, 0
+        self._size = (source.size if piece.stop is None else piece.stop) - piece.start
+
+    def readable(self) -> bool:
+        """It is read."""
+        return True
+
+    def seekable(self) -> bool:
+        """And read anywhere."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; before the start there is none."""
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer as far as the piece goes."""
+        view = memoryview(buffer).cast("B")
+        count = max(0, min(len(view), self._size - self._at))
+        found = bytearray(self._source.read(self._piece.start + self._at, count))
+        for place, patch in self._piece.patches.items():
+            first, last = max(place, self._at), min(place + len(patch), self._at + len(found))
+            if first < last:
+                found[first - self._at : last - self._at] = patch[first - place : last - place]
+        view[: len(found)] = found
+        self._at += len(found)
+        return len(found)
