@@ -2,12 +2,11 @@
 
 <table>.csv       id,text, in the order of the corpus
 <table>.json      the recogniser, its decoding, and its word errors in each partition
-<table>.partial   what is done so far, one line an utterance, while the table is being made
+<table>.partial   what is finished, one line an utterance, while the table is being made (`finished`)
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +16,18 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from probing.asr.finished import finished, head, line
 from probing.asr.options import TranscribeOptions, TranscribePlace
 from probing.asr.recogniser import DECODING, Recogniser
 from probing.audio.decode import load
 from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.model import Corpus, Utterance
 from probing.corpus.spec import CorpusSpec
-from probing.corpus.transcripts import counted, made_by
+from probing.corpus.transcripts import SEAL, counted, made_by
 from probing.encoders.device import settle_device
 from probing.errors import ProbingError
-from probing.files import LOCK, PARTIAL, claim, digest, file_digest, slug, write_json, written_aside
+from probing.files import LOCK, PARTIAL, claim, digest, file_digest, sealed, slug, write_json, written_aside
+from probing.files.checked_csv import read_table
 from probing.runs.store import signature, versions
 
 
@@ -139,32 +140,32 @@ def _made(checked: Checked, recogniser: Recogniser, table: Path, batch: int) -> 
         partial.unlink()
         return made
     made = made_by(table)
-    if any(made.get(key) != value for key, value in settled.items()):
+    if any(made.get(key) != value for key, value in settled.items()) or not {"wer", "counted", "empty"} <= made.keys():
         why = "it was made from other audio, by another recogniser, or has been changed"
         raise ProbingError(f"{table} is there already", why, "give another --out", code="transcripts-other")
     if made.get("reference") != reference:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+        rows = read_table(table, ("id", "text"), blank=())
         texts = dict(zip(rows["id"], rows["text"], strict=True))
         made |= _errors(checked.corpus, texts, recogniser) | {"reference": reference}
-        write_json(table.with_suffix(".json"), made)
+        write_json(table.with_suffix(".json"), sealed(made, SEAL))
     return made
 
 
 def _texts(corpus: Corpus, recogniser: Recogniser, partial: Path, mark: str, batch: int) -> dict[str, str]:
     """Transcripts of all utterances; a batch that is done stays done."""
-    texts = _done(partial, mark)
+    texts = finished(partial, mark)
     left = [utterance for utterance in corpus.utterances if utterance.id not in texts]
     with (
-        partial.open("a", encoding="utf-8") as file,
+        partial.open("a", encoding="ascii") as file,
         tqdm(total=len(corpus), initial=len(texts), desc="transcribe", unit="utterance", disable=None) as bar,
     ):
         if file.tell() == 0:
-            file.write(json.dumps({"made by": mark}) + "\n")
+            file.write(head(mark))
         for group in _groups(left, batch):
             heard = recogniser.transcribe([load(str(utterance.path)) for utterance in group], batch)
             for utterance, text in zip(group, heard, strict=True):
                 texts[utterance.id] = text
-                file.write(json.dumps([utterance.id, text], ensure_ascii=False) + "\n")
+                file.write(line(utterance.id, text))
             file.flush()
             bar.update(len(group))
     return {utterance.id: texts[utterance.id] for utterance in corpus.utterances}
@@ -173,27 +174,6 @@ def _texts(corpus: Corpus, recogniser: Recogniser, partial: Path, mark: str, bat
 def _groups(utterances: Sequence[Utterance], size: int) -> Iterator[Sequence[Utterance]]:
     for start in range(0, len(utterances), size):
         yield utterances[start : start + size]
-
-
-def _done(partial: Path, mark: str) -> dict[str, str]:
-    """What an earlier process has finished; a last line that was cut off is made again."""
-    if not partial.is_file():
-        return {}
-    whole, cut, rest = partial.read_text("utf-8", errors="replace").rpartition("\n")
-    lines = whole.split("\n") if cut else []
-    if not lines:  # killed before its first line was whole
-        partial.unlink()
-        return {}
-    if json.loads(lines[0]) != {"made by": mark}:
-        raise ProbingError(
-            f"{partial} was started with a different configuration",
-            "the recogniser, its language or the audio was another",
-            f"rerun the command that it was started with, give another --out, or delete {partial}",
-            code="transcripts-begun",
-        )
-    if rest:
-        partial.write_text(whole + "\n", "utf-8")
-    return dict(json.loads(line) for line in lines[1:])
 
 
 def _errors(corpus: Corpus, texts: Mapping[str, str], recogniser: Recogniser) -> dict[str, Any]:
@@ -206,4 +186,4 @@ def _write(table: Path, texts: Mapping[str, str], made: Mapping[str, Any]) -> No
     """Write what made the table, then the table: where it is, all is there."""
     with written_aside(table) as aside:
         pd.DataFrame({"id": list(texts), "text": list(texts.values())}).to_csv(aside, index=False)
-        write_json(table.with_suffix(".json"), {**made, "sha256": file_digest(aside)})
+        write_json(table.with_suffix(".json"), sealed({**made, "sha256": file_digest(aside)}, SEAL))

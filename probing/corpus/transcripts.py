@@ -16,12 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 from probing.corpus.model import Corpus
 from probing.corpus.spec import CorpusSpec, exact
 from probing.errors import CorpusError, ProbingError, number_of
-from probing.files import file_digest, read_json
+from probing.files import file_digest, read_json, sealed
 
 OWN = "own"  # the corpus's own words, where a run's were others
 HUMAN: Final = "human"
 RECOGNISED: Final = "recognised"
 CORRUPTED: Final = "corrupted"
+SEAL = "record_sha256"  # what stands beside a table has a digest of itself
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,18 @@ class Words:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What is read of what stands beside a table; it holds more."""
+
+    asr: str | None = None
+    parameters: int | None = None
+    language: str | None = None
+    wer: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    counted: str = ""
+    empty: int = 0
+
+
 def reworded(corpus: Corpus, own: Corpus, spec: CorpusSpec) -> tuple[Corpus, Words]:
     """Replace a corpus's own words with those that its spec asks for, and say what they are.
 
@@ -154,9 +167,11 @@ def made_by(table: Path) -> dict[str, Any]:
         return {}
     try:
         made = read_json(beside, remedy)
+        if SEAL in made and made != sealed(made, SEAL):
+            raise ProbingError(f"{beside}", "it is damaged (it is not what was written)", remedy)
         if made.get("sha256") != file_digest(table):
             return {}
-        TypeAdapter(Words).validate_python({key: made[key] for key in ("asr", "parameters", "wer") if key in made})
+        TypeAdapter(_Made).validate_python(made)
         return made
     except (ProbingError, ValidationError) as error:
         why = error.why if isinstance(error, ProbingError) else f"it is damaged ({error.errors()[0]['msg']})"

@@ -7,13 +7,14 @@ claims           one process at a time writes a file or a folder
 quantities       bytes and seconds as a person reads them
 reading          bytes of a file that may be anything
 checked_json     JSON that may be damaged or hostile
+checked_lines    work in progress, a checked line for each finished piece
 checked_csv      tables that may be
 checked_tensors  safetensors files that may be
 """
 
 from probing.files.checked_json import read_json
 from probing.files.claims import LOCK, claim
-from probing.files.digests import digest, file_digest
+from probing.files.digests import digest, file_digest, sealed
 from probing.files.names import absolute, shown, slug
 from probing.files.quantities import duration, size
 from probing.files.writing import PARTIAL, write_json, write_text, written_aside
@@ -27,6 +28,7 @@ __all__ = [
     "duration",
     "file_digest",
     "read_json",
+    "sealed",
     "shown",
     "size",
     "slug",

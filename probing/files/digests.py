@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ def digest(content: Any) -> str:
     True
     """
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def sealed(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A JSON object with a digest of all its other fields, in place of the one that it had.
+
+    Args:
+        content: JSON-ready.
+        key: The field that holds the digest.
+    """
+    rest = {name: value for name, value in content.items() if name != key}
+    return {**rest, key: digest(rest)}
 
 
 def file_digest(path: Path) -> str:

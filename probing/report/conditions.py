@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probing.corpus.transcripts import Words
+from probing.errors import RunError
 from probing.report.compared import may_be_one_corpus
 from probing.runs.records import EvaluationRecord, FinetuneRecord, SystemRecord
-from probing.runs.store import RECORD, read_kind
+from probing.runs.store import RECORD, demand_whole, read_kind
 
 EVALUATIONS = "evaluations"  # below a run's folder
 
@@ -58,10 +59,8 @@ def conditions(records: Sequence[FinetuneRecord]) -> list[Condition]:
     """Every way in which some runs were tested on their own corpus, each once.
 
     An evaluation of an earlier training in the same folder is skipped. Where no later one has its condition, stderr
-    names the command to rerun.
-
-    Raises:
-        RunError: The record of an evaluation is damaged.
+    names the command to rerun. So is one that is damaged or not complete, which stderr names: it must not stop the
+    others.
     """
     found = []
     for record in records:
@@ -78,8 +77,13 @@ def _evaluations(run: FinetuneRecord) -> list[EvaluationRecord]:
     newest: dict[object, EvaluationRecord] = {}
     outdated: dict[object, EvaluationRecord] = {}
     for path in sorted((run.folder / EVALUATIONS).glob(f"*/{RECORD}")):
-        other = read_kind(path.parent, EvaluationRecord)
-        if not may_be_one_corpus(run, other):
+        try:
+            other = read_kind(path.parent, EvaluationRecord)
+            demand_whole(other, digests=True)
+            if not may_be_one_corpus(run, other):
+                continue
+        except RunError as error:
+            print(f"skipped: {error.what}: {error.why}", file=sys.stderr)
             continue
         key = (other.words.method, other.words.sha256, other.words.rate, other.snr)
         found = newest if _current(run, other) else outdated

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from probing.errors import ProbingError
+from probing.files.checked_csv import read_table
 from probing.runs.entries import CorpusEntry
 
 RELEASE = "MSP-Podcast v1.10"  # what they were measured on
@@ -31,7 +32,7 @@ def published(table: str) -> pd.DataFrame:
     """
     for place in _PLACES:
         if (place / f"{table}.csv").is_file():
-            return pd.read_csv(place / f"{table}.csv")
+            return read_table(place / f"{table}.csv", ())
     raise ProbingError(
         f"the published {table} is not in this installation",
         f"{table}.csv is in none of {', '.join(map(str, _PLACES))}",

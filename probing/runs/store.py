@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from probing.errors import ProbingError, RunError, first_names
-from probing.files import digest, file_digest, read_json, write_json
+from probing.files import digest, file_digest, read_json, sealed, write_json
 from probing.runs.owned import REMEDY, is_whole
 from probing.runs.records import (
     SEALED,
@@ -88,14 +88,8 @@ def write_record(record: _Kind, folder: Path, files: Sequence[str]) -> _Kind:
     content = adapter.dump_python(replace(record, files=known, version=VERSION), mode="json")
     del content["folder"]
     again = adapter.validate_python(content)  # what could not be read back must not be written
-    write_json(folder / RECORD, sealed(content))
+    write_json(folder / RECORD, sealed(content, SEAL))
     return replace(again, folder=folder)
-
-
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A record's content with its digest of itself, in place of the one that it had."""
-    rest = {key: value for key, value in content.items() if key != SEAL}
-    return {**rest, SEAL: digest(rest)}
 
 
 def amend_record(record: _Kind, **changes: Any) -> _Kind:
@@ -109,7 +103,7 @@ def amend_record(record: _Kind, **changes: Any) -> _Kind:
         The record as it is read back.
     """
     content = {**read_json(record.folder / RECORD, _AGAIN, _LARGEST), **changes}
-    write_json(record.folder / RECORD, sealed(content) if SEAL in content else content)
+    write_json(record.folder / RECORD, sealed(content, SEAL) if SEAL in content else content)
     return read_kind(record.folder, type(record))
 
 
@@ -159,7 +153,7 @@ def _checked(path: Path, content: Mapping[str, Any]) -> Record:
         raise RunError(
             f"{path}", f"it is of version {version_}; this toolkit reads 1 to {VERSION}", remedy, code="run-version"
         )
-    if (version_ >= SEALED or SEAL in content) and content.get(SEAL) != sealed(content)[SEAL]:
+    if (version_ >= SEALED or SEAL in content) and content.get(SEAL) != sealed(content, SEAL)[SEAL]:
         raise ValueError("it is not what the run wrote")
     typed = upgraded(content, path.parent) if version_ == 1 else content
     if typed["command"] not in KINDS:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from whisper import OWN, SAID
 
+from probing.asr.finished import finished, head, line
 from probing.asr.options import TranscribeOptions, TranscribePlace
 from probing.asr.recogniser import Recogniser
 from probing.asr.transcribe import Transcripts, transcribe
@@ -129,7 +130,7 @@ def test_killed_and_called_again_it_resumes_and_ends_the_same(whisper: Path, spo
     assert not Path("t.csv").exists() and len(partial.read_text().splitlines()) == 3
     with partial.open("a") as file:
         file.write('["u2", "hi')  # cut off in the middle of a line
-    partial.write_text(partial.read_text().replace('"u0", "low"', '"u0", "kept"'))  # what is done stays done
+    partial.write_text(partial.read_text().replace(line("u0", "low"), line("u0", "kept")))  # what is done stays done
     found = write_down(spoken, whisper, batch=3)
     assert list(pd.read_csv(found.table).text) == ["kept", *SAID[1:]] and not partial.exists()
 
@@ -146,6 +147,50 @@ def test_a_beginning_that_was_cut_off_is_begun_anew(whisper: Path, spoken: Path)
     """Killed before the first line was whole, nothing is known of what was begun."""
     Path("t.partial").write_text('{"made b')
     assert write_down(spoken, whisper).utterances == len(OWN)
+
+
+def test_a_damaged_line_is_transcribed_again_and_the_others_kept(
+    whisper: Path, spoken: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flipped letter, a line of something else; lines of an earlier version, which had no digests, are kept too."""
+    begun: list[str] = []
+    monkeypatch.setattr("probing.asr.transcribe.finished", lambda partial, mark: begun.append(mark) or {})
+    write_down(spoken, whisper, "mark.csv")
+    monkeypatch.undo()
+    monkeypatch.chdir(spoken.parent.parent)
+    wrong = [
+        line("u1", "kept").replace("kept", "kelt"),
+        "[]\n",
+        "[[1, 2], 3]\n",
+        "\0\n",
+        line("u2", "kept")[:-4] + "\n",
+    ]
+    Path("t.partial").write_text(head(begun[0]) + line("u0", "kept") + "".join(wrong))
+    found = write_down(spoken, whisper)
+    assert list(pd.read_csv(found.table).text) == ["kept", *SAID[1:]]
+    assert "5 lines damaged" in capsys.readouterr().err
+    lines = [{"made by": begun[0]}, ["u0", "old"], ["u1"]]
+    Path("o.partial").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    assert list(pd.read_csv(write_down(spoken, whisper, "o.csv").table).text) == ["old", *SAID[1:]]
+
+
+@pytest.mark.parametrize("first", ["{", "[1, 2]", "7", '{"made by": "x", "more": 1}', "\0"])
+def test_a_beginning_that_nobody_can_read_is_refused(tmp_path: Path, first: str) -> None:
+    """What follows may be another recogniser's."""
+    partial = tmp_path / "t.partial"
+    partial.write_text(first + "\n" + line("u0", "low"))
+    with pytest.raises(ProbingError) as caught:
+        finished(partial, "x")
+    assert caught.value.code == "transcripts-damaged" and partial.exists()
+
+
+def test_what_stands_beside_the_table_has_a_digest_of_itself(whisper: Path, spoken: Path) -> None:
+    """A changed error rate is no plausible one."""
+    table = write_down(spoken, whisper)
+    table.record.write_text(table.record.read_text().replace('"substitutions": 1', '"substitutions": 2'))
+    with pytest.raises(ProbingError) as caught:
+        write_down(spoken, whisper)
+    assert caught.value.code == "transcripts-damaged"
 
 
 def test_one_process_at_a_time_makes_a_table(whisper: Path, spoken: Path) -> None:

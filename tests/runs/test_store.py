@@ -18,6 +18,7 @@ from builders import damaged_words, write_evaluation, write_fit, write_run
 from corpora import names_all, refusal
 
 from probing.errors import RunError
+from probing.files import sealed
 from probing.runs.owned import own_file
 from probing.runs.records import VERSION, EvaluationRecord, FinetuneRecord, FitRecord, Record, Score
 from probing.runs.store import (
@@ -33,7 +34,6 @@ from probing.runs.store import (
     provenance,
     read_kind,
     read_record,
-    sealed,
     signature,
     write_record,
 )
@@ -285,7 +285,7 @@ def test_a_later_version_is_told_from_damage(copied: Callable[[str], Path]) -> N
 def test_fields_of_later_versions_are_no_damage(copied: Callable[[str], Path], runs: dict[str, Record]) -> None:
     """A field that is not known is passed over."""
     folder = copied("fit")
-    content = sealed(json.loads((folder / RECORD).read_text("utf-8")) | {"mood": "good"})
+    content = sealed(json.loads((folder / RECORD).read_text("utf-8")) | {"mood": "good"}, SEAL)
     (folder / RECORD).write_text(json.dumps(content), "utf-8")
     assert read_record(folder) == replace(runs["fit"], folder=folder)
 

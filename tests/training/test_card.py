@@ -16,9 +16,10 @@ from huggingface_hub import ModelCard
 from small_systems import as_version_1, contents, trained
 
 from probing.corpus.opening import open_corpus
+from probing.files import sealed
 from probing.runs.printing import intervals_said
 from probing.runs.records import FinetuneRecord
-from probing.runs.store import read_kind, sealed
+from probing.runs.store import SEAL, read_kind
 from probing.training.card import card, state_licence, write_cards
 
 
@@ -111,7 +112,7 @@ def test_a_licence_stated_later_is_put_on_cards_that_nobody_has_edited(
     assert str(mine) in (said := capsys.readouterr().err) and str(lost) not in said
     assert stated == replace(record, data_licence="CC0-1.0") == read_kind(copy.folder, FinetuneRecord)
     written = json.loads((copy.folder / "record.json").read_text("utf-8"))
-    assert written == sealed({**content, "data_licence": "CC0-1.0"})
+    assert written == sealed({**content, "data_licence": "CC0-1.0"}, SEAL)
 
 
 def test_a_statement_that_was_interrupted_is_completed(

@@ -25,8 +25,9 @@ from probing.corpus.opening import open_corpus
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError, EncoderError, FitError, OptionError, ProbingError, RunError
 from probing.extraction.extract import extract
+from probing.files import sealed
 from probing.predict.estimators import open_trained
-from probing.runs.store import missing_files, read_record, sealed
+from probing.runs.store import SEAL, missing_files, read_record
 from probing.statistics.concordance import ccc
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
@@ -308,7 +309,7 @@ def test_a_head_of_an_earlier_default_rate_is_another_run(places: Path) -> None:
     record = trained("bert", "head", freeze="text", lr=2.4e-3)
     content = json.loads((record.folder / "record.json").read_text())
     content["configuration"]["options"]["lr"] = None
-    (record.folder / "record.json").write_text(json.dumps(sealed(content)))
+    (record.folder / "record.json").write_text(json.dumps(sealed(content, SEAL)))
     before = contents(record.folder)
     with pytest.raises(RunError) as caught:
         trained("bert", "head", freeze="text", lr=None)
