@@ -23,6 +23,10 @@ def planned(kinds: list[str], seed: int, share: float) -> list[Trial]:
     return [trial for kind in kinds for trial in importlib.import_module(f"faults.{kind}").plan(seed, share)]
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Try, print the table; 1 if anything went wrong or was not tried in time."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
@@ -33,18 +37,23 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=29.0, help="begin no trial after this (default: 29)")
     parser.add_argument("--match", default="", help="only trials with this in their name")
     parser.add_argument("--out", type=Path, help="file for every outcome, a line of JSON each")
+    parser.add_argument("--keep", type=Path, help="folder of the worlds, to use them again with the same code")
     options = parser.parse_args()
-    trials = [one for one in planned(options.kind or list(KINDS), options.seed, options.share) if options.match in f"{one}"]
+    trials = [
+        one for one in planned(options.kind or list(KINDS), options.seed, options.share) if options.match in f"{one}"
+    ]
     if not available():
         print("this kernel has no seccomp notifications: no kills, no full disk", file=sys.stderr)
         trials = [trial for trial in trials if trial.kind not in ("kills", "full")]
     began = time.monotonic()
-    outcomes, left = tried(trials, options.j, options.minutes * 60, lambda line: print(line, file=sys.stderr, flush=True))
+    outcomes, left = tried(trials, options.j, options.minutes * 60, _say, options.keep)
     if options.out:
         options.out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in outcomes))
     print(table(outcomes))
     wrong = [outcome for outcome in outcomes if outcome.end in WRONG]
-    print(f"\n{len(outcomes)} tried in {(time.monotonic() - began) / 60:.1f} min with seed {options.seed}; wrong: {len(wrong)}")
+    print(
+        f"\n{len(outcomes)} tried in {(time.monotonic() - began) / 60:.1f} min with seed {options.seed}; wrong: {len(wrong)}"
+    )
     if left:
         print(f"not tried in time: {len(left)}")
     return 1 if wrong or left else 0

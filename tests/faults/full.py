@@ -54,4 +54,6 @@ def attempt(shop: Workshop, trial: Trial) -> list[Outcome]:
     if ended.status == 0:
         return [Outcome(KIND, command, what, End.SAME, detail)]
     named = "No space left" in ended.err
-    return [Outcome(KIND, command, what, End.REFUSED, "" if named else f"does not name the full disk: {message(ended)}")]
+    return [
+        Outcome(KIND, command, what, End.REFUSED, "" if named else f"does not name the full disk: {message(ended)}")
+    ]

@@ -208,12 +208,12 @@ def _path(pid: int, words: list[int], where: int, start: int | str) -> str | Non
     """The absolute path that a call means; None where it cannot be told."""
     try:
         if start == "file":
-            return os.readlink(f"/proc/{pid}/fd/{words[where]}").removesuffix(" (deleted)")
-        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            return os.fspath(Path(f"/proc/{pid}/fd/{words[where]}").readlink()).removesuffix(" (deleted)")
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
             memory.seek(words[where])
             text = os.fsdecode(memory.read(4096).partition(b"\0")[0])
         number = -1 if isinstance(start, str) else ctypes.c_int(words[start] & 0xFFFFFFFF).value
-        folder = os.readlink(f"/proc/{pid}/fd/{number}" if number >= 0 else f"/proc/{pid}/cwd")
+        folder = Path(f"/proc/{pid}/fd/{number}" if number >= 0 else f"/proc/{pid}/cwd").readlink()
         return os.path.normpath(f"{folder}/{text}" if not text.startswith("/") else text)
     except (OSError, OverflowError, ValueError):
         return None

@@ -6,12 +6,12 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from faults.child import Watched
 from faults.gate import NAMED, Decide, Deny, Instant
 from faults.outcomes import End, Outcome, crashed, message
 from faults.trials import Trial
 from faults.workshop import Workshop
 from faults.world import COMMANDS, MAKES
-from faults.child import Watched
 
 KIND = "kills"
 NUMBER = {  # kills of each command; those that take long have fewer

@@ -10,18 +10,24 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from faults.outcomes import WRONG, Outcome
 from faults.trials import Trial
+from faults.world import COMMANDS
 
 _CONTEXT = multiprocessing.get_context("spawn")  # a worker forks trials, so it must be free of threads itself
 
 
 def tried(
-    trials: Sequence[Trial], jobs: int, seconds: float, say: Callable[[str], None]
+    trials: Sequence[Trial],
+    jobs: int,
+    seconds: float,
+    say: Callable[[str], None],
+    kept: Path | None = None,
+    names: Collection[str] = COMMANDS,
 ) -> tuple[list[Outcome], list[Trial]]:
     """Do trials.
 
@@ -30,6 +36,8 @@ def tried(
         jobs: Processes.
         seconds: After which no further trial is begun.
         say: Is told of progress, and of every trial that went wrong.
+        kept: Folder of the worlds, which are used again the next time; by default they are removed.
+        names: Commands of which the worlds hold what they make; trials are of these alone.
 
     Returns:
         What became of them, and those that were not begun in time.
@@ -37,13 +45,15 @@ def tried(
     Raises:
         RuntimeError: A worker failed.
     """
-    base = Path(tempfile.mkdtemp(prefix="faults-"))
+    base = kept or Path(tempfile.mkdtemp(prefix="faults-"))
     waiting, done = _CONTEXT.Queue(), _CONTEXT.Queue()
     for trial in trials:
         waiting.put(trial)
     deadline = time.time() + seconds
     workers = [
-        _CONTEXT.Process(target=_work, args=(base / f"worker{number}", waiting, done, deadline), daemon=False)
+        _CONTEXT.Process(
+            target=_work, args=(base / f"worker{number}", waiting, done, deadline, tuple(names)), daemon=False
+        )
         for number in range(jobs)
     ]
     try:
@@ -54,7 +64,8 @@ def tried(
         for worker in workers:
             worker.terminate()
             worker.join()
-        shutil.rmtree(base, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(base, ignore_errors=True)
 
 
 def _gathered(
@@ -88,20 +99,19 @@ def _gathered(
     return outcomes, list(left.values())
 
 
-def _work(base: Path, waiting: Any, done: Any, deadline: float) -> None:
+def _work(base: Path, waiting: Any, done: Any, deadline: float, names: Sequence[str]) -> None:
     """A worker's whole life."""
     try:
         sys.path.insert(0, str(Path(__file__).parents[1]))
         from faults.workshop import Workshop
 
-        shop = Workshop.built(base)
+        shop = Workshop.built(base, names)
         while time.time() < deadline:
             try:
                 trial = waiting.get(timeout=0.5)
             except queue.Empty:
                 break
             done.put((trial, attempted(shop, trial)))
-        shop.close()
         done.put(None)
     except BaseException:
         done.put(traceback.format_exc())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import signal
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,27 +42,56 @@ class Workshop:
         self._instants: dict[str, list[Instant]] = {}
 
     @classmethod
-    def built(cls, base: Path) -> Workshop:
-        """Make the world, with everything that `probe` makes of it, and import what that needed."""
+    def built(cls, base: Path, names: Collection[str] = world.COMMANDS) -> Workshop:
+        """Make the world, with everything that some commands make of it, and import what that needed.
+
+        A world that is there already is used again.
+        """
         os.environ.update(ENVIRONMENT)
         shop = cls(base)
+        modules = base / "modules"
+        if modules.exists():
+            importlib.import_module("probing.cli.main")
+            for name in modules.read_text().split():
+                _import(name)
+            return shop
         shop.here.mkdir(parents=True)
-        answer(shop.base, shop._new_said(), lambda: world.material(shop.here))
+        answer(shop.base, shop._new_said(), lambda: world.material(shop.here, names))
         importlib.import_module("probing.cli.main")
 
         def make(words: Sequence[str]) -> None:
             for name in answer(shop.here, shop._new_said(), lambda: _made(words)):
                 _import(name)
 
-        world.build(shop.here, make)
+        world.build(shop.here, make, names)
         shop.here.rename(shop.store)
+        modules.write_text("\n".join(sorted(sys.modules)))
         return shop
 
-    def reset(self, *patterns: str) -> Path:
-        """The world anew, without what matches some patterns."""
-        world.lay_out(self.store, self.here)
+    def reset(self, *patterns: str, store: str = "") -> Path:
+        """The world anew, without what matches some patterns.
+
+        Args:
+            *patterns: What is taken away.
+            store: A command that was interrupted; the world is as it left it.
+        """
+        world.lay_out(self._interrupted(store) if store else self.store, self.here)
         world.take_away(self.here, patterns)
         return self.here
+
+    def _interrupted(self, name: str) -> Path:
+        """The world as a command leaves it that is killed when most of its work is done."""
+        store = self.base / f"store-{name}"
+        if not store.exists():
+            number, total = 0, len(self.instants(name))
+            for share in (0.7, 0.6, 0.5, 0.8, 0.4, 0.9):
+                number = int(share * total)
+                self.reset(*world.MAKES[name])
+                self.gated(world.COMMANDS[name], _killed_at(number))
+                if list(self.here.glob(world.UNFINISHED[name])):
+                    break
+            self.here.rename(store)
+        return store
 
     def begin(self, words: Sequence[str], environment: Mapping[str, str] | None = None, **options: Any) -> Watched:
         """Start a `probe` command in the world."""
@@ -97,15 +127,24 @@ class Workshop:
         """What a command makes in a world where nothing disturbs it."""
         return self.reference(world.COMMANDS[name], world.MAKES[name])[0]
 
-    def reference(self, words: Sequence[str], makes: Sequence[str]) -> tuple[Results, Ended]:
-        """What any command makes undisturbed, and how it ends; it must succeed."""
-        key = (*words, "→", *makes)
+    def reference(
+        self, words: Sequence[str], makes: Sequence[str], store: str = "", kept: Sequence[str] = ()
+    ) -> tuple[Results, Ended]:
+        """What any command makes undisturbed, and how it ends; it must succeed.
+
+        Args:
+            words: The command.
+            makes: What is taken away before and compared.
+            store: As for `reset`.
+            kept: What else is compared.
+        """
+        key = (*words, "→", *makes, store, *kept)
         if key not in self._references:
-            self.reset(*makes)
+            self.reset(*makes, store=store)
             ended = self.probe(words)
             if ended.status:
                 raise RuntimeError(f"undisturbed, `probe {' '.join(words)}` fails: {ended.err[-2000:]}")
-            self._references[key] = self.results(makes), ended
+            self._references[key] = self.results([*makes, *kept]), ended
         return self._references[key]
 
     def different(self, name: str) -> str:
@@ -117,7 +156,7 @@ class Workshop:
 
     def undisturbed_before(self, name: str) -> Results:
         """The same as `undisturbed`, which must have been asked before, since asking lays the world out anew."""
-        return self._references[(*world.COMMANDS[name], "→", *world.MAKES[name])][0]
+        return self._references[(*world.COMMANDS[name], "→", *world.MAKES[name], "")][0]
 
     def close(self) -> None:
         """Remove everything."""
@@ -133,6 +172,14 @@ class Workshop:
         self._said += 1
         shutil.rmtree(self.base / f"said{self._said - 8}", ignore_errors=True)
         return self.base / f"said{self._said}"
+
+
+def _killed_at(number: int) -> Decide:
+    def decide(now: Instant, child: Watched) -> None:
+        if now.number == number:
+            child.signal(signal.SIGKILL, group=True)
+
+    return decide
 
 
 def _made(words: Sequence[str]) -> list[str]:

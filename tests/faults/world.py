@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,20 @@ _PARTITIONS = ["train"] * 12 + ["development"] * 4 + ["test1"] * 4 + ["test2"] *
 COMMANDS: dict[str, tuple[str, ...]] = {
     "extract": ("extract", "table.csv", "--encoder", "hubert", "--store", "pooled", "--part-seconds", "3"),
     "extract text": ("extract", "table.csv", "--encoder", "bert", "--store", "pooled"),
-    "fit": tuple(
-        "fit table.csv --encoder hubert --dim valence --epochs 2 --hidden 4 --batch 4 --permutations 0 --refits 0".split()
+    "fit": (
+        *("fit", "table.csv", "--encoder", "hubert", "--dim", "valence", "--epochs", "2", "--hidden", "4"),
+        *("--batch", "4", "--permutations", "0", "--refits", "0"),
     ),
-    "finetune": tuple(
-        "finetune table.csv --system hubert+bert --name tuned --max-steps 4 --batch 4 --evaluate-every 2 --lr 1e-3".split()
+    "finetune": (
+        *("finetune", "table.csv", "--system", "hubert+bert", "--name", "tuned", "--max-steps", "4", "--batch", "4"),
+        *("--evaluate-every", "2", "--lr", "1e-3"),
     ),
     "evaluate": ("evaluate", "runs/tuned", "--snr", "5"),
     "layers": tuple("layers table.csv --encoder hubert --text bert --dim valence --random 0 --orders 1".split()),
     "transcribe": ("transcribe", "table.csv", "--asr", "whisper", "--out", "transcripts/t.csv"),
-    "predict": ("predict", "runs/fit", "audio/00.wav", "audio/01.wav", "--out", "out/p.csv", "--plot", "out/p.svg")
-    + ("--window", "0.2"),
+    "predict": tuple(
+        "predict runs/fit audio/00.wav audio/01.wav --out out/p.csv --plot out/p.svg --window 0.2".split()
+    ),
     "compare": ("compare", "runs/tuned", "runs/other", "--name", "all"),
     "figure": ("figure", "2", "runs/fit"),
     "figure contents": ("figure", "contents", "runs/layers"),
@@ -59,15 +62,19 @@ MAKES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("compare", "figure", "figure contents", "report"), ("figures",)),
 }
 
+# Of what an interrupted command leaves, what shows that there is work to go on from.
+UNFINISHED = {"finetune": "runs/tuned/**/checkpoint-*/trainer_state.json", "transcribe": "transcripts/*partial*"}
 
-def build(here: Path, type_: Callable[[tuple[str, ...]], Any]) -> None:
-    """Make a world in a folder.
+
+def build(here: Path, type_: Callable[[tuple[str, ...]], Any], names: Iterable[str] = COMMANDS) -> None:
+    """Make a world in a folder that has its material.
 
     Args:
-        here: The folder, empty.
+        here: The folder.
         type_: Types a `probe` command in that folder; it must succeed.
+        names: Commands of which it holds what they make.
     """
-    for name in COMMANDS:
+    for name in names:
         if name == "evaluate":
             for words in _ALSO:
                 type_(words)
@@ -75,16 +82,15 @@ def build(here: Path, type_: Callable[[tuple[str, ...]], Any]) -> None:
         if name in _DATED:
             (run,) = (here / "runs").glob(f"{name}-*")
             run.rename(run.with_name(_DATED[name]))
-    shutil.rmtree(here / "figures")
-    shutil.rmtree(here / "out")
+    for folder in ("figures", "out"):
+        shutil.rmtree(here / folder, ignore_errors=True)
 
 
-def material(here: Path) -> None:
-    """The corpus, two encoders and a recogniser: what is not made by `probe`."""
+def material(here: Path, names: Collection[str] = COMMANDS) -> None:
+    """The corpus, encoders, and a recogniser where one of the commands needs it: what is not made by `probe`."""
     from builders import CHECKPOINTS, RATE, SMALL, WORDS, save_text_encoder, small_model, waveform
     from soundfile import write
     from transformers import Wav2Vec2FeatureExtractor
-    from whisper import teach
 
     rng = np.random.default_rng(0)
     lines = ["id,path,partition,speaker,arousal,valence,dominance,text"]
@@ -99,11 +105,15 @@ def material(here: Path) -> None:
     for ending, (container, subtype) in FORMATS.items():
         write(here / f"audio/one.{ending}", waveform(0.6, 77), RATE, subtype, format=container)
     (here / "table.csv").write_text("\n".join(lines) + "\n")
+    (here / "few.csv").write_text("\n".join(lines[:4]) + "\n")
     kind, config, normalize = CHECKPOINTS["hubert"]
     small_model(kind, {**SMALL, **config}, 1).save_pretrained(here / "hubert")
     Wav2Vec2FeatureExtractor(do_normalize=normalize, return_attention_mask=False).save_pretrained(here / "hubert")
     save_text_encoder(here / "bert")
-    teach(here / "whisper", steps=30)
+    if "transcribe" in names:
+        from whisper import teach
+
+        teach(here / "whisper", steps=30)
 
 
 def lay_out(store: Path, here: Path) -> None:
