@@ -57,11 +57,10 @@ def aiff(source: Source) -> Layout:
     start, size = sound.start + 8 + offset, max(0, sound.size - 8 - offset)
     unknown = sound.size >= 0x7FFFF000 and sound.end > source.size
     stated = Stated(start, None if unknown else size, rate * (width or 1), width, (sound.start - 4, ">I", 8 + offset))
-    if not unknown:
-        agreed(source, stated, samples)
+    differs = () if unknown else agreed(source, stated, samples)
     last, whole = chunks[-1], 8 + struct.unpack(">I", source.head[4:8])[0]
-    layout = measured(source, stated, _behind(source, last.end, whole))
-    return Layout(layout.pieces, (*layout.notes, *doubts(rate, channels)), codec=name)
+    layout = measured(source, stated, _behind(source, last.end + last.end % 2, whole))
+    return Layout(layout.pieces, (*layout.notes, *differs, *doubts(rate, channels)), codec=name)
 
 
 def au(source: Source) -> Layout:
@@ -161,9 +160,9 @@ def _present(source: Source, found: dict[bytes, Chunk], name: bytes) -> Chunk:
 
 def _behind(source: Source, end: int, whole: int) -> str | None:
     """What is behind the last chunk, as `probing.audio.sizes.measured` takes it."""
-    if end >= source.size - 1:
+    if end == source.size or end > source.size:
         return ""
-    return "what follows the end of its audio is left out" if end <= whole <= end + 1 else None
+    return "what follows the end of its audio is left out" if whole == end else None
 
 
 def _extended(raw: bytes) -> float:

@@ -26,6 +26,7 @@ _BITRATES = {
 _RATES = (44_100, 48_000, 32_000)  # Hz of MPEG-1; half of it in MPEG-2, a quarter in MPEG-2.5
 _DIVISORS = {3: 1, 2: 2, 0: 4}  # two bits of the header
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
+_ENCODERS = (b"LAME", b"Lavf", b"Lavc")
 _CHAIN = 3  # frames in a row that are no chance
 _BLOCK = 1 << 20  # bytes read at a time
 _ROOM = 1 << 12  # bytes; a frame is no longer
@@ -207,8 +208,8 @@ def _counted(source: Source, at: int, kind: _Kind) -> _Count:
     frames = struct.unpack(">I", raw[place + 8 : place + 12])[0] if marks & 1 else None
     lame = place + 8 + 4 * (marks & 1) + 2 * (marks & 2) + 100 * (marks >> 2 & 1) + (marks >> 1 & 4)
     tag = raw[lame : lame + 36]
-    if len(tag) < 36 or tag[:4] not in (b"LAME", b"Lavf", b"Lavc"):
-        return _Count(frames)
+    if len(tag) < 36 or tag[:4] not in _ENCODERS:
+        return _Count(frames, 0, any(name in raw for name in _ENCODERS))  # then what says where it is must be wrong
     dropped = (tag[21] << 4 | tag[22] >> 4) + ((tag[22] & 15) << 8 | tag[23])
     sum_ = struct.unpack(">H", tag[34:36])[0] if tag[:4] == b"LAME" else 0  # others take it of other bytes
     return _Count(frames, dropped, bool(sum_) and _crc16(raw[: lame + 34]) != sum_)

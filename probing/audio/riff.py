@@ -114,7 +114,9 @@ def wave64(source: Source) -> Layout:
     """
     at, found = 40, dict[bytes, Chunk]()
     whole = struct.unpack("<Q", source.read(16, 8).ljust(8, b"\0"))[0]
-    while at + 24 <= source.size and b"data" not in found and len(found) < 64:
+    for _ in range(_MOST_CHUNKS):
+        if at + 24 > source.size or b"data" in found:
+            break
         name, size = struct.unpack("<16sQ", source.read(at, 24))
         if size < 24 or _W64_TAIL.get(name[:4], name[4:]) != name[4:]:
             raise damaged(source.path, f"a chunk of its header is broken at byte {at:,}")
@@ -124,24 +126,24 @@ def wave64(source: Source) -> Layout:
     stated = Stated(
         data.start, data.size, form.second or form.rate * form.block, _width(form), (data.start - 8, "<Q", 24)
     )
+    ends = (data.end, (data.end + 7) // 8 * 8)
     follows = None
-    if source.size - 8 < data.end <= source.size or source.size - 8 < whole <= source.size:
+    if source.size in ends or (whole == source.size and _wave64_chunks(source, ends[1], whole)):
         follows = ""
-    if data.end < whole - 7 and follows == "":  # chunks behind the audio
-        follows = "" if _wave64_chunks(source, data.end, whole) else None
+    elif whole in ends:
+        follows = "what follows the end of its audio is left out"
     return _with_format(source, measured(source, stated, follows), form)
 
 
 def _wave64_chunks(source: Source, at: int, end: int) -> bool:
     """Whether there are only whole chunks from a place to the end."""
     for _ in range(_MOST_CHUNKS):
-        at = (at + 7) // 8 * 8
         if at + 24 > end:
-            return at >= end - 7
+            return at == end
         size = struct.unpack("<Q", source.read(at + 16, 8))[0]
         if size < 24 or at + size > source.size:
             return False
-        at += size
+        at += (size + 7) // 8 * 8
     return False
 
 
@@ -180,9 +182,10 @@ def _format(source: Source, chunk: Chunk, order: str) -> _Format:
         codec = struct.unpack(f"{order}H", raw[24:26])[0]
     form = _Format(codec, channels, rate, second, block, bits, 320 if codec == _GSM else samples)
     if codec in _BITS:
-        if bits not in _BITS[codec] and block == channels * ((bits + 7) // 8):
+        width = (bits + 7) // 8
+        if block == channels * width and 8 * width not in _BITS[codec]:
             raise unsupported(source.path, form.name)
-        if block != channels * (bits // 8) and not (bits == 24 and block == 4 * channels):
+        if block != channels * width and not (bits == 24 and block == 4 * channels):
             why = f"its header states {channels} channels of {bits} bits in {block} bytes, which contradict each other"
             raise damaged(source.path, why)
     if not _rate_agrees(form) and rate not in USUAL_RATES:

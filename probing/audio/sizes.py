@@ -82,17 +82,21 @@ def measured(source: Source, stated: Stated, follows: str | None) -> Layout:
     return Layout(notes=(follows,) if follows else ())
 
 
-def agreed(source: Source, stated: Stated, samples: int) -> None:
+def agreed(source: Source, stated: Stated, samples: int) -> tuple[str, ...]:
     """Make sure that a header's number of samples is that of its bytes.
+
+    Returns:
+        A note where they differ by less than a frame.
 
     Raises:
         AudioError: They differ by a frame (20 ms) or more (code `audio-damaged`).
     """
-    if not stated.size or not stated.width:
-        return
-    if abs(samples * stated.width - stated.size) >= max(stated.second / FRAMES, stated.width):
+    if not stated.size or not stated.width or samples * stated.width == stated.size:
+        return ()
+    if abs(samples * stated.width - stated.size) >= stated.second / FRAMES:
         why = f"its header states {samples:,} samples, and {stated.size:,} bytes of {stated.width} for each"
         raise damaged(source.path, why)
+    return ("its header states two lengths that differ by up to 20 ms",)
 
 
 def doubts(rate: float, channels: int) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class Source:
         """Up to so many bytes from a place on; fewer where the file ends."""
         if at + count <= len(self.head):
             return self.head[at : at + count]
+        if at >= self.size:  # a header may point anywhere
+            return b""
         self.file.seek(at)
         return self.file.read(count)
 

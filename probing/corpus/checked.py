@@ -125,6 +125,7 @@ def check_corpus(
             scan = scan_audio(corpus.utterances, memory=memory, remember=remember)
         scan = _without_the_short(corpus, scan, needs)
         corpus, left_out = leave_out_damaged(corpus, scan, allow_missing, left_out)
+        corpus = replace(corpus, notes=(*corpus.notes, *scan.remarks()))
     settled = replace(spec, fold=corpus.fold)
     kept = {utterance.id for utterance in corpus.utterances}
     original = replace(own, utterances=tuple(u for u in own.utterances if u.id in kept))

@@ -9,15 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from probing.audio.decode import load
+from probing.audio.decode import measure
 from probing.corpus.model import Utterance
-from probing.errors import AudioError, ProbingError
+from probing.errors import AudioError, ProbingError, first_names, number_of
 from probing.files import absolute, read_json, write_text
 
 _COLUMNS = ("size", "changed", "samples", "checksum")  # of the file that remembers sound files
+_BLOCK = 1 << 20  # bytes read at a time
 _CHUNK = 1024  # files given to the threads at a time, so that memory does not grow with the corpus
 
 
@@ -29,11 +31,21 @@ class AudioScan:
         samples: Utterance id → number of samples at 16 kHz that `probing.audio.decode.load` yields.
         damaged: Utterance id → why its file cannot be used.
         checksums: Utterance id → CRC-32 of its file's bytes.
+        notes: Utterance id → what a user should know of its file though it can be used; most have none.
     """
 
     samples: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, AudioError] = field(default_factory=dict)
     checksums: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, each once, with the number of files and the first of them."""
+        found: dict[str, list[str]] = {}
+        for id_, notes in self.notes.items():
+            for note in notes:
+                found.setdefault(note, []).append(id_)
+        return tuple(f"{number_of(len(ids), 'audio file')}: {note} ({first_names(ids)})" for note, ids in found.items())
 
 
 def scan_audio(
@@ -63,14 +75,23 @@ def scan_audio(
                     scan.damaged[utterance.id] = found
                 else:
                     known[absolute(str(utterance.path))] = found
-                    *_, scan.samples[utterance.id], scan.checksums[utterance.id] = found
+                    scan.samples[utterance.id], scan.checksums[utterance.id] = found.samples, found.checksum
+                    if found.notes:
+                        scan.notes[utterance.id] = found.notes
                 bar.update()
     if memory is not None and remember and known != before:
         _remember(memory, known)
     return scan
 
 
-_Sound = tuple[int, int, int, int]  # size in bytes, time of change in ns, samples at 16 kHz, CRC-32
+class _Sound(NamedTuple):
+    """A sound file: size in bytes, time of change in ns, samples at 16 kHz, CRC-32 of its bytes, notes."""
+
+    size: int
+    changed: int
+    samples: int
+    checksum: int
+    notes: tuple[str, ...] = ()
 
 
 def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[str, int]:
@@ -85,7 +106,7 @@ def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[
     """
     known = _remembered(memory)
     found = {u.id: _unchanged(u.path, known) for u in utterances if known and u.path is not None}
-    return {id_: sound[-1] for id_, sound in found.items() if sound is not None}
+    return {id_: sound.checksum for id_, sound in found.items() if sound is not None}
 
 
 def to_decode(utterances: Sequence[Utterance], memory: Path) -> bool:
@@ -105,7 +126,7 @@ def _unchanged(path: Path, known: Mapping[str, _Sound]) -> _Sound | None:
     if before is None or not path.is_file():
         return None
     status = path.stat()
-    return before if before[:2] == (status.st_size, status.st_mtime_ns) else None
+    return before if (before.size, before.changed) == (status.st_size, status.st_mtime_ns) else None
 
 
 def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | AudioError:
@@ -114,31 +135,55 @@ def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | Audi
         before = _unchanged(utterance.path, known)
         if before is not None:
             return before
-        samples = len(load(utterance.path))
+        found = measure(utterance.path)
         status = utterance.path.stat()
-        return status.st_size, status.st_mtime_ns, samples, file_checksum(utterance.path)
+        sum_ = file_checksum(utterance.path)
+        return _Sound(status.st_size, status.st_mtime_ns, found.samples, sum_, found.notes)
     except AudioError as error:  # a copy, since the error itself keeps its traceback, and that keeps the waveform
         return AudioError(*error.args)
+    except OSError as error:  # it vanished once it was decoded
+        remedy = "make it readable, or leave it out"
+        return AudioError(f"{utterance.path}", error.strerror or f"{error}", remedy, code="audio-unreadable")
 
 
 def file_checksum(path: Path) -> int:
     """CRC-32 of a file's bytes."""
-    return zlib.crc32(path.read_bytes())
+    found = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def _remembered(memory: Path | None) -> dict[str, _Sound]:
-    """What a file remembers; nothing where it is missing or damaged, since it only saves time."""
+    """What a file remembers; nothing where it is missing or damaged, since it only saves time.
+
+    One of an earlier version has no notes, and knows files that would be refused now: it remembers nothing.
+    """
     if memory is None:
         return {}
     try:
         table = read_json(memory, remedy="delete it")
         rows = list(zip(*(table[column] for column in _COLUMNS), strict=True))
         whole = all(type(number) is int for row in rows for number in row)
-        return dict(zip(table["path"], rows, strict=True)) if whole else {}
-    except (OSError, ProbingError, ValueError, KeyError, TypeError):
+        notes = {path: tuple(map(_text, found)) for path, found in table["notes"].items()}
+        sounds = {
+            path: _Sound(*row)._replace(notes=notes.get(path, ()))
+            for path, row in zip(table["path"], rows, strict=True)
+        }
+        return sounds if whole else {}
+    except (OSError, ProbingError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
+def _text(note: object) -> str:
+    """A note, which must be text."""
+    if not isinstance(note, str):
+        raise TypeError(f"not a note: {note!r}")
+    return note
+
+
 def _remember(memory: Path, known: Mapping[str, _Sound]) -> None:
-    columns = dict(zip(_COLUMNS, zip(*known.values(), strict=True), strict=True))
-    write_text(memory, json.dumps({"path": list(known), **columns}, ensure_ascii=False))
+    columns = {column: [getattr(sound, column) for sound in known.values()] for column in _COLUMNS}
+    notes = {path: sound.notes for path, sound in known.items() if sound.notes}
+    write_text(memory, json.dumps({"path": list(known), **columns, "notes": notes}, ensure_ascii=False))
