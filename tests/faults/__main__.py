@@ -51,9 +51,8 @@ def main() -> int:
         options.out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in outcomes))
     print(table(outcomes))
     wrong = [outcome for outcome in outcomes if outcome.end in WRONG]
-    print(
-        f"\n{len(outcomes)} tried in {(time.monotonic() - began) / 60:.1f} min with seed {options.seed}; wrong: {len(wrong)}"
-    )
+    minutes = (time.monotonic() - began) / 60
+    print(f"\n{len(outcomes)} tried in {minutes:.1f} min with seed {options.seed}; wrong: {len(wrong)}")
     if left:
         print(f"not tried in time: {len(left)}")
     return 1 if wrong or left else 0

@@ -1,4 +1,4 @@
-"""Kills, full disks, damaged and hostile files: a command refuses, or its result is the same; `make faults` tries more."""
+"""Kills, full disks, damaged and hostile files: a command refuses, or its result is the same; see `make faults`."""
 
 from __future__ import annotations
 
