@@ -13,7 +13,9 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from probing.corpus.leaks import shared_speakers
 from probing.corpus.model import DEVELOPMENT, TEST2, TRAIN, Corpus
+from probing.corpus.readers.columns import meant
 from probing.corpus.scan import AudioScan
 from probing.errors import CorpusError, first_names, number_of
 
@@ -55,7 +57,12 @@ def require(
         raise CorpusError(
             f"corpus {corpus.name}: {len(missing):,} of {number_of(len(corpus), 'utterance')} cannot be used",
             "; ".join(f"{len(ids):,} without {what}: {first_names(ids)}" for what, ids in lacking.items()),
-            f"complete the corpus, or leave them out: --allow-missing {len(missing)}",
+            "; ".join(
+                [
+                    *meant(without(corpus, audio=audio, text=text), corpus.unused),
+                    f"complete the corpus, or leave them out: --allow-missing {len(missing)}",
+                ]
+            ),
             code="utterances-lack",
         )
     kept = _without(corpus, missing)
@@ -130,6 +137,14 @@ def unlabelled(corpus: Corpus, dims: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, d) for d in dims for name, group in groups if not any(d in u.labels for u in group)]
 
 
+def without(corpus: Corpus, audio: bool = True, text: bool = True) -> list[str]:
+    """The columns, of path and text, that no utterance has; only those that are asked for."""
+    asked = {"path": audio, "text": text}
+    return [
+        name for name, wanted in asked.items() if wanted and all(getattr(u, name) is None for u in corpus.utterances)
+    ]
+
+
 def gaps(corpus: Corpus, dims: Sequence[str], text: bool, audio: bool) -> dict[str, list[str]]:
     """What some utterances lack → their ids; a partition without any rating of a dimension does not count for it."""
     blank = set(unlabelled(corpus, dims))
@@ -140,9 +155,3 @@ def gaps(corpus: Corpus, dims: Sequence[str], text: bool, audio: bool) -> dict[s
     found["a transcript"] = [u.id for u in corpus.utterances if text and u.text is None]
     found["an audio path"] = [u.id for u in corpus.utterances if audio and u.path is None]
     return {what: ids for what, ids in found.items() if ids}
-
-
-def shared_speakers(corpus: Corpus, test: str, seen: Sequence[str] = (TRAIN, DEVELOPMENT)) -> list[str]:
-    """Speakers of a test partition who are in other partitions too, sorted."""
-    known = {u.speaker for u in corpus.utterances if u.partition in seen}
-    return sorted({u.speaker for u in corpus.utterances if u.partition == test and u.speaker in known if u.speaker})

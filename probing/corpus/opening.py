@@ -16,6 +16,7 @@ from pathlib import Path
 
 from probing.corpus.model import Corpus
 from probing.corpus.readers import iemocap, msp_improv, msp_podcast, table
+from probing.corpus.readers.cells import SEPARATORS
 from probing.corpus.spec import DEMO, RELEASES, SPLIT_BY_SESSION, CorpusSpec
 from probing.errors import CorpusError
 
@@ -68,7 +69,7 @@ def open_corpus(
         from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
 
         corpus = table.read(write_demo(demo_folder), _SCALES[DEMO], name=DEMO)
-    elif spec.path and spec.path.suffix.lower() in table.SEPARATORS:
+    elif spec.path and spec.path.suffix.lower() in SEPARATORS:
         corpus = table.read(spec.path, spec.scale)
     else:
         what = f"there is no corpus {spec.source!r}"

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.corpus.audit import gaps, shared_speakers, unlabelled
+from probing.corpus.audit import gaps, unlabelled, without
+from probing.corpus.leaks import UNSEEN, shared_recordings, shared_speakers
 from probing.corpus.model import DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.readers.columns import meant
+from probing.corpus.readers.sexes import sex_column
 from probing.corpus.scan import AudioScan, scan_audio
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words, reworded
@@ -23,6 +26,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _WRAP = textwrap.TextWrapper(
     96, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
 )
+_COLUMNS = 5  # columns of which a problem says why they are no ratings
 _NAMED = 20  # utterances named for each problem; other commands' errors name five
 
 
@@ -36,7 +40,8 @@ class Overview:
         notes: What a user should know but need not fix.
         problems: Everything to fix, a line each.
         count: Number of things to fix: unusable files, utterances without what others of the corpus have, train or
-            development without any rating, speakers of test2 who are also in train or development.
+            development without any rating, speakers of test2 or a plain test who are also in train or development,
+            recordings of a test partition that are there too, and what no utterance has and no command can do without.
     """
 
     corpus: Corpus
@@ -83,13 +88,22 @@ def overview(corpus: Corpus, scan: AudioScan) -> Overview:
     shared = shared_speakers(corpus, TEST1, seen=(TRAIN,))
     what = number_of(len(shared), "speaker is", "speakers are")
     seen = [f"{what} in both train and test1 (seen): {first_names(shared)}"]
-    without = [
+    lacking = [
         f"no {name} partition, so probes cannot be fitted"
         for name in (TRAIN, DEVELOPMENT)
         if name not in corpus.partitions
     ]
-    notes = (*corpus.notes, *(seen if shared else []), *without)
+    offers = meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions])
+    notes = (*corpus.notes, *scan.remarks(), *(seen if shared else []), *lacking, *offers)
     return Overview(corpus, scan, notes, tuple(problems), count)
+
+
+def _unnamed(corpus: Corpus) -> list[str]:
+    """Columns of ours of which no utterance has anything, as far as that is no problem."""
+    speakers = [] if any(u.speaker for u in corpus.utterances) else ["speaker"]
+    emotions = [] if any(d in EMOTIONS for d in corpus.dimensions) else EMOTIONS
+    absent = without(corpus)
+    return [*(absent if len(absent) == 1 else []), *speakers, *emotions]  # without both, it is a problem
 
 
 def _partition_lines(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
@@ -132,19 +146,55 @@ def _bars(values: NDArray[np.float64], scale: tuple[float, float]) -> str:
 
 def _problems(corpus: Corpus, scan: AudioScan) -> tuple[list[str], int]:
     """Every problem as a line, and the number of things to fix."""
-    blank = [pair for pair in unlabelled(corpus, corpus.dimensions) if pair[0] in (TRAIN, DEVELOPMENT)]
-    lines = [f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank]
+    found = [*_lacking_throughout(corpus), *_lacking(corpus), *_leaks(corpus, scan)]
+    found += [(f"{id_}: {error.what}: {error.why}", 1) for id_, error in scan.damaged.items()]
+    return [line for line, _ in found], sum(count for _, count in found)
+
+
+def _lacking_throughout(corpus: Corpus) -> Iterator[tuple[str, int]]:
+    """What no utterance has, although a command that comes next asks for it; each with its count."""
+    absent = without(corpus)
+    if len(absent) == 2:
+        offers = ", ".join(meant(absent, corpus.unused))
+        yield (
+            "no utterance has an audio path or a text, so nothing can be extracted" + (f": {offers}" if offers else ""),
+            1,
+        )
+    learned = {TRAIN, DEVELOPMENT}.intersection(corpus.partitions)
+    if learned and not corpus.dimensions:
+        sex = sex_column(list(corpus.unused))
+        about = [f"column {column}: {why}" for column, why in corpus.unused.items() if column != sex]
+        hints = [*about[:_COLUMNS], *meant(EMOTIONS, corpus.unused)]
+        yield _with("no utterance has a rating, so nothing can be learned", hints), 1
+    for partition, dimension in unlabelled(corpus, corpus.dimensions):
+        if partition in learned:
+            yield f"no utterance of {partition} is rated on {dimension}", 1
+
+
+def _with(line: str, hints: Sequence[str]) -> str:
+    return f"{line} ({'; '.join(hints)})" if hints else line
+
+
+def _lacking(corpus: Corpus) -> Iterator[tuple[str, int]]:
+    """What some utterances lack that others have."""
     has_audio = any(u.path is not None for u in corpus.utterances)
     rated = [dimension for dimension in corpus.dimensions if dimension in EMOTIONS]  # others are read only on request
-    lacking = gaps(corpus, rated, False, has_audio)
-    for what, ids in lacking.items():
-        lines.append(f"{number_of(len(ids), 'utterance')} without {what}: {first_names(ids, _NAMED)}")
-    shared = shared_speakers(corpus, TEST2)
-    if shared:
-        what = number_of(len(shared), "speaker of test2 (unseen) is", "speakers of test2 (unseen) are")
-        lines.append(f"{what} also in train or development: {first_names(shared, _NAMED)}")
-    lines += [f"{id_}: {error.what}: {error.why}" for id_, error in scan.damaged.items()]
-    return lines, len(blank) + sum(map(len, lacking.values())) + len(shared) + len(scan.damaged)
+    for what, ids in gaps(corpus, rated, False, has_audio).items():
+        yield f"{number_of(len(ids), 'utterance')} without {what}: {first_names(ids, _NAMED)}", len(ids)
+
+
+def _leaks(corpus: Corpus, scan: AudioScan) -> Iterator[tuple[str, int]]:
+    """What test partitions share with train and development."""
+    for partition in UNSEEN:
+        shared = shared_speakers(corpus, partition)
+        if shared:
+            name = f"{partition} (unseen)" if partition == TEST2 else partition
+            what = number_of(len(shared), f"speaker of {name} is", f"speakers of {name} are")
+            yield f"{what} also in train or development: {first_names(shared, _NAMED)}", len(shared)
+    for partition, pairs in shared_recordings(corpus, scan).items():
+        what = number_of(len(pairs), f"recording of {partition} is", f"recordings of {partition} are")
+        named = first_names([f"{id_} is {twin}" for id_, twin in pairs], _NAMED)
+        yield f"{what} also in train or development, byte by byte: {named}", len(pairs)
 
 
 def _items(title: str, items: Sequence[str]) -> Iterator[str]:

@@ -87,6 +87,16 @@ def test_train_and_development_must_be_rated(whole, partition):
     assert names_all(error, partition, "arousal") and "valence" in error.remedy
 
 
+def test_a_column_that_may_be_the_path_is_offered(whole):
+    """Where no utterance has one; not where some have."""
+    unused = {"file": "no number"}
+    silent = replace(changed(whole, [u.id for u in whole.utterances], path=None), unused=unused)
+    error = refusal(CorpusError, "utterances-lack", require, silent, audio=True)
+    assert "rename column file to path" in error.remedy
+    partly = replace(changed(whole, TRAIN_A, path=None), unused=unused)
+    assert "rename" not in refusal(CorpusError, "utterances-lack", require, partly, audio=True).remedy
+
+
 @pytest.mark.parametrize(
     ("asked", "hint"), [("arousel", "did you mean arousal?"), ("Valence", "did you mean valence?"), ("joy", "joy")]
 )

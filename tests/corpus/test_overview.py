@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -61,14 +62,47 @@ def test_the_report_counts_and_names_every_problem(whole):
     assert all(" ".join(line.split()) in flat for line in found.problems)
 
 
-def test_what_a_corpus_lacks_throughout_is_no_problem(whole):
+@pytest.mark.parametrize("lacking", ["text", "path"])
+def test_what_a_corpus_lacks_throughout_is_no_problem(whole, lacking):
     """A corpus without text, without audio or with an unlabelled test partition is one for other commands."""
     utterances = tuple(
-        replace(u, text=None, path=None, labels={} if u.partition == "test2" else u.labels) for u in whole.utterances
+        replace(u, **{lacking: None}, labels={} if u.partition == "test2" else u.labels) for u in whole.utterances
     )
     found = overview(replace(whole, utterances=utterances), AudioScan())
     assert found.count == 0
     assert "–" in next(line for line in str(found).splitlines() if line.split()[:2] == ["arousal", "test2"])
+
+
+def test_a_corpus_with_neither_audio_nor_text_can_only_be_looked_at(whole):
+    """Nothing can be extracted; a column that may be meant is offered, also where there is only a text."""
+    silent = replace(whole, utterances=tuple(replace(u, text=None, path=None) for u in whole.utterances))
+    assert overview(silent, AudioScan()).count == 1
+    (problem,) = overview(replace(silent, unused={"file": "no number"}), AudioScan()).problems
+    assert "rename column file to path" in problem
+    written = replace(whole, utterances=tuple(replace(u, path=None) for u in whole.utterances), unused={"wav": ""})
+    found = overview(written, AudioScan())
+    assert found.count == 0 and "rename column wav to path, if it is that" in found.notes
+
+
+def test_a_corpus_to_learn_from_needs_a_rating(whole):
+    """The problem says what was in the columns; what is only tested on may go without."""
+    plain = replace(
+        whole, utterances=tuple(replace(u, labels={}) for u in whole.utterances), unused={"emotion": "it has names"}
+    )
+    found = overview(plain, scan_of(plain))
+    (problem,) = found.problems
+    assert found.count == 1 and "column emotion: it has names" in problem
+    assert overview(plain.select(["test1", "test2"]), scan_of(plain)).count == 0
+
+
+def test_speakers_of_a_plain_test_must_be_unseen_too(whole):
+    """`test` does not say that its speakers are seen; `test1` does."""
+    renamed = replace(
+        whole,
+        utterances=tuple(replace(u, partition="test") if u.partition == "test1" else u for u in whole.utterances),
+    )
+    found = overview(renamed, scan_of(renamed))
+    assert found.problems == ("2 speakers of test are also in train or development: a, b",) and found.count == 2
 
 
 def test_an_unrated_train_partition_is_a_problem(whole):
@@ -110,6 +144,14 @@ def test_check_opens_and_decodes_a_table(tmp_path):
     (problem,) = found.problems
     assert found.count == 1 and "u3: " in problem and "u3.wav" in problem
     assert found.scan.damaged["u3"].code == "audio-damaged"
+
+
+def test_a_recording_in_train_and_in_a_test_is_a_problem(tmp_path):
+    """Under whatever name it lies there."""
+    table = save_table(tmp_path)
+    shutil.copy(tmp_path / "u1.wav", tmp_path / "u7.wav")
+    found = check(str(table))
+    assert found.count == 1 and "test2" in found.problems[0] and found.problems[0].endswith(": u7 is u1")
 
 
 def test_check_counts_the_errors_of_transcripts(tmp_path):

@@ -14,11 +14,13 @@ In `Ses01F_impro01_M003` the F means that the woman wears the motion-capture mar
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
+from probing.corpus.readers.cells import cut, demand_unique
 from probing.corpus.readers.folds import Fold, settle_fold
 from probing.corpus.readers.release import (
     by_stem,
@@ -30,12 +32,14 @@ from probing.corpus.readers.release import (
     read_lines,
     transcript_notes,
     walk,
+    within_itself,
 )
-from probing.corpus.readers.table import demand_unique
 from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 5.0)
 SESSIONS = 5
+_MARGIN = 1.0  # a mean rating farther off the scale than this is damage
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _ORDER = ("valence", "arousal", "dominance")  # of the three numbers in brackets
 _SESSION = re.compile(r"session([1-5])", re.IGNORECASE)
 _TURN = re.compile(r"Ses0(?P<session>[1-5])[FM]_\w+_(?P<speaker>[FM])\d+")
@@ -58,21 +62,18 @@ def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpu
 
     Raises:
         CorpusError: There is no such fold (code `fold`), no release (`folder-missing`, `release-missing`,
-            `release-several`), a session is missing (`session-missing`), a line of labels cannot be read
-            (`label-line`), or a turn occurs twice (`ids-repeated`).
+            `release-several`), a session has no turn (`session-missing`), nor has a dialog (`labels-empty`), a line
+            of labels cannot be read (`label-line`), or a turn occurs twice (`ids-repeated`).
     """
     split = settle_fold(fold, SESSIONS)
     release = _release(folder)
-    sessions = {int(match[1]): child for child in folders(release) if (match := _SESSION.fullmatch(child.name))}
-    rated: list[tuple[str, dict[str, float]]] = []
-    labelled = set()
-    for number, session in sorted(sessions.items()):
-        place = descend(session, "dialog", "EmoEvaluation")
-        for file in files_in(place, lambda name: name.endswith(".txt")) if place else []:
-            labelled.add(number)
-            rated += _labels(file, number)
-    split.demand_all(labelled, release, "files Session*/dialog/EmoEvaluation/*.txt")
+    found = {int(match[1]): child for child in folders(release) if (match := _SESSION.fullmatch(child.name))}
+    sessions = {number: within_itself(child) for number, child in sorted(found.items())}
+    dialogs = {file: _labels(file, number) for number, session in sessions.items() for file in _label_files(session)}
+    rated = list(chain.from_iterable(dialogs.values()))
     ids = [turn for turn, _ in rated]
+    split.demand_all({int(turn[4]) for turn in ids}, release, "turns in files Session*/dialog/EmoEvaluation/*.txt")
+    _demand_turns(dialogs)
     demand_unique(ids, release)
     paths, notes = _audio(sessions, ids)
     texts: dict[str, str] = {}
@@ -98,11 +99,24 @@ def _release(folder: Path) -> Path:
     )
 
 
+def _label_files(session: Path) -> list[Path]:
+    place = descend(session, "dialog", "EmoEvaluation")
+    return files_in(place, lambda name: name.endswith(".txt")) if place else []
+
+
+def _demand_turns(dialogs: Mapping[Path, Sequence[object]]) -> None:
+    """Raise a CorpusError (code `labels-empty`) where a dialog has no turn: its file is cut, or overwritten."""
+    empty = [str(file) for file, turns in dialogs.items() if not turns]
+    if empty:
+        what = number_of(len(empty), "label file has no turn", "label files have no turn")
+        raise CorpusError(what, first_names(empty), "copy them from the release again", code="labels-empty")
+
+
 def _labels(file: Path, session: int) -> list[tuple[str, dict[str, float]]]:
     """Turns of a dialog and their ratings; the other lines are a header and the answers of single raters."""
     found = []
     for number, line in enumerate(read_lines(file), start=1):
-        if not line.startswith("["):
+        if not (line.startswith("[") or _TURN.search(line)):
             continue
         labels = _LABELS.fullmatch(line)
         turn = _TURN.fullmatch(labels["turn"]) if labels else None
@@ -110,7 +124,8 @@ def _labels(file: Path, session: int) -> list[tuple[str, dict[str, float]]]:
         if labels is None or turn is None or len(values) != len(_ORDER):
             raise CorpusError(
                 f"{file}, line {number}",
-                f"{line!r} is not [start - end], turn, emotion, [valence, activation, dominance], separated by tabs",
+                f"{cut(repr(line))} is not [start - end], turn, emotion, [valence, activation, dominance], "
+                "separated by tabs",
                 "copy this file from the release again",
                 code="label-line",
             )
@@ -126,12 +141,12 @@ def _labels(file: Path, session: int) -> list[tuple[str, dict[str, float]]]:
 
 
 def _numbers(written: str) -> list[float]:
-    """Finite numbers separated by commas; an empty list where one of them is not one."""
-    try:
-        values = [float(word) for word in written.split(",")]
-    except ValueError:
-        return []
-    return values if all(map(math.isfinite, values)) else []
+    """Ratings separated by commas; an empty list where one of them is no number, or none that anybody gave."""
+    words = [word.strip() for word in written.split(",")]
+    values = [float(word) for word in words if _NUMBER.fullmatch(word)]
+    low, high = SCALE
+    sane = all(low - _MARGIN <= value <= high + _MARGIN for value in values)
+    return values if sane and len(values) == len(words) else []
 
 
 def _utterance(turn: str, path: Path | None, split: Fold, labels: dict[str, float], text: str | None) -> Utterance:

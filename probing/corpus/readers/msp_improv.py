@@ -28,6 +28,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
+from probing.corpus.readers.cells import cut, demand_unique
 from probing.corpus.readers.folds import settle_fold
 from probing.corpus.readers.release import (
     by_stem,
@@ -40,7 +41,6 @@ from probing.corpus.readers.release import (
     stem,
     walk,
 )
-from probing.corpus.readers.table import demand_unique
 from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 5.0)
@@ -112,7 +112,7 @@ def _labels(source: Path) -> list[tuple[re.Match[str], dict[str, float]]]:
     """Turns and their ratings; the other lines are blank, or the answers of a single rater."""
     found = []
     for number, line in enumerate(read_lines(source), start=1):
-        if not line.startswith(_STARTS):
+        if not (line.startswith(_STARTS) or _TURN.search(line)):
             continue
         labels = _LABELS.fullmatch(line)
         turn = _TURN.fullmatch(labels["turn"]) if labels else None
@@ -120,7 +120,8 @@ def _labels(source: Path) -> list[tuple[re.Match[str], dict[str, float]]]:
         if turn is None or ratings is None:
             raise CorpusError(
                 f"{source}, line {number}",
-                f"{line!r} is not UTD-IMPROV-<turn>.avi; emotion; A:…; V:…; D:…; with ratings from 1 to 5 or NaN",
+                f"{cut(repr(line))} is not UTD-IMPROV-<turn>.avi; emotion; A:…; V:…; D:…; "
+                "with ratings from 1 to 5 or NaN",
                 "copy this file from the release again",
                 code="label-line",
             )

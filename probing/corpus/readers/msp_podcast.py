@@ -5,6 +5,8 @@ A release, which may lie up to two folders below the one that is named, contains
 * `Audios/MSP-PODCAST_0001_0008.wav`, or `Audio/`,
 * `Labels/labels_consensus.csv`, or `labels_concensus.csv`,
 * `Transcripts/MSP-PODCAST_0001_0008.txt`, not for every utterance.
+
+Each folder may lie within another of its name, where its archive was unpacked into a folder of its own.
 """
 
 from __future__ import annotations
@@ -15,12 +17,21 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-import pandas as pd
-
 from probing.corpus.model import Corpus, Utterance, partition_name
-from probing.corpus.readers.release import by_stem, files_in, folders, locate, pair_audio, read_transcripts, stem, walk
+from probing.corpus.readers.cells import Cells, demand_unique, read_cells
+from probing.corpus.readers.ratings import ratings, rows_of
+from probing.corpus.readers.release import (
+    by_stem,
+    files_in,
+    folders,
+    locate,
+    pair_audio,
+    read_transcripts,
+    stem,
+    walk,
+    within_itself,
+)
 from probing.corpus.readers.sexes import read_sexes
-from probing.corpus.readers.table import demand_unique, ratings, read_cells, rows_of
 from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 7.0)
@@ -50,16 +61,16 @@ def read(folder: Path, with_text: bool = True) -> Corpus:
             `release-several`), or it cannot be read as it stands (as in `probing.corpus.readers.table`).
     """
     source = _labels_file(folder)
-    release = source.parent.parent if source.parent.name.lower() == "labels" else source.parent
+    release = _release(source)
     cells = read_cells(source, known=(*_COLUMNS, "SpkrID", "Gender"), needed=_COLUMNS)
-    names = cells["FileName"].tolist()
+    names = cells.column("FileName")
     ids = [stem(name) for name in names]
     demand_unique(ids, source)
-    labels = {name: ratings(cells, column, source, SCALE, "FileName") for column, name in _DIMENSIONS.items()}
+    labels = {name: ratings(cells, column, SCALE, "FileName") for column, name in _DIMENSIONS.items()}
     partitions = _partitions(cells, source)
     paths, notes = _audio(release, names, ids)
-    speakers, unknown = _speakers(ids, cells["SpkrID"].tolist() if "SpkrID" in cells else [""] * len(cells))
-    sexes, others = read_sexes(cells["Gender"].tolist() if "Gender" in cells else [""] * len(cells), "Gender")
+    speakers, unknown = _speakers(ids, cells.column("SpkrID"))
+    sexes, others = read_sexes(cells.column("Gender"), "Gender")
     notes += others
     texts: dict[str, str] = {}
     if with_text:
@@ -91,12 +102,26 @@ def _labels_file(folder: Path) -> Path:
 
 
 def _label_files_in(release: Path) -> list[Path]:
-    places = [release, *(child for child in folders(release) if child.name.lower() == "labels")]
-    return [file for place in places for file in files_in(place, lambda name: name in _LABEL_FILES)]
+    outer = [child for child in folders(release) if child.name.lower() == "labels"]
+    found = [file for place in (release, *outer) for file in _labels_in(place)]
+    return found or [file for place in outer for file in _labels_in(within_itself(place))]
 
 
-def _partitions(cells: pd.DataFrame, source: Path) -> list[str]:
-    blank = cells["FileName"][(cells["Split_Set"] == "") | (cells["FileName"] == "")].tolist()
+def _release(source: Path) -> Path:
+    """The release of a labels file: what contains the folder Labels, which may be within another one."""
+    release = source.parent
+    while release.name.lower() == "labels":
+        release = release.parent
+    return release
+
+
+def _labels_in(place: Path) -> list[Path]:
+    return files_in(place, lambda name: name in _LABEL_FILES)
+
+
+def _partitions(cells: Cells, source: Path) -> list[str]:
+    rows = zip(cells.column("FileName"), cells.column("Split_Set"), strict=True)
+    blank = [name for name, partition in rows if not (name and partition)]
     if blank:
         raise CorpusError(
             f"{source}: {number_of(len(blank), 'row')} without a FileName or a Split_Set",
@@ -104,7 +129,7 @@ def _partitions(cells: pd.DataFrame, source: Path) -> list[str]:
             "fill them in, or remove these rows",
             code="cell-blank",
         )
-    return [partition_name(cell) for cell in cells["Split_Set"]]
+    return [partition_name(cell) for cell in cells.column("Split_Set")]
 
 
 def _files(release: Path, folder_names: Sequence[str], ending: str = "") -> dict[str, str]:
@@ -119,7 +144,8 @@ def _audio(release: Path, names: Sequence[str], ids: Sequence[str]) -> tuple[lis
     if not places:
         return [None] * len(ids), [f"there is no folder Audios in {release}: no audio"]
     name_of = dict(zip(ids, names, strict=True))
-    return pair_audio(ids, _files(release, _AUDIO_FOLDERS), lambda id_: places[0] / name_of[id_], places[0].name)
+    place = within_itself(places[0])
+    return pair_audio(ids, _files(release, _AUDIO_FOLDERS), lambda id_: place / name_of[id_], place.name)
 
 
 def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None], int]:

@@ -12,8 +12,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from probing.errors import CorpusError, first_names, number_of
+from probing.files.reading import bounded_bytes
 
 _DEPTH = 2  # folders between the one that the user names and the release
+_MOST_BYTES = 1 << 26  # of a file of labels; those of all raters of MSP-Improv have some 5 MB
+_LONGEST_TEXT = 1 << 20  # bytes of the words of an utterance
 
 
 def locate(
@@ -67,27 +70,42 @@ def locate(
 
 def folders(parent: Path) -> list[Path]:
     """The folders in a folder, sorted by name."""
-    return sorted(Path(entry.path) for entry in _entries(parent) if entry.is_dir())
+    return sorted(Path(entry.path) for entry in _entries(parent) if _is(entry.is_dir))
 
 
 def files_in(parent: Path, accept: Callable[[str], bool]) -> list[Path]:
     """The files in a folder whose names, in lower case, are accepted, sorted by name."""
-    return sorted(Path(entry.path) for entry in _entries(parent) if accept(entry.name.lower()) and entry.is_file())
+    return sorted(Path(entry.path) for entry in _entries(parent) if accept(entry.name.lower()) and _is(entry.is_file))
 
 
 def descend(parent: Path, *names: str) -> Path | None:
-    """A folder below another, whatever the case of its letters; None where there is none."""
+    """A folder below another, whatever the case of its letters; None where there is none.
+
+    Where an archive was unpacked into a folder of its own name, it is the inner one.
+    """
     for name in names:
         found = next((child for child in folders(parent) if child.name.lower() == name.lower()), None)
         if found is None:
             return None
-        parent = found
+        parent = within_itself(found)
     return parent
 
 
+def within_itself(folder: Path) -> Path:
+    """A folder, or the one of the same name in it: what an archive becomes that is unpacked into its own folder."""
+    inner = next((child for child in folders(folder) if child.name.lower() == folder.name.lower()), None)
+    return inner or folder
+
+
 def walk(folder: Path) -> Iterator[tuple[str, str]]:
-    """Name and path of every file in and below a folder; each folder is listed once."""
-    for place, _, names in os.walk(folder, followlinks=True):
+    """Name and path of every file in and below a folder; each folder is listed once, also where links make a circle."""
+    listed = set()
+    for place, inside, names in os.walk(folder, followlinks=True):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in listed:
+            inside.clear()
+            continue
+        listed.add((status.st_dev, status.st_ino))
         for name in names:
             if not name.startswith("."):
                 yield name, f"{place}/{name}"
@@ -104,8 +122,15 @@ def stem(name: str) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8, or else in Windows-1252, which older releases use."""
-    raw = path.read_bytes()
+    """The lines of a text file in UTF-8, or else in Windows-1252, which older releases use.
+
+    Raises:
+        CorpusError: It is larger than any such file (code `file-unreadable`).
+    """
+    try:
+        raw = bounded_bytes(path, _MOST_BYTES)
+    except ValueError as error:
+        raise CorpusError(f"{path}", f"{error}", "copy it from the release again", code="file-unreadable") from error
     try:
         return raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -135,7 +160,7 @@ def pair_audio(
 
 
 def read_transcripts(ids: Sequence[str], files: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Text by utterance, and notes; what is absent or not UTF-8 is counted, and stops only commands that need text.
+    """Text by utterance, and notes; what is absent or unreadable is counted, and stops only commands that need text.
 
     Args:
         ids: Utterances.
@@ -146,15 +171,14 @@ def read_transcripts(ids: Sequence[str], files: Mapping[str, str]) -> tuple[dict
     for id_ in tqdm(ids, desc="transcripts", unit="file", disable=None):
         if id_ not in files:
             continue
-        raw = Path(files[id_]).read_bytes()
         try:
-            texts[id_] = " ".join(raw.decode("utf-8-sig").split())
-        except UnicodeDecodeError:
+            texts[id_] = " ".join(bounded_bytes(Path(files[id_]), _LONGEST_TEXT).decode("utf-8-sig").split())
+        except (OSError, ValueError):  # also UnicodeDecodeError
             unreadable.append(id_)
     notes = transcript_notes([id_ for id_ in ids if id_ not in files], texts)
     if unreadable:
         what = number_of(len(unreadable), "transcript")
-        notes.append(f"{what} not used: not UTF-8: {first_names(unreadable)}")
+        notes.append(f"{what} not used: not UTF-8, or no text file: {first_names(unreadable)}")
     return texts, notes
 
 
@@ -167,6 +191,14 @@ def transcript_notes(absent: Sequence[str], texts: Mapping[str, str]) -> list[st
     if empty:
         notes.append(f"{number_of(len(empty), 'empty transcript')}: {first_names(empty)}")
     return notes
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; a link to itself is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _entries(parent: Path) -> list[os.DirEntry[str]]:

@@ -179,6 +179,37 @@ def test_a_release_without_all_its_sessions_names_those_missing(tmp_path, absent
     assert names_all(error, "EmoEvaluation/*.txt")
 
 
+@pytest.mark.parametrize("content", ["", HEADER, "\0" * 200])
+def test_a_session_without_a_turn_is_missing(tmp_path, content):
+    """Its label files are there and say nothing: no fold has all sessions."""
+    root = release(tmp_path)
+    for dialog in DIALOGS:
+        labels_file(root, f"Ses03{dialog}").write_text(content)
+    error = refusal(CorpusError, "session-missing", opened, root, 3)
+    assert error.what == f"{root} lacks Session 3" and "no turns" in error.why
+
+
+def test_a_dialog_without_a_turn_is_damaged(root):
+    """Every dialog of the release has turns: an overwritten file must not drop them."""
+    file = labels_file(root, "Ses03F_impro01")
+    file.write_text("")
+    assert names_all(refusal(CorpusError, "labels-empty", opened, root), str(file))
+
+
+def test_sessions_unpacked_into_folders_of_their_names_are_found(root):
+    """Session1/Session1, sentences/wav/wav."""
+    outer = root / "Session1"
+    outer.rename(root / "inner")
+    outer.mkdir()
+    (root / "inner").rename(outer / "Session1")
+    wav = root / "Session2" / "sentences" / "wav"
+    wav.rename(wav.with_name("inner"))
+    wav.mkdir()
+    wav.with_name("inner").rename(wav / "wav")
+    corpus = opened(root)
+    assert len(corpus) == 45 and all(u.path.is_file() and u.text for u in corpus.utterances)
+
+
 def test_folders_that_are_no_release_are_told(tmp_path):
     """A missing folder, one without sessions, and one above two releases."""
     (tmp_path / "empty").mkdir()
@@ -207,6 +238,9 @@ def test_sessions_without_label_files_are_no_release(root):
         pytest.param(labelled("Ses01F_impro01_X000"), id="nobody speaks"),
         pytest.param(labelled("Ses02F_impro01_F000"), id="a turn of another session"),
         pytest.param("[6.2901 - 8.23", id="cut"),
+        pytest.param(labelled("Ses01F_impro01_F000")[1:], id="without its first character"),
+        pytest.param(labelled("Ses01F_impro01_F000", "2.5, 25000, 2.5"), id="a point lost"),
+        pytest.param(labelled("Ses01F_impro01_F000", "2.5, 2_5, 2.5"), id="a number of Python"),
     ],
 )
 def test_a_malformed_line_is_told_with_file_and_line(root, line):
@@ -290,8 +324,8 @@ def test_a_release_of_labels_alone_opens(root):
 
 def test_check_reports_the_fold_and_finds_no_problem(root):
     """Its partitions, its note, and no problem in a whole release."""
-    for file in root.glob("Session*/sentences/wav/*/Ses*.wav"):
-        record(file)
+    for seed, file in enumerate(root.glob("Session*/sentences/wav/*/Ses*.wav")):
+        record(file, seed=seed)
     found = check(CorpusSpec.resolve(f"iemocap:{root}", fold=2))
     assert {name: len(group) for name, group in found.corpus.partitions.items()} == {
         "train": 27,

@@ -162,6 +162,7 @@ def test_a_release_without_all_its_sessions_names_those_missing(tmp_path):
         pytest.param(labelled("S01A-F07-S-FM09"), id="a seventh session"),
         pytest.param(labelled("S01A-X01-S-FM09"), id="no actor"),
         pytest.param("UTD-IMPROV-S01A-F01", id="cut"),
+        pytest.param(labelled("S01A-F01-S-FM09").replace("UTD", "\0TD"), id="another first character"),
     ],
 )
 def test_a_malformed_line_is_told_with_file_and_line(tmp_path, line):
@@ -227,8 +228,8 @@ def test_a_release_of_labels_alone_opens(tmp_path):
 
 def test_recordings_at_44_1_khz_pass_the_check(root):
     """They are decoded, resampled and counted; the fold is reported."""
-    for file in root.glob("session*/*/*/MSP*.wav"):
-        record(file, samples=4410, rate=44_100)
+    for seed, file in enumerate(root.glob("session*/*/*/MSP*.wav")):
+        record(file, samples=4410, rate=44_100, seed=seed)
     found = check(CorpusSpec.resolve(f"msp-improv:{root}", fold=1))
     assert (found.corpus.title, len(found.corpus)) == ("msp-improv fold 1", 48)
     assert "fold 1: Session 1 is test2, Session 6 development" in found.notes

@@ -57,6 +57,11 @@ LAYOUTS = [
     pytest.param({"header": MSP_HEADER.upper()}, "", id="header in upper case"),
     pytest.param({"rows": [row.replace("Development", "Validation") for row in MSP_ROWS]}, "", id="Validation"),
     pytest.param({"audios": "Audios/wav"}, "", id="audio one folder further down"),
+    pytest.param(
+        {"audios": "Audios/Audios", "labels": "Labels/Labels", "transcripts": "Transcripts/Transcripts"},
+        "",
+        id="each archive in a folder of its name",
+    ),
     pytest.param({}, "MSP-PODCAST-Publish-1.10", id="nested once"),
     pytest.param({}, "podcast/Release 1.11", id="nested twice"),
 ]
@@ -105,6 +110,14 @@ def test_a_listed_file_that_is_not_there_keeps_its_place(tmp_path):
     corpus = open_corpus(f"msp-podcast:{root}")
     assert corpus.utterances[0].path == root / "Audios" / "MSP-PODCAST_0001_0008.wav"
     assert "1 utterance without a file in Audios: MSP-PODCAST_0001_0008" in corpus.notes
+
+
+def test_a_file_that_is_not_there_keeps_its_place_in_the_inner_folder(tmp_path):
+    """Where an archive was unpacked into a folder of its own name."""
+    root = release(tmp_path, audios="Audios/Audios")
+    gone = root / "Audios" / "Audios" / "MSP-PODCAST_0001_0008.wav"
+    gone.unlink()
+    assert open_corpus(f"msp-podcast:{root}").utterances[0].path == gone
 
 
 def test_a_release_without_audio_or_transcripts_opens(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,25 @@ def test_files_and_folders_are_sorted_and_hidden_ones_left_out(tmp_path):
     assert release.by_stem(release.walk(tmp_path / "sub"), ".txt") == {"c": f"{tmp_path}/sub/c.txt"}
 
 
+def test_links_that_make_a_circle_are_walked_once(tmp_path):
+    """Two of them would otherwise be followed forty levels down, 2^40 times; a link to itself is nothing."""
+    file = write(tmp_path / "a" / "x.wav")
+    for name in ("b", "c"):
+        (tmp_path / "a" / name).symlink_to(tmp_path / "a", target_is_directory=True)
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a" / "self")
+    assert [path for name, path in release.walk(tmp_path / "a") if name == "x.wav"] == [str(file)]
+    assert [path.name for path in release.folders(tmp_path / "a")] == ["b", "c"]
+    assert release.files_in(tmp_path / "a", lambda name: name == "self") == []
+
+
+def test_a_folder_within_a_folder_of_its_name_is_where_an_archive_was_unpacked(tmp_path):
+    """In any case of letters; any other folder is itself."""
+    (tmp_path / "Labels" / "labels").mkdir(parents=True)
+    assert release.within_itself(tmp_path / "Labels") == tmp_path / "Labels" / "labels"
+    assert release.within_itself(tmp_path / "Labels" / "labels") == tmp_path / "Labels" / "labels"
+    assert release.descend(tmp_path, "LABELS") == tmp_path / "Labels" / "labels"
+
+
 def test_folders_are_found_whatever_their_case(tmp_path):
     """Step by step; None where a step is missing."""
     (tmp_path / "Dialog" / "emoevaluation").mkdir(parents=True)
@@ -93,6 +113,13 @@ def test_lines_are_read_in_the_encodings_that_occur(tmp_path, encoding, text):
     assert release.read_lines(write(tmp_path / "t.txt", text, "me", encoding=encoding)) == [text, "me"]
 
 
+def test_a_file_of_labels_is_bounded(tmp_path, monkeypatch):
+    """It is refused before it is read."""
+    file = write(tmp_path / "t.txt", "one")
+    monkeypatch.setattr(release, "_MOST_BYTES", 2)
+    assert names_all(refusal(CorpusError, "file-unreadable", release.read_lines, file), "t.txt")
+
+
 def test_an_utterance_without_its_file_keeps_the_place_where_it_should_be(tmp_path):
     """It and the files that belong to no utterance are counted."""
     found = {"a": "/x/a.wav", "z": "/x/z.wav"}
@@ -106,6 +133,8 @@ def test_transcripts_are_read_and_counted(tmp_path):
     contents = {"a": b"\xef\xbb\xbf one\n two ", "b": b"\n", "c": b"it\x92s"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    texts, notes = release.read_transcripts(["a", "b", "c", "d"], {name: str(tmp_path / name) for name in contents})
+    os.mkfifo(tmp_path / "e")  # which has no end
+    files = {name: str(tmp_path / name) for name in "abce"}
+    texts, notes = release.read_transcripts(["a", "b", "c", "d", "e"], files)
     assert texts == {"a": "one two", "b": ""}
-    assert [note.rpartition(": ")[2] for note in notes] == ["d", "b", "c"]
+    assert [note.rpartition(": ")[2] for note in notes] == ["d", "b", "c, e"]

@@ -9,7 +9,7 @@ from corpora import HEADER, ROWS, names_all, refusal, write
 
 from probing.corpus.identity import identify
 from probing.corpus.model import EMOTIONS, Corpus, Utterance
-from probing.corpus.readers.table import read, read_cells, with_transcripts
+from probing.corpus.readers.table import read, with_transcripts
 from probing.errors import CorpusError
 
 
@@ -148,6 +148,35 @@ def test_the_identity_of_a_corpus_does_not_depend_on_the_sex_of_its_speakers(tmp
     assert identify(told, text=True) == identify(without, text=True)
 
 
+def test_a_column_of_names_of_emotions_says_so(tmp_path):
+    """No ratings, whatever the language of the names."""
+    corpus = read(
+        write(tmp_path / "t.csv", "id,partition,path,emotion,class", "u1,train,a,joy,Wut", "u2,train,b,,Angst")
+    )
+    assert corpus.dimensions == ()
+    assert "emotions (joy)" in corpus.unused["emotion"] and "emotions (Wut, Angst)" in corpus.unused["class"]
+
+
+@pytest.mark.parametrize("names", ["start,end", "Start,END", "onset,offset", "begin,end", "start_time,end_time"])
+def test_segments_of_a_recording_are_refused_and_their_times_are_no_ratings(tmp_path, names):
+    """Also on the scale of the ratings; one of the two times alone is set aside with its reason."""
+    table = write(tmp_path / "t.csv", f"id,path,partition,arousal,{names}", "u1,a.wav,train,0.1,0.0,0.4")
+    assert names_all(refusal(CorpusError, "segments", read, table), "t.csv", *names.split(","))
+    first = names.split(",")[0]
+    corpus = read(write(tmp_path / "t.csv", f"id,path,partition,arousal,{first}", "u1,a.wav,train,0.1,0.0"))
+    assert corpus.dimensions == ("arousal",) and "time" in corpus.unused[first]
+
+
+def test_decimal_commas_between_semicolons_are_numbers(tmp_path):
+    """As spreadsheets write them where the decimal mark is a comma; commas in texts stay."""
+    table = write(
+        tmp_path / "t.csv", "id;partition;text;arousal", "u1;train;well, no;0,25", "u2;train;;0.5", "u3;train;;"
+    )
+    corpus = read(table)
+    assert [dict(u.labels) for u in corpus.utterances] == [{"arousal": 0.25}, {"arousal": 0.5}, {}]
+    assert corpus.utterances[0].text == "well, no"
+
+
 def test_a_scale_maps_labels_to_the_unit_interval_and_back(tmp_path):
     """On 1 to 7, 4 is the middle."""
     corpus = read(write(tmp_path / "t.csv", "id,partition,arousal", "u1,train,4"), scale=(1, 7))
@@ -162,7 +191,7 @@ def test_a_scale_maps_labels_to_the_unit_interval_and_back(tmp_path):
         pytest.param([HEADER], "table-empty", [], id="header only"),
         pytest.param(["name,partition,arousal", "u,train,0"], "column-missing", ["id", "name, partition"], id="no id"),
         pytest.param(["id,Partitions,arousal", "u,train,0"], "column-missing", ["Partitions"], id="misspelt"),
-        pytest.param(["id;partition;arousal", "u;train;0"], "column-missing", ["';'"], id="semicolons"),
+        pytest.param(["id|partition|arousal", "u|train|0"], "column-missing", ["'|'"], id="bars"),
         pytest.param(["id,partition,a,a", "u,train,0,0"], "column-repeated", ["column a"], id="column twice"),
         pytest.param(["id,partition,age", "u,train,x"], "nothing-to-read", ["age"], id="nothing to use"),
         pytest.param([HEADER, *ROWS, "u4,a,train,s,0,0,0,well, no"], "table-irregular", ["line 5"], id="comma"),
@@ -225,13 +254,6 @@ def test_a_missing_table_a_folder_and_another_encoding_are_told_apart(tmp_path):
     assert names_all(refusal(CorpusError, "table-encoding", read, latin), "latin.csv")
 
 
-def test_cells_are_read_as_text_without_the_spaces_around_them(tmp_path):
-    """Numbers keep their spelling; a column without a name is left out."""
-    table = write(tmp_path / "t.csv", ",ID, Note", "0, 007 ,1e3")
-    cells = read_cells(table, known=("id",), needed=("id",))
-    assert cells.to_dict("list") == {"id": ["007"], "Note": ["1e3"]}
-
-
 # Transcripts
 
 
@@ -242,6 +264,13 @@ def test_transcripts_replace_the_texts(tmp_path):
     assert [u.text for u in other.utterances] == ["hello, dare", "", "by"]
     (note,) = other.notes
     assert "1 empty" in note and "asr.csv" in note and "u2" in note
+
+
+def test_rows_in_quotes_in_transcripts_are_missed(tmp_path):
+    """A table of two columns has no other sign of a row that a stray quote has swallowed than the missing id."""
+    corpus = read(write(tmp_path / "t.csv", HEADER, *ROWS))
+    words = write(tmp_path / "asr.csv", "id,text", 'u1,"hello', "u2,good day", 'u3,bye"')
+    assert names_all(refusal(CorpusError, "transcripts-missing", with_transcripts, corpus, words), "u2, u3")
 
 
 @pytest.mark.parametrize(

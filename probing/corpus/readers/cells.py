@@ -1,0 +1,265 @@
+"""Read the cells of a table as they are written; what is no table, or one that is damaged, is refused with its line.
+
+A table may be anybody's, and damaged: a quote that is never closed swallows rows, a cut file ends in a row that is too
+short, and a program that was given another format writes bytes that are no text. So quotes are read strictly, every
+row must have as many cells as the header, and everything that memory depends on is bounded while it is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from probing.corpus.readers.columns import demand_columns
+from probing.errors import CorpusError, first_names, number_of
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_MOST_CELLS = 10_000_000  # some 100 bytes each; 400,000 utterances with 25 columns
+_MOST_COLUMNS = 10_000
+_MOST_CHARACTERS = 1 << 28  # of up to four bytes
+_LONGEST_LINE = 1 << 24  # characters
+_UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python's "surrogateescape" reads them
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_OTHER_FORMATS = {b"PK": "a ZIP archive or an Excel workbook", b"\x1f\x8b": "compressed", b"PAR1": "a Parquet file"}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table's cells: text without spaces around it, an empty string where the cell is blank.
+
+    Args:
+        path: Its file.
+        columns: Column → its cells; columns without a name are left out.
+        lines: The line of the file on which each row begins.
+        decimal: The decimal mark of its numbers; a comma where semicolons separate the cells.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: list[int] = field(repr=False)
+    decimal: str = "."
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.columns
+
+    def column(self, name: str) -> list[str]:
+        """A column's cells, blank throughout where the table does not have it."""
+        return self.columns.get(name) or [""] * len(self)
+
+    def demand_filled(self, column: str) -> None:
+        """Raise a CorpusError (code `cell-blank`) that names the first line on which a cell of a column is blank."""
+        blank = [line for cell, line in zip(self.columns[column], self.lines, strict=True) if not cell]
+        if blank:
+            where = f"{number_of(len(blank), 'blank cell')}, the first on line {blank[0]}"
+            raise CorpusError(
+                f"{self.path}, column {column}", where, "fill it in, or remove the row", code="cell-blank"
+            )
+
+
+def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells:
+    """Read a table.
+
+    Args:
+        path: CSV or TSV file in UTF-8, with or without a byte order mark. A `.csv` whose header has semicolons and no
+            comma is read as such programs write it that have a decimal comma.
+        known: Column names to be recognised whatever their case; other columns keep their spelling.
+        needed: Those of them that must be there.
+
+    Raises:
+        CorpusError: The table is missing (code `table-missing`), empty (`table-empty`), not UTF-8 or no text at all
+            (`table-encoding`), larger than memory allows (`table-large`), has rows of other lengths than the header
+            (`table-irregular`), misplaced quotes or a cell without end (`table-quotes`), or control characters where
+            none can be meant (`control-character`); it lacks a needed column (`column-missing`) or has one twice
+            (`column-repeated`).
+    """
+    if not path.is_file():
+        why = "it is a folder" if path.is_dir() else "there is no such file"
+        remedy = "give the path of a table, for example data/corpus.csv"
+        raise CorpusError(f"table {path}", why, remedy, code="table-missing")
+    separator = _separator(path)
+    records = _records(path, separator)
+    begin, first = next(records, (1, []))
+    if not first:
+        remedy = f"write a header {','.join(known)} and a row for each utterance"
+        raise CorpusError(f"table {path} is empty", "", remedy, code="table-empty")
+    spelling = {name.lower(): name for name in known}
+    header = [spelling.get(cell.strip().lower(), cell.strip()) for cell in first]
+    if len(header) > _MOST_COLUMNS:
+        raise _too_large(path, f"it has more than {_MOST_COLUMNS:,} columns")
+    _demand_printable(header, [begin] * len(header), path, "the name of a column")
+    demand_columns(header, needed, path)
+    lines, rows = [], []
+    for line, row in records:
+        if len(row) != len(header):
+            raise _irregular(path, line, row, header)
+        lines.append(line)
+        rows.append(row)
+        if len(rows) * len(header) > _MOST_CELLS:
+            raise _too_large(path, f"it has more than {_MOST_CELLS:,} cells")
+    if not rows:
+        why, remedy = "there is nothing below its header", "add a row for each utterance"
+        raise CorpusError(f"table {path} has no utterances", why, remedy, code="table-empty")
+    found = {}
+    for name, column in zip(header, zip(*rows, strict=True), strict=True):
+        shared: dict[str, str] = {}  # most columns repeat few values: each is kept once
+        found[name] = [shared.setdefault(cell, cell) for cell in map(str.strip, column)]
+    found.pop("", None)  # a column without a name is pandas's own row number
+    cells = Cells(path, found, lines, "," if separator == ";" else ".")
+    for name in set(known).difference(["text"]).intersection(found):
+        _demand_printable(found[name], lines, path, f"column {name}")
+    _demand_no_row_inside(cells, header, rows, separator, [header.index(name) for name in needed if name != "text"])
+    return cells
+
+
+def demand_unique(ids: Sequence[str], path: Path) -> None:
+    """Raise a CorpusError (code `ids-repeated`) that counts the ids that occur more than once."""
+    repeated = [id_ for id_, count in Counter(ids).items() if count > 1]
+    if repeated:
+        what, remedy = f"{path} repeats {number_of(len(repeated), 'id')}", "give each utterance an id of its own"
+        raise CorpusError(what, first_names(repeated), remedy, code="ids-repeated")
+
+
+def _separator(path: Path) -> str:
+    """What separates cells: as the ending says, or semicolons where the header has them and no comma."""
+    with path.open("rb") as file:
+        begin = file.read(4)
+        header = begin + file.readline(1 << 16)
+    if begin.startswith(_UTF_16):
+        raise _encoding(path, "it is UTF-16")
+    if kind := next((kind for mark, kind in _OTHER_FORMATS.items() if begin.startswith(mark)), ""):
+        raise _encoding(path, f"it is {kind}, no text")
+    usual = SEPARATORS.get(path.suffix.lower(), ",")
+    return ";" if usual == "," and b"," not in header and b";" in header else usual
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a table with their ends; bytes that are no text are refused."""
+    characters = 0
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+            if "\0" in line:
+                raise CorpusError(
+                    f"table {path}, line {number}",
+                    "it has a NUL byte, which no text has",
+                    "copy the table again, or save it again with encoding UTF-8",
+                    code="control-character",
+                )
+            if not line.isascii() and (wrong := _UNDECODED.search(line)):
+                byte = bytes([ord(wrong[0]) & 0xFF])
+                raise _encoding(
+                    path, f"line {number} has the byte 0x{byte.hex()}, {byte.decode('latin-1')!r} in Latin-1"
+                )
+            characters += len(line)
+            if len(line) == _LONGEST_LINE or characters > _MOST_CHARACTERS:
+                raise _too_large(path, f"it has {characters:,} characters and more, in {number_of(number, 'line')}")
+            yield line
+
+
+def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record begins, from 1, and its cells; blank lines are passed over."""
+    reader = csv.reader(_lines(path), delimiter=separator, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            raise _quotes(path, line, str(error)) from error
+        if record is None:
+            return
+        if len(record) > 1 or "".join(record).strip():
+            yield line, record
+
+
+def _demand_printable(cells: Sequence[str], lines: Sequence[int], path: Path, what: str) -> None:
+    """Raise a CorpusError where a name has line breaks or other control characters."""
+    if not _CONTROL.search("".join(cells)):
+        return
+    cell, line = next(pair for pair in zip(cells, lines, strict=True) if _CONTROL.search(pair[0]))
+    raise CorpusError(
+        f"table {path}, line {line}, {what}",
+        f"{cut(repr(cell))} has a line break or another control character",
+        "remove it",
+        code="control-character",
+    )
+
+
+def _demand_no_row_inside(
+    cells: Cells, header: Sequence[str], rows: Sequence[Sequence[str]], separator: str, keys: Sequence[int]
+) -> None:
+    """Refuse a cell that has swallowed rows, since a stray quote before it and another behind it enclose them.
+
+    A text may span lines; but a line of it that has as many cells as the header, with another row's value where every
+    row must have one (a partition) or a number where all rows have numbers, is a row.
+    """
+    spanning = [
+        (line, cell)
+        for line, row in zip(cells.lines, rows, strict=True)
+        for cell in row
+        if "\n" in cell or "\r" in cell
+    ]
+    if not spanning:
+        return
+    values = {key: {row[key].strip() for row in rows} for key in keys}
+    numeric = [key for key in range(len(header)) if all(map(_is_number, {row[key].strip() for row in rows} - {""}))]
+    for line, cell in spanning:
+        for inner in cell.splitlines()[1:]:
+            parts = [part.strip() for part in inner.split(separator)]
+            if len(parts) == len(header) and (
+                any(parts[key] in values[key] for key in keys) or any(_is_number(parts[key]) for key in numeric)
+            ):
+                raise _quotes(cells.path, line, f"a cell encloses the row {cut(inner)!r}")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _irregular(path: Path, line: int, row: Sequence[str], header: Sequence[str]) -> CorpusError:
+    more = len(row) > len(header)
+    remedy = 'put texts that contain a separator in "quotes"' if more else "complete the row, or copy the table again"
+    why = f"line {line} has {number_of(len(row), 'cell')}, the header {len(header)}"
+    return CorpusError(f"table {path} is irregular", why, remedy, code="table-irregular")
+
+
+def _quotes(path: Path, line: int, why: str) -> CorpusError:
+    known = {
+        "unexpected end of data": "its quotes are not closed before the table ends",
+        "field larger": f"a cell has more than {csv.field_size_limit():,} characters: are its quotes closed?",
+        "expected after": "text follows the closing quote of a cell",
+    }
+    said = next((ours for theirs, ours in known.items() if theirs in why), why)
+    return CorpusError(
+        f"table {path}, in the row that begins on line {line}",
+        said,
+        'quotes enclose a whole cell, and one inside it is doubled: "he said ""no"""; remove the others',
+        code="table-quotes",
+    )
+
+
+def _encoding(path: Path, why: str) -> CorpusError:
+    return CorpusError(
+        f"table {path} is not UTF-8", why, "save it again as CSV with encoding UTF-8", code="table-encoding"
+    )
+
+
+def _too_large(path: Path, why: str) -> CorpusError:
+    return CorpusError(
+        f"table {path} is too large", why, "leave out the columns that are not needed", code="table-large"
+    )
+
+
+def cut(text: str) -> str:
+    """A text as part of a message, however long it is."""
+    return text if len(text) <= 200 else f"{text[:200]}…"
