@@ -121,6 +121,7 @@ def test_no_checkpoint_brings_code_along() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if node.func.attr == "from_pretrained" and ast.unparse(node.func.value) not in own:
+            called = node.func.attr in ("from_pretrained", "from_config")
+            if called and ast.unparse(node.func.value) not in own:
                 words = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
                 assert words.get("trust_remote_code") == "False", f"{path.name}:{node.lineno}"

@@ -6,6 +6,7 @@ numbers of Whisper's own tokens by the tokenizer, so that a checkpoint without g
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PretrainedConfig, WhisperForConditionalGeneration, WhisperTokenizer
+from transformers import GenerationConfig, PretrainedConfig, WhisperForConditionalGeneration, WhisperTokenizer
 
 from probing.asr.decoding import no_tokenizer, prompts, settings
 from probing.audio.decode import SAMPLE_RATE
-from probing.encoders.configurations import completed, refuse_pointers
-from probing.encoders.preprocessors import preprocessor_of
-from probing.encoders.pretrained import LOADING, from_pretrained, saved_configuration, unopened
+from probing.encoders import received
+from probing.encoders.configurations import completed
+from probing.encoders.preprocessors import preprocessor_of, tokenizer_from
+from probing.encoders.pretrained import LOADING, said_plainly, unopened
+from probing.encoders.weights import loaded, weights_of
 from probing.encoders.whisper import FRAME
 from probing.errors import EncoderError
 from probing.files import read_json
@@ -61,14 +64,16 @@ def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
             a Git LFS pointer (`lfs-pointer`).
     """
     with _opening(name):
-        _look_into(Path(name))
+        if Path(name).is_dir():
+            received.refuse_strangers(Path(name))
         config = _configuration(name, revision)
         extractor = preprocessor_of(name, revision, config)
         window = _window(extractor, config, name)
         tokenizer = _tokenizer(name, revision)
         tokens = prompts(tokenizer.get_vocab(), config.vocab_size, name)
+        said = _said(name, revision)
         model = _model(name, revision, config)
-        model.generation_config = settings(model.generation_config, config, tokens, name)
+        model.generation_config = settings(said, config, tokens, name)
     known = getattr(model.generation_config, "lang_to_id", {})
     return Checkpoint(model, extractor, tokenizer, window, tuple(sorted(language.strip("<|>") for language in known)))
 
@@ -91,20 +96,8 @@ def _opening(name: str) -> Iterator[None]:
         raise EncoderError(f"recogniser {name} could not be opened", error.why, remedy, code=code) from error
 
 
-def _look_into(folder: Path) -> None:
-    """Refuse what transformers would say nothing of: no configuration, a pointer, settings that it cannot read."""
-    if not folder.is_dir():
-        return
-    refuse_pointers(folder)
-    if not (folder / "config.json").is_file():
-        why, remedy = "the folder holds no config.json", "name a folder written by save_pretrained"
-        raise EncoderError(f"recogniser {folder} could not be opened", why, remedy, code="asr-unopened")
-    if (folder / _SETTINGS).is_file():
-        read_json(folder / _SETTINGS, f"copy {_SETTINGS} again from where the model came from")
-
-
 def _configuration(name: str, revision: str | None) -> PretrainedConfig:
-    described = saved_configuration(name, revision)
+    described = received.configuration(name, revision)
     if described.get("model_type") != MODEL_TYPE:
         why, remedy = f"it is a {described.get('model_type')} model", "name a Whisper, for example openai/whisper-base"
         raise EncoderError(f"--asr {name}", why, remedy, code="asr-kind")
@@ -128,21 +121,28 @@ def _window(extractor: Any, config: PretrainedConfig, name: str) -> int:
 
 def _tokenizer(name: str, revision: str | None) -> Any:
     try:
-        return from_pretrained(WhisperTokenizer, name, revision)
+        return tokenizer_from(WhisperTokenizer, name, revision)
     except EncoderError as error:
         raise no_tokenizer(name, error.why) from error
 
 
-def _model(name: str, revision: str | None, config: PretrainedConfig) -> Any:
+def _said(name: str, revision: str | None) -> GenerationConfig:
+    """What the checkpoint says of generating: in its own file or, in the first checkpoints, with everything else."""
+    path = received.found(name, revision, _SETTINGS)
+    remedy = f"copy {_SETTINGS} again from where the model came from"
+    said = received.configuration(name, revision) if path is None else read_json(path, remedy)
+    with said_plainly(name):
+        return GenerationConfig.from_dict(said)
+
+
+def _model(name: str, revision: str | None, config: Any) -> Any:
     """The model; weights that it lacks would be random ones, and its words anything."""
-    model, info = from_pretrained(
-        WhisperForConditionalGeneration,
+    model, info = loaded(
+        lambda: WhisperForConditionalGeneration(copy.deepcopy(config)),
+        config,
+        weights_of(name, revision),
         name,
-        revision,
-        config=config,
         dtype=torch.float32,
-        weights_only=True,
-        output_loading_info=True,
     )
     missing = sorted(info["missing_keys"])
     if missing:

@@ -4,6 +4,9 @@ spec            what names an encoder (loads without torch)
 presets         encoders known by name (loads without torch)
 families        which architectures open, and how each is run
 pretrained      call transformers without code from a checkpoint, and say what it raises
+received        files that somebody else made, looked at from outside first
+pickled         what a .bin holds, seen before it is loaded
+weights         weights compared with the model before any is loaded
 configurations  what a config.json says of a frozen encoder
 preprocessors   feature extractors and tokenizers
 tuned           our own finetune runs as encoders

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
-from probing.encoders import tuned
-from probing.encoders.configurations import configuration_of, for_frozen, keep_layers, layers_of, refuse_pointers
+from probing.encoders import received, tuned
+from probing.encoders.configurations import configuration_of, for_frozen, keep_layers, layers_of
 from probing.encoders.families import TEXT, why_not
 from probing.encoders.preprocessors import preprocessor_of, random_preprocessor
 from probing.encoders.presets import BUILT_IN, PRESETS
-from probing.encoders.pretrained import LOADING, from_pretrained, saved_configuration, unopened
+from probing.encoders.pretrained import LOADING, said_plainly, unopened
 from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
+from probing.encoders.weights import Weights, loaded, weights_of, without_numbers
 from probing.errors import EncoderError
 
 _ENCODER_OF = ("whisper", "moonshine")  # have a decoder too, which is left out
@@ -71,16 +73,17 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
         preprocessor = random_preprocessor(preset, config)
     else:
         if Path(source).is_dir():
-            refuse_pointers(Path(source))
+            received.refuse_strangers(Path(source))
         config = tuned.configuration(own_run) if own_run else _configuration(source, spec)
         preprocessor = preprocessor_of(source, spec.revision, config)
     usual = preset.layers if preset and preset.layers else layers_of(config)
     keep_layers(config, _layers_kept(spec, usual, layers_of(config)))
-    if own_run and seed is None:
-        model = _fresh_model(source, config, 0)
-        tuned.load_weights(own_run, model)
+    if seed is not None:
+        model = _fresh_model(source, config, seed)
     else:
-        model = _load(source, spec.revision, config) if seed is None else _fresh_model(source, config, seed)
+        within = "encoder." if config.model_type in _ENCODER_OF else ""
+        held = tuned.weights(own_run, within) if own_run else weights_of(source, spec.revision)
+        model = _load(source, held, config)
     if seed is None and any(not bool(parameter.isfinite().all()) for parameter in model.parameters()):
         raise not_finite(typed(spec.name), "its weights are not all finite numbers")
     name = spec.name
@@ -92,7 +95,7 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
 
 def _configuration(source: str, spec: EncoderSpec) -> PretrainedConfig:
     """The configuration that a folder or a repository holds."""
-    described = saved_configuration(source, spec.revision)
+    described = received.configuration(source, spec.revision)
     try:
         return configuration_of(described, spec.name)
     except LOADING as error:  # a field of the wrong kind, or one that does not go with another
@@ -158,13 +161,20 @@ def _source(stem: str) -> str:
 
 def _fresh_model(source: str, config: PretrainedConfig, seed: int) -> Any:
     """A model with random weights."""
-    with torch.random.fork_rng(devices=[]):
+    if torch.empty(0).device.type != "meta":  # where only its shapes are asked for, it takes no memory
+        without_numbers(lambda: _built(copy.deepcopy(config)), None, source)
+    with torch.random.fork_rng(devices=[]), said_plainly(source):
         torch.manual_seed(seed)
-        try:
-            model = AutoModel.from_config(config, dtype=torch.float32, **_without_pooler(config))
-        except LOADING as error:
-            raise unopened(source, error) from error
-    return encoder_alone(model)
+        return encoder_alone(_built(config))
+
+
+def _built(config: PretrainedConfig) -> Any:
+    """The model that a configuration describes."""
+    return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_without_pooler(config))
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
+    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta") else {}
 
 
 def not_finite(what: str, why: str) -> EncoderError:
@@ -183,22 +193,10 @@ def encoder_alone(model: Any) -> Any:
     return model
 
 
-def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
-    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta") else {}
-
-
-def _load(source: str, revision: str | None, config: PretrainedConfig) -> Any:
-    """Weights from safetensors or, where there are none, from a .bin read with weights_only."""
-    model, info = from_pretrained(
-        AutoModel,
-        source,
-        revision,
-        config=config,
-        dtype=torch.float32,
-        weights_only=True,
-        output_loading_info=True,
-        **_without_pooler(config),
-    )
+def _load(source: str, weights: Weights, config: PretrainedConfig) -> Any:
+    """The model with its weights, of which none may be missing."""
+    how = {"dtype": torch.float32, **_without_pooler(config)}
+    model, info = loaded(lambda: _built(copy.deepcopy(config)), config, weights, source, **how)
     idle = ("decoder.", "pooler.") if config.model_type in (*_ENCODER_OF, *TEXT) else ()
     missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed" and not key.startswith(idle))
     if missing or info["mismatched_keys"]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, get_args
 
 from transformers import AutoConfig, PretrainedConfig
@@ -16,12 +15,12 @@ from probing.errors import EncoderError
 
 # Settings of the program that saved it, which say nothing about the encoder: how it was quantised, what attention it
 # computed with, what its forward pass returned, in what pieces and number format, what a classifier's labels were
-# called. Weights that are quantised themselves are refused when they are read.
+# called, and in which files the weights are. Weights that are quantised themselves are refused when they are read.
 _FOREIGN = """
     quantization_config attn_implementation _attn_implementation _attn_implementation_internal return_dict
     output_hidden_states output_attentions torchscript auto_map use_return_dict model_type transformers_version
     architectures dtype torch_dtype gradient_checkpointing chunk_size_feed_forward num_labels id2label label2id
-    problem_type
+    problem_type transformers_weights fusion_config kernel_config distributed_config
 """.split()
 # Recognisers whose encoder is one that opens; transformers finds the encoder's weights among theirs.
 _RECOGNISERS = ("parakeet_ctc", "parakeet_tdt", "parakeet_rnnt")
@@ -133,15 +132,3 @@ def layers_of(config: PretrainedConfig) -> int:
 def keep_layers(config: PretrainedConfig, kept: int) -> None:
     """Keep only the first so many layers."""
     setattr(config, _LAYERS.get(config.model_type, "num_hidden_layers"), kept)
-
-
-def refuse_pointers(folder: Path) -> None:
-    """Raise an EncoderError (code `lfs-pointer`) where a folder holds a Git LFS pointer instead of a file."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(b"version https://git-lfs"):
-            raise EncoderError(
-                f"{path}",
-                "it is a Git LFS pointer, not the file itself",
-                "run `git lfs pull` in the repository that it came from, or `hf download` in its place",
-                code="lfs-pointer",
-            )

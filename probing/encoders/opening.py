@@ -10,7 +10,7 @@ from probing.encoders.audio import AudioEncoder
 from probing.encoders.checkpoints import Checkpoint, load_checkpoint, not_finite
 from probing.encoders.families import ALONE, FILTER_BANK, WINDOWED
 from probing.encoders.filter_bank import FilterBankEncoder
-from probing.encoders.pretrained import LOADING
+from probing.encoders.pretrained import of_loading
 from probing.encoders.spec import EncoderSpec, typed
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.text import TextEncoder
@@ -64,14 +64,16 @@ def open_encoder(
     try:
         opened: Encoder = _class_of(kind, found.reads)(found.model, found.preprocessor, name, device, spec)
         tried = opened.trial()
-    except LOADING as error:
+    except BaseException as error:
+        if not of_loading(error):
+            raise
         raise _unfit(typed(spec.name), error) from error
     if not bool(tried.isfinite().all()):
         raise not_finite(typed(spec.name), "its states are not all finite numbers")
     return opened
 
 
-def _unfit(what: str, error: Exception) -> EncoderError:
+def _unfit(what: str, error: BaseException) -> EncoderError:
     """The error of a checkpoint that can be read and not be run."""
     why = " ".join(str(error).split())[:300] or type(error).__name__
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from transformers import (
-    AutoFeatureExtractor,
     AutoTokenizer,
     BertTokenizer,
-    FeatureExtractionMixin,
     PretrainedConfig,
+    PreTrainedTokenizerBase,
     SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
     WhisperFeatureExtractor,
@@ -21,8 +24,13 @@ from probing.encoders import filter_bank, whisper
 from probing.encoders.configurations import refuse_nonsense
 from probing.encoders.families import FILTER_BANK, TEXT, WINDOWED
 from probing.encoders.presets import Preset
-from probing.encoders.pretrained import from_pretrained
+from probing.encoders.pretrained import from_pretrained, said_plainly, unopened
+from probing.encoders.received import json_of
 from probing.errors import EncoderError
+
+# transformers looks any other name up among all that it has.
+_TOKENIZER = re.compile(r"(?!Rag)\w+Tokenizer(Fast)?|PreTrainedTokenizerFast|TokenizersBackend|PythonBackend")
+_LARGEST_GROWTH = 1000  # times that a tokenizer's replacements may lengthen a text
 
 
 def preprocessor_of(source: str, revision: str | None, config: PretrainedConfig) -> Any:
@@ -34,9 +42,13 @@ def preprocessor_of(source: str, revision: str | None, config: PretrainedConfig)
     """
     if config.model_type in TEXT:
         return _tokenizer(source, revision, config)
-    _refuse_absent(source)
-    refuse_nonsense(from_pretrained(_Saved, source, revision), source, "preprocessor_config.json")
-    extractor = from_pretrained(AutoFeatureExtractor, source, revision, config=config)
+    saved = _settings(source, revision)
+    refuse_nonsense(saved, source, "preprocessor_config.json")
+    kind = _kind_of(config.model_type)
+    extractor: Any = None
+    if saved.get("feature_extractor_type") in (None, kind.__name__):  # no other name is looked up
+        with said_plainly(source):
+            extractor = kind.from_dict(saved)
     if config.model_type in WINDOWED:
         whisper.check_extractor(extractor, config, source)
     elif config.model_type in FILTER_BANK:
@@ -47,14 +59,28 @@ def preprocessor_of(source: str, revision: str | None, config: PretrainedConfig)
     return extractor
 
 
-class _Saved:
-    """A feature extractor's settings as they are, read as transformers reads them."""
+def _kind_of(model_type: str) -> Any:
+    """The feature extractor that a family of speech encoders has."""
+    if model_type in WINDOWED:
+        return WhisperFeatureExtractor
+    return filter_bank.EXTRACTORS.get(model_type, Wav2Vec2FeatureExtractor)
 
-    @staticmethod
-    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
-        """Their content; a repository's is downloaded."""
-        saved, _ = FeatureExtractionMixin.get_feature_extractor_dict(source, revision=revision)
-        return dict(saved)
+
+def _settings(source: str, revision: str | None) -> dict[str, Any]:
+    """A feature extractor's settings as they are: within those of a processor or, as before, in a file of their own."""
+    processor = json_of(source, revision, "processor_config.json") or {}
+    saved = processor.get("feature_extractor", processor.get("audio_processor"))
+    if saved is None:
+        saved = json_of(source, revision, "preprocessor_config.json")
+    if not isinstance(saved, dict):
+        held = "the folder" if Path(source).is_dir() else "the repository"
+        raise EncoderError(
+            f"encoder {source} could not be opened",
+            f"{held} holds no preprocessor_config.json, which says how the model wants its audio",
+            "copy that file from the repository that the model came from",
+            code="encoder-unopened",
+        )
+    return dict(saved)
 
 
 def _check_waveform_extractor(extractor: Any, source: str) -> None:
@@ -87,20 +113,55 @@ def random_preprocessor(preset: Preset, config: PretrainedConfig) -> Any:
     return BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, model_max_length=512)
 
 
-def _refuse_absent(source: str) -> None:
-    files = ("preprocessor_config.json", "processor_config.json")
-    if Path(source).is_dir() and not any((Path(source) / file).is_file() for file in files):
-        raise EncoderError(
-            f"encoder {source} could not be opened",
-            "the folder holds no preprocessor_config.json, which says how the model wants its audio",
-            "copy that file from the repository that the model came from",
-            code="encoder-unopened",
-        )
+def tokenizer_from(kind: Any, source: str, revision: str | None, **options: Any) -> Any:
+    """A tokenizer, from files of its own folder alone.
+
+    Args:
+        kind: transformers' class of it, or `AutoTokenizer`.
+        source: Folder or hub id.
+        revision: Branch, tag or commit of a hub repository.
+        **options: More arguments of its `from_pretrained`.
+
+    Raises:
+        EncoderError: It cannot be read, or is none (code `encoder-unopened`).
+    """
+    said = json_of(source, revision, "tokenizer_config.json") or {}
+    for named in (said.get("tokenizer_class"), getattr(options.get("config"), "tokenizer_class", None)):
+        if named is not None and not (isinstance(named, str) and _TOKENIZER.fullmatch(named)):
+            raise unopened(source, f"it names {str(named)[:60]!r} as its tokenizer_class, which is none")
+    # Paths of the machine that it was saved on, or of any: transformers' own names of these files take their places.
+    paths = dict.fromkeys(key for key in said if key.endswith(("_file", "_files")))
+    tokenizer = from_pretrained(kind, source, revision, **(options | paths))
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise unopened(source, f"its tokenizer is a {type(tokenizer).__name__}")
+    _refuse_chance(tokenizer, source)
+    return tokenizer
+
+
+def _refuse_chance(tokenizer: Any, source: str) -> None:
+    """Raise an EncoderError where a tokenizer splits words at random, or makes more than the text of a text."""
+    if not tokenizer.is_fast:
+        return
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    if rules["model"].get("dropout"):
+        raise unopened(source, "its tokenizer.json says dropout: it would split words at random")
+    growth = math.prod(max(1, len(one["content"])) for one in _parts(rules["normalizer"]) if "content" in one)
+    if growth > _LARGEST_GROWTH:
+        raise unopened(source, f"its tokenizer.json can make a text {growth:,} times as long")
+
+
+def _parts(rule: Any) -> Iterator[dict[str, Any]]:
+    """The rules that a rule of a tokenizer.json is made of, itself among them."""
+    if isinstance(rule, dict):
+        yield rule
+    inner = rule.values() if isinstance(rule, dict) else rule if isinstance(rule, list) else ()
+    for one in inner:
+        yield from _parts(one)
 
 
 def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> Any:
     """The tokenizer; one without vocabulary or padding, or with more tokens than the model has, is refused."""
-    tokenizer = from_pretrained(AutoTokenizer, source, revision, config=config)
+    tokenizer = tokenizer_from(AutoTokenizer, source, revision, config=config)
     words = tokenizer.get_vocab()
     why = ""
     if len(words) <= len(tokenizer.all_special_tokens) or max(words.values()) >= config.vocab_size:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ import transformers
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
+from probing.encoders.pickled import NotNumbersError
 from probing.encoders.presets import PRESETS
 from probing.encoders.spec import spelled
 from probing.errors import EncoderError
 
+_AS_SAFETENSORS = "copy it again, or save the model as safetensors where it was made"
 _transformers: Any = transformers.utils.logging  # untyped
 LOADING = (
     OSError,
@@ -43,14 +47,21 @@ def from_pretrained(kind: Any, source: str, revision: str | None, **options: Any
     Raises:
         EncoderError: It cannot be read (code `encoder-unopened`).
     """
+    with said_plainly(source):
+        return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
+
+
+@contextmanager
+def said_plainly(source: str) -> Iterator[None]:
+    """Let transformers and its kin work quietly; what they raise becomes an EncoderError (code `encoder-unopened`)."""
     verbosity, bars = _transformers.get_verbosity(), _transformers.is_progress_bar_enabled()
     _transformers.set_verbosity_error()
     if Path(source).is_dir():
         _transformers.disable_progress_bar()
     try:
-        return kind.from_pretrained(source, revision=revision or "main", trust_remote_code=False, **options)
-    except Exception as error:
-        if not isinstance(error, LOADING) and type(error) is not Exception:  # tokenizers has no exception of its own
+        yield
+    except BaseException as error:
+        if not of_loading(error):
             raise
         raise unopened(source, error) from error
     finally:
@@ -59,28 +70,16 @@ def from_pretrained(kind: Any, source: str, revision: str | None, **options: Any
             _transformers.enable_progress_bar()
 
 
-def saved_configuration(source: str, revision: str | None) -> dict[str, Any]:
-    """What a folder's or a repository's config.json says, as it is.
+def of_loading(error: BaseException) -> bool:
+    """Whether an exception is one that files of the wrong content cause.
 
-    Raises:
-        EncoderError: It cannot be read (code `encoder-unopened`).
+    tokenizers has no exception of its own, and its panics are not even an Exception.
     """
-    described: dict[str, Any] = from_pretrained(_Saved, source, revision)
-    return described
+    return isinstance(error, LOADING) or type(error) is Exception or type(error).__name__ == "PanicException"
 
 
-class _Saved:
-    """A config.json, read as transformers reads one."""
-
-    @staticmethod
-    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
-        """Its content; a repository's is downloaded."""
-        described, _ = transformers.PretrainedConfig.get_config_dict(source, revision=revision)
-        return dict(described)
-
-
-def unopened(source: str, error: Exception) -> EncoderError:
-    """The error of a checkpoint that cannot be read, and what to do about it."""
+def unopened(source: str, error: BaseException | str) -> EncoderError:
+    """The error of a checkpoint that cannot be read, for a reason or an exception, and what to do about it."""
     remedy = "check the folder; it must be what save_pretrained writes"
     if not Path(source).is_dir():
         remedy = (
@@ -93,9 +92,10 @@ def unopened(source: str, error: Exception) -> EncoderError:
     if "ignore_mismatched_sizes" in why:  # an option of transformers', and no way out
         why = "its weights have other shapes than its config.json says"
         remedy = "copy the configuration and the weights again from one place: they do not belong together"
+    if isinstance(error, NotNumbersError):
+        why, remedy = f"its .bin file is damaged, or holds more than numbers: {why}", _AS_SAFETENSORS
     if "weights_only" in why or "Weights only" in why:  # of which transformers and PyTorch advise to do without
-        why = "its .bin file is damaged, or holds more than numbers; only numbers are read"
-        remedy = "copy it again, or save the model as safetensors where it was made"
+        why, remedy = "its .bin file is damaged, or holds more than numbers; only numbers are read", _AS_SAFETENSORS
     return EncoderError(f"encoder {source} could not be opened", why, remedy, code="encoder-unopened")
 
 

@@ -6,18 +6,18 @@ system a training seed (`seed0`, `seed1` …); of the run's own folder the first
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-from torch import Tensor
 from transformers import PretrainedConfig
 
+from probing.encoders import received
 from probing.encoders.configurations import configuration_of
 from probing.encoders.pretrained import LOADING, unopened
+from probing.encoders.weights import Weights, weights_of
 from probing.errors import EncoderError
+from probing.files import file_digest, read_json
 
 _SYSTEM = "emotion-system"  # model_type of our systems
 _SEED = re.compile("seed([0-9]+)")
@@ -41,7 +41,13 @@ def name_of(folder: Path) -> str:
 
 
 def configuration(folder: Path) -> PretrainedConfig:
-    """The configuration of a system's audio encoder or, of a system on text alone, of its text encoder."""
+    """The configuration of a system's audio encoder or, of a system on text alone, of its text encoder.
+
+    Raises:
+        EncoderError: It cannot be read (code `encoder-unopened`), or the run's record says that its folder was another
+            (`encoder-changed`).
+    """
+    _refuse_changed(folder)
     described = _described(folder)
     try:
         return configuration_of(described[f"{_kind(described)}_config"], str(folder))
@@ -49,38 +55,39 @@ def configuration(folder: Path) -> PretrainedConfig:
         raise unopened(str(folder), error) from error
 
 
-def load_weights(folder: Path, model: Any) -> None:
-    """Put a system's weights into its encoder.
+def weights(folder: Path, within: str) -> Weights:
+    """Those of a system's encoder.
+
+    Args:
+        folder: The system's.
+        within: What stands before their names in transformers' model of that kind.
 
     Raises:
-        EncoderError: They cannot be read (code `encoder-unopened`), or are not all there (`encoder-incomplete`).
+        EncoderError: There are none (code `encoder-incomplete`), or as `weights_of`.
     """
-    prefix = _kind(_described(folder)) + "."
-    held: dict[str, Tensor] = {}
-    try:
-        for file in _weights(folder):
-            held |= load_file(file)
-        found = {key.removeprefix(prefix): value.float() for key, value in held.items() if key.startswith(prefix)}
-        lacking, _ = model.load_state_dict(found, strict=False)
-    except LOADING as error:
-        raise unopened(str(folder), error) from error
-    lacking = [key for key in lacking if key != "masked_spec_embed"]
-    if lacking:
-        raise EncoderError(
-            f"encoder {folder}",
-            f"the run's weights lack {len(lacking)} tensors, the first {lacking[0]}",
-            "the run is incomplete: copy it again, or rerun its `probe finetune` command (see record.json)",
-            code="encoder-incomplete",
-        )
+    if not any(folder.glob("model*.safetensors")):
+        why, remedy = "the run's weights are missing", "copy the run again, or rerun its `probe finetune` command"
+        raise EncoderError(f"encoder {folder}", why, remedy, code="encoder-incomplete")
+    return weights_of(str(folder), only_safe=True).part(_kind(_described(folder)) + ".", within)
 
 
-def _weights(folder: Path) -> list[Path]:
-    """The files that hold a system's weights: one or, of a large system, those that its index names."""
-    index = folder / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.is_file():
-        names = {Path(name).name for name in json.loads(index.read_text("utf-8"))["weight_map"].values()}
-    return [folder / name for name in sorted(names) if (folder / name).is_file()]
+def _refuse_changed(folder: Path) -> None:
+    """Raise an EncoderError (code `encoder-changed`) where a run's record has other digests of the system's files.
+
+    A system alone, as it lies on a hub, has no record beside it, and those of version 0.1.0 had no digests.
+    """
+    record = folder.parent / "record.json"
+    if not _SEED.fullmatch(folder.name) or not record.is_file():
+        return
+    remedy = "copy the run again, or rerun its `probe finetune` command"
+    named = read_json(record, remedy).get("files")
+    for name, said in named.items() if isinstance(named, dict) else ():
+        path = folder / str(name).removeprefix(f"{folder.name}/")
+        if name != f"{folder.name}/{path.name}":
+            continue
+        if not path.is_file() or not isinstance(said, dict) or file_digest(path) != said.get("sha256"):
+            why = f"{path.name} is missing, or not as the run's record says"
+            raise EncoderError(f"encoder {folder}", why, remedy, code="encoder-changed")
 
 
 def _kind(described: dict[str, Any]) -> str:
@@ -90,7 +97,6 @@ def _kind(described: dict[str, Any]) -> str:
 def _described(folder: Path) -> dict[str, Any]:
     """What a folder's config.json says; nothing where it cannot be read, of which the caller says more."""
     try:
-        found = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return received.configuration(str(folder), None)
+    except EncoderError:
         return {}
-    return found if isinstance(found, dict) else {}

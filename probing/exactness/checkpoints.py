@@ -118,7 +118,8 @@ def small_model(model_type: str, config: dict[str, Any], seed: int = 1) -> Any:
     """A transformers model with random weights, biases and norms that do something, unlike fresh ones."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = AutoModel.from_config(AutoConfig.for_model(model_type, **config)).eval()
+        described = AutoConfig.for_model(model_type, **config)
+        model = AutoModel.from_config(described, trust_remote_code=False).eval()
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
         for name, buffer in model.named_buffers():  # of a batch norm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,12 @@ from transformers import AutoConfig, PretrainedConfig
 
 from probing.corpus.model import EMOTIONS
 
-# Settings of the program that saved it: a received file could name a repository of kernels, which is code.
-_FOREIGN = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal", "quantization_config")
+# Settings of the program that saved it: a received file could name a repository of kernels, which is code, or other
+# files of weights.
+_FOREIGN = """
+    attn_implementation _attn_implementation _attn_implementation_internal quantization_config auto_map
+    transformers_weights fusion_config kernel_config distributed_config
+""".split()
 
 
 class SystemConfig(PretrainedConfig):
@@ -52,6 +57,23 @@ class SystemConfig(PretrainedConfig):
         self.fusion, self.dropout, self.spec_augment = fusion, dropout, spec_augment
         self.do_normalize, self.freeze = do_normalize, list(freeze)
         super().__init__(**{key: value for key, value in kwargs.items() if key not in _FOREIGN})
+
+
+def refuse_impossible(config: SystemConfig) -> None:
+    """Raise a ValueError where a received configuration says what no system has.
+
+    Its encoders and their sizes are seen when it is built.
+    """
+    names, scale = config.dimensions, config.scale
+    if not names or not all(isinstance(name, str) and name for name in names) or len({*names}) < len(names):
+        raise ValueError(f"its config.json says dimensions = {str(names)[:60]}")
+    numbers = all(isinstance(end, int | float) and math.isfinite(end) for end in scale)
+    if len(scale) != 2 or not numbers or not scale[0] < scale[1]:
+        raise ValueError(f"its config.json says scale = {str(scale)[:60]}")
+    if not isinstance(config.encoders, str) or not {*config.freeze} <= {"audio", "text"}:
+        raise ValueError(f"its config.json says freeze = {str(config.freeze)[:60]}")
+    if not isinstance(config.dropout, int | float) or not 0 <= config.dropout < 1:
+        raise ValueError(f"its config.json says dropout = {str(config.dropout)[:60]}")
 
 
 def _configuration(given: PretrainedConfig | dict[str, Any] | None) -> PretrainedConfig | None:

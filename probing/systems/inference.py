@@ -5,21 +5,24 @@ Shape legend: N utterances · B those of a batch · P pooled numbers · K dimens
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from probing.encoders import received
+from probing.encoders.configurations import refuse_nonsense
 from probing.encoders.numerics import ExactFloat32
 from probing.encoders.pretrained import LOADING
+from probing.encoders.weights import loaded, weights_of
 from probing.errors import EncoderError, RunError
-from probing.systems.batches import Feed, by_length
-from probing.systems.config import SystemConfig
+from probing.systems.batches import Feed, by_length, readers_watched
+from probing.systems.config import SystemConfig, refuse_impossible
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
 
@@ -37,33 +40,46 @@ def opened(folder: Path) -> tuple[EmotionSystem, Processor]:
     try:
         processor = Processor.from_pretrained(folder)
     except _DAMAGED as error:
-        raise _unopened(folder, " ".join(str(error).split())[:200]) from error
-    tokenizer = processor.text
-    # Without the file of its vocabulary transformers makes a tokenizer that knows no word.
-    if tokenizer is not None and len(tokenizer) <= len(tokenizer.all_special_tokens):
-        raise _unopened(folder, "its tokenizer has no vocabulary")
+        raise _unopened(folder, _why(error)) from error
     return system, processor
 
 
 def opened_system(folder: Path) -> EmotionSystem:
     """A trained system alone; errors are those of `opened`."""
-    transformers.utils.logging.disable_progress_bar()  # of each file that is read
-    own: Any = EmotionSystem
-    # Only safetensors, which hold nothing but numbers; no code of the folder's own; no look at a hub.
-    how = {"use_safetensors": True, "output_loading_info": True, "local_files_only": True}
     try:
-        if not (folder / "config.json").is_file():
-            raise _unopened(folder, "it holds no config.json")
-        if SystemConfig.get_config_dict(folder)[0].get("model_type") != SystemConfig.model_type:
-            raise _unopened(folder, "it is no fine-tuned system")
-        system, info = own.from_pretrained(folder, trust_remote_code=False, **how)
+        config = _configuration(folder)
+        weights = weights_of(str(folder), only_safe=True)
+        system, info = loaded(lambda: EmotionSystem(copy.deepcopy(config)), config, weights, str(folder))
     except _DAMAGED as error:
-        raise _unopened(folder, " ".join(str(error).split())[:200]) from error
+        raise _unopened(folder, _why(error)) from error
     lacking = sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"]))
     if lacking:  # transformers would go on with random numbers in their place
         raise _unopened(folder, f"its weights lack {len(lacking):,} tensors, the first {lacking[0]}")
+    if any(not bool(parameter.isfinite().all()) for parameter in system.parameters()):
+        raise _unopened(folder, "its weights are not all finite numbers")
     opened: EmotionSystem = system
     return opened
+
+
+def _configuration(folder: Path) -> SystemConfig:
+    """What its config.json says, which must be what a system can have."""
+    if not (folder / "config.json").is_file():
+        raise _unopened(folder, "it holds no config.json")
+    received.refuse_strangers(folder)
+    described = received.configuration(str(folder), None)
+    if described.get("model_type") != SystemConfig.model_type:
+        raise _unopened(folder, "it is no fine-tuned system")
+    for part in ("audio_config", "text_config"):
+        refuse_nonsense(described.get(part) or {}, str(folder), "config.json")
+    config = SystemConfig.from_dict(described)
+    refuse_impossible(config)
+    return config
+
+
+def _why(error: Exception) -> str:
+    """An error's reason, without another remedy than that of a run."""
+    why = error.why if isinstance(error, EncoderError) else str(error)
+    return " ".join(why.split())[:200]
 
 
 def _unopened(folder: Path, why: str) -> RunError:
@@ -100,7 +116,7 @@ def estimates(
     was_training = system.training
     module: Any = system  # whose `to` transformers wraps without types
     module.to(device).eval()
-    with torch.inference_mode(), ExactFloat32():
+    with readers_watched(), torch.inference_mode(), ExactFloat32():
         for inputs in _batches(source, batch, what, workers):
             places = inputs.pop("places").tolist()
             inputs = {name: tensor.to(device) for name, tensor in inputs.items() if name != "labels"}

@@ -14,8 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import (
-    AutoFeatureExtractor,
-    AutoTokenizer,
     BatchFeature,
     PreTrainedTokenizerBase,
     Wav2Vec2FeatureExtractor,
@@ -23,6 +21,8 @@ from transformers import (
 )
 
 from probing.audio.decode import SAMPLE_RATE
+from probing.encoders import received
+from probing.encoders.preprocessors import preprocessor_of
 from probing.encoders.whisper import cut, log_mel, window_of
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
@@ -119,8 +119,12 @@ class Processor:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read what `save_pretrained` wrote beside a system; code that a folder brings along is never run."""
-        config = SystemConfig.from_pretrained(folder, trust_remote_code=False)
-        audio = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False) if config.audio_config else None
-        text = AutoTokenizer.from_pretrained(folder, trust_remote_code=False) if config.text_config else None
+        """Read what `save_pretrained` wrote beside a system; code that a folder brings along is never run.
+
+        Raises:
+            EncoderError: It cannot be read, or does not go with the system (as `preprocessor_of`).
+        """
+        config = SystemConfig.from_dict(received.configuration(str(folder), None))
+        parts = [config.audio_config, config.text_config]
+        audio, text = (None if part is None else preprocessor_of(str(folder), None, part) for part in parts)
         return cls(audio, text, window=window_of(config.audio_config))

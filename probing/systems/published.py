@@ -11,6 +11,7 @@ a .bin with weights_only; the code that comes with a checkpoint is never run.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -22,14 +23,16 @@ from transformers import PretrainedConfig, Wav2Vec2FeatureExtractor, WavLMConfig
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.corpus.model import EMOTIONS
+from probing.encoders import received
 from probing.encoders.audio import tone
 from probing.encoders.checkpoints import not_finite
-from probing.encoders.configurations import configuration_of, refuse_nonsense, refuse_pointers
+from probing.encoders.configurations import configuration_of, refuse_nonsense
 from probing.encoders.identity import all_of
 from probing.encoders.numerics import ExactFloat32, weights_digest
 from probing.encoders.preprocessors import preprocessor_of
-from probing.encoders.pretrained import LOADING, from_pretrained, unopened
+from probing.encoders.pretrained import LOADING, unopened
 from probing.encoders.spec import typed
+from probing.encoders.weights import loaded, weights_of
 from probing.errors import EncoderError, OptionError
 from probing.files import absolute
 from probing.runs.entries import SystemEntry
@@ -105,8 +108,8 @@ def open_published(name: str, revision: str | None = None) -> Published:
         raise OptionError(f"--revision {revision}", why, remedy, code="no-effect")
     source = absolute(name) if local else name
     if local:
-        refuse_pointers(folder)
-    described = from_pretrained(_Described, source, revision)
+        received.refuse_strangers(folder)
+    described = received.configuration(source, revision)
     layout = LAYOUTS.get(str(described.get("model_type")))
     if layout is None:
         raise _foreign(source, f"it is a {described.get('model_type')!r} model, and no emotion model of a known layout")
@@ -119,16 +122,6 @@ def open_published(name: str, revision: str | None = None) -> Published:
     _try(system, processor, source)
     entry = PublishedEntry(source, revision, layout.name, weights_digest(system), SCALE)
     return Published(system, processor, entry, _parts(system, Path(source).name if local else source, source))
-
-
-class _Described:
-    """A config.json as it is, read as transformers reads one."""
-
-    @staticmethod
-    def from_pretrained(source: str, revision: str, trust_remote_code: bool) -> dict[str, Any]:
-        """Its content; a repository's is downloaded."""
-        described, _ = PretrainedConfig.get_config_dict(source, revision=revision)
-        return dict(described)
 
 
 def _audeering(described: Mapping[str, Any], source: str) -> PublishedConfig:
@@ -195,10 +188,12 @@ def _dimensions(described: Mapping[str, Any], source: str) -> list[str]:
     return names
 
 
-def _loaded(kind: type[PublishedSystem], source: str, revision: str | None, config: PublishedConfig) -> PublishedSystem:
+def _loaded(
+    kind: Callable[[PublishedConfig], PublishedSystem], source: str, revision: str | None, config: PublishedConfig
+) -> PublishedSystem:
     """The model with its weights, of which all must be there, and no others."""
-    how = {"config": config, "dtype": torch.float32, "weights_only": True, "output_loading_info": True}
-    system, info = from_pretrained(kind, source, revision, **how)
+    weights = weights_of(source, revision)
+    system, info = loaded(lambda: kind(copy.deepcopy(config)), config, weights, source, dtype=torch.float32)
     other = sorted(key for key in info["unexpected_keys"] if not key.endswith(_IDLE))
     if other:
         raise _foreign(source, f"it holds {len(other):,} weights that its layout has not, the first {other[0]}")
@@ -265,7 +260,7 @@ class Layout:
     """
 
     name: str
-    model: type[PublishedSystem]
+    model: Callable[[PublishedConfig], PublishedSystem]
     read: Callable[[Mapping[str, Any], str], PublishedConfig]
     extractor: Callable[[str, str | None, PretrainedConfig], Any]
 
