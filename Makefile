@@ -38,7 +38,7 @@ $(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_devi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint figure2 compare systems words damaged atlas layers inside padding calibrate readme bench clean
+.PHONY: help install test lint figure2 compare systems words damaged atlas layers inside padding calibrate readme bench faults clean
 
 help: ## print the targets
 	@echo "targets:"
@@ -183,6 +183,9 @@ readme: $(VENV)/ready ## write the numbers of the README anew, from the files in
 
 bench: $(VENV)/ready ## speed and memory, as ratios measured in one run
 	$(BIN)/python -m pytest tests/benchmarks -m slow -s
+
+faults: $(VENV)/ready ## kill, fill, damage: what becomes of each trial, as a table (under half an hour on two cores)
+	$(ALONE) PYTHONPATH=tests $(BIN)/python -m faults -j $(JOBS)
 
 clean: ## remove what can be made again: .venv, cache, build leftovers (runs/ and figures/ stay)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,7 +1,7 @@
 """One `probe` command in a child forked from a process that has imported everything: it starts at once.
 
 The child has a folder, an environment, files for its output and limits of memory and time. A watchdog tells a hang (no
-output and no processor progress for a minute, or too long in all) from work, and the whole process group is ended with
+output and no processor progress for a minute, or too much of it in all) from work, and the whole group is ended with
 the child.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 MEMORY = 2 << 30  # bytes: what a command may take, whatever a header promises
 STILL = 60.0  # s without output and without processor progress
-LONGEST = 150.0  # s that any command may take here: undisturbed, each takes a few
+LONGEST = 60.0  # s of processor time that any command may take here: undisturbed, each takes five at most
 _POLL = 0.004  # s
 _NEW_ADDRESSES = (
     6 << 30
@@ -58,7 +58,7 @@ class Watched:
     Args:
         pid: Its process, which leads a group.
         said: Folder of its output files.
-        longest: Seconds that it may take.
+        longest: Seconds of processor time that it may take; wall time depends on what else the machine does.
         still: Seconds without output and processor progress.
     """
 
@@ -100,8 +100,8 @@ class Watched:
             self._progress, self._moved = progress, now
         if now - self._moved > self._still:
             self._hung = f"no output and no processor progress for {self._still:.0f} s"
-        elif now - self._began > self._longest:
-            self._hung = f"not done after {self._longest:.0f} s"
+        elif progress[0] > self._longest * os.sysconf("SC_CLK_TCK"):
+            self._hung = f"not done after {self._longest:.0f} s of processor time"
         if self._hung:
             self._end_group()
 
@@ -159,7 +159,7 @@ def start(
         work: What it does; its exit status is that of the `SystemExit` that it raises, as of a console script.
         environment: Variables that it has besides.
         first: What it does before anything else, such as to install a gate.
-        longest: Seconds that it may take.
+        longest: Seconds of processor time that it may take.
         still: Seconds without output and processor progress.
     """
     said.mkdir(parents=True, exist_ok=True)
