@@ -89,6 +89,8 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     found = predict_files(predictor, named, options.text, options.window, options.hop, recognise)
     table = found.table.to_csv(options.out, index=False, float_format="%.6g")
     click.echo(options.out if options.out else table, nl=bool(options.out))
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
     for error in found.refused:
         click.echo(f"left out: {error}", err=True)
     if options.plot and len(found.table):

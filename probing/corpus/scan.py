@@ -14,8 +14,9 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from probing.audio.decode import measure
+from probing.audio.notes import summed_up
 from probing.corpus.model import Utterance
-from probing.errors import AudioError, ProbingError, first_names, number_of
+from probing.errors import AudioError, ProbingError
 from probing.files import absolute, read_json, write_text
 
 _COLUMNS = ("size", "changed", "samples", "checksum")  # of the file that remembers sound files
@@ -41,11 +42,7 @@ class AudioScan:
 
     def remarks(self) -> tuple[str, ...]:
         """The notes, each once, with the number of files and the first of them."""
-        found: dict[str, list[str]] = {}
-        for id_, notes in self.notes.items():
-            for note in notes:
-                found.setdefault(note, []).append(id_)
-        return tuple(f"{number_of(len(ids), 'audio file')}: {note} ({first_names(ids)})" for note, ids in found.items())
+        return summed_up(self.notes)
 
 
 def scan_audio(

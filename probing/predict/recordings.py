@@ -10,15 +10,18 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
+from probing.audio.decode import listen
+from probing.audio.notes import summed_up
 from probing.errors import AudioError, EncoderError, OptionError, ProbingError
 from probing.predict.predictor import Predictor, Recognise
 
 # Endings of recordings: what libsndfile calls its formats, other endings of theirs, and what it cannot decode but a
-# folder of recordings may well hold: such a file is named as undecodable instead of being passed over.
+# folder of recordings may well hold: such a file is named as undecodable instead of being passed over. A .raw has no
+# header, so that nobody knows what it holds.
 _OTHER_ENDINGS = "aif aifc m4a m4b aac mp4 mpga mka oga opus snd sph wave weba webm wma"
 AUDIO_ENDINGS = frozenset(
     f".{ending}" for ending in (*_OTHER_ENDINGS.split(), *map(str.lower, soundfile.available_formats()))
-)
+) - {".raw"}
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,12 @@ class Predicted:
     Args:
         table: file, start, end (s), the dimensions and, of a run that reads, text; a row for each window.
         refused: Why the other files could not be used.
+        notes: What is to be known of files that could be used, a line for each kind.
     """
 
     table: pd.DataFrame
     refused: tuple[AudioError, ...]
+    notes: tuple[str, ...] = ()
 
 
 def found_files(named: Iterable[str | Path]) -> list[Path]:
@@ -81,18 +86,20 @@ def predict_files(
     if text is not None and len(files) > 1:
         why = f"it is one text for {len(files):,} files"
         raise OptionError("--text", why, "name one file, or let --asr recognise what is said", code="one-text")
-    tables, refused = [], []
+    tables, refused, notes = [], [], dict[str, tuple[str, ...]]()
     for path in tqdm(files, desc="predict", unit="file", disable=None):
         try:
-            table = predictor.predict(path, text, window, hop, asr)
+            sound = listen(path)
+            table = predictor.predict(sound.waveform, text, window, hop, asr)
         except (AudioError, EncoderError) as error:
             refused.append(_unusable(path, error))
             continue
+        notes[str(path)] = sound.notes
         table.insert(0, "file", str(path))
         tables.append(table)
     columns = ["file", "start", "end", *predictor.dimensions] + ["text"] * predictor.reads
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    return Predicted(table, tuple(refused))
+    return Predicted(table, tuple(refused), summed_up(notes))
 
 
 def _unusable(path: Path, error: AudioError | EncoderError) -> AudioError:
