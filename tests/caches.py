@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from probing.cache.format import Entry, Layout, parts_folder
+from probing.cache.seal import BLOCK, make_seal
 from probing.cache.writer import PartWriter, write_virtual
 
 PARTS = {"part-00000.h5": ["lang", "Käthe/Ünïcode 日本語", "b c"], "part-00002.h5": ["d"], "part-00005.h5": ["e", "f"]}
@@ -49,6 +52,46 @@ def make(root: Path, layout: Layout | None = None) -> Path:
         write_part(parts_folder(path) / name, layout, ids)
     write_virtual(path, layout, list(PARTS))
     return path
+
+
+def sealed_again(path: Path) -> None:
+    """Seal a file anew, as somebody could who changed it on purpose: whatever it says now is what was sealed."""
+    raw = path.read_bytes()
+    states = json.loads(raw[:BLOCK].split(b"\n")[1].rstrip(b"\0"))["states"]
+    with path.open("r+b") as file:
+        block = make_seal(file, len(raw), states)
+        file.seek(0)
+        file.write(block)
+
+
+def as_version_0_1_0(path: Path) -> Path:
+    """Write a cache anew as version 0.1.0 wrote them: without seals, and with an index of chunks in the parts."""
+    folder, sizes = parts_folder(path), []
+    for part in sorted(folder.glob("part-*.h5")):
+        _copied(part, libver=None)
+        sizes.append(part.stat().st_size)
+    _copied(path, libver="v110", sizes=sizes)
+    return path
+
+
+def _copied(path: Path, libver: str | None, sizes: Sequence[int] = ()) -> None:
+    old = path.with_name("copy")
+    with h5py.File(path, "r") as new, h5py.File(old, "w", libver=libver) as file:
+        file.attrs.update(new.attrs)
+        arrays = new.attrs["arrays"].tolist()
+        for name in arrays:
+            if sizes:
+                new.copy(name, file)
+            else:
+                file.create_dataset(name, data=new[name][:], chunks=new[name].chunks, fillvalue=np.nan)
+        tables = [name for name in new if name not in (*arrays, "part")]
+        for name in [*tables, *(f"part/{name}" for name in new.get("part", ()) if name != "seal")]:
+            kind = h5py.string_dtype() if name in ("id", "part/name") else None
+            covered = sizes and kind is None and "part" not in name and name != "offset"
+            file.create_dataset(name, data=new[name][:], dtype=kind, fletcher32=bool(covered))
+        if sizes:
+            file["part/n_bytes"][:] = sizes
+    old.replace(path)
 
 
 def files(folder: Path) -> list[str]:

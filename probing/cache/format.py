@@ -7,28 +7,25 @@ D hidden size.
 from __future__ import annotations
 
 import json
+import math
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.cache.stores import STORES
+from probing.cache.stores import DTYPES, STORES
 from probing.errors import CacheError
 from probing.files import digest, slug
 
 FORMAT, VERSION = "probing-hidden-states", 1
 USUAL_RATE = 50.0  # frames per second
-TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an utterance, in every file
 
-# What h5py raises over bytes that make no sense to it.
-NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
-REDO = "delete that part file and rerun the `probe extract` command: only this part is made anew"
+# Attributes that are texts.
+_TEXTS = ("store", "dtype", "corpus", "encoder", "title", "identity", "fingerprint", "written_by")
 
 
 @dataclass(frozen=True)
@@ -141,57 +138,44 @@ def checksum(numbers: NDArray[Any]) -> int:
 
 def read_layout(attributes: Mapping[str, Any], path: Path) -> Layout:
     """What a file says of itself; a CacheError where it is no cache of this version."""
-    if attributes.get("format") != FORMAT or attributes.get("version") != VERSION:
+    if not (_is(attributes.get("format"), FORMAT) and _is(attributes.get("version"), VERSION)):
         raise CacheError(
             f"{path}",
             f"it is no {FORMAT} file of version {VERSION}",
             "extract again with this version of the toolkit",
             code="cache-format",
         )
-    names = ("store", "dtype", "corpus", "encoder", "title", "written_by")
-    layout = Layout(
-        **{name: str(attributes[name]) for name in names},
-        n_states=int(attributes["n_states"]),
-        width=int(attributes["width"]),
-        identity=json.loads(attributes["identity"]),
-        state_names=tuple(attributes["state_names"]),
-        frame_rate=float(attributes.get("frame_rate", USUAL_RATE)),
-    )
-    if layout.fingerprint != attributes["fingerprint"]:
-        why = "its attributes do not give its fingerprint"
-        raise CacheError(f"{path}", why, "delete it and extract again", code="cache-damaged")
+    texts: dict[str, Any] = {name: attributes.get(name) for name in _TEXTS}
+    numbers: dict[str, Any] = {name: attributes.get(name) for name in ("n_states", "width")}
+    wrong = [name for name, found in texts.items() if not isinstance(found, str)]
+    wrong += [name for name, found in numbers.items() if not isinstance(found, np.integer) or not 0 < found < 2**31]
+    if wrong:
+        raise _senseless(path, wrong)
+    identity, fingerprint = json.loads(texts.pop("identity")), texts.pop("fingerprint")
+    states = attributes["state_names"]
+    rate = float(attributes.get("frame_rate", USUAL_RATE))
+    sense = {
+        "store": texts["store"] in STORES,
+        "dtype": texts["dtype"] in DTYPES,
+        "arrays": list(attributes["arrays"]) == list(STORES.get(texts["store"], ())),
+        "state_names": len(states) == numbers["n_states"] and all(isinstance(name, str) for name in states),
+        "identity": isinstance(identity, dict),
+        "frame_rate": math.isfinite(rate) and rate > 0,
+    }
+    if not all(sense.values()):
+        raise _senseless(path, [name for name, good in sense.items() if not good])
+    counts: dict[str, Any] = {name: int(found) for name, found in numbers.items()}
+    layout = Layout(**texts, **counts, identity=identity, state_names=tuple(states), frame_rate=rate)
+    if layout.fingerprint != fingerprint:
+        raise _senseless(path, ["fingerprint"])
     return layout
 
 
-@contextmanager
-def reading(whose: str) -> Iterator[None]:
-    """Say of bytes that h5py cannot make sense of whose they are."""
-    try:
-        yield
-    except NONSENSE as error:
-        raise CacheError(whose, f"it cannot be read ({error})", REDO, code="cache-damaged") from error
+def _is(found: Any, expected: object) -> bool:
+    """Whether an attribute is one value, and this one; arrays compare in ways of their own."""
+    return np.ndim(found) == 0 and bool(found == expected)
 
 
-def open_part(path: Path) -> h5py.File:
-    """Open a part for reading; a CacheError where that cannot be done."""
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        # With an errno it is the system that refuses (permission, open files, locks): the part itself may be sound.
-        remedy = "mend that and rerun the command; the part may be sound" if error.errno else REDO
-        code = "part-unopened" if error.errno else "cache-damaged"
-        raise CacheError(f"{path}", f"it cannot be opened as HDF5 ({error})", remedy, code=code) from error
-
-
-def read_checked(file: h5py.File, array: str, row: int, whose: str) -> NDArray[Any]:
-    """One utterance of a part, compared with its checksum."""
-    with reading(whose):
-        if array in (*STORES["frames"], *STORES["latents"]):
-            start, stop = file["offset"][row : row + 2]
-            numbers = file[array][start:stop]
-        else:
-            numbers = file[array][row]
-        stored = int(file["checksum"][row, STORES[str(file.attrs["store"])].index(array)])
-    if checksum(numbers) != stored:
-        raise CacheError(whose, "damaged: its bytes do not give its checksum", REDO, code="cache-damaged")
-    return numbers
+def _senseless(path: Path, names: Sequence[str]) -> CacheError:
+    why = f"its attributes {', '.join(names)} are missing, or no values that they can have beside the others"
+    return CacheError(f"{path}", why, "delete it and extract again", code="cache-damaged")

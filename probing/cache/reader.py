@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.cache.format import NONSENSE, REDO, open_part, parts_folder, read_checked, read_layout, reading
+from probing.cache.contents import reading
+from probing.cache.format import checksum, parts_folder
+from probing.cache.opening import contents_of, opened, sound
+from probing.cache.seal import REDO
 from probing.errors import CacheError, first_names
 
 _OPEN_PARTS = 8  # part files that a reader holds open; each costs a megabyte or two
@@ -22,9 +26,9 @@ _OPEN_PARTS = 8  # part files that a reader holds open; each costs a megabyte or
 class Cache:
     """A finished cache, open for reading.
 
-    Opening checks that every part is there, of its size and with its ids: HDF5 itself would fill a missing part of a
-    virtual dataset without an error. Reading checks each utterance against its checksum. Files are opened when they
-    are first read, in the process that reads them, so that a Cache can be handed to worker processes.
+    Opening checks that every part is there and is the one that the file was made of: HDF5 itself would fill a missing
+    part of a virtual dataset without an error. Reading checks each utterance against its checksum. Files are opened
+    when they are first read, in the process that reads them, so that a Cache can be handed to worker processes.
 
     Attributes:
         path: The virtual file.
@@ -37,27 +41,22 @@ class Cache:
         rms: Root mean square of each state, float32 [N, L].
 
     Raises:
-        CacheError: Not a cache, of another version, or a part is missing, of another size or with other ids.
+        CacheError: It is not sound, or no cache of this version; or a part is missing, damaged, or another than it was.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with h5py.File(path, "r") as file:
-                self.layout = read_layout(file.attrs, path)
-                self.ids: list[str] = list(file["id"].asstr()[:])
-                self.n_samples, self.n_frames = file["n_samples"][:], file["n_frames"][:]
-                self.rms: NDArray[np.float32] = file["rms"][:]
-                self.audio: NDArray[np.uint32] = file["audio"][:]
-                self.parts: list[str] = list(file["part/name"].asstr()[:])
-                self._start = np.concatenate([[0], np.cumsum(file["part/n_utterances"][:])])
-                sizes = file["part/n_bytes"][:]
-        except NONSENSE as error:
-            why = f"it cannot be read as a cache ({error})"
-            raise CacheError(f"{path}", why, "rerun the `probe extract` command", code="cache-damaged") from error
+        held = contents_of(path)
+        if not held.parts:
+            remedy = "name the file beside the folder of parts, as `probe extract` prints it"
+            raise CacheError(f"{path}", "it is a part of a cache, or stands for no part", remedy, code="cache-format")
+        self.layout, self.ids = held.layout, list(held.ids)
+        self.n_samples, self.n_frames, self.audio, self.rms = held.n_samples, held.n_frames, held.audio, held.rms
+        self.parts: list[str] = [part.name for part in held.parts]
+        self._held = held
         self._open: OrderedDict[str, h5py.File] = OrderedDict()
         self._owner = os.getpid()
-        self._check_parts(sizes)
+        self._check_parts()
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the open files, which belong to one process."""
@@ -81,10 +80,17 @@ class Cache:
         Raises:
             CacheError: The bytes on disk are not those that were written.
         """
-        number = int(np.searchsorted(self._start, row, side="right")) - 1
+        number = int(np.searchsorted(self._held.first_utterance, row, side="right")) - 1
         part = self.parts[number]
         whose = f"{parts_folder(self.path) / part}: utterance {self.ids[row]}"
-        return read_checked(self._file(part), array, row - int(self._start[number]), whose)
+        start, stop = self._held.first_row[row : row + 2] - self._held.first_row[self._held.first_utterance[number]]
+        with reading(whose):
+            numbers = self._file(part)[array][start:stop]
+        if not self.layout.by_frame:
+            numbers = numbers[0]
+        if checksum(numbers) != self._held.checksum[row, self.layout.arrays.index(array)]:
+            raise CacheError(whose, "damaged: its bytes do not give its checksum", REDO, code="cache-damaged")
+        return numbers
 
     def __getitem__(self, id_: str) -> NDArray[Any] | dict[str, NDArray[Any]]:
         """One utterance by its id, checked.
@@ -114,13 +120,13 @@ class Cache:
         if part not in self._open:
             if len(self._open) >= _OPEN_PARTS:
                 self._open.popitem(last=False)[1].close()
-            self._open[part] = open_part(parts_folder(self.path) / part)
+            self._open[part] = opened(parts_folder(self.path) / part)
         self._open.move_to_end(part)
         return self._open[part]
 
-    def _check_parts(self, sizes: Sequence[int]) -> None:
+    def _check_parts(self) -> None:
         folder = parts_folder(self.path)
-        present = {entry.name: entry.stat().st_size for entry in os.scandir(folder)} if folder.is_dir() else {}
+        present = {one.name: one for one in os.scandir(folder)} if folder.is_dir() else {}
         missing = [part for part in self.parts if part not in present]
         if missing:
             raise CacheError(
@@ -129,18 +135,30 @@ class Cache:
                 "move the folder back beside the file, or rerun the `probe extract` command",
                 code="parts-missing",
             )
-        for number, (part, size) in enumerate(zip(self.parts, sizes, strict=True)):
-            if present[part] != size:
-                why = f"it has {present[part]} bytes instead of {size}"
-                raise CacheError(f"{folder / part}", why, REDO, code="part-size")
-            with reading(f"{folder / part}"), open_part(folder / part) as file:
-                if file.attrs.get("fingerprint") != self.layout.fingerprint:
-                    why = "it was made under another fingerprint"
-                    raise CacheError(f"{folder / part}", why, REDO, code="part-fingerprint")
-                ids = list(file["id"].asstr()[:])
-            if ids != self.ids[self._start[number] : self._start[number + 1]]:
-                why = "it holds other utterances than it should"
-                raise CacheError(f"{folder / part}", why, REDO, code="part-ids")
+        for number, part in enumerate(self._held.parts):
+            found = present[part.name].stat(follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode):
+                why = "it is a link, or no file at all; the numbers must be in the folder itself"
+                raise CacheError(f"{folder / part.name}", why, REDO, code="part-link")
+            if found.st_size != part.n_bytes:
+                why = f"it has {found.st_size} bytes instead of {part.n_bytes}"
+                raise CacheError(f"{folder / part.name}", why, REDO, code="part-size")
+            if not part.seal or sound(folder / part.name) != part.seal:
+                self._compare(folder / part.name, number, part.seal)
+
+    def _compare(self, path: Path, number: int, seal: str) -> None:
+        """A part that its seal does not prove to be the virtual file's own."""
+        held = contents_of(path)
+        if held.layout.fingerprint != self.layout.fingerprint:
+            raise CacheError(f"{path}", "it was made under another fingerprint", REDO, code="part-fingerprint")
+        own = slice(*self._held.first_utterance[number : number + 2])
+        if held.ids != self._held.ids[own]:
+            raise CacheError(f"{path}", "it holds other utterances than it should", REDO, code="part-ids")
+        same = replace(held.layout, written_by="") == replace(self.layout, written_by="") and not held.parts
+        tables = ("n_samples", "n_frames", "audio", "checksum", "rms")
+        if seal or not same or any((getattr(held, one) != getattr(self._held, one)[own]).any() for one in tables):
+            why = f"it is not the part that {self.path.name} was made of"
+            raise CacheError(f"{path}", why, REDO, code="part-other")
 
 
 def open_cache(path: str | Path) -> Cache:

@@ -11,23 +11,17 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
-from probing.cache.format import (
-    NONSENSE,
-    TABLES,
-    Entry,
-    Layout,
-    checksum,
-    open_part,
-    parts_folder,
-    read_checked,
-    reading,
-)
+from probing.cache.contents import open_hdf5, reading
+from probing.cache.format import Entry, Layout, checksum, parts_folder
+from probing.cache.opening import contents_of, sound
+from probing.cache.seal import BLOCK, Span, make_seal
 from probing.errors import CacheError, first_names
 from probing.files import PARTIAL, written_aside
 
+_TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an utterance
 _CHUNK_BYTES = 1 << 17  # one chunk is about this much of one layer: whole utterances and single layers both read well
+_FORM = {"libver": "v110", "userblock_size": BLOCK}  # of which the first 1.10 was the first HDF5 to read
 _CHUNK_CACHE = 1 << 26  # bytes of chunk cache while writing, so that a chunk on an utterance's edge is written once
 
 
@@ -55,6 +49,13 @@ class _Disk(io.FileIO):
             self._failure = error
         return count
 
+    def readinto(self, buffer: Any) -> int:
+        """Read; zeros where nothing has been written yet, of which HDF5 would otherwise take whatever memory holds."""
+        room = memoryview(buffer).cast("B")
+        count = super().readinto(room)
+        room[count:] = bytes(len(room) - count)
+        return len(room)
+
     def truncate(self, size: int | None = None) -> int:
         """Set the length, with which HDF5 also makes a file longer; after a failure, do nothing."""
         try:
@@ -73,8 +74,16 @@ class _Disk(io.FileIO):
                 code="disk",
             ) from self._failure
 
-    def finish(self) -> None:
-        """See everything onto the disk, and close."""
+    def finish(self, states: Sequence[Span] = ()) -> None:
+        """Seal the file, see everything onto the disk, and close.
+
+        Args:
+            states: Where the states are, which the seal leaves out.
+        """
+        self.check()
+        seal = make_seal(self, os.fstat(self.fileno()).st_size, states)
+        self.seek(0)
+        self.write(seal)
         try:
             if not self._failure:
                 os.fsync(self.fileno())
@@ -110,7 +119,7 @@ class PartWriter:
         self._rows = {id_: row for row, id_ in enumerate(ids)}
         self._offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
         self._disk = _Disk(self._aside)
-        self._file = h5py.File(self._disk, "w", rdcc_nbytes=_CHUNK_CACHE)
+        self._file = h5py.File(self._disk, "w", rdcc_nbytes=_CHUNK_CACHE, **_FORM)
         self._file.attrs.update(layout.attributes())
         self._file["id"] = np.array(ids, dtype=h5py.string_dtype())
         self._file["n_samples"] = np.asarray(n_samples, dtype=np.int64)
@@ -123,8 +132,12 @@ class PartWriter:
         shape = (first, layout.n_states, layout.width)
         per_row = layout.width * np.dtype(layout.dtype).itemsize
         chunks = (max(1, min(first, _CHUNK_BYTES // per_row)), 1, layout.width)
+        # Room for all chunks at once, unfilled: HDF5 then keeps them side by side and needs no index of them.
+        settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         for name in layout.arrays:
-            self._file.create_dataset(name, shape, layout.dtype, chunks=chunks, fillvalue=np.nan)
+            self._file.create_dataset(name, shape, layout.dtype, chunks=chunks, dcpl=settings.copy())
 
     def write(self, id_: str, entry: Entry) -> None:
         """Put one utterance in its place."""
@@ -143,13 +156,37 @@ class PartWriter:
         """Flush the part to disk, read it back against its checksums, and give it its final name."""
         if self._rows:
             raise RuntimeError(f"{self._path} lacks {first_names(list(self._rows))}")
+        self._file.flush()
+        self._disk.check()
+        states = sorted(self._span(self._file[name]) for name in self._layout.arrays)
         self._file.close()
-        self._disk.finish()
-        with h5py.File(self._aside, "r") as file:
-            for row, id_ in enumerate(file["id"].asstr()[:]):
-                for name in self._layout.arrays:
-                    read_checked(file, name, row, f"{self._aside}: utterance {id_}")
+        self._disk.finish(states)
+        self._read_back()
         self._aside.replace(self._path)
+
+    def _span(self, data: h5py.Dataset) -> Span:
+        """Where a dataset of states is in the file."""
+        last = tuple((n - 1) // chunk * chunk for n, chunk in zip(data.shape, data.chunks, strict=True))
+        first, stop = (data.id.get_chunk_info_by_coord(at) for at in ((0, 0, 0), last))
+        start, count = first.byte_offset, data.id.get_num_chunks()
+        if stop.byte_offset - start != (count - 1) * first.size:
+            raise RuntimeError(f"HDF5 {h5py.version.hdf5_version} does not keep chunks side by side")
+        self._disk.seek(start)
+        if self._disk.read(first.size) != data.id.read_direct_chunk((0, 0, 0))[1]:
+            start += BLOCK  # HDF5 before 1.14.4 does not count the user block
+        return start, start + count * first.size
+
+    def _read_back(self) -> None:
+        """Compare what is on the disk with the checksums."""
+        held = contents_of(self._aside)
+        with reading(f"{self._aside}"), open_hdf5(self._aside) as file:
+            for row, id_ in enumerate(held.ids):
+                for column, name in enumerate(self._layout.arrays):
+                    start, stop = held.first_row[row : row + 2]
+                    if checksum(file[name][start:stop]) != held.checksum[row, column]:
+                        why = "what is on the disk is not what was written"
+                        remedy = "examine that disk; rerun the command to resume"
+                        raise CacheError(f"{self._aside}: utterance {id_}", why, remedy, code="cache-damaged")
 
     def __enter__(self) -> PartWriter:
         return self
@@ -169,17 +206,15 @@ def inputs_of(path: Path) -> dict[str, tuple[int, int]]:
     Returns:
         Utterance id → length in samples at 16 kHz and CRC-32 of its audio file or transcript (0 where not known).
     """
-    with reading(f"{path}"), open_part(path) as file:
-        lengths, checksums = file["n_samples"][:].tolist(), file["audio"][:].tolist()
-        return dict(zip(file["id"].asstr()[:], zip(lengths, checksums, strict=True), strict=True))
+    held = contents_of(path)
+    return dict(zip(held.ids, zip(held.n_samples.tolist(), held.audio.tolist(), strict=True), strict=True))
 
 
 def virtual_parts(path: Path) -> list[str]:
-    """File names of the parts that a virtual file stands for; none where it cannot be read."""
+    """File names of the parts that a virtual file stands for; none where it is damaged."""
     try:
-        with h5py.File(path, "r") as file:
-            return list(file["part/name"].asstr()[:])
-    except NONSENSE:
+        return [part.name for part in contents_of(path).parts]
+    except CacheError:
         return []
 
 
@@ -192,26 +227,21 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
         parts: File names of the parts, in order.
     """
     folder = parts_folder(path)
-    tables: dict[str, list[NDArray[Any]]] = {name: [] for name in ("id", *TABLES)}
-    for part in parts:
-        with reading(f"{folder / part}"), open_part(folder / part) as file:
-            for name, found in tables.items():
-                found.append(file[name].asstr()[:] if name == "id" else file[name][:])
-    sizes = [len(ids) for ids in tables["id"]]
-    frames = [int(counts.sum()) for counts in tables["n_frames"]]
-    rows = frames if layout.by_frame else sizes
+    found = [contents_of(folder / part) for part in parts]
+    tables = {name: np.concatenate([getattr(held, name) for held in found]) for name in _TABLES}
+    rows = [int(held.first_row[-1]) for held in found]
     # Several shards may write it at once, each aside under a name of its own; the last one's stays.
     with written_aside(path) as aside, _Disk(aside) as disk:
-        with h5py.File(disk, "w", libver="v110") as file:
+        with h5py.File(disk, "w", **_FORM) as file:
             file.attrs.update(layout.attributes())
             file["part/name"] = np.array(parts, dtype=h5py.string_dtype())
-            file["part/n_utterances"] = np.array(sizes, dtype=np.int64)
+            file["part/n_utterances"] = np.array([len(held.ids) for held in found], dtype=np.int64)
             file["part/n_bytes"] = np.array([(folder / part).stat().st_size for part in parts], dtype=np.int64)
-            for name, found in tables.items():
-                kind = h5py.string_dtype() if name == "id" else None
-                # No other check covers these tables; the ids are compared with the parts'.
-                file.create_dataset(name, data=np.concatenate(found), dtype=kind, fletcher32=name != "id")
-            file["offset"] = np.concatenate([[0], np.cumsum(np.concatenate(tables["n_frames"]))]).astype(np.int64)
+            file["part/seal"] = np.array([sound(folder / part) for part in parts], dtype=h5py.string_dtype())
+            file["id"] = np.array([id_ for held in found for id_ in held.ids], dtype=h5py.string_dtype())
+            for name, numbers in tables.items():
+                file.create_dataset(name, data=numbers, fletcher32=True)
+            file["offset"] = np.concatenate([[0], np.cumsum(tables["n_frames"])]).astype(np.int64)
             for name in layout.arrays:
                 whole = h5py.VirtualLayout((sum(rows), layout.n_states, layout.width), layout.dtype)
                 start = 0

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from caches import FRAMES, PARTS, D, L, entry_of, layout_of, make
+from caches import FRAMES, PARTS, D, L, entry_of, layout_of, make, sealed_again
 
 from probing.cache.format import checksum, parts_folder
 from probing.cache.reader import Cache, open_cache
@@ -87,6 +87,7 @@ def test_another_version_or_changed_attribute_is_refused(tmp_path: Path, name: s
     path = make(tmp_path)
     with h5py.File(path, "r+") as file:
         file.attrs[name] = value
+    sealed_again(path)
     with pytest.raises(CacheError) as caught:
         open_cache(path)
     assert caught.value.code == code and str(path) in caught.value.what and caught.value.remedy

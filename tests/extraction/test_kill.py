@@ -75,12 +75,13 @@ def test_a_kill_loses_only_the_part_in_flight(checkpoints: dict[str, Path], tmp_
     with h5py.File(paths[0], "r") as ours, h5py.File(paths[1], "r") as theirs:
         assert len(ours["part/name"]) > 10
         names: list[str] = []
+        texts = ("id", "part/name", "part/seal")
         ours.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         assert {"states", "id", "rms", "checksum", "offset", "part/n_bytes"} <= set(names)
         for name in names:
             assert ours[name].dtype == theirs[name].dtype
-            assert ours[name][()].tobytes() == theirs[name][()].tobytes() or name in ("id", "part/name")
-        for name in ("id", "part/name"):
+            assert ours[name][()].tobytes() == theirs[name][()].tobytes() or name in texts
+        for name in texts:
             assert ours[name].asstr()[:].tolist() == theirs[name].asstr()[:].tolist()
         assert not np.isnan(ours["states"][:]).any()
     assert states_of(paths[0]) == states_of(paths[1])

@@ -1,0 +1,93 @@
+"""Open a file of a cache: never before it has been found sound.
+
+A seal is compared in plain Python. Files of version 0.1.0 have none, and a child process is asked first: HDF5 itself
+may run for ever over damage. A file that this process has found sound is not examined again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from probing.cache.asking import ask
+from probing.cache.contents import Contents, examine, open_hdf5
+from probing.cache.format import parts_folder
+from probing.cache.seal import read_seal
+from probing.errors import CacheError
+
+_found: dict[tuple[Any, ...], str] = {}  # files that are sound, as they are on the disk → seal
+_parts: dict[tuple[Any, ...], Contents] = {}  # the same, parts → what they hold, which several steps ask for
+
+
+def contents_of(path: Path) -> Contents:
+    """What a part or a virtual file holds beside its states.
+
+    Raises:
+        CacheError: It is not sound, or no cache of this version (code `cache-format`).
+    """
+    sound(path)
+    kept = _on_disk(path)
+    if kept in _parts:
+        return _parts[kept]
+    found = examine(path)
+    if not found.parts:
+        _parts[kept] = found
+    return found
+
+
+def opened(path: Path) -> h5py.File:
+    """A part or a virtual file, open for reading.
+
+    Raises:
+        CacheError: It is not sound.
+    """
+    sound(path)
+    return open_hdf5(path)
+
+
+def sound(path: Path) -> str:
+    """Make sure that a file can be given to HDF5.
+
+    Returns:
+        SHA-256 of its seal; nothing where it has none.
+
+    Raises:
+        CacheError: It is damaged (code `cache-damaged`), or the system does not let us read it (`part-unopened`).
+    """
+    kept = _on_disk(path)
+    if kept not in _found:
+        seal = read_seal(path)
+        if not seal:
+            _ask(path)
+        _found[kept] = seal
+    return _found[kept]
+
+
+def _ask(path: Path) -> None:
+    """Ask about a file without a seal, and while we are at it about the others of its cache."""
+    whole = path.parent.with_name(f"{path.parent.name}.h5")
+    around = {path, whole, *path.parent.glob("part-*.h5"), *parts_folder(path).glob("part-*.h5")} - {path}
+    for file, damage in ask([path, *(file for file in sorted(around) if _unsealed(file))]):
+        if damage is None:
+            _found[_on_disk(file)] = ""
+        elif file == path:
+            raise damage
+
+
+def _unsealed(path: Path) -> bool:
+    """Whether there is a file without a seal that has not been examined."""
+    try:
+        return _on_disk(path) not in _found and not read_seal(path)
+    except CacheError:
+        return False
+
+
+def _on_disk(path: Path) -> tuple[Any, ...]:
+    """What changes when a file is written or replaced."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CacheError(f"{path}", f"{error.strerror}", "rerun the command", code="part-unopened") from error
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
