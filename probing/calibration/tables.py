@@ -115,4 +115,4 @@ def _in_order(found: Sequence[str], order: Sequence[str] | dict[str, str]) -> li
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)))
+    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)), str)

@@ -36,7 +36,7 @@ def fitted(record: FitRecord) -> str:
         crossed(table, {"dimension": 12, "probe": 18}),
         *wrapped(_chance(record)),
         *wrapped(placed(summary) for summary in record.layers.values()),
-        *wrapped(said(finding, mark="") for finding in record.findings),
+        *wrapped(said(finding) for finding in record.findings),
         *wrapped(f"note: {note}" for note in record.notes),
         *(f"{record.folder}/{name}" for name in ("record.json", *names)),
     ]

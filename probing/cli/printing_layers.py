@@ -26,7 +26,7 @@ def analysed(record: LayersRecord) -> str:
         lines += ["", *_dimension(table, dim)]
     for dim in record.dimensions:
         lines += _inside(table[(table.analysis == "inside") & (table.target == dim)], dim)
-    lines += ["", *wrapped(said(finding, mark="") for finding in record.findings)]
+    lines += ["", *wrapped(said(finding) for finding in record.findings)]
     lines += wrapped(f"note: {note}" for note in record.notes)
     lines += [f"{record.folder}/{name}" for name in ("record.json", *(record.files or {}))]
     return "\n".join(lines)

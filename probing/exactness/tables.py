@@ -103,4 +103,4 @@ def _error(error: float) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)))
+    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)), str)

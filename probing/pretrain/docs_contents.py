@@ -146,4 +146,4 @@ def _cell(row: pd.Series[float]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)))
+    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)), str)

@@ -197,7 +197,7 @@ def _scores(own: pd.DataFrame) -> list[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)))
+    return markdown_table(pd.DataFrame(list(rows), columns=list(columns)), str)
 
 
 def main() -> None:

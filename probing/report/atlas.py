@@ -15,7 +15,8 @@ from probing.report.atlas_plot import plot_curves, plot_map
 from probing.report.atlas_table import Charted, agreement_of, charted, drawn_of, table_of
 from probing.report.naming import corpus_stem, shortened
 from probing.report.style import FIGURES, save, write_table
-from probing.runs.printing import markdown_table, titled
+from probing.runs import escapes
+from probing.runs.printing import latex_table, markdown_table, titled
 from probing.runs.records import FitRecord
 from probing.runs.store import RUNS
 from probing.statistics.verdicts import OPEN
@@ -77,7 +78,8 @@ def atlas_stem(found: Sequence[Charted]) -> str:
 
 def markdown(layers: pd.DataFrame, agreement: pd.DataFrame, title: Sequence[str], measure: str) -> str:
     """The recommended layers and the agreement between encoders, for reading."""
-    blocks = [f"**{', '.join(title)}.** {_said(measure)}", markdown_table(_wide(layers))]
+    blocks = [f"**{escapes.markdown(', '.join(title))}.** {escapes.markdown(_said(measure))}"]
+    blocks += [markdown_table(_wide(layers))]
     if len(agreement):
         blocks += [
             "Rank agreement: Spearman's ρ between two encoders' curves at eleven points of relative depth, between "
@@ -93,12 +95,7 @@ def latex(layers: pd.DataFrame, title: Sequence[str], measure: str) -> str:
     wide = _wide(layers).drop(columns="centre")
     again = wide.encoder.duplicated()
     wide = wide.assign(**{name: wide[name].mask(again, "") for name in ("encoder", "parameters")})
-    body = wide.to_latex(index=False, escape=True, column_format="lrl" + "r" * (wide.shape[1] - 4) + "l")
-    for character, written in (("²", "$^2$"), ("–", "--")):
-        body = body.replace(character, written)
-    lines = ["% needs \\usepackage{booktabs}"]
-    lines += [f"% {', '.join(title)}. {_said(measure)}".replace("\n", " ")]
-    return "\n".join([*lines, body])
+    return latex_table(wide, "lrl" + "r" * (wide.shape[1] - 4) + "l", f"{', '.join(title)}. {_said(measure)}")
 
 
 def _wide(layers: pd.DataFrame) -> pd.DataFrame:

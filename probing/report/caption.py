@@ -12,7 +12,8 @@ from probing.report.located import located
 from probing.report.panels import size_of
 from probing.report.ridge import BY_SPEAKER, has_ridge, null_labels
 from probing.report.style import partition_title
-from probing.report.wording import placed, said
+from probing.report.wording import placed, said_in_markdown
+from probing.runs.escapes import markdown
 from probing.runs.printing import seeds_of
 from probing.runs.records import FitRecord
 
@@ -37,13 +38,14 @@ def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord
             f"Where each dimension is, in R² {above}(depth: 0 is the first state, 1 the last), and findings:",
             "",
         ]
-        lines += [f"- {placed(summary)}" for summary in layers.values()]
-        lines += [f"- {said(finding)}" for finding in findings]
-    return "\n".join([described(record, drawn, controls), *lines]) + "\n"
+        lines += [f"- {markdown(placed(summary))}" for summary in layers.values()]
+        lines += [said_in_markdown(finding) for finding in findings]
+    title, text = described(record, drawn, controls)
+    return "\n".join([f"**{markdown(title)}** {markdown(text)}", *lines]) + "\n"
 
 
-def described(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord] = ()) -> str:
-    """The caption without the findings: a paragraph of Markdown.
+def described(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord] = ()) -> tuple[str, str]:
+    """The caption without the findings: its title, and what the figure shows.
 
     Args:
         record: The fit.
@@ -51,14 +53,14 @@ def described(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitReco
         controls: The fits on random encoders beside it.
     """
     synthetic = " (built-in synthetic speech)" if record.corpus.spec.prefix == "demo" else ""
-    parts = [f"**What the layers of {record.title} tell on {record.corpus.title}{synthetic}.**"]
+    title, parts = f"What the layers of {record.title} tell on {record.corpus.title}{synthetic}.", []
     for panel in dict.fromkeys(drawn.panel):
         shown = drawn[drawn.panel == panel]
         size = f" ({size_of(shown)})" if size_of(shown) else ""
         parts.append(" ".join(_panel(record, panel, shown, size)))
     if "random" in set(drawn.source):
         parts.append(_beside(len(controls)))
-    return " ".join(parts)
+    return title, " ".join(parts)
 
 
 def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> list[str]:

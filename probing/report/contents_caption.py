@@ -18,7 +18,8 @@ from probing.report.contents_table import (
     components_in,
     concepts_in,
 )
-from probing.report.wording import said
+from probing.report.wording import said_in_markdown
+from probing.runs.escapes import markdown
 from probing.runs.records import LayersRecord
 
 
@@ -29,32 +30,30 @@ def caption(record: LayersRecord, table: pd.DataFrame) -> str:
         record: A run of `probe layers`.
         table: Its numbers (`probing.runs.contents.read_contents`).
     """
-    lines = [described(record, table)]
+    lines = [_paragraph(*described(record, table))]
     if others_in(table):
-        lines += ["", described_similarity(record, table)]
+        lines += ["", _paragraph(*described_similarity(record, table))]
     if record.findings:
-        lines += ["", "Findings:", "", *(f"- {said(finding)}" for finding in record.findings)]
+        lines += ["", "Findings:", "", *map(said_in_markdown, record.findings)]
     return "\n".join(lines) + "\n"
 
 
-def described(record: LayersRecord, table: pd.DataFrame) -> str:
-    """The caption without the findings: a paragraph of Markdown."""
-    parts = [f"**What the layers of {record.title} contain, on {record.corpus.title}{_synthetic(record)}.**"]
+def described(record: LayersRecord, table: pd.DataFrame) -> tuple[str, str]:
+    """The caption without the findings: its title, and what the panels show."""
+    title, parts = f"What the layers of {record.title} contain, on {record.corpus.title}{_synthetic(record)}.", []
     sentences = {SHARES: _shares, ERASURE: _falls, DESCRIPTION: _bits, NUISANCE: _nuisances}
     panels = [name for name in sentences if (table.analysis == name).any()]
     for letter, name in zip("abcd", panels, strict=False):
         parts.append(f"({letter}) {sentences[name](record, table)}")
-    return " ".join([*parts, "Bars: 95 % intervals over speakers, cut off where they leave the panel."])
+    return title, " ".join([*parts, "Bars: 95 % intervals over speakers, cut off where they leave the panel."])
 
 
-def described_similarity(record: LayersRecord, table: pd.DataFrame) -> str:
-    """What the maps of similarity show: a paragraph of Markdown."""
+def described_similarity(record: LayersRecord, table: pd.DataFrame) -> tuple[str, str]:
+    """What the maps of similarity show: a title and a text."""
     others = [name for name in others_in(table) if name != record.encoder.name]
     beside = f" and of {', '.join(others)}" if others else ""
-    sentences = [
-        f"**Which layers of {record.title}{beside} are alike, on {record.corpus.title}{_synthetic(record)}.**",
-        "Debiased linear CKA of pooled states.",
-    ]
+    title = f"Which layers of {record.title}{beside} are alike, on {record.corpus.title}{_synthetic(record)}."
+    sentences = ["Debiased linear CKA of pooled states."]
     if record.encoder.name in others_in(table):
         sentences.append("Outlined within the encoder: layers that learned weights cannot tell apart.")
     if others:
@@ -62,7 +61,11 @@ def described_similarity(record: LayersRecord, table: pd.DataFrame) -> str:
             "Dots: the other encoder's layer that each layer is most like, and outlined those that it may be with 95 % "
             "confidence; diamonds: the layer of this encoder that each of the other's is most like."
         )
-    return " ".join(sentences)
+    return title, " ".join(sentences)
+
+
+def _paragraph(title: str, text: str) -> str:
+    return f"**{markdown(title)}** {markdown(text)}"
 
 
 def _shares(record: LayersRecord, table: pd.DataFrame) -> str:

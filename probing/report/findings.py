@@ -16,6 +16,7 @@ import pandas as pd
 from probing.corpus.model import DEVELOPMENT
 from probing.report.compared import names_of, paired, systems, tests_of
 from probing.report.roles import Candidates, Roles, roles
+from probing.runs import escapes
 from probing.runs.printing import partition_title, seeds_of
 from probing.runs.records import FinetuneRecord
 from probing.statistics.verdicts import LEVEL, OPEN, UNTESTED, Finding, jointly, settled
@@ -99,9 +100,10 @@ def markdown(found: pd.DataFrame, corpus: str) -> str:
         f"{100 * LEVEL:g} % of such reports. Intervals are 95 % each and not corrected. One training seed decides "
         "nothing."
     )
-    lines = [f"## The paper's findings on {corpus}", *(["", said, ""] if tested else [])]
+    lines = [f"## The paper's findings on {escapes.markdown(corpus)}", *(["", said, ""] if tested else [])]
     for row in found.itertuples():
-        lines.append(f"- {partition_title(row.partition)}: {row.finding}: **{row.verdict}** ({_reason(row)})")
+        claim, reason = (escapes.markdown(text) for text in (row.finding, _reason(row)))
+        lines.append(f"- {escapes.markdown(partition_title(row.partition))}: {claim}: **{row.verdict}** ({reason})")
     return "\n".join(lines) + "\n"
 
 

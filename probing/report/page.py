@@ -28,7 +28,8 @@ from probing.report.page_fits import fit_section
 from probing.report.page_record import citation_section, corpus_section, record_section
 from probing.report.page_runs import Runs, sorted_runs
 from probing.report.page_systems import evaluation_section, systems_section
-from probing.report.style import DISGUISES, FIGURES
+from probing.report.style import FIGURES
+from probing.runs.escapes import DISGUISES
 from probing.runs.printing import partition_title
 from probing.runs.records import Record
 from probing.runs.store import RUNS

@@ -60,13 +60,13 @@ def contents_section(record: LayersRecord, name: str) -> Section:
     """
     table, figure = read_contents(record), Figure(dpi=DPI)
     draw_contents(record, table, figure)
-    said = described(record, table).replace("**", "")
+    said = " ".join(described(record, table))
     title = f"What the layers of {record.title} contain"
     blocks: list[Block] = [Drawing(inline(figure, name, title, said), said)]
     if others_in(table):
         alike = Figure(dpi=DPI)
         plot_similarity(record, table, alike)
-        said = described_similarity(record, table).replace("**", "")
+        said = " ".join(described_similarity(record, table))
         blocks.append(
             Drawing(inline(alike, f"{name}-similarity", f"Which layers of {record.title} are alike", said), said)
         )

@@ -41,7 +41,7 @@ def fit_section(
     """
     drawn, figure = drawn_of(record, controls), Figure()
     plot_layers(record, controls, figure)
-    said = described(record, drawn, controls).replace("**", "")
+    said = " ".join(described(record, drawn, controls))
     title = f"Figure 2: what the layers of {record.title} tell"
     blocks: list[Block] = [Drawing(inline(figure, name, title, said), said, wide=False)]
     if summaries:

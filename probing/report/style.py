@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from probing.files import written_aside
+from probing.runs.escapes import DISGUISES, one_line, plain
 from probing.runs.printing import partition_title as partition_title  # figures' titles
 
 FIGURES = Path("figures")
@@ -36,8 +37,6 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _OTHER_MARKERS = ("D", "v", "P", "X", "*")  # one more than colours: twenty pairs before one comes again
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that figures are the same on every machine
-# Controls, marks that turn the direction of what follows, lone surrogates: they can disguise the text around them.
-DISGUISES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NO_TEXT_FONTS = re.compile(r"Last Resort|Adobe Blank|STIX(Size|Non)|cm[a-z]{1,2}10$")  # boxes, or parts of formulae
 _SIZE = 9
 DPI = 200  # of pictures made of dots; letters are wider or narrower where there are fewer
@@ -93,18 +92,18 @@ def drawing(texts: Iterable[str] = ()) -> Iterator[None]:
 def legible(text: str) -> str:
     """A name as the fonts of this machine can show it; where none has a character, that in ASCII, said on stderr.
 
-    Characters that can disguise others are shown in ASCII too.
+    Characters that can disguise others are shown in ASCII too, and every name stands on one line.
 
     >>> legible("hubert"), legible("Größe")
     ('hubert', 'Größe')
     """
-    lacking = [character for character in dict.fromkeys(text) if _family_of(character) is None]
-    shown = text
+    shown = one_line(text)
+    lacking = [character for character in dict.fromkeys(shown) if _family_of(character) is None]
     for character in lacking:
         shown = shown.replace(character, _in_ascii(character))
     if lacking:
-        _say_once(f"no font on this machine has all characters of {text}: figures show {shown}")
-    return shown
+        _say_once(f"no font on this machine has all characters of {plain(text)}: figures show {shown}")
+    return f" {shown}" if shown.startswith("_") else shown  # matplotlib leaves a label out that begins with it
 
 
 @cache

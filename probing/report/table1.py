@@ -9,7 +9,18 @@ import pandas as pd
 
 from probing.report.compared import dimensions_of, names_of, paired, sample_of, spread_of, systems, tests_of
 from probing.report.published import SAID, published
-from probing.runs.printing import SEEN, UNSEEN, ends, intervals_said, markdown_table, signed, spread, titled
+from probing.runs import escapes
+from probing.runs.printing import (
+    SEEN,
+    UNSEEN,
+    ends,
+    intervals_said,
+    latex_table,
+    markdown_table,
+    signed,
+    spread,
+    titled,
+)
 from probing.runs.records import FinetuneRecord, SystemRecord
 from probing.statistics.paired import fall
 
@@ -76,14 +87,14 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
     """Table 1, the differences, the fall and the published rows, for reading."""
     against = next((name for name in table.get("against", pd.Series(dtype=str)).dropna()), None)
     blocks = [
-        f"## Table 1 on {corpus}",
+        f"## Table 1 on {escapes.markdown(corpus)}",
         f"CCC, mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}].",
         markdown_table(_wide(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}")),
     ]
     if against:
         own = table[table.difference.notna()]
         differences = _wide(own, lambda r: signed(r.difference, r.difference_low, r.difference_high))
-        blocks += [f"### Paired differences to {against}", markdown_table(differences)]
+        blocks += [f"### Paired differences to {escapes.markdown(against)}", markdown_table(differences)]
     if "fall" in table and table.fall.notna().any():
         falls = _wide(table[table.fall.notna()], lambda r: signed(r.fall, r.fall_low, r.fall_high))
         blocks += ["### From seen to unseen", markdown_table(falls)]
@@ -94,12 +105,8 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
 def latex(table: pd.DataFrame, corpus: str) -> str:
     """Table 1 for a paper; it needs \\usepackage{booktabs}."""
     wide = _wide(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)}")
-    body = wide.to_latex(index=False, escape=True, column_format="ll" + "r" * (wide.shape[1] - 2))
-    for character, written in (("±", "$\\pm$"), ("⇒", "$\\Rightarrow$"), ("—", "--")):
-        body = body.replace(character, written)
-    lines = ["% needs \\usepackage{booktabs}"]
-    lines += [f"% CCC on {corpus}: mean over training seeds ± standard deviation over seeds".replace("\n", " ")]
-    return "\n".join([*lines, body])
+    said = f"CCC on {corpus}: mean over training seeds ± standard deviation over seeds"
+    return latex_table(wide, "ll" + "r" * (wide.shape[1] - 2), said)
 
 
 def _wide(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:

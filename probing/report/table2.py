@@ -13,6 +13,7 @@ from probing.report.compared import dimensions_of, model_name, names_of, systems
 from probing.report.conditions import Condition, conditions
 from probing.report.published import SAID, published
 from probing.report.table1 import Cell, difference_of, score_of
+from probing.runs.escapes import markdown as markdown_text
 from probing.runs.printing import ends, intervals_said, markdown_table, signed, spread, titled
 from probing.runs.records import FinetuneRecord
 
@@ -55,9 +56,9 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
     """Table 2, the differences to human words, and the published rows, for reading."""
     counted = [how for how in dict.fromkeys(table.counted) if how]
     blocks = [
-        f"## Table 2 on {corpus}",
+        f"## Table 2 on {markdown_text(corpus)}",
         f"CCC, mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}]."
-        + f" Word errors: {'; '.join(counted)}." * bool(counted),
+        + f" Word errors: {markdown_text('; '.join(counted))}." * bool(counted),
         markdown_table(_wide(table, lambda r: f"{r.ccc:.3f}{spread(r.sd)} {ends(r.low, r.high)}")),
     ]
     if "difference" in table and table.difference.notna().any():

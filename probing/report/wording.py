@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from probing.runs.escapes import markdown, plain
 from probing.statistics.layers import LayerSummary
 from probing.statistics.verdicts import Finding
 
 _CONVOLUTIONS = -1  # index of state C
 
 
-def said(finding: Finding, mark: str = "**") -> str:
+def said(finding: Finding) -> str:
     """A finding in one line: claim, verdict, and what was measured for it.
 
-    Args:
-        finding: The finding.
-        mark: What stands on both sides of the verdict; Markdown prints it in bold.
-
     >>> said(Finding("it is deep", "test2", verdict="not tested", note="one state"))
-    'test2: it is deep: **not tested** (one state)'
+    'test2: it is deep: not tested (one state)'
     """
+    claim, measured = _claim(finding), evidence(finding)
+    return plain(f"{claim}: {finding.verdict}" + f" ({measured})" * bool(measured))
+
+
+def said_in_markdown(finding: Finding) -> str:
+    """The same as an item of a list in Markdown, with the verdict in bold.
+
+    >>> said_in_markdown(Finding("it is $deep$", "test2", verdict="not tested", note="one state"))
+    '- test2: it is \\\\$deep\\\\$: **not tested** (one state)'
+    """
+    claim, measured = markdown(_claim(finding)), markdown(evidence(finding))
+    return f"- {claim}: **{finding.verdict}**" + f" ({measured})" * bool(measured)
+
+
+def _claim(finding: Finding) -> str:
     whose = f"{finding.of}: " if finding.of else ""
-    measured = evidence(finding)
-    return f"{finding.on}: {whose}{finding.claim}: {mark}{finding.verdict}{mark}" + f" ({measured})" * bool(measured)
+    return f"{finding.on}: {whose}{finding.claim}"
 
 
 def evidence(finding: Finding) -> str:

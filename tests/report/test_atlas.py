@@ -61,10 +61,10 @@ def test_the_tables_for_reading_name_the_planted_layers(written: dict[str, Path]
     rows = rows[: len(fits)]  # those of the other table come behind
     assert [[row[1], *row[4:7], row[-2]] for row in rows] == [
         ["owner/deep", "1 of 8", row_set(written, 0), "0.12", "holds"],
-        ["owner/shallow_&", "1 of 2", row_set(written, 1), "0.50", "holds"],
+        [r"owner/shallow\_&", "1 of 2", row_set(written, 1), "0.50", "holds"],
     ]
-    assert text.count("| owner/deep | owner/shallow_& |") == 1
-    assert "no fits on them of owner/shallow_& were found" in text
+    assert text.count(r"| owner/deep | owner/shallow\_& |") == 1
+    assert r"no fits on them of owner/shallow\_& were found" in text
 
 
 def row_set(written: dict[str, Path], row: int) -> str:

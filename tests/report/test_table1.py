@@ -109,7 +109,7 @@ def test_latex_has_as_many_cells_as_columns(runs: list[FinetuneRecord]) -> None:
 def test_names_with_signs_of_tex_and_markdown_are_escaped(tmp_path: Path) -> None:
     """An underscore, a brace and a bar are part of a name."""
     table = table1([write_run(tmp_path, "a_b{c}|d&e")])
-    assert r"a\_b\{c\}|d\&e" in latex(table, "x") and r"a_b{c}\|d&e" in markdown(table, "x")
+    assert r"a\_b\{c\}\textbar{}d\&e" in latex(table, "x") and r"a_b{c}\|d&e" in markdown(table, "x")
 
 
 def test_a_corpus_without_test_partitions_is_scored_on_development(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from probing.report.wording import placed, said
+from probing.report.wording import placed, said, said_in_markdown
 from probing.statistics.layers import LayerSummary
 from probing.statistics.verdicts import Finding
 
@@ -28,8 +28,9 @@ MEASURED = {"measure": "CCC", "value": 0.25, "low": 0.1, "high": 0.4}
     ],
 )
 def test_a_finding_is_one_line(changes: dict[str, Any], expected: str) -> None:
-    """Claim, verdict, and what is known of what was measured."""
-    assert expected in said(Finding("it is so", "test2", **changes))
+    """Claim, verdict, and what is known of what was measured; Markdown has the verdict in bold."""
+    finding = Finding("it is so", "test2", **changes)
+    assert expected in said_in_markdown(finding) and expected.replace("**", "") in said(finding)
 
 
 @pytest.mark.parametrize(
