@@ -53,9 +53,11 @@ def new_run(name: str, root: Path = RUNS) -> Iterator[NewRun]:
     _clear(root)
     with ExitStack() as undo:
         new = _begun(root, f"{name}-{datetime.now():%Y%m%d-%H%M%S}", undo)
-        undo.callback(_delete, new)
+        failed = undo.enter_context(ExitStack())
+        failed.callback(_delete, new)
         yield new
         new.aside.rename(new.final)
+        failed.pop_all()
 
 
 def _begun(root: Path, name: str, undo: ExitStack) -> NewRun:

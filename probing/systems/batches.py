@@ -7,7 +7,9 @@ Shape legend: N utterances · B those of a batch · S samples · T frames · C f
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from probing.corpus.model import Corpus
+from probing.errors import FitError, ProbingError, Terminated
 from probing.runs.scores import ratings
 from probing.systems.processor import Processor
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 Sound = Callable[[str], NDArray[Any]]  # an utterance's id → its waveform [S] or latents [T, C]
 Item = dict[str, Any]
+_IN_A_READER = r"Caught {0} in DataLoader worker process \d+\.\n.*\n[\w.]*{0}: (.*?)\n*"  # as PyTorch writes it
 
 
 class Utterances(Dataset[Item]):
@@ -124,6 +128,32 @@ class Feed:
     latents: Cache | None = None
     truncated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def readers_watched() -> Iterator[None]:
+    """Say by one error what went wrong in a process that reads ahead.
+
+    Raises:
+        Terminated: It was sent SIGTERM, which schedulers send to all processes of a job.
+        FitError: It was killed (code `reader-killed`).
+        ProbingError, OSError: What it came upon, without the traceback that PyTorch makes of it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        if "signal: Terminated" in str(error):
+            raise Terminated from error
+        why = f"{error}".splitlines()[0]
+        remedy = "perhaps memory was short: use fewer --workers, or 0, or a smaller --batch"
+        raise FitError("a process that reads data ahead was killed", why, remedy, code="reader-killed") from error
+    except (ProbingError, OSError) as error:
+        found = re.fullmatch(_IN_A_READER.format(re.escape(type(error).__name__)), str(error), flags=re.DOTALL)
+        if found is None:
+            raise
+        raise type(error)(found[1]) from error
 
 
 def by_length(lengths: Sequence[int], places: Sequence[int]) -> list[int]:

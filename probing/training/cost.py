@@ -119,7 +119,7 @@ def measured(
         step=step,
         epoch=step * (steps + len(members[DEVELOPMENT]) / options.batch / 3),  # scoring is the forward third of a step
         memory=_peak_memory(device),
-        checkpoints=2 * (weights + moments),  # the last and the best
+        checkpoints=3 * (weights + moments),  # the last, the one before it, and the best
         n_bytes=weights,
         free=shutil.disk_usage(disk).free,
     )

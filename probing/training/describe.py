@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from probing.corpus.checked import Checked
 from probing.corpus.model import Corpus
 from probing.encoders.numerics import weights_digest
 from probing.encoders.spec import any_random
+from probing.environment import processes
 from probing.errors import first_names
 from probing.files import digest, slug, written_aside
 from probing.runs.records import PREDICTIONS, Score, SystemEntry
@@ -33,6 +33,7 @@ from probing.runs.scores import (
 )
 from probing.systems.build import parts_of
 from probing.systems.model import EmotionSystem
+from probing.training.accelerated import other_settings
 from probing.training.options import FinetuneOptions, as_typed
 from probing.training.start import learning_rate, only_head_learns, uses_bf16
 
@@ -81,15 +82,16 @@ def configuration_of(
 
 
 def _arithmetic(options: FinetuneOptions, device: str) -> dict[str, Any]:
-    """Number format and number of processes, where the options do not settle them.
+    """Number format, number of processes and accelerate's own settings, where the options do not settle them.
 
     Nothing is said of float32 in one process, so that such configurations have the signatures of version 0.1.0.
     """
     precision = "bf16" if uses_bf16(options, device) else "float32"
-    processes = int(os.environ.get("WORLD_SIZE", "1"))  # each step's loss is over as many batches
-    if (precision, processes) == ("float32", 1):
-        return {}
-    return {"arithmetic": {"precision": precision, "processes": processes}}
+    others = other_settings()
+    found: dict[str, Any] = {"accelerate": others} if others else {}
+    if (precision, processes()) != ("float32", 1):  # each step's loss is over as many batches as processes
+        found["arithmetic"] = {"precision": precision, "processes": processes()}
+    return found
 
 
 def system_entry(system: EmotionSystem, name: str, options: FinetuneOptions) -> SystemEntry:
@@ -168,9 +170,9 @@ def notes(
         trained: What is known of each seed's training: `seed`, `steps`, `best_step`.
     """
     found = [*checked.corpus.notes, *interval_notes(checked.corpus)]
-    if (processes := PartialState().num_processes) > 1:
+    if (n_processes := PartialState().num_processes) > 1:
         found.append(
-            f"{processes} processes: each step's CCC is over {options.batch} utterances on each of them, and their "
+            f"{n_processes} processes: each step's CCC is over {options.batch} utterances on each of them, and their "
             "gradients are averaged"
         )
     if truncated:
@@ -182,4 +184,7 @@ def notes(
     if late := [str(one["seed"]) for one in trained if one.get("best_step") == one["steps"]]:
         seeds = f"seed{'s' * (len(late) > 1)} {', '.join(late)}"
         found.append(f"the last evaluation on development was the best ({seeds}): more --epochs may give more")
+    for one in trained:
+        for step in one.get("damaged_checkpoints", ()):
+            found.append(f"seed {one['seed']}: the checkpoint of step {step} was damaged; an earlier one was resumed")
     return (*found, *checked.words.notes())

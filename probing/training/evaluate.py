@@ -32,7 +32,7 @@ from probing.systems.inference import estimates
 from probing.systems.inputs import feed
 from probing.training.describe import SCORES, write_tables
 from probing.training.options import EvaluateOptions, EvaluatePlace
-from probing.training.resume import sole_writer
+from probing.training.resume import sole_writer, sweep
 from probing.training.scored import Scored, to_score
 from probing.training.start import readers
 
@@ -228,6 +228,7 @@ def _made(
         source = feed(checked, system.dimensions, processor, snr=options.snr)
         found[seed] = estimates(model, source, device, options.batch, workers=readers(None, device)).numpy()
     entry = corpus_entry(checked)
+    sweep(folder)
     (folder / RECORD).unlink(missing_ok=True)  # of an evaluation that is damaged
     record = EvaluationRecord(
         command="evaluate",

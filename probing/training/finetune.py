@@ -18,7 +18,6 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
 from probing.encoders.device import settle_device
+from probing.environment import refuse_half_launched
 from probing.errors import FitError
 from probing.options import with_settings
 from probing.runs.entries import corpus_entry
@@ -43,6 +43,12 @@ from probing.systems.inference import estimates, opened_system
 from probing.systems.inputs import feed, find_latents, latents_command
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
+from probing.training.accelerated import (
+    by_the_first,
+    held_by_the_first,
+    refuse_conflicts,
+    shown_settings,
+)
 from probing.training.card import state_licence, write_cards
 from probing.training.cost import Forecast, measured, seconds_saved
 from probing.training.datasets import Material, labels_to_learn, learned_and_scored
@@ -56,7 +62,17 @@ from probing.training.describe import (
 )
 from probing.training.frozen import Seen
 from probing.training.options import FinetuneOptions, FinetunePlace
-from probing.training.resume import begin, demand_same, files_of, keep, look, sole_writer, trainings
+from probing.training.resume import (
+    begin,
+    checkpoints_of,
+    demand_same,
+    files_of,
+    finished,
+    keep,
+    look,
+    sole_writer,
+    trainings,
+)
 from probing.training.start import learning_rate, only_head_learns, readers, started, uses_bf16
 from probing.training.train import train
 
@@ -122,14 +138,12 @@ def finetune(
     job = _prepared(corpus, system, options, place)
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
     settled = configuration_of(job.checked, job.first, job.options, job.device)
-    there = look(job.folder)  # a finished run is only read, so it needs no claim
-    demand_same(job.folder, there.begun_with, settled, there.unrecorded)
-    if there.record is not None and there.finished(options.seeds) and not _licence_to_state(there.record, place):
-        return there.record if chief else None
-    claimed: AbstractContextManager[None] = sole_writer(job.folder) if chief else nullcontext()
-    with claimed:
-        PartialState().wait_for_everyone()  # the first one holds the claim, so all see the same from here on
-        there = look(job.folder)
+    # A finished run is only read, so it needs no claim.
+    done = by_the_first(lambda: finished(job.folder, settled, options.seeds))
+    if done is not None and not _licence_to_state(done, place):
+        return done if chief else None
+    with held_by_the_first(lambda: sole_writer(job.folder)):
+        there = by_the_first(lambda: look(job.folder))
         demand_same(job.folder, there.begun_with, settled, there.unrecorded)
         if there.record is not None and there.finished(options.seeds):  # perhaps by another command meanwhile
             licence = _licence_to_state(there.record, place)
@@ -139,13 +153,13 @@ def finetune(
         source = _fed(job)
         configuration = {**settled, "latents": source.latents.layout.fingerprint if source.latents else None}
         demand_same(job.folder, there.begun_with, configuration)
-        PartialState().wait_for_everyone()  # all have looked before the first one writes
         if chief:
             begin(job.folder, configuration, there)
+            print("".join(f"{line}\n" for line in shown_settings()), end="", file=sys.stderr)
             _say_latents(job, source)
         seen = Seen(source, job.processor, job.device, options.batch, readers(options.workers, job.device))
-        finished = len(there.record.seeds) if there.record else 0  # a run never loses a seed
-        seeds = range(max(options.seeds, finished))
+        before = len(there.record.seeds) if there.record else 0  # a run never loses a seed
+        seeds = range(max(options.seeds, before))
         for seed in seeds:
             PartialState().wait_for_everyone()
             if seed not in there.seeds:
@@ -153,8 +167,8 @@ def finetune(
         PartialState().wait_for_everyone()
         if not chief:
             return None
-        before = there.record.data_licence if there.record else None
-        return _finished(job, seen, seeds, configuration, began, place.data_licence or before)
+        licence = place.data_licence or (there.record.data_licence if there.record else None)
+        return _finished(job, seen, seeds, configuration, began, licence)
 
 
 def forecast(
@@ -179,6 +193,8 @@ def _prepared(
     """Open corpus and system, and settle what depends on them; a dry run does not even remember the audio."""
     transformers.utils.logging.disable_progress_bar()  # of each file that is written or read
     device = settle_device(place.device)
+    refuse_half_launched()
+    refuse_conflicts(device)
     uses_bf16(options, device)  # refuses what the device cannot compute
     kinds = kinds_of(system)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
@@ -228,7 +244,7 @@ def _say_latents(job: _Job, source: Feed) -> None:
 def _train_seed(job: _Job, seen: Seen, seed: int) -> None:
     """Train with one seed; its folder gets its name when all is in it."""
     corpus, options, chief = job.checked.corpus, job.options, PartialState().is_main_process
-    place, work = job.folder / f"seed{seed}", job.folder / f".seed{seed}"
+    place, work = job.folder / f"seed{seed}", checkpoints_of(job.folder, seed)
     system, processor = started(job.name, corpus, options, seed)
     members = learned_and_scored(corpus)
     labels_NK = labels_to_learn(seen.source.items.labels_NK, members, options.shuffled, seed)
@@ -265,7 +281,7 @@ def _finished(
         command="finetune",
         corpus=corpus_entry(job.checked),
         scores=write_tables(job.checked.corpus, found, options.dims, job.folder),
-        notes=(*notes(job.checked, options, seen.source.truncated, trained), *seen.source.notes),
+        notes=(*notes(job.checked, options, seen.source.truncated, trained), *seen.source.notes, *shown_settings()),
         system=system_entry(job.first, job.name, options),
         seeds=tuple(seeds),
         words=job.checked.words if job.first.text is not None else Words(),
@@ -276,9 +292,9 @@ def _finished(
         used={"lr": learning_rate(options, job.first), "bf16": uses_bf16(options, device)},
         truncated=len(seen.source.truncated),
         trainings=trained,
+        folder=job.folder,
         **provenance(configuration, began),
     )
     files = [PREDICTIONS, SCORES, CONFIGURATION, *files_of(job.folder, seeds)]
-    record = write_record(record, job.folder, files)
-    write_cards(record)
-    return record
+    write_cards(record)  # before the record: with it the run has ended
+    return write_record(record, job.folder, files)

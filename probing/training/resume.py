@@ -7,7 +7,6 @@ is as it was written counts: a folder's presence says nothing.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -23,13 +22,12 @@ from probing.errors import CacheError, ProbingError, RunError
 from probing.files import PARTIAL, claim, file_digest, read_json, write_json
 from probing.options import flag_of
 from probing.runs.records import FinetuneRecord
-from probing.runs.store import CONFIGURATION, missing_files, read_kind
+from probing.runs.store import CONFIGURATION, RECORD, missing_files, read_kind
 from probing.training.options import FinetuneOptions, as_typed
 
 TRAINING = "training.json"  # written last into a seed's folder
 CARD = "README.md"  # of users, who edit it: no part of the finished run
 _SYSTEM = ("config.json", "model.safetensors")
-_STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
 _LATENTS = "latents"
 
 
@@ -72,6 +70,26 @@ class There:
         own = {f"seed{seed}" for seed in self.record.seeds}
         parts = [name.partition("/") for name in self.damaged]
         return not any(folder in own or not slash for folder, slash, _ in parts)
+
+
+def finished(folder: Path, configuration: Mapping[str, Any], seeds: int) -> FinetuneRecord | None:
+    """The record of a run of this configuration that has ended; None where anything is left to do.
+
+    Only a whole run answers, so another process may be writing meanwhile.
+
+    Args:
+        folder: The run's.
+        configuration: The present one.
+        seeds: Number of training seeds.
+
+    Raises:
+        RunError: As `look`, or the run that has ended is of another configuration (code `run-other-configuration`).
+    """
+    if not (folder / RECORD).is_file():
+        return None
+    there = look(folder)
+    demand_same(folder, there.begun_with, configuration, there.unrecorded)
+    return there.record if there.finished(seeds) else None
 
 
 def look(folder: Path) -> There:
@@ -202,8 +220,15 @@ def begin(folder: Path, configuration: Mapping[str, Any], there: There) -> None:
         again = sorted({name.partition("/")[0] for name in there.damaged if "/" in name})
         trained = f"; trained again: {', '.join(again)}" if again else ""
         print(f"{folder}: missing or changed: {what}{trained}", file=sys.stderr)
+    for seed in there.seeds:  # a kill came before they were deleted
+        shutil.rmtree(checkpoints_of(folder, seed), ignore_errors=True)
     if not (folder / CONFIGURATION).is_file() or CONFIGURATION in there.damaged:
         write_json(folder / CONFIGURATION, configuration)
+
+
+def checkpoints_of(folder: Path, seed: int) -> Path:
+    """Where a seed is trained, until it has its own folder."""
+    return folder / f".seed{seed}"
 
 
 def keep(done: Path, place: Path, training: Mapping[str, Any]) -> None:
@@ -233,22 +258,16 @@ def files_of(folder: Path, seeds: Sequence[int]) -> list[str]:
     return [f"{path.parent.name}/{path.name}" for path in paths if path.is_file() and path.name != CARD]
 
 
-def last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint; what a kill left half-written is removed."""
-    whole: dict[int, Path] = {}
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            json.loads((checkpoint / _STATE).read_text("utf-8"))
-            whole[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
-        except (FileNotFoundError, ValueError):
-            if int(os.environ.get("RANK", "0")) == 0:
-                shutil.rmtree(checkpoint)
-    return str(whole[max(whole)]) if whole else None
+def sweep(folder: Path) -> None:
+    """Delete unfinished files from a folder that only this process may write: whoever began them has died."""
+    for pattern in (f"*{PARTIAL}", f"seed*/*{PARTIAL}"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold the right to write a folder, while the block lasts.
+    """Hold the right to write a folder, while the block lasts; what a killed process left half-written is deleted.
 
     The lock stands beside the folder, hidden, so that no pattern like `runs/finetune-*` takes it for a run.
 
@@ -261,6 +280,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
             if not held:
                 why, remedy = "another process is working on it", "wait until that has ended, or choose another --name"
                 raise RunError(f"{folder} is in use", why, remedy, code="run-busy")
+            sweep(folder)
             yield
     except CacheError as error:
         if error.code != "no-locks":

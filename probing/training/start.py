@@ -14,6 +14,7 @@ from probing.systems.build import build_system
 from probing.systems.inference import opened_system
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
+from probing.training.accelerated import precision_of
 from probing.training.options import PARTS, FinetuneOptions
 
 _LR, _WIDTH = 1e-5, 768  # the learning rate (section 3.2), and the hidden size of HuBERT base that it is meant for
@@ -92,13 +93,16 @@ def uses_bf16(options: FinetuneOptions, device: str) -> bool:
     """Whether encoders compute in bfloat16.
 
     Raises:
-        FitError: It is asked for, and the device cannot (code `precision`).
+        FitError: It is asked for, and the device cannot (code `precision`), or accelerate's variable asks for another
+            format (`environment`).
     """
+    asked = precision_of(options.precision)
     possible = device.startswith("cuda") and torch.cuda.is_bf16_supported()
-    if options.precision == "bf16" and not possible:
-        what, why = f"--precision bf16 on {device}", "it has no bfloat16 arithmetic"
-        raise FitError(what, why, "leave --precision out", code="precision")
-    return possible if options.precision is None else options.precision == "bf16"
+    if asked == "bf16" and not possible:
+        what, why = f"bf16 on {device}", "it has no bfloat16 arithmetic"
+        remedy = "leave --precision out, and type `unset ACCELERATE_MIXED_PRECISION`"
+        raise FitError(what, why, remedy, code="precision")
+    return possible if asked is None else asked == "bf16"
 
 
 def readers(workers: int | None, device: str) -> int:

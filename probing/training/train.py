@@ -3,7 +3,7 @@
 Adam at a constant rate, batches of utterances of similar length, loss 1 − CCC averaged over dimensions, and the state
 that is best on the whole development partition kept. A training that was killed is resumed from its last checkpoint and
 ends as one that was not: the order of the batches depends on seed and epoch alone, and optimiser, random states and
-early stopping are in the checkpoint.
+early stopping are in the checkpoint (`probing.training.checkpoints`).
 
 The CCC of the loss is over one batch. With several processes (torchrun) each has a batch of its own, and their
 gradients are averaged.
@@ -28,18 +28,30 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerState,
     TrainingArguments,
 )
 
 from probing.corpus.model import DEVELOPMENT, TRAIN
-from probing.errors import FitError, ScoreError, first_names
+from probing.environment import processes
+from probing.errors import FitError, RunError, ScoreError, first_names
 from probing.statistics.concordance import ccc
-from probing.systems.batches import by_length
+from probing.systems.batches import by_length, readers_watched
 from probing.systems.model import EmotionSystem
+from probing.training.accelerated import by_the_first
+from probing.training.checkpoints import (
+    DIGESTS,
+    STATE,
+    checkpoint_at,
+    damaged,
+    has_ended,
+    last_checkpoint,
+    prune,
+    seal,
+)
 from probing.training.datasets import Buckets, Material
 from probing.training.options import FinetuneOptions
 from probing.training.progress import Progress
-from probing.training.resume import last_checkpoint
 from probing.training.start import hold_fewer_activations, learning_rate, readers, uses_bf16
 
 
@@ -57,7 +69,8 @@ def train(
         device: PyTorch's name of a device; torchrun gives each process its own.
 
     Returns:
-        `steps`, `best_step`, `best_ccc` (mean over dimensions on development) and `history`, what was logged.
+        `steps`, `best_step`, `best_ccc` (mean over dimensions on development), `history`, what was logged, and
+        `damaged_checkpoints`, steps of those that could not be resumed, if there were any.
 
     Raises:
         FitError: The loss is not finite (code `loss-not-finite`; the message names the batch), or an estimate for
@@ -84,21 +97,28 @@ def train(
         callbacks=[_Epoch(buckets), EarlyStoppingCallback(options.patience), Progress()],
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which is for results
-    trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+    checkpoint = by_the_first(lambda: last_checkpoint(folder))
+    with readers_watched():
+        if checkpoint is not None and has_ended(checkpoint, options.patience):
+            trainer.end_as(checkpoint)
+        else:
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     module: Any = system
     module.to("cpu")
     state = trainer.state
-    return {
+    found = {
         "steps": state.global_step,
         "best_step": state.best_global_step,
         "best_ccc": state.best_metric,
         "history": [entry for entry in state.log_history if "loss" in entry or "eval_ccc" in entry],
     }
+    steps = by_the_first(lambda: damaged(folder))
+    return found | ({"damaged_checkpoints": steps} if steps else {})
 
 
 def _global(options: FinetuneOptions) -> int:
     """Utterances in a step over all processes."""
-    return options.batch * int(os.environ.get("WORLD_SIZE", "1"))
+    return options.batch * processes()
 
 
 def _arguments(
@@ -121,7 +141,9 @@ def _arguments(
         per_device_eval_batch_size=options.batch,
         dataloader_drop_last=False,
         dataloader_num_workers=workers,
-        dataloader_persistent_workers=workers > 0,
+        # A loader draws from PyTorch's random numbers, on which dropout depends, whenever it starts its processes. They
+        # start in every epoch and evaluation, as often as it draws without any, so that no number depends on --workers.
+        dataloader_persistent_workers=False,
         dataloader_pin_memory=gpu,
         seed=seed,
         bf16=uses_bf16(options, device),
@@ -130,7 +152,6 @@ def _arguments(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=1,  # and the best
         logging_strategy="steps",
         logging_steps=every,
         logging_nan_inf_filter=False,
@@ -144,7 +165,7 @@ def _arguments(
         report_to="tensorboard" if logged else "none",
         disable_tqdm=True,  # the bar is our own
     )
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if processes() == 1:
         arguments._n_gpu = min(1, arguments.n_gpu)  # DataParallel would split a batch, and with it its CCC
     return arguments
 
@@ -184,6 +205,30 @@ class _Trainer(Trainer):
         if not bool(torch.isfinite(outputs.loss)):
             raise self._not_finite(places.tolist())
         return (outputs.loss, outputs) if return_outputs else outputs.loss
+
+    def end_as(self, checkpoint: Path) -> None:
+        """Be as a training is that ended with a checkpoint: its state, and the best weights until then."""
+        self.state = TrainerState.load_from_json(str(checkpoint / STATE))
+        self._load_best_model()
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()  # each process writes its own random states
+        if self.args.should_save:
+            folder = Path(str(self.args.output_dir))
+            seal(checkpoint_at(folder, self.state.global_step))
+            prune(folder)
+
+    def _load_best_model(self) -> None:
+        """The best weights; the state names them by a path, but a run's folder may have been moved since."""
+        self.accelerator.wait_for_everyone()
+        folder = Path(str(self.args.output_dir))
+        best = checkpoint_at(folder, int(self.state.best_global_step or 0))
+        if not (best / DIGESTS).is_file():  # Trainer would go on with the last weights instead
+            why = "it has been deleted during the training"
+            raise RunError(f"{best} is gone", why, "rerun the command to resume", code="checkpoint-gone")
+        self.state.best_model_checkpoint = str(best)
+        super()._load_best_model()
 
     def _not_finite(self, places: Sequence[int]) -> FitError:
         return FitError(

@@ -24,7 +24,7 @@ def test_a_forecast_only_measures(places: Path) -> None:
     assert (found.system, found.members) == ("hubert+bert", {"train": 14, "development": 6})
     assert found.epoch > 3 * found.step > 0 and found.memory > 1e7 and found.free > 0
     assert found.n_bytes == 4 * found.parameters
-    assert found.checkpoints == 2 * (4 * found.parameters + 8 * found.trainable)
+    assert found.checkpoints == 3 * (4 * found.parameters + 8 * found.trainable)
     assert "14 utterances for training" in str(found) and "of memory" in str(found)
 
 

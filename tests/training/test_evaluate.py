@@ -263,7 +263,7 @@ def test_an_evaluation_of_version_0_1_0_is_never_overwritten(places: Path) -> No
     as_version_1(first)
     before = contents(first.folder)
     second = evaluate(record.folder)
-    assert second.folder != first.folder and second.version == 2 and contents(first.folder) == before
+    assert second.folder != first.folder and second.version > 1 and contents(first.folder) == before
     as_version_1(replace(first, corpus=replace(first.corpus, spec=CorpusSpec("demo"))))
     before = contents(first.folder)
     found = evaluate(record.folder)

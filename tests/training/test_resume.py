@@ -22,7 +22,6 @@ from probing.training.resume import (
     demand_same,
     files_of,
     keep,
-    last_checkpoint,
     look,
     sole_writer,
     trainings,
@@ -202,15 +201,24 @@ def test_a_trained_seed_gets_its_name_with_all_of_its_files(tmp_path: Path) -> N
     assert trainings(tmp_path, [0]) == ({"seed": 0, "steps": 7},)
 
 
-def test_half_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    """The newest one whose last file is whole counts; what a kill left of a newer one goes."""
-    for step, state in ((4, "{}"), (10, "{}"), (12, '{"half'), (14, None)):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        if state is not None:
-            (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(state)
-    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-4"]
-    assert last_checkpoint(tmp_path / "nothing") is None
+def test_what_a_killed_process_left_half_written_is_deleted(tmp_path: Path) -> None:
+    """By the next one that may write the folder; evaluations, which others may be writing, are left alone."""
+    left = ["configuration.json.partial", "scores.csv.host-12.partial", "seed0/README.md.host-12.partial"]
+    kept = ["predictions.csv", "seed0/config.json", "evaluations/noisy/scores.csv.host-12.partial"]
+    for name in left + kept:
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text("half")
+    with sole_writer(tmp_path / "run"):
+        there = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert there == set(kept)
+
+
+def test_checkpoints_of_a_trained_seed_are_deleted(tmp_path: Path) -> None:
+    """A kill came between the seed's last rename and their deletion."""
+    for seed in (0, 1):
+        (tmp_path / f".seed{seed}/checkpoint-4").mkdir(parents=True)
+    begin(tmp_path, CONFIGURATION, There(CONFIGURATION, seeds=frozenset({0})))
+    assert not (tmp_path / ".seed0").exists() and (tmp_path / ".seed1/checkpoint-4").exists()
 
 
 def test_one_process_owns_a_folder_at_a_time(tmp_path: Path, wait_for: Callable[[Path], None]) -> None:

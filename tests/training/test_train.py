@@ -19,8 +19,8 @@ from small_systems import same_weights, trained
 
 from probing.errors import FitError
 from probing.systems.model import EmotionSystem
+from probing.training.checkpoints import last_checkpoint
 from probing.training.progress import Progress
-from probing.training.resume import last_checkpoint
 
 
 def test_a_small_system_overfits_32_utterances(places: Path) -> None:
