@@ -83,13 +83,21 @@ def cluster_counts(corpus: Corpus) -> dict[str, dict[str, Any]]:
 
 def interval_notes(corpus: Corpus) -> list[str]:
     """What a reader should know about the intervals: by utterance they are too narrow, and few speakers are untried."""
-    notes = []
-    for partition, clusters in cluster_counts(corpus).items():
-        if clusters["by"] == "utterance":
-            notes.append(f"{partition}: intervals are by utterance where no speaker is named, so they are too narrow")
-        elif clusters["number"] < FEW_SPEAKERS:
-            notes.append(f"{partition}: {_few(clusters['number'])}")
-    return notes
+    found = (noted_of_intervals(partition, **clusters) for partition, clusters in cluster_counts(corpus).items())
+    return [note for note in found if note]
+
+
+def noted_of_intervals(partition: str, by: str, number: int) -> str:
+    """What a reader should know about the intervals of a partition; nothing where they are by speakers enough.
+
+    Args:
+        partition: Its name.
+        by: `speaker` or `utterance`.
+        number: How many of them there are.
+    """
+    if by == "utterance":
+        return f"{partition}: intervals are by utterance where no speaker is named, so they are too narrow"
+    return f"{partition}: {_few(number)}" if number < FEW_SPEAKERS else ""
 
 
 def _few(speakers: int) -> str:

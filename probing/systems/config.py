@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoConfig, PretrainedConfig
 
 from probing.corpus.model import EMOTIONS
+from probing.systems.leaving import without_places
 
 # Settings of the program that saved it: a received file could name a repository of kernels, which is code, or other
 # files of weights.
@@ -57,6 +58,10 @@ class SystemConfig(PretrainedConfig):
         self.fusion, self.dropout, self.spec_augment = fusion, dropout, spec_augment
         self.do_normalize, self.freeze = do_normalize, list(freeze)
         super().__init__(**{key: value for key, value in kwargs.items() if key not in _FOREIGN})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, as it is saved: without the places that its encoders were read from."""
+        return without_places(super().to_dict())
 
 
 def refuse_impossible(config: SystemConfig) -> None:

@@ -26,6 +26,7 @@ from probing.encoders.preprocessors import preprocessor_of
 from probing.encoders.whisper import cut, log_mel, window_of
 from probing.errors import EncoderError
 from probing.systems.config import SystemConfig
+from probing.systems.leaving import strip_places
 
 Extractor = Wav2Vec2FeatureExtractor | WhisperFeatureExtractor
 
@@ -116,6 +117,7 @@ class Processor:
         for part in (self.audio, self.text):
             if part is not None:
                 part.save_pretrained(folder)
+        strip_places(Path(folder))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from probing.errors import number_of
 from probing.files import slug, write_text
+from probing.runs.escapes import markdown, plain
 from probing.runs.printing import ends, intervals_said, markdown_table, partition_title, seeds_of
 from probing.runs.records import FinetuneRecord, SystemEntry
+from probing.runs.scores import noted_of_intervals
 from probing.runs.store import amend_record
 from probing.training.resume import CARD
 
@@ -58,21 +61,24 @@ def state_licence(record: FinetuneRecord, licence: str) -> FinetuneRecord:
 
 def _cards(record: FinetuneRecord) -> dict[Path, str]:
     """Where a run's cards stand, and what they say."""
-    places = [record.folder / f"seed{seed}" for seed in record.seeds]
-    return {record.folder / CARD: card(record, str(places[0]))} | {place / CARD: card(record, ".") for place in places}
+    places = [f"seed{seed}" for seed in record.seeds]
+    whole = {record.folder / CARD: card(record, places[0])}
+    return whole | {record.folder / place / CARD: card(record, ".") for place in places}
 
 
 def card(record: FinetuneRecord, folder: str) -> str:
     """The model card of a finished `finetune` run, in Markdown with the header that model hubs read.
 
+    Cards are passed around and put on a hub: they name no utterance, no speaker, and no place of the machine that it
+    was made on. So they are made of the record's facts and not of its notes, which name some.
+
     Args:
         record: The run.
-        folder: What the reader has in place of the folder of a trained system.
+        folder: The folder of a trained system, as seen from that of the card.
     """
-    system = record.system
-    notes = [*record.notes, *(["The labels of train and development were permuted."] if record.shuffled else [])]
+    system, notes = record.system, _notes(record)
     blocks = [
-        f"# {system.name} on {record.corpus.title}",
+        f"# {markdown(system.name)} on {markdown(record.corpus.title)}",
         "Estimates dimensions of emotion in speech. Encoders, pooling, early fusion and "
         "a regression head, after de Oliveira, Raj Prabhu and Gerkmann (Interspeech 2023).",
         markdown_table(_facts(record)),
@@ -80,13 +86,28 @@ def card(record: FinetuneRecord, folder: str) -> str:
         f"Concordance correlation coefficient, mean over {seeds_of(len(record.seeds))} "
         f"[{intervals_said([len(record.seeds)])}].",
         markdown_table(_scores(record)),
-        *(["\n".join(f"- {note}" for note in dict.fromkeys(notes))] if notes else []),
+        *(["\n".join(f"- {markdown(note)}" for note in notes)] if notes else []),
         "## Use",
         _usage(folder, system),
         "Ratings describe how an utterance sounds to listeners of that corpus, not of what its speaker feels; other "
         "languages, rooms and ways of speaking were not tested unless a table above says so.",
     ]
     return str(ModelCard(f"---\n{_header(record).to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))
+
+
+def _notes(record: FinetuneRecord) -> list[str]:
+    """What a reader should know of how it was made."""
+    clusters = record.corpus.clusters.items()
+    left_out, truncated = len(record.corpus.left_out), record.truncated
+    notes = [
+        *(noted_of_intervals(partition, own.by, own.number) for partition, own in clusters),
+        f"{number_of(left_out, 'utterance')} of the corpus could not be used" * bool(left_out),
+        f"{number_of(truncated, 'transcript was', 'transcripts were')} truncated" * bool(truncated),
+        "SpecAugment was on" * bool(record.options.get("spec_augment")),
+        "this is a control: the labels of train and development were permuted" * record.shuffled,
+        *(record.words.notes() if record.system.reads else []),
+    ]
+    return [note for note in notes if note]
 
 
 def _header(record: FinetuneRecord) -> ModelCardData:
@@ -97,10 +118,10 @@ def _header(record: FinetuneRecord) -> ModelCardData:
         EvalResult(
             task_type=task,
             dataset_type=slug(corpus.title),
-            dataset_name=corpus.title,
-            dataset_split=score.partition,
+            dataset_name=plain(corpus.title),
+            dataset_split=plain(score.partition),
             metric_type="ccc",
-            metric_name=f"CCC of {score.dimension}",
+            metric_name=f"CCC of {plain(score.dimension)}",
             metric_value=score.ccc,
         )
         for score in record.scores
@@ -109,10 +130,10 @@ def _header(record: FinetuneRecord) -> ModelCardData:
         library_name="transformers",
         tags=["speech-emotion-recognition", "probing", *(["text"] if system.reads else [])],
         metrics=["ccc"],
-        model_name=f"{system.name} on {corpus.title}",
+        model_name=plain(f"{system.name} on {corpus.title}"),
         eval_results=results,
         license="other" if record.data_licence else None,
-        license_name=_one_line(record.data_licence) if record.data_licence else None,
+        license_name=plain(record.data_licence) if record.data_licence else None,
     )
 
 
@@ -124,18 +145,18 @@ def _facts(record: FinetuneRecord) -> pd.DataFrame:
     facts = {
         "Input": " and ".join(inputs),
         "Output": f"{', '.join(system.dimensions)}, on {low:g} to {high:g}",
-        "Encoders": f"`{system.name}`" + " (random weights at the start)" * system.random,
+        "Encoders": system.name + " (random weights at the start)" * system.random,
         "Parameters": f"{system.parameters / 1e6:.3g} M, {system.trainable / 1e6:.3g} M of them trained",
         "Frozen": ", ".join(frozen) or "nothing",
         "Trained on": f"{corpus.title}, " + ", ".join(f"{n:,} {name}" for name, n in corpus.utterances.items()),
         "Words": record.words.title if system.reads else "none",
-        "Licence of the data": _one_line(record.data_licence or NOT_STATED),
+        "Licence of the data": record.data_licence or NOT_STATED,
         "Loss": "1 − CCC, averaged over the dimensions",
         "Learning rate": f"{record.used['lr']:g}, batches of {record.options['batch']}, dropout "
         f"{record.options['dropout']:g}",
         "Training seeds": str(len(record.seeds)),
     }
-    return pd.DataFrame(list(facts.items()), columns=["", " "])
+    return pd.DataFrame([(name, plain(fact)) for name, fact in facts.items()], columns=["", " "])
 
 
 def _scores(record: FinetuneRecord) -> pd.DataFrame:
@@ -162,7 +183,3 @@ folder = {folder!r}
 system, processor = EmotionSystem.from_pretrained(folder), Processor.from_pretrained(folder)
 ratings = system.ratings(system(**processor({waveforms}{texts})).logits)
 ```"""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

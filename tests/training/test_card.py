@@ -17,6 +17,7 @@ from small_systems import as_version_1, contents, trained
 
 from probing.corpus.opening import open_corpus
 from probing.files import sealed
+from probing.runs.escapes import plain
 from probing.runs.printing import intervals_said
 from probing.runs.records import FinetuneRecord
 from probing.runs.store import SEAL, read_kind
@@ -50,7 +51,9 @@ def test_a_card_s_code_runs(run: FinetuneRecord) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     audio = str(open_corpus("table.csv").utterances[0].path)
     names: dict[str, Any] = {}
-    exec(code.replace("recording.wav", audio).replace("what is said", "some words"), names)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(run.folder)
+        exec(code.replace("recording.wav", audio).replace("what is said", "some words"), names)
     predicted = pd.read_csv(run.folder / "predictions.csv").query("id == 'u00'").seed0
     np.testing.assert_allclose(names["ratings"][0].detach(), predicted, atol=1e-5)
     assert "folder = '.'" in (run.folder / "seed1/README.md").read_text("utf-8")
@@ -64,13 +67,38 @@ def test_no_licence_is_made_up(run: FinetuneRecord) -> None:
 
 @pytest.mark.parametrize(
     "licence",
-    ["CC-BY-NC-4.0", "a: b # 'c' \"d\"", "one\n---\ntwo", "- [x]", "{{ y }}", "null", "a | b", "--- \\n", "é … 漢字"],
+    [
+        *(
+            "CC-BY-NC-4.0",
+            "a: b # 'c' \"d\"",
+            "one\n---\ntwo",
+            "- [x]",
+            "{{ y }}",
+            "null",
+            "a | b",
+            "--- \\n",
+            "é … 漢字",
+        ),
+        *(
+            "\r---\r",
+            "\x85---\u2028x",
+            "=1+1",
+            "@x",
+            "\t",
+            "\0\x1b[31m\u202e",
+            "\ud800",
+            "😀",
+            "!!python/object:x {}",
+            "&a *a",
+        ),
+        *("<script>alert(1)</script>", "$x_1^2$ \\textbf{%}~", "1.", "yes", "2020-01-01", "`code` **bold** [a](b)"),
+    ],
 )
 def test_no_licence_breaks_the_header(run: FinetuneRecord, licence: str) -> None:
     """The hub reads the very text, and all that stands behind it."""
     text = card(replace(run, data_licence=licence), ".")
     data = ModelCard(text).data
-    assert (data.license, data.license_name) == ("other", " ".join(licence.split()))
+    assert (data.license, data.license_name) == ("other", plain(licence))
     assert data.library_name == "transformers" and len(data.eval_results) == len(run.scores)
     (row,) = [line for line in text.splitlines() if line.startswith("| Licence of the data |")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
@@ -79,8 +107,8 @@ def test_no_licence_breaks_the_header(run: FinetuneRecord, licence: str) -> None
 def test_a_control_and_what_is_frozen_are_said(run: FinetuneRecord) -> None:
     """A reader must not take a control for a result."""
     system = replace(run.system, frozen=("audio", "text"), random=True)
-    text = card(replace(run, shuffled=True, system=system, notes=("a note",)), ".")
-    assert "permuted" in text and "- a note" in text and "random weights" in text
+    text = card(replace(run, shuffled=True, system=system), ".")
+    assert "permuted" in text and "random weights" in text
     assert "| Frozen | convolutional front end, audio, text |" in text
 
 
@@ -122,3 +150,37 @@ def test_a_statement_that_was_interrupted_is_completed(
     record = replace(run, folder=shutil.copytree(run.folder, tmp_path / "copy"))
     write_cards(replace(record, data_licence="CC0-1.0"))
     assert state_licence(record, "CC0-1.0").data_licence == "CC0-1.0" and not capsys.readouterr().err
+
+
+def test_a_folder_for_a_hub_says_nothing_of_the_machine(run: FinetuneRecord) -> None:
+    """No place, no user, no utterance and no speaker: not in cards, in configurations or beside them."""
+    corpus = open_corpus("table.csv")
+    secrets = {str(Path.home()), str(Path.cwd()), str(run.folder.absolute().parent), str(corpus.utterances[0].path)}
+    named = replace(
+        run,
+        notes=tuple(f"1 utterance: {utterance.id}" for utterance in corpus.utterances),
+        corpus=replace(run.corpus, left_out=("u99",)),
+        truncated=2,
+    )
+    texts = [card(named, "."), card(named, "seed0")]
+    texts += [path.read_text("utf-8") for path in sorted(run.folder.glob("seed*/*")) if path.suffix != ".safetensors"]
+    assert len(texts) > 8
+    for text in texts:
+        assert not [secret for secret in secrets if secret in text] and "_name_or_path" not in text
+        assert not re.search(r"\bu\d\d\b", text)
+    assert "2 transcripts were truncated" in texts[0] and "1 utterance of the corpus could not be used" in texts[0]
+
+
+def test_names_are_text_on_a_card(run: FinetuneRecord) -> None:
+    """Of an encoder, a corpus and a dimension: in the header that a hub reads, and below it."""
+    name = "a|b $x_1$ <script>alert(1)</script>\n---\n# h `c` [l](javascript:x) \u202e \"'"
+    scores = tuple(replace(score, dimension=name) for score in run.scores if score.dimension == "valence")
+    system = replace(run.system, name=name, dimensions=(name,))
+    text = card(replace(run, system=system, corpus=replace(run.corpus, title=name), scores=scores), ".")
+    data, body = ModelCard(text).data, ModelCard(text).text
+    assert data.model_name == plain(f"{name} on {name}") and {r.dataset_name for r in data.eval_results} == {
+        plain(name)
+    }
+    assert {result.metric_name for result in data.eval_results} == {f"CCC of {plain(name)}"}
+    assert "<script" not in body and not re.search(r"(?<!\\)\]\(", body) and "\u202e" not in text
+    assert not re.search(r"(?<!\\)[$]", body) and body.count("\n# ") == 1
