@@ -59,7 +59,8 @@ def aiff(source: Source) -> Layout:
     stated = Stated(start, None if unknown else size, rate * (width or 1), width, (sound.start - 4, ">I", 8 + offset))
     differs = () if unknown else agreed(source, stated, samples)
     last, whole = chunks[-1], 8 + struct.unpack(">I", source.head[4:8])[0]
-    layout = measured(source, stated, _behind(source, last.end + last.end % 2, whole))
+    end = last.end + last.end % 2
+    layout = measured(source, stated, _behind(source, end, whole) if end <= source.size + 1 or last == sound else None)
     return Layout(layout.pieces, (*layout.notes, *differs, *doubts(rate, channels)), codec=name)
 
 
@@ -106,10 +107,13 @@ def caf(source: Source) -> Layout:
     width = packet if linear else 0
     second = rate * (width or 1) if math.isfinite(rate) else 0.0
     stated = Stated(sound.start + 4, size, second, width, (sound.start - 8, ">q", 4))
-    layout = measured(source, stated, _behind(source, chunks[-1].end, source.size))
+    last = chunks[-1]
+    follows = _behind(source, last.end, source.size) if last.end <= source.size or last == sound else None
+    layout = measured(source, stated, follows)
     frames = None
-    if b"pakt" in found and not linear:
-        frames = struct.unpack(">qq", source.read(found[b"pakt"].start, 16).ljust(16, b"\0"))[1]
+    if not linear:
+        table = _present(source, found, b"pakt")
+        frames = struct.unpack(">qq", source.read(table.start, 16).ljust(16, b"\0"))[1]
     return Layout(layout.pieces, (*layout.notes, *doubts(rate, channels)), frames, codec=name)
 
 

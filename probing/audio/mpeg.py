@@ -85,11 +85,11 @@ def mpeg(source: Source) -> Layout:
             raise cut_short(source.path, f"its header states {count.frames:,} frames, it has {own:,}")
         if own > count.frames + 1:
             raise damaged(source.path, f"its header states {count.frames:,} frames, it has {own:,}")
-        if count.doubtful:
-            notes.append("the checksum of its Xing header is wrong: where its audio begins and ends may be")
         expected = own * kind.samples - count.dropped
     else:
         expected = walk.frames * kind.samples
+    if count.doubtful:
+        notes.append("its Xing header is damaged: where its audio begins and ends may be wrong by up to 0.2 s")
     return Layout(notes=tuple(notes), frames=max(0, expected), slack=2 * kind.samples, codec="MPEG audio")
 
 
@@ -203,7 +203,7 @@ def _counted(source: Source, at: int, kind: _Kind) -> _Count:
     stereo, first = raw[3] >> 6 != 3, raw[1] >> 3 & 3 == 3
     place = 4 + ({(True, True): 32, (True, False): 17, (False, True): 17, (False, False): 9}[first, stereo])
     if raw[place : place + 4] not in (b"Xing", b"Info"):
-        return _Count()
+        return _Count(doubtful=raw[place + 120 : place + 124] in _ENCODERS)
     marks = struct.unpack(">I", raw[place + 4 : place + 8])[0]
     frames = struct.unpack(">I", raw[place + 8 : place + 12])[0] if marks & 1 else None
     lame = place + 8 + 4 * (marks & 1) + 2 * (marks & 2) + 100 * (marks >> 2 & 1) + (marks >> 1 & 4)

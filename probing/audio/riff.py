@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probing.audio.refusals import damaged, unsupported
-from probing.audio.sizes import USUAL_RATES, Stated, measured
+from probing.audio.sizes import USUAL_RATES, Stated, doubts, measured
 from probing.audio.source import Layout, Source
 
 UNKNOWN_SIZE = 0x7FFFF000  # from here on a size means "unknown": it was written by a program that could not seek back
@@ -233,4 +233,5 @@ def _follows(source: Source, at: int, whole: int, order: str) -> str | None:
 def _with_format(source: Source, layout: Layout, form: _Format) -> Layout:
     """What a structure promises, with what there is to say of its format."""
     odd = () if _rate_agrees(form) else ("its header states a wrong number of bytes a second; its rate is believed",)
-    return Layout(layout.pieces, (*layout.notes, *odd), codec=form.name)
+    unconfirmed = () if form.codec in _BITS else doubts(form.rate, form.channels)  # where a second's bytes are rounded
+    return Layout(layout.pieces, (*layout.notes, *odd, *unconfirmed), codec=form.name)

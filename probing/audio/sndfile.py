@@ -37,6 +37,10 @@ class Decoded:
                 yield self._blocks(file), file.samplerate
         if layout.frames is not None and self._frames < layout.frames - layout.slack:
             raise cut_short(path, f"it should have {layout.frames:,} samples, {self._frames:,} could be decoded")
+        if layout.frames is not None and self._frames > layout.frames + layout.slack:
+            raise damaged(path, f"it should have {layout.frames:,} samples, {self._frames:,} were decoded")
+        if not layout.walked:
+            self.notes.append("nothing tells whether a file of its format is whole")
         if self._frames == 0:
             raise AudioError(f"{path}", "it has no samples", "leave it out", code="audio-empty")
         if layout.witness and (wrong := layout.witness.verdict()):
