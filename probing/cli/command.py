@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import shlex
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from probing.cli.derive import respelled
-from probing.errors import OptionError, ProbingError
+from probing.cli.signals import terminable
+from probing.environment import refuse_malformed
+from probing.errors import OptionError, ProbingError, Terminated
 
 _PLACES = ("--out", "--cache", "--runs")  # options that name where something is written
 
@@ -21,7 +25,13 @@ class Refusal(click.ClickException):
 class Interruption(click.ClickException):
     """Control-C; the exit status is that which a shell gives it."""
 
-    exit_code = 130
+    exit_code = 128 + signal.SIGINT
+
+
+class Termination(Interruption):
+    """SIGTERM; the exit status is that which a shell gives it."""
+
+    exit_code = 128 + signal.SIGTERM
 
 
 class UsageRefusal(click.UsageError):
@@ -37,10 +47,11 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, resumes: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._resumes = resumes
+        self._resumes, self._typed = resumes, ""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words apart; spellings of earlier versions are replaced first."""
+        self._typed = shlex.join([*ctx.command_path.split(), *args])
         return super().parse_args(ctx, respelled(self.params, args))
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -50,17 +61,26 @@ class Command(click.Command):
             click.ClickException: With the message; an OptionError leads to exit status 2, any other to 1.
         """
         try:
-            return super().invoke(ctx)
+            with terminable():
+                refuse_malformed()
+                return super().invoke(ctx)
         except OptionError as error:
             raise UsageRefusal(str(error), ctx) from error
         except ProbingError as error:
             raise Refusal(str(error)) from error
         except KeyboardInterrupt as error:
-            raise Interruption("interrupted" + "; rerun the command to resume" * self._resumes) from error
+            raise self._interrupted(error) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # `probe runs | head`: click ends quietly
                 raise
             raise Refusal(self._without_system_words(error)) from error
+
+    def _interrupted(self, error: KeyboardInterrupt) -> Interruption:
+        """What to say of Control-C or SIGTERM."""
+        again = f"rerun the command{' to resume' * self._resumes}: {self._typed}"
+        if isinstance(error, Terminated):
+            return Termination(f"terminated; {again}")
+        return Interruption(f"interrupted; {again}")
 
     def _without_system_words(self, error: OSError) -> str:
         """An operating system's error as a message, with the options that name another place."""
