@@ -18,7 +18,7 @@ from probing.cache.contents import examine
 from probing.cache.seal import REDO
 from probing.errors import CacheError
 
-SECONDS = 20  # of processor time for each file; a sound one takes milliseconds
+SECONDS = 5  # of processor time for each file and 100 MB of it; a sound one takes milliseconds
 _BYTES = 2**31  # of memory for the child, most of it address space that Python and NumPy never touch
 
 
@@ -55,7 +55,7 @@ def ask(paths: Sequence[Path]) -> Iterator[tuple[Path, CacheError | None]]:
 
 
 def _ended(path: Path, status: int) -> CacheError:
-    why = f"HDF5 does not come to an end with it ({SECONDS} s)"
+    why = "HDF5 does not come to an end with it"
     if status != -signal.SIGPROF:
         why = f"HDF5 breaks down over it (status {status})"
     return CacheError(f"{path}", why, REDO, code="cache-damaged")
@@ -69,7 +69,8 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for path in paths:
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # nobody handles its signal, so it ends the process, also in C
+        patience = SECONDS * (1 + Path(path).stat().st_size / 1e8)
+        signal.setitimer(signal.ITIMER_PROF, patience)  # nobody handles its signal, so it ends the process, also in C
         try:
             examine(Path(path))
             said = None

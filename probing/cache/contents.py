@@ -5,7 +5,6 @@ Shape legend: N utterances · L states.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.cache.format import Layout, parts_folder, read_layout
-from probing.cache.seal import REDO
+from probing.cache.format import PART_NAME, Layout, parts_folder, read_layout
+from probing.cache.seal import REDO, unopened
 from probing.cache.structure import Structure
 from probing.errors import CacheError
 
-PART_NAME = re.compile(r"part-\d{5,9}\.h5", re.ASCII)
 _MOST_FRAMES = 2**40  # of an utterance; sums of them stay within 64 bits
 # What h5py raises over bytes that make no sense to it.
 _NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
@@ -161,7 +159,6 @@ def open_hdf5(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        # With an errno it is the system that refuses (permission, open files, locks): the file itself may be sound.
-        remedy = "mend that and rerun the command; the file may be sound" if error.errno else REDO
-        code = "part-unopened" if error.errno else "cache-damaged"
-        raise CacheError(f"{path}", f"it cannot be opened as HDF5 ({error})", remedy, code=code) from error
+        if error.errno:
+            raise unopened(path, error) from error
+        raise CacheError(f"{path}", f"it cannot be opened as HDF5 ({error})", REDO, code="cache-damaged") from error

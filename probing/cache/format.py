@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from probing.errors import CacheError
 from probing.files import digest, slug
 
 FORMAT, VERSION = "probing-hidden-states", 1
+PART_NAME = re.compile(r"part-\d{5,12}\.h5", re.ASCII)
 USUAL_RATE = 50.0  # frames per second
 
 # Attributes that are texts.
@@ -129,6 +131,11 @@ class Entry:
 def parts_folder(path: Path) -> Path:
     """Where the part files of a virtual file stand."""
     return path.with_suffix("")
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Parts that carry their final name, in the order of their names; there may be other files beside them."""
+    return sorted(path for path in folder.glob("part-*.h5") if PART_NAME.fullmatch(path.name))
 
 
 def checksum(numbers: NDArray[Any]) -> int:

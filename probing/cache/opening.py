@@ -6,6 +6,7 @@ may run for ever over damage. A file that this process has found sound is not ex
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import h5py
 
 from probing.cache.asking import ask
 from probing.cache.contents import Contents, examine, open_hdf5
-from probing.cache.format import parts_folder
-from probing.cache.seal import read_seal
+from probing.cache.format import part_files, parts_folder
+from probing.cache.seal import read_seal, unopened
 from probing.errors import CacheError
 
 _found: dict[tuple[Any, ...], str] = {}  # files that are sound, as they are on the disk → seal
@@ -54,7 +55,8 @@ def sound(path: Path) -> str:
         SHA-256 of its seal; nothing where it has none.
 
     Raises:
-        CacheError: It is damaged (code `cache-damaged`), or the system does not let us read it (`part-unopened`).
+        CacheError: It is damaged (code `cache-damaged`), no regular file (`cache-link`), or the system does not let us
+            read it (`part-unopened`).
     """
     kept = _on_disk(path)
     if kept not in _found:
@@ -68,7 +70,7 @@ def sound(path: Path) -> str:
 def _ask(path: Path) -> None:
     """Ask about a file without a seal, and while we are at it about the others of its cache."""
     whole = path.parent.with_name(f"{path.parent.name}.h5")
-    around = {path, whole, *path.parent.glob("part-*.h5"), *parts_folder(path).glob("part-*.h5")} - {path}
+    around = {whole, *part_files(path.parent), *part_files(parts_folder(path))} - {path}
     for file, damage in ask([path, *(file for file in sorted(around) if _unsealed(file))]):
         if damage is None:
             _found[_on_disk(file)] = ""
@@ -85,9 +87,12 @@ def _unsealed(path: Path) -> bool:
 
 
 def _on_disk(path: Path) -> tuple[Any, ...]:
-    """What changes when a file is written or replaced."""
+    """What changes when a file is written or replaced. A link is refused: it would lead out of the cache."""
     try:
-        found = path.stat()
+        found = path.lstat()
     except OSError as error:
-        raise CacheError(f"{path}", f"{error.strerror}", "rerun the command", code="part-unopened") from error
+        raise unopened(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        why, remedy = "it is a link, or no file at all", "put the file itself there, or delete it and extract again"
+        raise CacheError(f"{path}", why, remedy, code="cache-link")
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import IO
 from probing.errors import CacheError
 
 BLOCK = 512  # bytes of the user block, the fewest that HDF5 allows
-REDO = "delete that part file and rerun the `probe extract` command: only this part is made anew"
+REDO = "delete that file and rerun the `probe extract` command: only what was in it is made anew"
 _MAGIC = b"probing-hidden-states seal 1\n"
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # begins a file without a user block, as version 0.1.0 wrote it
 _PIECE = 1 << 20  # bytes read at a time
@@ -61,8 +60,7 @@ def read_seal(path: Path) -> str:
         The seal's SHA-256, hex; nothing where the file has no seal, as those of version 0.1.0.
 
     Raises:
-        CacheError: The seal is broken, or it is no HDF5 file (code `cache-damaged`); it is no file, or the system does
-            not let us open it (`part-unopened`).
+        CacheError: The seal is broken, or it is no HDF5 file (code `cache-damaged`), or as `opened_plainly`.
     """
     with opened_plainly(path) as file:
         block = file.read(BLOCK)
@@ -82,22 +80,20 @@ def read_seal(path: Path) -> str:
 
 @contextmanager
 def opened_plainly(path: Path) -> Iterator[IO[bytes]]:
-    """A regular file for reading; neither a pipe nor a device can make us wait.
+    """A file for reading, its bytes as they are.
 
     Raises:
-        CacheError: It is something else (code `cache-damaged`), or the system refuses (`part-unopened`).
+        CacheError: The system does not let us read it (code `part-unopened`).
     """
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                raise CacheError(f"{path}", "it is no regular file", REDO, code="cache-damaged")
-            with open(number, "rb", closefd=False) as file:
-                yield file
-        finally:
-            os.close(number)
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
-        # The system refuses (permission, too many open files, a disk): the file itself may be sound.
-        remedy = "mend that and rerun the command; the file may be sound"
-        why = f"it cannot be read ({error.strerror or error})"
-        raise CacheError(f"{path}", why, remedy, code="part-unopened") from error
+        raise unopened(path, error) from error
+
+
+def unopened(path: Path, error: OSError) -> CacheError:
+    """The system refuses (permission, too many open files, a disk); the file itself may be sound."""
+    why = f"it cannot be read ({error.strerror or error})"
+    remedy = "mend that and rerun the command; the file may be sound"
+    return CacheError(f"{path}", why, remedy, code="part-unopened")

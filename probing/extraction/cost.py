@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.cache.format import Layout, parts_folder
+from probing.cache.format import Layout, part_files, parts_folder
 from probing.cache.writer import inputs_of
 from probing.corpus.model import Corpus
 from probing.encoders.audio import no_latents
@@ -106,7 +106,7 @@ def forecast(
     pooled = layout_of(corpus, encoder, "pooled", options.dtype)
     text = isinstance(encoder, TextEncoder)
     frames = {utterance.id: encoder.frames(samples[utterance.id]) for utterance in corpus.utterances}
-    held = {id_ for part in parts_folder(path).glob("part-*.h5") for id_ in inputs_of(part)}
+    held = {id_ for part in part_files(parts_folder(path)) for id_ in inputs_of(part)}
     return Forecast(
         path=path,
         utterances=len(frames),

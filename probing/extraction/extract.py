@@ -186,7 +186,7 @@ class Extraction:
                     if held and not (folder / part.name).is_file():  # else another process has it, or has finished it
                         job.write(part, bar)
         with holding(folder / PLAN, wait=True):
-            plan = kept_plan(folder)  # another process may have added to it meanwhile, for a corpus that has grown
+            plan = kept_plan(folder) or plan  # another process may have added to it meanwhile, for a grown corpus
             if _missing(folder, plan):
                 return None
             if not self.path.is_file() or _stale(self.path, plan):

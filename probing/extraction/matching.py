@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from probing.cache.format import Layout, parts_folder
+from probing.cache.format import Layout, part_files, parts_folder
 from probing.cache.writer import inputs_of
 from probing.errors import CacheError
 from probing.files import slug
@@ -119,7 +119,7 @@ def match(path: Path, known: Known) -> Match:
         except CacheError as error:
             damage = error
     held: dict[str, tuple[int, int]] = {}
-    for part in sorted(parts_folder(path).glob("part-*.h5")):
+    for part in part_files(parts_folder(path)):
         try:
             held |= inputs_of(part)
         except CacheError:  # the extraction says so when it comes to this part

@@ -12,13 +12,16 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probing.files import write_text
+from probing.files.reading import demand_regular
 
 _KEY, _CHECK = ("id", "audio"), "check"
+_LONGEST = 1 << 20  # characters of a line; a longer one is damage and comes in pieces, none of which is a row
 Key = tuple[str, int]  # an utterance's id and the CRC-32 of its audio file
 
 
@@ -43,9 +46,10 @@ class Table:
         """What of a file is undamaged; nothing where there is no file."""
         table = cls(path, identity)
         try:
+            demand_regular(path)
             with path.open(encoding="utf-8", newline="") as file:
-                table._take(csv.reader(file))
-        except (FileNotFoundError, UnicodeDecodeError, csv.Error):  # what came before the damage is kept
+                table._take(csv.reader(_lines(file)))
+        except (FileNotFoundError, ValueError, csv.Error):  # what came before the damage is kept
             pass
         return table
 
@@ -92,3 +96,9 @@ class Table:
 
     def _sum(self, cells: Sequence[str]) -> str:
         return f"{zlib.crc32(chr(31).join([self.identity, *cells]).encode('utf-8', 'backslashreplace')):08x}"
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file, however long one may be."""
+    while line := file.readline(_LONGEST):
+        yield line

@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from probing.audio.decode import SAMPLE_RATE
+from probing.cache.format import PART_NAME, part_files
 from probing.cache.writer import inputs_of
-from probing.files import write_text
+from probing.errors import ProbingError
+from probing.files import digest, read_json, write_text
 
 PLAN = "plan.json"
 _PART_SECONDS = 600  # audio in a part: what a kill can lose, some 600 MB of frames of HuBERT base
@@ -77,29 +80,36 @@ def settle_plan(
     """The plan to follow: the one kept in `folder` where it still fits, else a new one around what is finished.
 
     Finished parts are always kept. Other options or a corpus that has grown give the utterances that no finished part
-    holds a new plan, in parts numbered on. A plan that is lost or damaged is restored from the finished parts.
+    holds a new plan, in parts numbered on. A plan that is lost or damaged is made again where corpus and options are
+    still those of the finished parts, and else restored from them.
     """
     options = {"batch_seconds": batch_seconds, "part_seconds": part_seconds}
-    kept, fits = _kept(folder, samples, options)
-    if fits:
+    kept, kept_options = _read(folder)
+    if _fits(folder, kept, kept_options, samples, options):
         return kept
-    done = tuple(part for part in kept if (folder / part.name).is_file())
+    done = _done(folder, kept)
     first = 1 + max((part.number for part in kept), default=-1)
     plan = done + make_plan(_rest(done, samples), batch_seconds, part_seconds, first)
+    if not kept_options:
+        again = make_plan(samples, batch_seconds, part_seconds)
+        if {(part.name, part.ids) for part in done} <= {(part.name, part.ids) for part in again}:
+            plan = again
     _write(folder / PLAN, plan, options)
     return plan
 
 
 def kept_plan(folder: Path) -> tuple[Part, ...]:
-    """The plan kept in the folder."""
-    return _read(folder)[0]
+    """The plan kept in the folder; none where it is lost or damaged."""
+    kept, options = _read(folder)
+    return kept if options else ()
 
 
 def plan_changes(
     folder: Path, samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None
 ) -> bool:
     """Whether `settle_plan` would make another plan than the one kept."""
-    return not _kept(folder, samples, {"batch_seconds": batch_seconds, "part_seconds": part_seconds})[1]
+    options = {"batch_seconds": batch_seconds, "part_seconds": part_seconds}
+    return not _fits(folder, *_read(folder), samples, options)
 
 
 def _rest(done: tuple[Part, ...], samples: Mapping[str, int]) -> dict[str, int]:
@@ -108,28 +118,72 @@ def _rest(done: tuple[Part, ...], samples: Mapping[str, int]) -> dict[str, int]:
     return {id_: length for id_, length in samples.items() if id_ not in held}
 
 
-def _kept(
-    folder: Path, samples: Mapping[str, int], options: Mapping[str, float | None]
-) -> tuple[tuple[Part, ...], bool]:
-    """The plan kept in the folder, and whether it fits utterances and options."""
-    kept, kept_options = _read(folder)
-    done = tuple(part for part in kept if (folder / part.name).is_file())
+def _done(folder: Path, plan: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Parts that are finished."""
+    return tuple(part for part in plan if (folder / part.name).is_file())
+
+
+def _fits(
+    folder: Path,
+    kept: tuple[Part, ...],
+    kept_options: Mapping[str, float | None],
+    samples: Mapping[str, int],
+    options: Mapping[str, float | None],
+) -> bool:
+    """Whether a plan is that of these utterances and options, as far as there is anything left to do."""
+    done = _done(folder, kept)
     rest = _rest(done, samples)
     unfinished = {id_ for part in kept if part not in done for id_ in part.ids}
-    return kept, bool(kept) and unfinished == set(rest) and (kept_options == options or not rest)
+    return bool(kept) and unfinished == set(rest) and (kept_options == options or not rest)
 
 
 def _read(folder: Path) -> tuple[tuple[Part, ...], dict[str, float | None]]:
-    """The plan and its options; restored from the finished parts where it is not there or damaged."""
+    """The plan and its options; restored from the finished parts, without options, where it is lost or damaged."""
     try:
-        kept = json.loads((folder / PLAN).read_text("utf-8"))
-        parts = tuple(Part(name, tuple(tuple(batch) for batch in batches)) for name, batches in kept["parts"].items())
-        return parts, dict(kept["options"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        finished = sorted(folder.glob("part-*.h5"))
-        return tuple(Part(path.name, (tuple(inputs_of(path)),)) for path in finished), {}
+        return _understood(read_json(folder / PLAN, "rerun the command"))
+    except (FileNotFoundError, ProbingError):
+        return tuple(Part(path.name, (tuple(inputs_of(path)),)) for path in part_files(folder)), {}
+
+
+def _understood(kept: Mapping[str, Any]) -> tuple[tuple[Part, ...], dict[str, float | None]]:
+    """A plan out of its file; a ProbingError where the file does not hold one, or has changed."""
+    options, parts = kept.get("options"), kept.get("parts")
+    names = {*kept} - {"options", "parts", "check"}  # version 0.1.0 wrote no check
+    if names or not isinstance(options, dict) or not isinstance(parts, dict):
+        raise _damaged()
+    if {*options} != {"batch_seconds", "part_seconds"} or not all(map(_is_number, options.values())):
+        raise _damaged()
+    if not all(PART_NAME.fullmatch(name) and _are_batches(batches) for name, batches in parts.items()):
+        raise _damaged()  # a name with `../` would be written outside the cache
+    plan = tuple(Part(name, tuple(tuple(batch) for batch in batches)) for name, batches in parts.items())
+    ids = [id_ for part in plan for id_ in part.ids]
+    if len(set(ids)) < len(ids) or kept.get("check", _check(plan, options)) != _check(plan, options):
+        raise _damaged()
+    return plan, options
+
+
+def _is_number(value: object) -> bool:
+    return value is None or type(value) in (int, float)
+
+
+def _are_batches(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_are_ids, value))
+
+
+def _are_ids(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(id_, str) for id_ in value)
+
+
+def _damaged() -> ProbingError:
+    return ProbingError(PLAN, "it is damaged", "rerun the command", code="damaged")
+
+
+def _check(plan: tuple[Part, ...], options: Mapping[str, float | None]) -> str:
+    """SHA-256 of a plan and its options."""
+    return digest([dict(options), [[part.name, part.batches] for part in plan]])
 
 
 def _write(path: Path, plan: tuple[Part, ...], options: Mapping[str, float | None]) -> None:
     parts = {part.name: part.batches for part in plan}
-    write_text(path, json.dumps({"options": options, "parts": parts}, ensure_ascii=False))
+    kept = {"options": options, "parts": parts, "check": _check(plan, options)}
+    write_text(path, json.dumps(kept, ensure_ascii=False))
