@@ -79,10 +79,11 @@ def _read(
             different = f"what it wrote cannot be read: {str(error)[-200:]}"
         if _plain(ended.out) != _plain(undisturbed.out):
             different = different or f"prints {_first_difference(undisturbed.out, ended.out)}"
+    if different and target.then and (used := shop.probe(target.then)).status:
+        ended = used
     names = {path.name, str(path.parent.relative_to(shop.here))} - {"."}
     names = {name for name in names if name not in undisturbed.err}
-    only_said = Ended(ended.status, "", ended.err, ended.peak, ended.seconds, ended.hung)
-    return judged(only_said, different, names, target.unseen(content, damage))
+    return judged(ended, different, names, target.unseen(content, damage))
 
 
 def _plain(text: str) -> str:

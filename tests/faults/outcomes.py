@@ -63,8 +63,9 @@ def crashed(ended: Ended) -> tuple[End, str] | None:
 
 
 def _named(ended: Ended) -> bool:
-    """`predict` and `verify` go on with other files: each that fails is named on a line of its own."""
-    return "What to do" in ended.err or bool(re.search(r"^\d+ of \d+", ended.err, re.MULTILINE))
+    """`predict` goes on with other files, each that fails on a line of its own; `check` prints what is wrong."""
+    said = re.search(r"^problems|^not verified|wrong", ended.out, re.MULTILINE)
+    return said is not None or "What to do" in ended.err or bool(re.search(r"\d+ of \d+", ended.err))
 
 
 def message(ended: Ended) -> str:
@@ -79,7 +80,7 @@ def judged(ended: Ended, different: str, names: Iterable[str], unseen: bool = Fa
     Args:
         ended: Its end.
         different: How its result differs from the undisturbed one; empty where it does not.
-        names: What a message about the damage would name.
+        names: What a remark on stderr about the damage would name.
         unseen: Whether the damage lies where no reader can see it.
     """
     wrong = crashed(ended)
@@ -89,7 +90,7 @@ def judged(ended: Ended, different: str, names: Iterable[str], unseen: bool = Fa
         return End.REFUSED, message(ended)
     if not different:
         return End.SAME, ""
-    if any(name in ended.err + ended.out for name in names):
+    if any(name in ended.err for name in names):
         return End.TOLD, ended.err[-300:]
     return (End.UNSEEN if unseen else End.SILENT), different
 

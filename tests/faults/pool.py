@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
+import os
 import queue
+import resource
 import shutil
 import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,7 @@ def tried(
     Raises:
         RuntimeError: A worker failed.
     """
+    os.environ["PYTHONWARNINGS"] = "ignore"  # killed children leave semaphores, which the tracker would list
     base = kept or Path(tempfile.mkdtemp(prefix="faults-"))
     waiting, done = _CONTEXT.Queue(), _CONTEXT.Queue()
     for trial in trials:
@@ -74,7 +78,7 @@ def _gathered(
     outcomes: list[Outcome] = []
     left = {str(trial): trial for trial in trials}
     began = said = time.monotonic()
-    running = len(workers)
+    running, spent = len(workers), Counter[str]()
     while running:
         try:
             answer = done.get(timeout=5)
@@ -87,7 +91,8 @@ def _gathered(
             continue
         if isinstance(answer, str):
             raise RuntimeError(answer)
-        trial, found = answer
+        trial, found, seconds = answer
+        spent[trial.kind] += seconds
         left.pop(str(trial), None)
         outcomes += found
         for outcome in found:
@@ -96,6 +101,7 @@ def _gathered(
         if time.monotonic() - said > 20:
             said = time.monotonic()
             say(f"{len(trials) - len(left)} of {len(trials)} after {said - began:.0f} s: {trial.kind}")
+    say("processor time: " + ", ".join(f"{kind} {seconds / 60:.1f} min" for kind, seconds in spent.items()))
     return outcomes, list(left.values())
 
 
@@ -111,11 +117,18 @@ def _work(base: Path, waiting: Any, done: Any, deadline: float, names: Sequence[
                 trial = waiting.get(timeout=0.5)
             except queue.Empty:
                 break
-            done.put((trial, attempted(shop, trial)))
+            before = _processor()
+            found = attempted(shop, trial)
+            done.put((trial, found, _processor() - before))
         done.put(None)
     except BaseException:
         done.put(traceback.format_exc())
         raise
+
+
+def _processor() -> float:
+    """Processor time, in seconds, of this process and of its children that have ended."""
+    return sum(sum(resource.getrusage(whose)[:2]) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def attempted(shop: Any, trial: Trial) -> list[Outcome]:

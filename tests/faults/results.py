@@ -16,6 +16,8 @@ from typing import Any
 _VOLATILE = frozenset("date seconds git machine typed changed files digest".split())
 _TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?([+-]\d\d:\d\d|Z)?)?|-20\d{6}-\d{6}(-\d+)?|\d+(\.\d+)? s\b")
+_IDENTITY = re.compile(r"-[0-9a-f]{8}(?=[./]|$)")  # which encoder or corpus it is of: its numbers say what matters
+_WHOSE = frozenset("identity fingerprint encoder title written_by".split())  # attributes that say the same
 _LEFT_OUT = (".lock", ".partial", ".log")
 
 Results = dict[str, str]
@@ -24,14 +26,15 @@ Results = dict[str, str]
 def results(here: Path, patterns: Iterable[str]) -> Results:
     """Relative path → digest of what each file below some patterns holds."""
     found: Results = {}
-    for pattern in patterns:
-        for top in here.glob(pattern):
-            for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-                if path.is_file() and not path.name.endswith(_LEFT_OUT):
-                    name = _DATE.sub(b"DATE", os.fsencode(path.relative_to(here))).decode("utf-8", "backslashreplace")
-                    while name in found:  # two runs that differ only in their date
-                        name += "′"
-                    found[name] = hashlib.sha256(_content(path)).hexdigest()[:16]
+    tops = {top for pattern in patterns for top in here.glob(pattern)}
+    paths = {path for top in tops for path in (top.rglob("*") if top.is_dir() else [top])}
+    for path in sorted(paths):
+        if path.is_file() and not path.name.endswith(_LEFT_OUT):
+            name = _DATE.sub(b"DATE", os.fsencode(path.relative_to(here))).decode("utf-8", "backslashreplace")
+            name = _IDENTITY.sub("-IDENTITY", name)
+            while name in found:  # two runs that differ only in their date
+                name += "′"
+            found[name] = hashlib.sha256(_content(path)).hexdigest()[:16]
     return found
 
 
@@ -70,7 +73,8 @@ def _datasets(path: Path) -> bytes:
             text = numbers.dtype.kind == "O"
             found.update(f"{name} {numbers.shape} {numbers.dtype}".encode())
             found.update(repr(numbers.asstr()[()].tolist()).encode() if text else numbers[()].tobytes())
-        found.update(repr(sorted((key, repr(value)) for key, value in file.attrs.items())).encode())
+        kept = {key: repr(value) for key, value in file.attrs.items() if key not in _WHOSE}
+        found.update(repr(sorted(kept.items())).encode())
     return found.digest()
 
 

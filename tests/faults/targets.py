@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from faults.mutations import Damage
 from faults.world import COMMANDS, MAKES
 
+_MPEG1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s
+_MPEG2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 Unseen = Callable[[bytes, Damage], bool]
 
 
@@ -27,6 +29,7 @@ class Target:
         kept: What else is compared, but stays there.
         unseen: Whether no reader can see a damage.
         world: Which world: the finished one, or that of a command that was interrupted.
+        then: The command that uses the result: where the first leaves damage in its place, this one must refuse it.
     """
 
     group: str
@@ -37,6 +40,7 @@ class Target:
     kept: tuple[str, ...] = ()
     unseen: Unseen = lambda before, damage: False
     world: str = ""
+    then: tuple[str, ...] = ()
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -45,7 +49,7 @@ class Target:
 
 
 def plausible_table(before: bytes, damage: Damage) -> bool:
-    """Of a user's own table: it has the same columns and no control characters, and each line is a row of its own."""
+    """Of a user's own table: each line is a row of the same columns, or of fewer, and there are no control characters."""
     content = damage.content
     if any(byte < 32 and byte not in b"\r\n\t" for byte in content):
         return False
@@ -55,7 +59,7 @@ def plausible_table(before: bytes, damage: Damage) -> bool:
         head = next(csv.reader([before.decode("utf-8").splitlines()[0]]))
     except (csv.Error, ValueError, StopIteration):
         return False
-    return bool(rows) and rows[0] == head and all(len(row) == len(head) for row in rows)
+    return bool(rows) and set(rows[0]) <= set(head) and all(len(row) == len(rows[0]) for row in rows)
 
 
 def wav_samples(before: bytes, damage: Damage) -> bool:
@@ -65,8 +69,23 @@ def wav_samples(before: bytes, damage: Damage) -> bool:
 
 
 def mp3_payload(before: bytes, damage: Damage) -> bool:
-    """Of an MP3 file, which has no checksum: it is as long, and the first frame, which counts them, is spared."""
-    return damage.places[0] >= 417 and len(damage.content) == len(before)
+    """Of an MP3 file, whose samples have no checksum: it is as long, and the header of every frame is as it was."""
+    if len(damage.content) != len(before):
+        return False
+    return all(before[start : start + 4] == damage.content[start : start + 4] for start in _frames(before))
+
+
+def _frames(content: bytes) -> list[int]:
+    """Where the frames of a whole MP3 file (MPEG-1, 2 or 2.5, layer III) begin; no tags are before them."""
+    starts, place = [], 0
+    while place + 4 <= len(content):
+        (header,) = struct.unpack(">I", content[place : place + 4])
+        version, rate, speed, padding = header >> 19 & 3, header >> 12 & 15, header >> 10 & 3, header >> 9 & 1
+        kilobits = (_MPEG1 if version == 3 else _MPEG2)[rate - 1]
+        hertz = (44_100, 48_000, 32_000)[speed] >> {3: 0, 2: 1, 0: 2}[version]
+        starts.append(place)
+        place += (144 if version == 3 else 72) * kilobits * 1000 // hertz + padding
+    return starts
 
 
 def tensor_numbers(before: bytes, damage: Damage) -> bool:
@@ -117,12 +136,14 @@ TARGETS: tuple[Target, ...] = (
     Target("encoder weights", "hubert/model.safetensors", _SPEECH, 120, ("made",), unseen=tensor_numbers),
     Target("text encoder json", "bert/*.json", _TEXT, 160, ("made",), unseen=same_types),
     Target("text encoder weights", "bert/model.safetensors", _TEXT, 60, ("made",), unseen=tensor_numbers),
-    Target("recogniser json", "whisper/*.json", _ASR, 160, ("made",), unseen=same_types),
-    Target("recogniser weights", "whisper/model.safetensors", _ASR, 60, ("made",), unseen=tensor_numbers),
+    Target("recogniser json", "whisper/*.json", _ASR, 160, ("made/*.csv",), unseen=same_types),
+    Target("recogniser weights", "whisper/model.safetensors", _ASR, 60, ("made/*.csv",), unseen=tensor_numbers),
     Target("virtual file", "cache/*/hubert-*.h5", _FIT, 300, ("runs/fit*",)),
     Target("part file", "cache/*/hubert-*/part-*.h5", _FIT, 300, ("runs/fit*",)),
-    Target("part file, resumed", "cache/*/hubert-*/part-*.h5", _EXTRACT, 150, ("cache/*/hubert-*.h5",), _GROUP),
-    Target("plan.json", "cache/*/hubert-*/plan.json", _EXTRACT, 120, ("cache/*/hubert-*.h5",), _GROUP),
+    Target(
+        "part file, resumed", "cache/*/hubert-*/part-*.h5", _EXTRACT, 150, ("cache/*/hubert-*.h5",), _GROUP, then=_FIT
+    ),
+    Target("plan.json", "cache/*/hubert-*/plan.json", _EXTRACT, 120, ("cache/*/hubert-*.h5",), _GROUP, then=_FIT),
     Target("audio.json", "cache/table/audio.json", _CHECK, 150),
     Target("fit record.json", "runs/fit/record.json", _PREDICT_FIT, 200),
     Target("fit probes.safetensors", "runs/fit/probes.safetensors", _PREDICT_FIT, 200),

@@ -55,6 +55,7 @@ class Workshop:
             for name in modules.read_text().split():
                 _import(name)
             return shop
+        shutil.rmtree(base, ignore_errors=True)  # half a world
         shop.here.mkdir(parents=True)
         answer(shop.base, shop._new_said(), lambda: world.material(shop.here, names))
         importlib.import_module("probing.cli.main")
