@@ -6,5 +6,6 @@ readers/       one file a format
 transcripts    other words than a corpus's own
 wer            word errors, counted
 audit          what is missing or damaged
+leaks          what tests share with what is learned from
 overview       what `probe check` prints
 """

@@ -101,7 +101,7 @@ def overview(corpus: Corpus, scan: AudioScan) -> Overview:
 def _unnamed(corpus: Corpus) -> list[str]:
     """Columns of ours of which no utterance has anything, as far as that is no problem."""
     speakers = [] if any(u.speaker for u in corpus.utterances) else ["speaker"]
-    emotions = [] if any(d in EMOTIONS for d in corpus.dimensions) else EMOTIONS
+    emotions = [dimension for dimension in EMOTIONS if dimension not in corpus.dimensions]
     absent = without(corpus)
     return [*(absent if len(absent) == 1 else []), *speakers, *emotions]  # without both, it is a problem
 

@@ -43,6 +43,32 @@ def test_problems_are_counted_and_named(damaged: Path) -> None:
     done("check", damaged, "--allow-missing", 2)
 
 
+def test_a_recording_learned_from_and_tested_on_is_a_problem(table: Path, here: Path) -> None:
+    """Status 1, under whatever name it lies there."""
+    copy = Path(shutil.copytree(table.parent, here / "copy")) / "small.csv"
+    shutil.copy(copy.parent / "00.wav", copy.parent / "31.wav")
+    result = probe("check", copy, "--json")
+    content = json.loads(result.stdout)
+    assert (result.status, content["count"]) == (1, 1) and content["problems"][0].endswith("u31 is u00")
+
+
+def test_what_the_next_command_would_refuse_is_a_problem(table: Path, here: Path) -> None:
+    """A column `file` is no `path`, and names of emotions are no ratings: the columns are named."""
+    Path("names.csv").write_text("id,file,partition,emotion\na,a.wav,train,anger\nb,b.wav,development,joy\n")
+    refused(probe("check", "names.csv"), "nothing-to-read")
+    Path("names.csv").write_text("id,file,partition,valence\na,a.wav,train,0.5\nb,b.wav,development,0.4\n")
+    result = probe("check", "names.csv")
+    assert result.status == 1 and "rename column file to path" in " ".join(result.stdout.split())
+    Path("names.csv").write_text("id,path,partition,emotion\na,a.wav,train,anger\nb,b.wav,development,joy\n")
+    assert "names of emotions" in " ".join(probe("check", "names.csv").stdout.split())
+
+
+def test_a_table_of_segments_is_refused(here: Path) -> None:
+    """Every row would be the whole recording."""
+    Path("segments.csv").write_text("id,path,partition,arousal,start,end\na,a.wav,train,0.5,0.0,0.4\n")
+    refused(probe("check", "segments.csv"), "segments")
+
+
 def test_a_corpus_that_is_not_there_is_an_error(here: Path) -> None:
     """It is not the same as a corpus with problems."""
     result = probe("check", "nowhere.csv")

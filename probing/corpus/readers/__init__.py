@@ -1,5 +1,6 @@
 """Readers, one file a format: `table`, `msp_podcast`, `iemocap`, `msp_improv`.
 
-The last three share `release` (finding an unpacked release and its files) and `folds` (splits by session). `sexes`
-reads the column of the speakers' sex.
+Tables, and label files that are tables, share `cells` (what is written, strictly), `columns` (what their names mean),
+`ratings` (their numbers) and `sexes` (the column of the speakers' sex). The last three readers share `release` (finding
+an unpacked release and its files) and `folds` (splits by session).
 """

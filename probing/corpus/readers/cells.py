@@ -16,11 +16,13 @@ from pathlib import Path
 
 from probing.corpus.readers.columns import demand_columns
 from probing.errors import CorpusError, first_names, number_of
+from probing.files.quantities import size
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _MOST_CELLS = 10_000_000  # some 100 bytes each; 400,000 utterances with 25 columns
 _MOST_COLUMNS = 10_000
-_MOST_CHARACTERS = 1 << 28  # of up to four bytes
+_MOST_BYTES = 1 << 28  # of text in memory, where a character of a line that is not ASCII may take four
+_LONGEST_NAME = 4_096  # characters; of a path, which is longer than ids and speakers are
 _LONGEST_LINE = 1 << 24  # characters
 _UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python's "surrogateescape" reads them
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
@@ -76,12 +78,13 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
     Raises:
         CorpusError: The table is missing (code `table-missing`), empty (`table-empty`), not UTF-8 or no text at all
             (`table-encoding`), larger than memory allows (`table-large`), has rows of other lengths than the header
-            (`table-irregular`), misplaced quotes or a cell without end (`table-quotes`), or control characters where
-            none can be meant (`control-character`); it lacks a needed column (`column-missing`) or has one twice
-            (`column-repeated`).
+            (`table-irregular`), misplaced quotes or a cell without end (`table-quotes`), control characters where none
+            can be meant (`control-character`), or names without end (`cell-long`); it lacks a needed column
+            (`column-missing`) or has one twice (`column-repeated`).
     """
     if not path.is_file():
-        why = "it is a folder" if path.is_dir() else "there is no such file"
+        special = "it is a folder" if path.is_dir() else "it is a pipe or a device"
+        why = special if path.exists() else "there is no such file"
         remedy = "give the path of a table, for example data/corpus.csv"
         raise CorpusError(f"table {path}", why, remedy, code="table-missing")
     separator = _separator(path)
@@ -96,27 +99,35 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
         raise _too_large(path, f"it has more than {_MOST_COLUMNS:,} columns")
     _demand_printable(header, [begin] * len(header), path, "the name of a column")
     demand_columns(header, needed, path)
+    lines, rows = _rows(records, header, path)
+    found = {}
+    for name, column in zip(header, zip(*rows, strict=True), strict=True):
+        shared: dict[str, str] = {}  # most columns repeat few values: each is kept once
+        found[name] = [shared.setdefault(cell, cell) for cell in column]
+    found.pop("", None)  # a column without a name is pandas's own row number
+    for name in set(known).difference(["text"]).intersection(found):
+        _demand_printable(found[name], lines, path, f"column {name}")
+    keys = [header.index(name) for name in needed if name != "text"]
+    _demand_no_row_inside(path, separator, lines, rows, keys)
+    return Cells(path, found, lines, "," if separator == ";" else ".")
+
+
+def _rows(
+    records: Iterator[tuple[int, list[str]]], header: Sequence[str], path: Path
+) -> tuple[list[int], list[list[str]]]:
+    """The lines on which rows begin, and their cells without spaces around them; as many in each as in the header."""
     lines, rows = [], []
     for line, row in records:
         if len(row) != len(header):
             raise _irregular(path, line, row, header)
         lines.append(line)
-        rows.append(row)
+        rows.append([cell.strip() for cell in row])
         if len(rows) * len(header) > _MOST_CELLS:
             raise _too_large(path, f"it has more than {_MOST_CELLS:,} cells")
     if not rows:
         why, remedy = "there is nothing below its header", "add a row for each utterance"
         raise CorpusError(f"table {path} has no utterances", why, remedy, code="table-empty")
-    found = {}
-    for name, column in zip(header, zip(*rows, strict=True), strict=True):
-        shared: dict[str, str] = {}  # most columns repeat few values: each is kept once
-        found[name] = [shared.setdefault(cell, cell) for cell in map(str.strip, column)]
-    found.pop("", None)  # a column without a name is pandas's own row number
-    cells = Cells(path, found, lines, "," if separator == ";" else ".")
-    for name in set(known).difference(["text"]).intersection(found):
-        _demand_printable(found[name], lines, path, f"column {name}")
-    _demand_no_row_inside(cells, header, rows, separator, [header.index(name) for name in needed if name != "text"])
-    return cells
+    return lines, rows
 
 
 def demand_unique(ids: Sequence[str], path: Path) -> None:
@@ -142,7 +153,7 @@ def _separator(path: Path) -> str:
 
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a table with their ends; bytes that are no text are refused."""
-    characters = 0
+    held = 0
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
             if "\0" in line:
@@ -157,9 +168,9 @@ def _lines(path: Path) -> Iterator[str]:
                 raise _encoding(
                     path, f"line {number} has the byte 0x{byte.hex()}, {byte.decode('latin-1')!r} in Latin-1"
                 )
-            characters += len(line)
-            if len(line) == _LONGEST_LINE or characters > _MOST_CHARACTERS:
-                raise _too_large(path, f"it has {characters:,} characters and more, in {number_of(number, 'line')}")
+            held += len(line) if line.isascii() else 4 * len(line)
+            if len(line) == _LONGEST_LINE or held > _MOST_BYTES:
+                raise _too_large(path, f"{number_of(number, 'line')} of it take {size(held)} of memory")
             yield line
 
 
@@ -179,20 +190,21 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _demand_printable(cells: Sequence[str], lines: Sequence[int], path: Path, what: str) -> None:
-    """Raise a CorpusError where a name has line breaks or other control characters."""
-    if not _CONTROL.search("".join(cells)):
+    """Raise a CorpusError where a name has line breaks or other control characters, or no end."""
+    if not (_CONTROL.search("".join(cells)) or max(map(len, cells)) > _LONGEST_NAME):
         return
-    cell, line = next(pair for pair in zip(cells, lines, strict=True) if _CONTROL.search(pair[0]))
-    raise CorpusError(
-        f"table {path}, line {line}, {what}",
-        f"{cut(repr(cell))} has a line break or another control character",
-        "remove it",
-        code="control-character",
-    )
+    for cell, line in zip(cells, lines, strict=True):
+        where = f"table {path}, line {line}, {what}"
+        if _CONTROL.search(cell):
+            why = f"{cut(repr(cell))} has a line break or another control character"
+            raise CorpusError(where, why, "remove it", code="control-character")
+        if len(cell) > _LONGEST_NAME:
+            why = f"{cut(repr(cell))} has more than {_LONGEST_NAME:,} characters"
+            raise CorpusError(where, why, "shorten it", code="cell-long")
 
 
 def _demand_no_row_inside(
-    cells: Cells, header: Sequence[str], rows: Sequence[Sequence[str]], separator: str, keys: Sequence[int]
+    path: Path, separator: str, lines: Sequence[int], rows: Sequence[Sequence[str]], keys: Sequence[int]
 ) -> None:
     """Refuse a cell that has swallowed rows, since a stray quote before it and another behind it enclose them.
 
@@ -200,22 +212,19 @@ def _demand_no_row_inside(
     row must have one (a partition) or a number where all rows have numbers, is a row.
     """
     spanning = [
-        (line, cell)
-        for line, row in zip(cells.lines, rows, strict=True)
-        for cell in row
-        if "\n" in cell or "\r" in cell
+        (line, cell) for line, row in zip(lines, rows, strict=True) for cell in row if "\n" in cell or "\r" in cell
     ]
     if not spanning:
         return
-    values = {key: {row[key].strip() for row in rows} for key in keys}
-    numeric = [key for key in range(len(header)) if all(map(_is_number, {row[key].strip() for row in rows} - {""}))]
+    values = {key: {row[key] for row in rows} for key in keys}
+    numeric = [key for key in range(len(rows[0])) if all(map(_is_number, {row[key] for row in rows} - {""}))]
     for line, cell in spanning:
         for inner in cell.splitlines()[1:]:
             parts = [part.strip() for part in inner.split(separator)]
-            if len(parts) == len(header) and (
+            if len(parts) == len(rows[0]) and (
                 any(parts[key] in values[key] for key in keys) or any(_is_number(parts[key]) for key in numeric)
             ):
-                raise _quotes(cells.path, line, f"a cell encloses the row {cut(inner)!r}")
+                raise _quotes(path, line, f"a cell encloses the row {cut(inner)!r}")
 
 
 def _is_number(cell: str) -> bool:

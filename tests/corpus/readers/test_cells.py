@@ -111,6 +111,9 @@ def test_a_row_has_as_many_cells_as_the_header(tmp_path, row, facts):
         pytest.param(f'{HEADER}\n"u\n1",train,a,0.1,one\n'.encode(), "control-character", ["line 2", "id"], id="break"),
         pytest.param(f"{HEADER}\nu1,train,a\x85b,0.1,one\n".encode(), "control-character", ["speaker"], id="speaker"),
         pytest.param(f"{HEADER},x\x07\nu1,train,a,0.1,one,y\n".encode(), "control-character", ["line 1"], id="column"),
+        pytest.param(
+            f"{HEADER}\n{'u' * 5_000},train,a,0.1,one\n".encode(), "cell-long", ["line 2", "id"], id="long id"
+        ),
         pytest.param(b"", "table-empty", [], id="nothing"),
         pytest.param(b"\xef\xbb\xbf\n \n", "table-empty", [], id="blank lines"),
     ],
@@ -122,7 +125,7 @@ def test_what_is_no_text_is_refused(tmp_path, content, code, facts):
 
 
 @pytest.mark.parametrize(
-    ("bound", "most"), [("_MOST_CELLS", 20), ("_MOST_COLUMNS", 4), ("_MOST_CHARACTERS", 60), ("_LONGEST_LINE", 20)]
+    ("bound", "most"), [("_MOST_CELLS", 20), ("_MOST_COLUMNS", 4), ("_MOST_BYTES", 60), ("_LONGEST_LINE", 20)]
 )
 def test_what_a_table_may_take_of_memory_is_bounded(tmp_path, monkeypatch, bound, most):
     """Each bound for itself, while the table is read."""
