@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def _content(path: Path) -> bytes:
     if path.suffix == ".h5":
         return _datasets(path)
     if path.suffix == ".json":
-        return json.dumps(_settled(json.loads(path.read_bytes())), sort_keys=True).encode()
+        with suppress(ValueError, RecursionError):  # damaged: then every byte counts
+            return json.dumps(_settled(json.loads(path.read_bytes())), sort_keys=True).encode()
     if path.name == "history.csv":
         rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
         return repr([{key: value for key, value in row.items() if key not in _TIMES} for row in rows]).encode()

@@ -49,7 +49,7 @@ class Target:
 
 
 def plausible_table(before: bytes, damage: Damage) -> bool:
-    """Of a user's own table: each line is a row of the same columns, or of fewer, and there are no control characters."""
+    """Of a user's own table: each line is a row of the same columns or of fewer, without control characters."""
     content = damage.content
     if any(byte < 32 and byte not in b"\r\n\t" for byte in content):
         return False
