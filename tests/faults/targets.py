@@ -125,7 +125,7 @@ _COMPARE = ("compare", "runs/tuned", "runs/other", "--name", "all")
 _REPORT = ("report", "runs/layers", "--name", "all")
 _LAYERS = tuple("layers table.csv --encoder hubert --text none --dim valence --random 0 --orders 1".split())
 _CHECK = ("check", "table.csv")
-_GROUP = ("cache/*/hubert-*",)
+_GROUP = ("cache/*/hubert-*/part-*.h5",)
 
 TARGETS: tuple[Target, ...] = (
     Target("table", "table.csv", _CHECK, 500, unseen=plausible_table),
