@@ -61,6 +61,12 @@ class CacheError(ProbingError):
     code = "cache"
 
 
+class FileSystemError(ProbingError):
+    """What the operating system refused: a disk that is full, read-only, gone or failing, a lack of permission."""
+
+    code = "system"
+
+
 class RunError(ProbingError):
     """A run that is missing, incomplete, damaged, of another kind or in use."""
 

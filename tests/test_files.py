@@ -217,11 +217,13 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, number):
     assert caught.value.code == "no-locks" and "--shard" in caught.value.remedy
 
 
-def test_a_folder_without_permission_is_no_missing_lock(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS, errno.ENOENT, errno.EIO])
+def test_what_else_goes_wrong_is_no_missing_lock(tmp_path, monkeypatch, number):
     """It stays the operating system's error, which names the file."""
-    monkeypatch.setattr("filelock.FileLock.acquire", _raising(PermissionError(errno.EACCES, "no", "x")))
-    with pytest.raises(PermissionError), files.claim(tmp_path / "x"):
+    monkeypatch.setattr("filelock.FileLock.acquire", _raising(OSError(number, "no", "x")))
+    with pytest.raises(OSError, match="no") as caught, files.claim(tmp_path / "x"):
         pass
+    assert caught.value.errno == number
 
 
 def _raising(error: Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shlex
 import signal
 from collections.abc import Callable
@@ -13,7 +12,8 @@ import click
 from probing.cli.derive import respelled
 from probing.cli.signals import terminable
 from probing.environment import refuse_malformed
-from probing.errors import OptionError, ProbingError, Terminated
+from probing.errors import FileSystemError, OptionError, ProbingError, Terminated
+from probing.files.failures import WRITING, failure
 
 _PLACES = ("--out", "--cache", "--runs")  # options that name where something is written
 
@@ -70,10 +70,13 @@ class Command(click.Command):
             raise Refusal(str(error)) from error
         except KeyboardInterrupt as error:
             raise self._interrupted(error) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # `probe runs | head`: click ends quietly
+        except Exception as error:
+            found = failure(error)
+            if found is None:  # a mistake of ours; or `probe runs | head`, where click ends quietly
                 raise
-            raise Refusal(self._without_system_words(error)) from error
+            named = self._with_places(found)
+            named.__cause__ = error
+            raise Refusal(str(named)) from named
 
     def _interrupted(self, error: KeyboardInterrupt) -> Interruption:
         """What to say of Control-C or SIGTERM."""
@@ -82,14 +85,17 @@ class Command(click.Command):
             return Termination(f"terminated; {again}")
         return Interruption(f"interrupted; {again}")
 
-    def _without_system_words(self, error: OSError) -> str:
-        """An operating system's error as a message, with the options that name another place."""
-        where = f"{error.filename}: " if error.filename else ""
-        text = f"{where}{error.strerror or error}"
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return text
+    def _with_places(self, found: FileSystemError) -> FileSystemError:
+        """The same, with the command's options that name another place, and the command that goes on where it stopped.
+
+        What was finished stays, so nothing is lost.
+        """
+        if found.code not in WRITING:
+            return found
         places = [flag for one in self.params for flag in one.opts if flag in _PLACES]
-        return f"{text}\n  What to do: name a folder that you may write to ({', '.join(places)})" if places else text
+        remedy = found.remedy + f" ({', '.join(places)})" * bool(places)
+        remedy += f"; then rerun the command to resume: {self._typed}" * self._resumes
+        return FileSystemError(found.what, found.why, remedy, found.code)
 
 
 def command(*, resumes: bool = False, epilog: str | None = None) -> Callable[[Callable[..., Any]], Command]:

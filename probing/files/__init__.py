@@ -4,6 +4,8 @@ names            names that are safe as part of a file name; paths as they are k
 digests          SHA-256 of values and of files
 writing          a file is there whole or not at all
 claims           one process at a time writes a file or a folder
+failures         what the operating system refused, as an error with a code
+cells            texts in tables: no cell is a formula
 quantities       bytes and seconds as a person reads them
 reading          bytes of a file that may be anything
 checked_json     JSON that may be damaged or hostile

@@ -11,6 +11,7 @@ from typing import Any
 
 from probing.errors import CacheError
 
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 LOCK = ".lock"  # ends the name of the lock file of what a process claims
 
 
@@ -53,7 +54,7 @@ def _acquire(lock: Any, path: Path, wait: bool) -> bool:
         if not wait:
             return False
     except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:  # a full disk, a lack of permission
             raise
         raise CacheError(
             f"{path.parent} is on a file system without locks",

@@ -42,7 +42,7 @@ def fail_by(what: str) -> Typed:
 
 
 @pytest.mark.parametrize(
-    ("what", "status", "code"), [("cache", 1, "cache-damaged"), ("option", 2, "no-effect"), ("full", 1, None)]
+    ("what", "status", "code"), [("cache", 1, "cache-damaged"), ("option", 2, "no-effect"), ("full", 1, "disk")]
 )
 def test_an_error_has_a_status_and_keeps_its_code(what: str, status: int, code: str | None) -> None:
     """2 for what was typed, 1 for what was found; the code is that of the error itself."""
@@ -57,8 +57,12 @@ def test_the_message_is_the_error_s_own() -> None:
 
 
 def test_a_place_that_cannot_be_written_names_the_options_that_name_another() -> None:
-    """Only those that the command has."""
-    assert "(--cache)" in fail_by("read-only").stderr and "(--cache)" not in fail_by("full").stderr
+    """Only those that the command has; and the command that goes on, since what was finished stays."""
+    for what in ("read-only", "full"):
+        said = fail_by(what).stderr
+        assert "(--cache)" in said and f"fail {what}" in said.splitlines()[-1] and "cache/demo" in said
+    RAISED["gone"] = OSError(errno.ENOENT, "No such file", "cache/demo")
+    assert "--cache" not in fail_by("gone").stderr and fail_by("gone").code == "vanished"
 
 
 def test_an_interruption_says_whether_it_can_be_resumed() -> None:
