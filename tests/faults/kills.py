@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,7 +97,7 @@ def typed_again(shop: Workshop, command: str) -> tuple[End, str]:
     if lost and not half:
         return End.LOST, f"made again: {', '.join(lost)}"
     for folder in half:  # a run with a date in its name is not resumed: the second one counts
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # the next command may have removed it
     different = shop.different(command)
     if different:
         return End.SILENT, different
@@ -107,9 +108,3 @@ def typed_again(shop: Workshop, command: str) -> tuple[End, str]:
 def _finished(here: Path) -> dict[Path, int]:
     """When each finished piece of work was written."""
     return {path: path.stat().st_mtime_ns for pattern in _FINISHED for path in here.glob(pattern)}
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder)
