@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from probing.report.layers_and_systems import layers_and_systems
 from probing.report.naming import roles_said, set_stem, shortened
 from probing.report.style import FIGURES, write_table
 from probing.runs.records import FinetuneRecord, FitRecord, Record, SystemRecord
-from probing.runs.store import all_records, missing_files, read_kind
+from probing.runs.store import all_records, is_complete, read_kind
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,17 @@ def latest_fit(compared: SystemRecord | Sequence[SystemRecord], root: Path) -> F
     """
     runs = [compared] if isinstance(compared, SystemRecord) else list(compared)
     fits = [record for record in reversed(all_records(root)) if isinstance(record, FitRecord)]
-    whole = (record for record in fits if not record.encoder.random and not missing_files(record))
-    return next((record for record in whole if all(may_be_one_corpus(record, run) for run in runs)), None)
+    trained = (record for record in fits if not record.encoder.random and _on_one_corpus(record, runs))
+    return next(filter(is_complete, trained), None)
+
+
+def _on_one_corpus(fit: FitRecord, runs: Sequence[SystemRecord]) -> bool:
+    """Whether a fit that nobody named is on the corpus of some runs; where that cannot be told, stderr says so."""
+    try:
+        return all(may_be_one_corpus(fit, run) for run in runs)
+    except RunError as error:
+        print(f"skipped: {error.what}: {error.why}", file=sys.stderr)
+        return False
 
 
 def _reference(against: Path | SystemRecord | None, records: Sequence[SystemRecord]) -> SystemRecord | None:

@@ -12,7 +12,7 @@ from probing.errors import RunError
 from probing.report.compared import corpus_shown
 from probing.report.ridge import has_ridge
 from probing.runs.records import FitRecord
-from probing.runs.store import RUNS, all_records, missing_files
+from probing.runs.store import RUNS, all_records, is_complete
 
 _SAME_ESTIMATE = ("seeds", "workers")  # options that leave what a fit without a ridge look estimates the same
 _OF_THE_LOOK = ("normalize", "pooling")  # the only ones that matter to a ridge look, which is exact from either store
@@ -30,7 +30,7 @@ def find_controls(record: FitRecord, root: Path = RUNS) -> list[FitRecord]:
         return []
     found: dict[int, FitRecord] = {}
     for other in all_records(root):  # oldest first
-        if isinstance(other, FitRecord) and not differences(record, other) and not missing_files(other):
+        if isinstance(other, FitRecord) and not differences(record, other) and is_complete(other):
             found[seed_of(other)] = other
     return [found[seed] for seed in sorted(found)]
 

@@ -12,7 +12,7 @@ from probing.files import LOCK, PARTIAL
 from probing.report.compared import demand_one_corpus, systems
 from probing.report.controls import differences, find_controls, require_controls
 from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, LayersRecord, Record
-from probing.runs.store import all_records, demand_whole, latest, missing_files, read_record
+from probing.runs.store import all_records, demand_whole, is_complete, latest, read_record
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def latest_trained_fit(root: Path) -> FitRecord:
         RunError: There is no fit (code `no-run`).
     """
     fits = [record for record in reversed(all_records(root)) if isinstance(record, FitRecord)]
-    trained = (record for record in fits if not record.encoder.random and not missing_files(record))
+    trained = (record for record in fits if not record.encoder.random and is_complete(record))
     return next(trained, None) or latest(FitRecord, root)
 
 

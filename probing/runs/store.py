@@ -206,6 +206,16 @@ def demand_whole(record: Record, digests: bool = False) -> None:
         raise RunError(f"{record.folder} is not complete", why, REMEDY, code="run-incomplete")
 
 
+def is_complete(record: Record) -> bool:
+    """Whether a run is complete by its files' sizes; of one that is not, stderr says that it is passed over.
+
+    For runs that nobody named: the latest of a kind, a fit's controls. Without them the result is another.
+    """
+    if lacking := missing_files(record):
+        print(f"skipped: {record.folder} is not complete: {first_names(lacking, 3)}", file=sys.stderr)
+    return not lacking
+
+
 def all_records(root: Path = RUNS) -> list[Record]:
     """Every finished run, oldest first; a run whose record cannot be read is named on stderr and skipped."""
     found = []

@@ -114,3 +114,17 @@ def test_word_errors_that_were_not_counted_are_not_zero(tmp_path: Path) -> None:
     write_evaluation(run, "uncounted", words=damaged_words(0.2, wer={}))
     own, other = conditions([run])
     assert own.wer("test1") == 0.0 and other.wer("test1") != other.wer("test1")
+
+
+@pytest.mark.parametrize("name", ["record.json", "predictions.csv"])
+def test_a_damaged_evaluation_does_not_stop_the_others(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named on stderr; one byte is enough."""
+    run = write_run(tmp_path, "large", "words")
+    bad, good = (write_evaluation(run, f"c{rate}", words=damaged_words(rate)) for rate in (0.1, 0.2))
+    raw = bytearray((bad.folder / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (bad.folder / name).write_bytes(raw)
+    assert [one.tested.folder for one in conditions([run])] == [run.folder, good.folder]
+    assert str(bad.folder) in capsys.readouterr().err

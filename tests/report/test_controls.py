@@ -28,8 +28,13 @@ def folders(controls: list[FitRecord]) -> list[Path]:
 
 
 @VERSIONS
-def test_the_latest_run_on_random_weights_is_the_control(tmp_path: Path, version: int) -> None:
-    """Of several runs on the same encoder with the same random weights the newest whole one is taken."""
+def test_the_latest_run_on_random_weights_is_the_control(
+    tmp_path: Path, version: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of several runs on the same encoder with the same random weights the newest whole one is taken.
+
+    One that is passed over is named.
+    """
     found = {}
     for encoder, date in (("hubert@random", 3), ("hubert@random", 5), ("wavlm@random", 6), ("hubert", 7)):
         found[encoder, date] = write_fit(tmp_path, encoder, folder=f"{encoder}-{date}", date=day(date), version=version)
@@ -37,7 +42,9 @@ def test_the_latest_run_on_random_weights_is_the_control(tmp_path: Path, version
     controls = find_controls(record, tmp_path)
     assert folders(controls) == [found["hubert@random", 5].folder]
     (controls[0].folder / "weights.csv").unlink()
+    assert capsys.readouterr().err == ""
     assert folders(find_controls(record, tmp_path)) == [found["hubert@random", 3].folder]
+    assert str(controls[0].folder) in (said := capsys.readouterr().err) and "weights.csv" in said
 
 
 def test_each_random_seed_gives_one_control(tmp_path: Path) -> None:
