@@ -171,6 +171,11 @@ def start(
     return Watched(pid, said, longest, still)
 
 
+def end_with_parent() -> None:
+    """Let this process be killed when its parent ends, however that ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _live(
     place: Path, said: Path, work: Callable[[], Any], environment: Mapping[str, str], first: Callable[[], None] | None
 ) -> None:
@@ -178,7 +183,7 @@ def _live(
     status = 1
     try:
         os.setpgid(0, 0)
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent()
         os.chdir(place)
         for number, path in ((0, Path(os.devnull)), (1, said / "stdout"), (2, said / "stderr")):
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

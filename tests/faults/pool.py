@@ -8,7 +8,6 @@ import os
 import queue
 import resource
 import shutil
-import sys
 import tempfile
 import time
 import traceback
@@ -17,8 +16,10 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from faults.child import end_with_parent
 from faults.outcomes import WRONG, Outcome
 from faults.trials import Trial
+from faults.workshop import Workshop
 from faults.world import COMMANDS
 
 _CONTEXT = multiprocessing.get_context("spawn")  # a worker forks trials, so it must be free of threads itself
@@ -108,9 +109,7 @@ def _gathered(
 def _work(base: Path, waiting: Any, done: Any, deadline: float, names: Sequence[str]) -> None:
     """A worker's whole life."""
     try:
-        sys.path.insert(0, str(Path(__file__).parents[1]))
-        from faults.workshop import Workshop
-
+        end_with_parent()
         shop = Workshop.built(base, names)
         while time.time() < deadline:
             try:
@@ -131,7 +130,7 @@ def _processor() -> float:
     return sum(sum(resource.getrusage(whose)[:2]) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
-def attempted(shop: Any, trial: Trial) -> list[Outcome]:
+def attempted(shop: Workshop, trial: Trial) -> list[Outcome]:
     """Do one trial, by its kind's module."""
     found: list[Outcome] = importlib.import_module(f"faults.{trial.kind}").attempt(shop, trial)
     return found
