@@ -160,8 +160,8 @@ def _lacking_throughout(corpus: Corpus) -> Iterator[tuple[str, int]]:
             "no utterance has an audio path or a text, so nothing can be extracted" + (f": {offers}" if offers else ""),
             1,
         )
-    learned = {TRAIN, DEVELOPMENT}.intersection(corpus.partitions)
-    if learned and not corpus.dimensions:
+    learned = [partition for partition in (TRAIN, DEVELOPMENT) if partition in corpus.partitions]
+    if len(learned) == 2 and not corpus.dimensions:  # without both, a note says that nothing is learned
         sex = sex_column(list(corpus.unused))
         about = [f"column {column}: {why}" for column, why in corpus.unused.items() if column != sex]
         hints = [*about[:_COLUMNS], *meant(EMOTIONS, corpus.unused)]
