@@ -20,8 +20,9 @@ from probing.asr.decoding import no_tokenizer, prompts, settings
 from probing.audio.decode import SAMPLE_RATE
 from probing.encoders import received
 from probing.encoders.configurations import completed
-from probing.encoders.preprocessors import preprocessor_of, tokenizer_from
+from probing.encoders.preprocessors import preprocessor_of
 from probing.encoders.pretrained import LOADING, said_plainly, unopened
+from probing.encoders.tokenizers import tokenizer_from
 from probing.encoders.weights import loaded, weights_of
 from probing.encoders.whisper import FRAME
 from probing.errors import EncoderError

@@ -9,6 +9,7 @@ pickled         what a .bin holds, seen before it is loaded
 weights         weights compared with the model before any is loaded
 configurations  what a config.json says of a frozen encoder
 preprocessors   feature extractors and tokenizers
+tokenizers      tokenizers, whose files are looked at first
 tuned           our own finetune runs as encoders
 checkpoints     find and load a checkpoint
 padding         keep padding out of every layer that looks across time

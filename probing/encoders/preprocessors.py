@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +9,6 @@ from transformers import (
     AutoTokenizer,
     BertTokenizer,
     PretrainedConfig,
-    PreTrainedTokenizerBase,
     SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
     WhisperFeatureExtractor,
@@ -24,13 +19,10 @@ from probing.encoders import filter_bank, whisper
 from probing.encoders.configurations import refuse_nonsense
 from probing.encoders.families import FILTER_BANK, TEXT, WINDOWED
 from probing.encoders.presets import Preset
-from probing.encoders.pretrained import from_pretrained, said_plainly, unopened
+from probing.encoders.pretrained import said_plainly
 from probing.encoders.received import json_of
+from probing.encoders.tokenizers import tokenizer_from
 from probing.errors import EncoderError
-
-# transformers looks any other name up among all that it has.
-_TOKENIZER = re.compile(r"(?!Rag)\w+Tokenizer(Fast)?|PreTrainedTokenizerFast|TokenizersBackend|PythonBackend")
-_LARGEST_GROWTH = 1000  # times that a tokenizer's replacements may lengthen a text
 
 
 def preprocessor_of(source: str, revision: str | None, config: PretrainedConfig) -> Any:
@@ -111,52 +103,6 @@ def random_preprocessor(preset: Preset, config: PretrainedConfig) -> Any:
     letters = [chr(code) for code in range(33, 127)]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
     return BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, model_max_length=512)
-
-
-def tokenizer_from(kind: Any, source: str, revision: str | None, **options: Any) -> Any:
-    """A tokenizer, from files of its own folder alone.
-
-    Args:
-        kind: transformers' class of it, or `AutoTokenizer`.
-        source: Folder or hub id.
-        revision: Branch, tag or commit of a hub repository.
-        **options: More arguments of its `from_pretrained`.
-
-    Raises:
-        EncoderError: It cannot be read, or is none (code `encoder-unopened`).
-    """
-    said = json_of(source, revision, "tokenizer_config.json") or {}
-    for named in (said.get("tokenizer_class"), getattr(options.get("config"), "tokenizer_class", None)):
-        if named is not None and not (isinstance(named, str) and _TOKENIZER.fullmatch(named)):
-            raise unopened(source, f"it names {str(named)[:60]!r} as its tokenizer_class, which is none")
-    # Paths of the machine that it was saved on, or of any: transformers' own names of these files take their places.
-    paths = dict.fromkeys(key for key in said if key.endswith(("_file", "_files")))
-    tokenizer = from_pretrained(kind, source, revision, **(options | paths))
-    if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise unopened(source, f"its tokenizer is a {type(tokenizer).__name__}")
-    _refuse_chance(tokenizer, source)
-    return tokenizer
-
-
-def _refuse_chance(tokenizer: Any, source: str) -> None:
-    """Raise an EncoderError where a tokenizer splits words at random, or makes more than the text of a text."""
-    if not tokenizer.is_fast:
-        return
-    rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    if rules["model"].get("dropout"):
-        raise unopened(source, "its tokenizer.json says dropout: it would split words at random")
-    growth = math.prod(max(1, len(one["content"])) for one in _parts(rules["normalizer"]) if "content" in one)
-    if growth > _LARGEST_GROWTH:
-        raise unopened(source, f"its tokenizer.json can make a text {growth:,} times as long")
-
-
-def _parts(rule: Any) -> Iterator[dict[str, Any]]:
-    """The rules that a rule of a tokenizer.json is made of, itself among them."""
-    if isinstance(rule, dict):
-        yield rule
-    inner = rule.values() if isinstance(rule, dict) else rule if isinstance(rule, list) else ()
-    for one in inner:
-        yield from _parts(one)
 
 
 def _tokenizer(source: str, revision: str | None, config: PretrainedConfig) -> Any:

@@ -94,7 +94,7 @@ def json_of(source: str, revision: str | None, name: str, needed: bool = False) 
     path = found(source, revision, name, needed)
     if path is None:
         return None
-    if path.stat().st_size > _LONGEST:
+    if path.stat().st_size > (_LONGEST_VOCABULARY if name in _VOCABULARIES else _LONGEST):
         raise _too_long(path)
     try:
         content = json.loads(path.read_text("utf-8"))

@@ -118,11 +118,7 @@ class WhisperEncoder(AudioEncoder):
 
     def trial(self) -> Tensor:
         """As `AudioEncoder.trial`, of the front end alone: a window takes seconds in the larger models."""
-        mel_WMT = log_mel(self._extractor, [tone(FRAME)], self.window_samples, self.device)
-        bands, steps = self._model.config.num_mel_bins, 2 * self.window_samples // FRAME
-        if mel_WMT.shape != (1, bands, steps):
-            raise ValueError(f"a spectrogram of {tuple(mel_WMT.shape[1:])} numbers where {(bands, steps)} are needed")
-        return mel_WMT
+        return try_front_end(self._extractor, self._model.config, self.device)
 
     def notes(self, samples: Sequence[int]) -> tuple[str, ...]:
         """How many utterances are longer than a window."""
@@ -138,6 +134,19 @@ class WhisperEncoder(AudioEncoder):
         if self._convolved:
             states.insert(0, self._convolved.pop().transpose(1, 2))
         return stacked(states, self.n_states, self.name)
+
+
+def try_front_end(extractor: WhisperFeatureExtractor, config: Any, device: torch.device) -> Tensor:
+    """A spectrogram [1, M, 2 T] of a little sound.
+
+    Raises:
+        ValueError: It is not of the size that the encoder takes.
+    """
+    mel_WMT = log_mel(extractor, [tone(FRAME)], window_of(config), device)
+    needed = (config.num_mel_bins, 2 * window_of(config) // FRAME)
+    if tuple(mel_WMT.shape[1:]) != needed:
+        raise ValueError(f"a spectrogram of {tuple(mel_WMT.shape[1:])} numbers where {needed} are needed")
+    return mel_WMT
 
 
 def own_frames(samples: int) -> int:

@@ -80,7 +80,7 @@ class Tuned:
             with ExactFloat32():
                 logits = system(**{name: tensor.to(self._device) for name, tensor in inputs.items()}).logits
             found.append(system.ratings(logits).double().cpu().numpy())
-        return np.asarray(np.mean(found, axis=0))
+        return _finite(np.asarray(np.mean(found, axis=0)), self.title)
 
 
 class PublishedTuned(Tuned):
@@ -145,7 +145,7 @@ class Probed:
         low, high = self.scale
         estimates_PB = low + (high - low) * unit_PBO[..., 0].double().cpu().numpy()
         own = [[row for row, p in enumerate(self._bank.probes) if p.dimension == name] for name in self.dimensions]
-        return np.stack([estimates_PB[rows].mean(0) for rows in own], axis=1)
+        return _finite(np.stack([estimates_PB[rows].mean(0) for rows in own], axis=1), self.title)
 
     def _states(
         self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None
@@ -179,6 +179,18 @@ def open_trained(record: Record, device: str, encoder: str | None = None) -> Tra
         raise OptionError(f"--encoder {encoder}", why, "leave --encoder out", code="no-effect")
     demand_whole(record, digests=True)
     return Probed(record, device, encoder) if isinstance(record, FitRecord) else Tuned(record, device)
+
+
+def _finite(estimates_BK: NDArray[np.float64], title: str) -> NDArray[np.float64]:
+    """Estimates, which must be numbers.
+
+    Raises:
+        EncoderError: They are not (code `encoder-not-finite`).
+    """
+    if not np.isfinite(estimates_BK).all():
+        why, remedy = "an estimate is no finite number", "copy the run again, or rerun its command"
+        raise EncoderError(title, why, remedy, code="encoder-not-finite")
+    return estimates_BK
 
 
 def _chosen(bank: ProbeBank, record: FitRecord) -> NDArray[np.int64]:

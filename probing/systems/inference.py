@@ -15,11 +15,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from probing.audio.decode import SAMPLE_RATE
 from probing.encoders import received
+from probing.encoders.audio import tone
 from probing.encoders.configurations import refuse_nonsense
+from probing.encoders.families import WINDOWED
 from probing.encoders.numerics import ExactFloat32
-from probing.encoders.pretrained import LOADING
+from probing.encoders.pretrained import LOADING, of_loading
 from probing.encoders.weights import loaded, weights_of
+from probing.encoders.whisper import try_front_end
 from probing.errors import EncoderError, RunError
 from probing.systems.batches import Feed, by_length, readers_watched
 from probing.systems.config import SystemConfig, refuse_impossible
@@ -41,7 +45,30 @@ def opened(folder: Path) -> tuple[EmotionSystem, Processor]:
         processor = Processor.from_pretrained(folder)
     except _DAMAGED as error:
         raise _unopened(folder, _why(error)) from error
+    _try(system, processor, folder)
     return system, processor
+
+
+def _try(system: EmotionSystem, processor: Processor, folder: Path) -> None:
+    """Estimate a little sound and a letter, to see that the parts of a folder go together.
+
+    Of Whisper the front end alone is tried: a window takes seconds in the larger models.
+    """
+    extractor: Any = processor.audio
+    config = system.config
+    try:
+        with torch.inference_mode(), ExactFloat32():
+            if config.audio_config is not None and config.audio_config.model_type in WINDOWED:
+                found = try_front_end(extractor, config.audio_config, torch.device("cpu"))
+            else:
+                waveforms = [tone(SAMPLE_RATE // 2), tone(SAMPLE_RATE)]
+                found = system(**processor(waveforms, ["a", ""])).logits
+    except BaseException as error:
+        if not of_loading(error):
+            raise
+        raise _unopened(folder, _why(error)) from error
+    if not bool(found.isfinite().all()):
+        raise _unopened(folder, "its estimates are not all finite numbers")
 
 
 def opened_system(folder: Path) -> EmotionSystem:
@@ -76,7 +103,7 @@ def _configuration(folder: Path) -> SystemConfig:
     return config
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """An error's reason, without another remedy than that of a run."""
     why = error.why if isinstance(error, EncoderError) else str(error)
     return " ".join(why.split())[:200]
