@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.errors import OptionError
+from probing.files import write_text
 from probing.options import device_option, option, validate
 
 
@@ -87,7 +89,9 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
         recognise = Recogniser(options.asr, options.language, device).transcribe
     named = found_files(files)
     found = predict_files(predictor, named, options.text, options.window, options.hop, recognise)
-    table = found.table.to_csv(options.out, index=False, float_format="%.6g")
+    table = found.table.to_csv(index=False, float_format="%.6g")
+    if options.out:
+        _write(options.out, table)
     click.echo(options.out if options.out else table, nl=bool(options.out))
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
@@ -106,7 +110,15 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
 def _refuse_place(path: Path) -> None:
     """Raise an OSError where no file can be written: long work must not end without a place for its result."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    there = path.exists()
-    path.open("ab").close()
-    if not there:
-        path.unlink()
+    if path.exists():
+        path.open("ab").close()
+    else:
+        tempfile.TemporaryFile(dir=path.parent).close()  # it has no name, so a kill leaves nothing
+
+
+def _write(path: Path, table: str) -> None:
+    """Write the table whole or not at all, unless what is named is no file: a pipe or a terminal is written to."""
+    if path.exists() and not path.is_file():
+        path.write_text(table, "utf-8")
+    else:
+        write_text(path.resolve(), table)  # a link stays one

@@ -6,7 +6,8 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def written_aside(path: Path) -> Iterator[Path]:
         The path of the temporary file beside it, used by this process only; its name ends in `.partial`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}{PARTIAL}")
+    _clear(path)
+    aside = path.with_name(f"{_begins(path)}{os.getpid()}{PARTIAL}")
     try:
         yield aside
         with aside.open("rb") as file:
@@ -32,6 +34,31 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _begins(path: Path) -> str:
+    """How the names of a file's unfinished versions begin that this machine writes; the process follows."""
+    return f"{path.name}.{socket.gethostname()}-"
+
+
+def _clear(path: Path) -> None:
+    """Delete unfinished versions of a file whose processes have died; of other machines nothing is known."""
+    begins = _begins(path)
+    for other in path.parent.glob(f"{escape(begins)}*{PARTIAL}"):
+        process = other.name.removeprefix(begins).removesuffix(PARTIAL)
+        if process.isdecimal() and not _lives(int(process)):
+            with suppress(PermissionError):  # another user's
+                other.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -43,6 +43,22 @@ def test_the_table_goes_to_stdout(run: Path, table: Path) -> None:
     assert list(found.valence) == pytest.approx([known["u03"], known["u07"]], abs=2e-3)  # the cache rounds to float16
 
 
+def test_a_table_is_written_whole_or_not_at_all(run: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill leaves the one before; a link stays one, and what is no file is written to as it is."""
+    words = ["predict", run, table.parent / "03.wav", "--out"]
+    done(*words, "t.csv")
+    whole = Path("t.csv").read_text()
+    Path("link.csv").symlink_to("t.csv")
+    Path("t.csv").write_text("before")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert probe(*words, "link.csv").status == 130 and Path("t.csv").read_text() == "before"
+    done(*words, "link.csv")
+    assert Path("link.csv").is_symlink() and Path("t.csv").read_text() == whole
+    done(*words, "/dev/null")
+    assert Path("/dev/null").is_char_device() and not list(Path().glob("*.partial"))
+
+
 def test_of_a_folder_what_cannot_be_decoded_is_named(run: Path, recordings: Path) -> None:
     """The others are estimated; the status says that something failed; a README is no failure."""
     result = probe("predict", run, recordings, "--out", "there/t.csv")
