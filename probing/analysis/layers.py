@@ -27,6 +27,7 @@ from probing.errors import OptionError
 from probing.extraction.acoustics import Acoustics, acoustics_of
 from probing.extraction.options import CacheOptions
 from probing.files import absolute, shown
+from probing.files.cells import to_csv
 from probing.options import with_settings
 from probing.probes.options import FitPlace
 from probing.runs.entries import corpus_entry
@@ -94,10 +95,10 @@ def layers(
     record = _record(ready, found, began)
     name = f"layers-{record.corpus.file_name}-{record.encoder_file_name}"
     with new_run(name, Path(place.runs)) as new:
-        found.table.to_csv(new.aside / CONTENTS, index=False)
+        to_csv(found.table, new.aside / CONTENTS)
         files = [CONTENTS]
         if found.words is not None:
-            found.words.to_csv(new.aside / BENEATH, index=False)
+            to_csv(found.words, new.aside / BENEATH)
             files.append(BENEATH)
         record = write_record(record, new.aside, files)
     return replace(record, folder=new.final)

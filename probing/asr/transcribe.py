@@ -27,6 +27,7 @@ from probing.corpus.transcripts import SEAL, counted, made_by
 from probing.encoders.device import settle_device
 from probing.errors import ProbingError
 from probing.files import LOCK, PARTIAL, claim, digest, file_digest, sealed, slug, write_json, written_aside
+from probing.files.cells import to_csv
 from probing.files.checked_csv import read_table
 from probing.runs.store import signature, versions
 
@@ -185,5 +186,5 @@ def _errors(corpus: Corpus, texts: Mapping[str, str], recogniser: Recogniser) ->
 def _write(table: Path, texts: Mapping[str, str], made: Mapping[str, Any]) -> None:
     """Write what made the table, then the table: where it is, all is there."""
     with written_aside(table) as aside:
-        pd.DataFrame({"id": list(texts), "text": list(texts.values())}).to_csv(aside, index=False)
+        to_csv(pd.DataFrame({"id": list(texts), "text": list(texts.values())}), aside)
         write_json(table.with_suffix(".json"), sealed({**made, "sha256": file_digest(aside)}, SEAL))

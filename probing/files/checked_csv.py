@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from probing.files.cells import from_text, texts_of
 from probing.files.reading import demand_regular
 
 _MOST_CELLS = 100_000_000  # 8 bytes each; all probes of a fit on MSP-Podcast's utterances have some 60 million
@@ -35,7 +36,9 @@ def read_table(path: Path, words: Sequence[str], blank: Sequence[str] | None = N
         raise ValueError(str(error)) from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in a row for an index
         raise ValueError("a row is longer than the header")
-    return table
+    for word in table.columns.intersection(list(words)):
+        table[word] = texts_of(table[word])
+    return table.rename(columns=from_text)
 
 
 def _demand_bounded(path: Path) -> None:

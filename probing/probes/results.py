@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
+from probing.files.cells import to_csv
 from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
 from probing.probes.ridge import RIDGE, Look
 from probing.probes.ridge_results import NULLS, ridge_estimates
@@ -178,6 +179,6 @@ def write_tables(tables: Tables, folder: Path) -> list[str]:
     written = {SCORES: tables.scores, NULLS: tables.nulls}
     written |= {WEIGHTS: tables.weights} if tables.weights is not None else {}
     for name, table in written.items():
-        table.to_csv(folder / name, index=False, float_format="%.8g")
-    tables.predictions.to_csv(folder / PREDICTIONS, index=False, float_format="%.7g")
+        to_csv(table, folder / name, "%.8g")
+    to_csv(tables.predictions, folder / PREDICTIONS, "%.7g")
     return [*written, PREDICTIONS]

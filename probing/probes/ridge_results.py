@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from probing.files.cells import to_csv
 from probing.probes.ridge import RIDGE, Look
 from probing.runs.scores import Estimator, ratings
 from probing.statistics.layers import LayerSummary, carried_findings, layer_findings, layer_summaries
@@ -59,9 +60,9 @@ def crossvalidated_table(look: Look) -> pd.DataFrame:
 
 def write_look(look: Look, folder: Path) -> None:
     """Write importance.csv, crossvalidated.csv and jackknife.csv into a run's folder."""
-    look.importance().to_csv(folder / IMPORTANCE, index=False, float_format="%.8g")
-    crossvalidated_table(look).to_csv(folder / CROSSVALIDATED, index=False, float_format="%.7g")
-    look.left_out().to_csv(folder / JACKKNIFE, index=False, float_format="%.10g")
+    to_csv(look.importance(), folder / IMPORTANCE, "%.8g")
+    to_csv(crossvalidated_table(look), folder / CROSSVALIDATED, "%.7g")
+    to_csv(look.left_out(), folder / JACKKNIFE, "%.10g")
 
 
 def said_of_layers(look: Look, scores: pd.DataFrame) -> tuple[tuple[Finding, ...], dict[str, LayerSummary]]:

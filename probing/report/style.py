@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from probing.files import written_aside
+from probing.files.cells import to_csv
 from probing.runs.escapes import DISGUISES, one_line, plain
 from probing.runs.printing import partition_title as partition_title  # figures' titles
 
@@ -211,5 +212,5 @@ def save_as(figure: Figure, path: Path) -> None:
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table as CSV, six digits a number, whole or not at all."""
     with written_aside(path) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
+        to_csv(table, aside, "%.6g")
     return path

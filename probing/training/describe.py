@@ -20,6 +20,7 @@ from probing.encoders.spec import any_random
 from probing.environment import processes
 from probing.errors import first_names
 from probing.files import digest, slug, written_aside
+from probing.files.cells import to_csv
 from probing.runs.records import PREDICTIONS, Score, SystemEntry
 from probing.runs.scores import (
     SEED,
@@ -155,7 +156,7 @@ def write_tables(
 
 def _write_csv(table: pd.DataFrame, path: Path, numbers: str) -> None:
     with written_aside(path) as aside:
-        table.to_csv(aside, index=False, float_format=numbers)
+        to_csv(table, aside, numbers)
 
 
 def notes(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from probing.corpus.readers.columns import demand_columns
 from probing.errors import CorpusError, first_names, number_of
+from probing.files.cells import from_text
 from probing.files.quantities import size
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -94,7 +95,7 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
         remedy = f"write a header {','.join(known)} and a row for each utterance"
         raise CorpusError(f"table {path} is empty", "", remedy, code="table-empty")
     spelling = {name.lower(): name for name in known}
-    header = [spelling.get(cell.strip().lower(), cell.strip()) for cell in first]
+    header = [spelling.get(cell.strip().lower(), from_text(cell.strip())) for cell in first]
     if len(header) > _MOST_COLUMNS:
         raise _too_large(path, f"it has more than {_MOST_COLUMNS:,} columns")
     _demand_printable(header, [begin] * len(header), path, "the name of a column")
@@ -121,7 +122,7 @@ def _rows(
         if len(row) != len(header):
             raise _irregular(path, line, row, header)
         lines.append(line)
-        rows.append([cell.strip() for cell in row])
+        rows.append([from_text(cell.strip()) for cell in row])
         if len(rows) * len(header) > _MOST_CELLS:
             raise _too_large(path, f"it has more than {_MOST_CELLS:,} cells")
     if not rows:
