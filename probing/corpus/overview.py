@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from probing.audio.decode import SAMPLE_RATE
 from probing.corpus.audit import gaps, unlabelled, without
 from probing.corpus.leaks import UNSEEN, shared_recordings, shared_speakers
-from probing.corpus.model import DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
+from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.readers.columns import meant
 from probing.corpus.readers.sexes import sex_column
@@ -27,6 +28,8 @@ _WRAP = textwrap.TextWrapper(
     96, initial_indent="  - ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
 )
 _COLUMNS = 5  # columns of which a problem says why they are no ratings
+_COMPARED = 100  # partitions whose spelling is compared with the usual names
+_ALIKE = 0.75  # of two spellings, from 0 to 1
 _NAMED = 20  # utterances named for each problem; other commands' errors name five
 
 
@@ -94,8 +97,24 @@ def overview(corpus: Corpus, scan: AudioScan) -> Overview:
         if name not in corpus.partitions
     ]
     offers = meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions])
-    notes = (*corpus.notes, *scan.remarks(), *(seen if shared else []), *lacking, *offers)
+    others = _misspelt(list(corpus.partitions))
+    notes = (*corpus.notes, *scan.remarks(), *(seen if shared else []), *lacking, *others, *offers)
     return Overview(corpus, scan, notes, tuple(problems), count)
+
+
+def _misspelt(partitions: Sequence[str]) -> list[str]:
+    """A note on each partition that is nearly called train or development.
+
+    >>> _misspelt(["train", "trian", "test1", "held-out"])
+    ['partition trian is not train: correct its name, if it is that']
+    """
+    names = {TRAIN: TRAIN, DEVELOPMENT: DEVELOPMENT, **ALIASES}
+    notes = []
+    for partition in [name for name in partitions if name not in names][:_COMPARED]:
+        near = difflib.get_close_matches(partition, names, n=1, cutoff=_ALIKE)
+        if near:
+            notes.append(f"partition {partition} is not {names[near[0]]}: correct its name, if it is that")
+    return notes
 
 
 def _unnamed(corpus: Corpus) -> list[str]:

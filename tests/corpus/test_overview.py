@@ -122,6 +122,16 @@ def test_notes_are_no_problems(whole):
     assert all(note in " ".join(str(found).split()) for note in found.notes)
 
 
+def test_near_names_of_partitions_and_dimensions_are_offered(whole):
+    """A misspelt partition is one of its own, and a misspelt dimension too: the notes say so, and nothing else does."""
+    wrong = changed(whole, ["train-a0"], partition="trein", labels={"arousel": 2.0, "arousal": 2.0, "valence": 4.0})
+    assert overview(wrong, scan_of(wrong)).notes[-1] == "partition trein is not train: correct its name, if it is that"
+    renamed = replace(
+        whole, utterances=tuple(replace(u, labels={"arousel": 2.0, "valence": 4.0}) for u in whole.utterances)
+    )
+    assert "rename column arousel to arousal, if it is that" in overview(renamed, scan_of(renamed)).notes
+
+
 def test_a_corpus_without_train_or_development_says_what_it_cannot_do(whole):
     """It may still be evaluated on."""
     found = overview(whole.select(["test1", "test2"]), scan_of(whole))
