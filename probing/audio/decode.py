@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +110,7 @@ def listen(path: str | Path) -> Sound:
         AudioError: As `load`.
     """
     notes: list[str] = []
-    waveform = _joined(deque(_checked(Path(path), notes)))
+    waveform = _joined(_checked(Path(path), notes))
     return Sound(waveform, tuple(dict.fromkeys(notes)))
 
 
@@ -126,16 +125,18 @@ def measure(path: str | Path) -> Length:
     return Length(samples, tuple(dict.fromkeys(notes)))
 
 
-def _joined(blocks: deque[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """All blocks as one; each is freed once it is copied, so that no memory is needed twice."""
-    if len(blocks) == 1:
-        return np.ascontiguousarray(blocks[0])
-    waveform, at = np.empty(sum(map(len, blocks)), np.float32), 0
-    while blocks:
-        block = blocks.popleft()
-        waveform[at : at + len(block)] = block
-        at += len(block)
-    return waveform
+def _joined(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """All blocks as one array, which grows in place, so that long recordings are not held twice."""
+    waveform = np.ascontiguousarray(next(blocks))
+    used, own = len(waveform), False
+    for block in blocks:
+        if used + len(block) > len(waveform):
+            waveform = waveform if own else waveform.copy()
+            waveform.resize(max(used + len(block), used + used // 8), refcheck=False)
+            own = True
+        waveform[used : used + len(block)] = block
+        used += len(block)
+    return waveform[:used]
 
 
 def _checked(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
@@ -145,7 +146,7 @@ def _checked(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
         if not len(block):
             continue
         low, high = min(low, block.min()), max(high, block.max())
-        if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(block).all()):
+        if not np.isfinite(block).all():
             why, remedy = "it has samples that are not finite numbers", "export the recording again"
             raise AudioError(f"{path}", why, remedy, code="audio-not-finite")
         samples += len(block)

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 
 from probing.audio.refusals import cut_short, damaged
-from probing.audio.source import Layout, Source
+from probing.audio.source import Layout, Piece, Source
 
 _V1_L3 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s by MPEG version and layer
 _BITRATES = {
@@ -41,6 +41,10 @@ class _Kind:
     samples: int
     rate: int
     lengths: Mapping[int, int]
+
+    def length(self, raw: bytes, place: int = 0) -> int:
+        """Bytes of the frame at a place; 0 where there is none of this kind."""
+        return self.lengths.get(raw[place + 1] << 8 | raw[place + 2], 0) if raw[place] == 0xFF else 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def mpeg(source: Source) -> Layout:
     notes = ["what stands before its first frame is left out"] * (at > start and any(source.read(start, at - start)))
     count = _counted(source, at, kind)
     walk = _walked(source, at, kind)
+    pieces = (Piece(),)
     if walk.end < source.size:
         notes += _behind(source, walk, kind)
     if count.frames is not None:
@@ -88,9 +93,11 @@ def mpeg(source: Source) -> Layout:
         expected = own * kind.samples - count.dropped
     else:
         expected = walk.frames * kind.samples
+        if abs(walk.end - at - walk.frames * kind.length(source.read(at, 4))) > 4 * walk.frames:
+            pieces = (Piece(at, walk.end, before=_count_of(source.read(at, 4), kind, walk.frames)),)
     if count.doubtful:
         notes.append("its Xing header is damaged: where its audio begins and ends may be wrong by up to 0.2 s")
-    return Layout(notes=tuple(notes), frames=max(0, expected), slack=2 * kind.samples, codec="MPEG audio")
+    return Layout(pieces, tuple(notes), max(0, expected), slack=kind.samples, codec="MPEG audio")
 
 
 def after_tags(source: Source) -> int:
@@ -147,18 +154,11 @@ def _chained(block: bytes, place: int, kind: _Kind, ends: bool) -> bool:
     for found in range(_CHAIN):
         if place + 3 > len(block):
             return ends and found > 0
-        length = _length(block, place, kind)
+        length = kind.length(block, place)
         if not length:
             return ends and found > 0 and block[place:].startswith(_TAGS)
         place += length
     return place <= len(block) or ends
-
-
-def _length(block: bytes, place: int, kind: _Kind) -> int:
-    """Bytes of the frame at a place; 0 where there is none of that kind."""
-    if block[place] != 0xFF:
-        return 0
-    return kind.lengths.get(block[place + 1] << 8 | block[place + 2], 0)
 
 
 def _walked(source: Source, at: int, kind: _Kind) -> _Walk:
@@ -200,8 +200,7 @@ def _counted(source: Source, at: int, kind: _Kind) -> _Count:
         return _Count()
     if raw[36:40] == b"VBRI":
         return _Count(struct.unpack(">I", raw[50:54])[0])
-    stereo, first = raw[3] >> 6 != 3, raw[1] >> 3 & 3 == 3
-    place = 4 + ({(True, True): 32, (True, False): 17, (False, True): 17, (False, False): 9}[first, stereo])
+    place = _behind_side_information(raw)
     if raw[place : place + 4] not in (b"Xing", b"Info"):
         return _Count(doubtful=raw[place + 120 : place + 124] in _ENCODERS)
     marks = struct.unpack(">I", raw[place + 4 : place + 8])[0]
@@ -213,6 +212,23 @@ def _counted(source: Source, at: int, kind: _Kind) -> _Count:
     dropped = (tag[21] << 4 | tag[22] >> 4) + ((tag[22] & 15) << 8 | tag[23])
     sum_ = struct.unpack(">H", tag[34:36])[0] if tag[:4] == b"LAME" else 0  # others take it of other bytes
     return _Count(frames, dropped, bool(sum_) and _crc16(raw[: lame + 34]) != sum_)
+
+
+def _behind_side_information(head: bytes) -> int:
+    """Where a Xing header is in a frame: behind four bytes and what tells how a frame of layer 3 is coded."""
+    stereo, first = head[3] >> 6 != 3, head[1] >> 3 & 3 == 3
+    return 4 + {(True, True): 32, (True, False): 17, (False, True): 17, (False, False): 9}[first, stereo]
+
+
+def _count_of(head: bytes, kind: _Kind, frames: int) -> bytes:
+    """A frame that holds a number of frames and no audio.
+
+    Without one the decoder guesses the length from the first frame's bitrate, and stops there; where the bitrate
+    varies that may be in the middle.
+    """
+    own = bytes([head[0], head[1] | 1, 8 << 4 | head[2] & 0x0C, head[3]])  # no checksum, a middling bitrate
+    raw = own + bytes(_behind_side_information(own) - 4) + b"Xing" + struct.pack(">II", 1, frames)
+    return raw.ljust(kind.length(own), b"\0")
 
 
 def _crc16(raw: bytes) -> int:

@@ -44,11 +44,13 @@ class Piece:
         start: First byte.
         stop: The byte behind the last one; None: the end of the file.
         patches: Place in the piece → bytes that the decoder is given in place of those that are there.
+        before: Bytes that the decoder is given before the piece.
     """
 
     start: int = 0
     stop: int | None = None
     patches: dict[int, bytes] = field(default_factory=dict)
+    before: bytes = b""
 
 
 class Witness(Protocol):
@@ -92,7 +94,7 @@ class Window(io.RawIOBase):
     def __init__(self, source: Source, piece: Piece) -> None:
         super().__init__()
         self._source, self._piece, self._at = source, piece, 0
-        self._size = (source.size if piece.stop is None else piece.stop) - piece.start
+        self._size = len(piece.before) + (source.size if piece.stop is None else piece.stop) - piece.start
 
     def readable(self) -> bool:
         """It is read."""
@@ -114,12 +116,15 @@ class Window(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill a buffer as far as the piece goes."""
         view = memoryview(buffer).cast("B")
-        count = max(0, min(len(view), self._size - self._at))
-        found = bytearray(self._source.read(self._piece.start + self._at, count))
+        count, before = max(0, min(len(view), self._size - self._at)), len(self._piece.before)
+        at = max(0, self._at - before)  # in the piece
+        ahead = self._piece.before[self._at : self._at + count]
+        found = bytearray(self._source.read(self._piece.start + at, count - len(ahead)))
         for place, patch in self._piece.patches.items():
-            first, last = max(place, self._at), min(place + len(patch), self._at + len(found))
+            first, last = max(place, at), min(place + len(patch), at + len(found))
             if first < last:
-                found[first - self._at : last - self._at] = patch[first - place : last - place]
+                found[first - at : last - at] = patch[first - place : last - place]
+        found[:0] = ahead
         view[: len(found)] = found
         self._at += len(found)
         return len(found)
