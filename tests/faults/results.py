@@ -14,7 +14,7 @@ from typing import Any
 
 # What says when, how long and by which process something was made. Its own digest changes with them.
 # Digests of files are left out where the files themselves are compared.
-_VOLATILE = frozenset("date seconds git machine typed changed files digest sha256".split())
+_VOLATILE = frozenset("date seconds git machine typed changed files digest sha256 record_sha256 check".split())
 _TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?([+-]\d\d:\d\d|Z)?)?|-20\d{6}-\d{6}(-\d+)?|\d+(\.\d+)? s\b")
 _IDENTITY = re.compile(r"-[0-9a-f]{8}(?=[./]|$)")  # which encoder or corpus it is of: its numbers say what matters

@@ -29,7 +29,7 @@ _NAMES = ("extract", "fit")
 @pytest.mark.skipif(not available(), reason="needs Linux's seccomp notifications")
 def test_a_short_form_of_make_faults_finds_nothing_wrong() -> None:
     """Some trials of every kind, with real commands; each that went wrong is named."""
-    outcomes, left = tried(_SHORT, 1, 240, lambda line: print(line, file=sys.stderr), names=_NAMES)
+    outcomes, left = tried(_SHORT, 1, 1500, lambda line: print(line, file=sys.stderr), names=_NAMES)
     assert not [f"{one.end} {one.trial}: {one.detail}" for one in outcomes if one.end in WRONG]
     assert not left and len(outcomes) == 13 + 4 * 10
     assert {End.REFUSED, End.SAME} <= {one.end for one in outcomes}

@@ -18,6 +18,7 @@ from faults.child import Ended, Watched, answer, start, typed
 from faults.gate import Decide, Gate, Instant
 from faults.results import Results, difference, results
 
+_PRELOADED = ("builders", "probing.extraction.extract", "probing.probes.fit", "probing.predict.predictor")
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
@@ -55,6 +56,8 @@ class Workshop:
             for name in modules.read_text().split():
                 _import(name)
             return shop
+        for name in _PRELOADED:  # before the first fork, which would have to import them anew
+            importlib.import_module(name)
         shutil.rmtree(base, ignore_errors=True)  # half a world
         shop.here.mkdir(parents=True)
         answer(shop.base, shop._new_said(), lambda: world.material(shop.here, names))
