@@ -93,7 +93,10 @@ def test_ridge_probes_are_read_back_as_a_bank(tmp_path: Path) -> None:
 
 
 def test_probes_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
-    """No file, half a file, one without the probes, of other shapes, an unknown head, half a head, no such layer."""
+    """No file, half a file, one without the probes, of other shapes, an unknown head, half a head, no such layer.
+
+    Or NaN, more layers or probes than there is memory for, and seeds that are none.
+    """
     path = tmp_path / PROBES
     with pytest.raises(RunError) as caught:
         load_bank(path)
@@ -115,6 +118,12 @@ def test_probes_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
         (parameters, metadata | {"probes": two, "pooling": "median"}),
         (parameters, metadata | {"probes": two, "normalize": "batch"}),
         (parameters | {"logits_WL": parameters["logits_WL"][0]}, metadata | {"probes": two}),
+        (parameters | {"head.outer_bias_PO": torch.full((2, 1), torch.nan)}, metadata | {"probes": two}),
+        (parameters | {"logits_WL": torch.zeros(0, 50_000)}, metadata | {"probes": two.replace("weighted", "single")}),
+        (parameters, metadata | {"probes": two.replace("]]", "], " + ", ".join([two[39:-1]] * 1000) + "]")}),
+        (parameters, metadata | {"probes": two.replace("0, null", "-1, null")}),
+        (parameters, metadata | {"probes": two.replace("0, null", '"0", null')}),
+        (parameters, metadata | {"probes": "[" * 10_000}),
         (None, {}),
     ):
         if held is None:
