@@ -44,7 +44,7 @@ def tried(
         names: Commands of which the worlds hold what they make; trials are of these alone.
 
     Returns:
-        What became of them, and those that were not begun in time.
+        What became of them, and those that were not begun in time or could not be done.
 
     Raises:
         RuntimeError: A worker failed.
@@ -94,6 +94,9 @@ def _gathered(
             raise RuntimeError(answer)
         trial, found, seconds = answer
         spent[trial.kind] += seconds
+        if isinstance(found, str):  # a fault of the harness, or of a world that cannot be made: it stays untried
+            say(f"NOT TRIED {trial}: {found}")
+            continue
         left.pop(str(trial), None)
         outcomes += found
         for outcome in found:
@@ -117,8 +120,7 @@ def _work(base: Path, waiting: Any, done: Any, deadline: float, names: Sequence[
             except queue.Empty:
                 break
             before = _processor()
-            found = attempted(shop, trial)
-            done.put((trial, found, _processor() - before))
+            done.put((trial, attempted(shop, trial), _processor() - before))
         done.put(None)
     except BaseException:
         done.put(traceback.format_exc())
@@ -130,7 +132,10 @@ def _processor() -> float:
     return sum(sum(resource.getrusage(whose)[:2]) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
-def attempted(shop: Workshop, trial: Trial) -> list[Outcome]:
-    """Do one trial, by its kind's module."""
-    found: list[Outcome] = importlib.import_module(f"faults.{trial.kind}").attempt(shop, trial)
-    return found
+def attempted(shop: Workshop, trial: Trial) -> list[Outcome] | str:
+    """Do one trial, by its kind's module; why it cannot be done."""
+    try:
+        found: list[Outcome] = importlib.import_module(f"faults.{trial.kind}").attempt(shop, trial)
+        return found
+    except Exception:
+        return traceback.format_exc()

@@ -114,6 +114,7 @@ def _alike(a: object, b: object) -> bool:
 _FEW = "few.csv"
 _FIT = tuple("fit table.csv --encoder hubert --dim valence --head ridge --permutations 0".split())
 _EXTRACT = tuple("extract table.csv --encoder hubert --store pooled --part-seconds 3".split())
+_VERIFY = tuple("verify table.csv --encoder hubert --store pooled --sample 1".split())
 _SPEECH = tuple(f"extract {_FEW} --encoder hubert --store pooled --cache made".split())
 _TEXT = tuple(f"extract {_FEW} --encoder bert --store pooled --cache made".split())
 _ASR = tuple(f"transcribe {_FEW} --asr whisper --out made/t.csv --cache made".split())
@@ -141,9 +142,15 @@ TARGETS: tuple[Target, ...] = (
     Target("virtual file", "cache/*/hubert-*.h5", _FIT, 300, ("runs/fit*",)),
     Target("part file", "cache/*/hubert-*/part-*.h5", _FIT, 300, ("runs/fit*",)),
     Target(
-        "part file, resumed", "cache/*/hubert-*/part-*.h5", _EXTRACT, 150, ("cache/*/hubert-*.h5",), _GROUP, then=_FIT
+        "part file, resumed",
+        "cache/*/hubert-*/part-*.h5",
+        _EXTRACT,
+        150,
+        ("cache/*/hubert-*.h5",),
+        _GROUP,
+        then=_VERIFY,
     ),
-    Target("plan.json", "cache/*/hubert-*/plan.json", _EXTRACT, 120, ("cache/*/hubert-*.h5",), _GROUP, then=_FIT),
+    Target("plan.json", "cache/*/hubert-*/plan.json", _EXTRACT, 120, ("cache/*/hubert-*.h5",), _GROUP, then=_VERIFY),
     Target("audio.json", "cache/table/audio.json", _CHECK, 150),
     Target("fit record.json", "runs/fit/record.json", _PREDICT_FIT, 200),
     Target("fit probes.safetensors", "runs/fit/probes.safetensors", _PREDICT_FIT, 200),

@@ -14,14 +14,13 @@ from faults.pool import tried
 from faults.trials import Trial
 
 _SHORT = (
-    *(Trial("kills", "extract", (number,)) for number in (1, 6, 11, 16, 19)),
-    *(Trial("kills", "fit", (number,)) for number in (2, 9)),
-    *(Trial("full", "extract", (number,)) for number in (1, 4)),
-    Trial("full", "fit", (3,)),
+    *(Trial("kills", "extract", (number,)) for number in (2, 11, 19)),
+    Trial("kills", "fit", (9,)),
+    Trial("full", "extract", (4,)),
     Trial("pairs", "extract + extract", ("extract", "extract", 0)),
     Trial("hostile", "auto_map", (0,)),
     Trial("hostile", "pickle", (0,)),
-    *(Trial("damage", format_, (0,)) for format_ in ("wav", "flac", "ogg", "mp3")),
+    *(Trial("damage", format_, (0,)) for format_ in ("flac", "ogg")),
 )
 _NAMES = ("extract", "fit")
 
@@ -31,7 +30,7 @@ def test_a_short_form_of_make_faults_finds_nothing_wrong() -> None:
     """Some trials of every kind, with real commands; each that went wrong is named."""
     outcomes, left = tried(_SHORT, 1, 1500, lambda line: print(line, file=sys.stderr), names=_NAMES)
     assert not [f"{one.end} {one.trial}: {one.detail}" for one in outcomes if one.end in WRONG]
-    assert not left and len(outcomes) == 13 + 4 * 10
+    assert not left and len(outcomes) == 8 + 2 * 10
     assert {End.REFUSED, End.SAME} <= {one.end for one in outcomes}
 
 
