@@ -18,7 +18,7 @@ from probing.cache.contents import examine
 from probing.cache.seal import REDO
 from probing.errors import CacheError
 
-SECONDS = 5  # of processor time for each file and 100 MB of it; a sound one takes milliseconds
+SECONDS = 5.0  # of processor time for each file and 100 MB of it; a sound one takes milliseconds
 _BYTES = 2**31  # of memory for the child, most of it address space that Python and NumPy never touch
 
 
@@ -40,7 +40,7 @@ def ask(paths: Sequence[Path]) -> Iterator[tuple[Path, CacheError | None]]:
     assert child.stdin is not None and child.stdout is not None
     try:
         with child.stdin as names:
-            names.write(json.dumps([str(path.absolute()) for path in paths]).encode())
+            names.write(json.dumps([SECONDS, *(str(path.absolute()) for path in paths)]).encode())
         for path in paths:
             answer = child.stdout.readline()
             if not answer:
@@ -63,13 +63,13 @@ def _ended(path: Path, status: int) -> CacheError:
 
 def _main() -> None:
     """The child: one line of JSON a file, which is null or why, remedy and code of the error."""
-    paths = json.load(sys.stdin.buffer)
+    seconds, *paths = json.load(sys.stdin.buffer)
     import resource  # not on every system
 
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for path in paths:
-        patience = SECONDS * (1 + Path(path).stat().st_size / 1e8)
+        patience = seconds * (1 + Path(path).stat().st_size / 1e8)
         signal.setitimer(signal.ITIMER_PROF, patience)  # nobody handles its signal, so it ends the process, also in C
         try:
             examine(Path(path))

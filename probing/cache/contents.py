@@ -77,6 +77,20 @@ class Contents:
         """Where each part's utterances begin, and behind the last."""
         return np.concatenate([[0], np.cumsum([part.n_utterances for part in self.parts])]).astype(np.int64)
 
+    def demand(self, layout: Layout, path: Path) -> None:
+        """Refuse a part whose states are not those that a cache holds.
+
+        Args:
+            layout: What the cache says of itself. Names may be typed differently from one extraction to the next.
+            path: Where the part is.
+
+        Raises:
+            CacheError: It is of another encoder, store or number format (code `part-fingerprint`).
+        """
+        ours, theirs = ((one.fingerprint, one.n_states, one.width, one.state_names) for one in (layout, self.layout))
+        if ours != theirs or self.parts:
+            raise CacheError(f"{path}", "it was made under another fingerprint", REDO, code="part-fingerprint")
+
 
 def read_contents(file: h5py.File, path: Path) -> Contents:
     """Read a part or a virtual file, and compare everything in it with everything else.

@@ -6,9 +6,10 @@ may run for ever over damage. A file that this process has found sound is not ex
 
 from __future__ import annotations
 
+import os
 import stat
+import time
 from pathlib import Path
-from typing import Any
 
 import h5py
 
@@ -18,8 +19,10 @@ from probing.cache.format import part_files, parts_folder
 from probing.cache.seal import read_seal, unopened
 from probing.errors import CacheError
 
-_found: dict[tuple[Any, ...], str] = {}  # files that are sound, as they are on the disk → seal
-_parts: dict[tuple[Any, ...], Contents] = {}  # the same, parts → what they hold, which several steps ask for
+_STEP = 10**8  # nanoseconds
+_State = tuple[int, ...]  # device, number, length and time of change of a file
+_found: dict[_State, str] = {}  # files that are sound → seal
+_parts: dict[_State, Contents] = {}  # the same, parts → what they hold, which several steps ask for
 
 
 def contents_of(path: Path) -> Contents:
@@ -29,11 +32,11 @@ def contents_of(path: Path) -> Contents:
         CacheError: It is not sound, or no cache of this version (code `cache-format`).
     """
     sound(path)
-    kept = _on_disk(path)
+    kept = _kept(path)
     if kept in _parts:
         return _parts[kept]
     found = examine(path)
-    if not found.parts:
+    if not found.parts and _is_settled(kept):
         _parts[kept] = found
     return found
 
@@ -58,13 +61,24 @@ def sound(path: Path) -> str:
         CacheError: It is damaged (code `cache-damaged`), no regular file (`cache-link`), or the system does not let us
             read it (`part-unopened`).
     """
-    kept = _on_disk(path)
-    if kept not in _found:
-        seal = read_seal(path)
-        if not seal:
-            _ask(path)
+    kept = _kept(path)
+    if kept in _found:
+        return _found[kept]
+    seal = read_seal(path)
+    if not seal:
+        _ask(path)
+    if not seal or _is_settled(kept):
         _found[kept] = seal
-    return _found[kept]
+    return seal
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file.
+
+    Raises:
+        CacheError: It is no regular file (code `cache-link`), or the system does not let us look (`part-unopened`).
+    """
+    return _on_disk(path).st_size
 
 
 def _ask(path: Path) -> None:
@@ -73,7 +87,7 @@ def _ask(path: Path) -> None:
     around = {whole, *part_files(path.parent), *part_files(parts_folder(path))} - {path}
     for file, damage in ask([path, *(file for file in sorted(around) if _unsealed(file))]):
         if damage is None:
-            _found[_on_disk(file)] = ""
+            _found[_kept(file)] = ""
         elif file == path:
             raise damage
 
@@ -81,13 +95,24 @@ def _ask(path: Path) -> None:
 def _unsealed(path: Path) -> bool:
     """Whether there is a file without a seal that has not been examined."""
     try:
-        return _on_disk(path) not in _found and not read_seal(path)
+        return _kept(path) not in _found and not read_seal(path)
     except CacheError:
         return False
 
 
-def _on_disk(path: Path) -> tuple[Any, ...]:
-    """What changes when a file is written or replaced. A link is refused: it would lead out of the cache."""
+def _is_settled(kept: _State) -> bool:
+    """Whether another change would show: the time of change has steps of some milliseconds."""
+    return time.time_ns() - kept[-1] > _STEP
+
+
+def _kept(path: Path) -> _State:
+    """What changes when a file is written or replaced."""
+    found = _on_disk(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _on_disk(path: Path) -> os.stat_result:
+    """A regular file as the system knows it. A link is refused: it would lead out of the cache."""
     try:
         found = path.lstat()
     except OSError as error:
@@ -95,4 +120,4 @@ def _on_disk(path: Path) -> tuple[Any, ...]:
     if not stat.S_ISREG(found.st_mode):
         why, remedy = "it is a link, or no file at all", "put the file itself there, or delete it and extract again"
         raise CacheError(f"{path}", why, remedy, code="cache-link")
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probing.cache.contents import reading
-from probing.cache.format import checksum, parts_folder
-from probing.cache.opening import contents_of, opened, sound
+from probing.cache.format import Layout, checksum, parts_folder
+from probing.cache.opening import contents_of, opened, size_of, sound
 from probing.cache.seal import REDO
 from probing.errors import CacheError, first_names
 
@@ -125,7 +124,7 @@ class Cache:
 
     def _check_parts(self) -> None:
         folder = parts_folder(self.path)
-        present = {one.name: one.stat().st_size for one in os.scandir(folder)} if folder.is_dir() else {}
+        present = {one.name for one in os.scandir(folder)} if folder.is_dir() else set()
         missing = [part for part in self.parts if part not in present]
         if missing:
             raise CacheError(
@@ -134,26 +133,35 @@ class Cache:
                 "move the folder back beside the file, or rerun the `probe extract` command",
                 code="parts-missing",
             )
+        named = set()
         for number, part in enumerate(self._held.parts):
-            if present[part.name] != part.n_bytes:
-                why = f"it has {present[part.name]} bytes instead of {part.n_bytes}"
+            n_bytes = size_of(folder / part.name)
+            if n_bytes != part.n_bytes:
+                why = f"it has {n_bytes} bytes instead of {part.n_bytes}"
                 raise CacheError(f"{folder / part.name}", why, REDO, code="part-size")
             if sound(folder / part.name) != part.seal or not part.seal:
-                self._compare(folder / part.name, number, part.seal)
+                named.add(_names(self._compare(folder / part.name, number, part.seal)))
+        if not sound(self.path) and _names(self.layout) not in named:
+            why = "its attributes are those of none of its parts"
+            raise CacheError(f"{self.path}", why, REDO, code="cache-damaged")
 
-    def _compare(self, path: Path, number: int, seal: str) -> None:
-        """A part that its seal does not prove to be the virtual file's own."""
+    def _compare(self, path: Path, number: int, seal: str) -> Layout:
+        """What a part says of itself that no seal proves to be the virtual file's own."""
         held = contents_of(path)
-        if held.layout.fingerprint != self.layout.fingerprint:
-            raise CacheError(f"{path}", "it was made under another fingerprint", REDO, code="part-fingerprint")
+        held.demand(self.layout, path)
         own = slice(*self._held.first_utterance[number : number + 2])
         if held.ids != self._held.ids[own]:
             raise CacheError(f"{path}", "it holds other utterances than it should", REDO, code="part-ids")
-        same = replace(held.layout, written_by="") == replace(self.layout, written_by="") and not held.parts
         tables = ("n_samples", "n_frames", "audio", "checksum", "rms")
-        if seal or not same or any((getattr(held, one) != getattr(self._held, one)[own]).any() for one in tables):
+        if seal or any((getattr(held, one) != getattr(self._held, one)[own]).any() for one in tables):
             why = f"it is not the part that {self.path.name} was made of"
             raise CacheError(f"{path}", why, REDO, code="part-other")
+        return held.layout
+
+
+def _names(layout: Layout) -> tuple[object, ...]:
+    """What a file says of itself beside its numbers."""
+    return layout.corpus, layout.encoder, layout.title, layout.frame_rate
 
 
 def open_cache(path: str | Path) -> Cache:

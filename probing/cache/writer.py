@@ -228,6 +228,8 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     """
     folder = parts_folder(path)
     found = [contents_of(folder / part) for part in parts]
+    for part, held in zip(parts, found, strict=True):
+        held.demand(layout, folder / part)
     tables = {name: np.concatenate([getattr(held, name) for held in found]) for name in _TABLES}
     rows = [int(held.first_row[-1]) for held in found]
     # Several shards may write it at once, each aside under a name of its own; the last one's stays.

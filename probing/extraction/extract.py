@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from probing.cache.format import Layout, parts_folder
+from probing.cache.opening import contents_of
 from probing.cache.reader import Cache
 from probing.cache.writer import inputs_of, virtual_parts, write_virtual
 from probing.corpus.checked import Checked, Needs, check_corpus
@@ -222,6 +223,7 @@ class Extraction:
 
     def _refuse_changed(self, path: Path, part: Part) -> None:
         """A finished part must hold the plan's utterances, extracted from the audio or text that is there now."""
+        contents_of(path).demand(self.layout, path)
         held = inputs_of(path)
         if tuple(held) != part.ids:
             why = f"it holds other utterances than {PLAN} beside it says"
