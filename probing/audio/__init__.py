@@ -1,6 +1,8 @@
 """Audio files, and what is done to waveforms.
 
-decode     any file that libsndfile reads → mono float32 at 16 kHz
+decode     any sound file → mono float32 at 16 kHz, or why it cannot be used
+source     a file in pieces, and what its structure promises: riff, chunked, flac, ogg, mpeg follow it, sizes compare it
+sndfile    libsndfile, in blocks; ffmpeg: what it does not read; bounds, resample, refusals, notes
 noise      reverberation and pink noise at a stated ratio
 windows    long recordings in windows
 contours   level, pitch and periodicity over time

@@ -43,6 +43,12 @@ def peak(waveform: NDArray[np.float32]) -> tuple[float, float]:
     return spectrum.argmax() * SAMPLE_RATE / (16 * len(middle)), 2 * spectrum.max() / window.sum()
 
 
+@pytest.fixture(autouse=True)
+def without_ffmpeg(monkeypatch):
+    """Refusals must not depend on what is installed here."""
+    monkeypatch.setattr("probing.audio.ffmpeg.program", lambda: None)
+
+
 def refusal(path: Path) -> str:
     """The code with which a file is refused; the message names the file and what to do."""
     with pytest.raises(AudioError) as caught:

@@ -61,6 +61,36 @@ def test_a_scan_keeps_no_waveform_of_a_damaged_file(recordings):
     assert all(error.__traceback__ is None and error.__cause__ is None for error in scan.damaged.values())
 
 
+def test_what_is_noted_of_a_file_is_summed_up_and_remembered(tmp_path):
+    """One line for each kind of note, with the number of files and their names; a second scan says the same."""
+    utterances = []
+    for number in range(7):
+        path = record(tmp_path / f"{number}.wav")
+        raw = bytearray(path.read_bytes())
+        raw[40:44] = bytes(4) if number else raw[40:44]  # all but the first state no size
+        path.write_bytes(raw)
+        utterances.append(Utterance(f"u{number}", path, "train"))
+    memory = tmp_path / "audio.json"
+    first = scan_audio(utterances, memory=memory)
+    assert sorted(first.notes) == [f"u{number}" for number in range(1, 7)] and set(first.samples.values()) == {800}
+    (line,) = first.remarks()
+    assert line.startswith("6 audio files: ") and "u1, u2, u3, u4, u5, … (6 in all)" in line
+    assert scan_audio(utterances, memory=memory) == first
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_damage_of_that_file(recordings, monkeypatch):
+    """The others go on."""
+
+    def vanishing(path: Path) -> int:
+        if path.name == "a.wav":
+            raise FileNotFoundError(2, "No such file or directory")
+        return zlib.crc32(path.read_bytes())
+
+    monkeypatch.setattr(module, "file_checksum", vanishing)
+    scan = scan_audio(recordings.utterances)
+    assert scan.damaged["a"].code == "audio-unreadable" and sorted(scan.samples) == ["b", "c"]
+
+
 # The memory
 
 
@@ -130,6 +160,8 @@ def test_a_memory_that_knows_everything_is_not_written_again(recordings, tmp_pat
         '{"path": ["A"], "size": [1], "changed": [1], "samples": [NaN], "checksum": [1]}',
         '{"path": ["A"], "size": [1], "changed": [1], "samples": [1]}',
         '{"path": 1, "size": 2, "changed": 3, "samples": 4, "checksum": 5}',
+        '{"path": ["A"], "size": ["S"], "changed": ["C"], "samples": [1], "checksum": [1]}',  # of an earlier version
+        '{"path": ["A"], "size": ["S"], "changed": ["C"], "samples": [1], "checksum": [1], "notes": {"A": [1]}}',
     ],
 )
 def test_a_damaged_memory_is_made_anew(recordings, tmp_path, damage):

@@ -94,6 +94,16 @@ def test_what_cannot_be_decoded_is_named_and_the_rest_is_done(folder: Path, pred
     assert sorted(Path(error.what).name for error in found.refused) == ["e.wav", "f.wav"]
 
 
+def test_what_is_noted_of_a_recording_is_told(folder: Path, predictor: Predictor) -> None:
+    """In a line with its name; it is estimated all the same."""
+    raw = bytearray((folder / "a.wav").read_bytes())
+    raw[40:44] = bytes(4)
+    (folder / "a.wav").write_bytes(raw)
+    found = predict_files(predictor, found_files([folder]))
+    assert len(found.table) == 4 and not found.refused
+    assert len(found.notes) == 1 and str(folder / "a.wav") in found.notes[0]
+
+
 def test_where_nothing_can_be_decoded_the_table_is_empty(tmp_path: Path, predictor: Predictor) -> None:
     """It still has its columns."""
     found = predict_files(predictor, [tmp_path / "gone.wav"])
