@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ from probing.training.datasets import Buckets, Material
 from probing.training.options import FinetuneOptions
 from probing.training.progress import Progress
 from probing.training.start import hold_fewer_activations, learning_rate, readers, uses_bf16
+
+_LOGGED = ("loss", "grad_norm", "learning_rate", "epoch", "step", "eval_loss", "eval_ccc")
 
 
 def train(
@@ -110,10 +112,16 @@ def train(
         "steps": state.global_step,
         "best_step": state.best_global_step,
         "best_ccc": state.best_metric,
-        "history": [entry for entry in state.log_history if "loss" in entry or "eval_ccc" in entry],
+        "history": [_ordered(entry, options) for entry in state.log_history if "loss" in entry or "eval_ccc" in entry],
     }
     steps = by_the_first(lambda: damaged(folder))
     return found | ({"damaged_checkpoints": steps} if steps else {})
+
+
+def _ordered(entry: Mapping[str, Any], options: FinetuneOptions) -> dict[str, Any]:
+    """What was logged in one order of names; that of a checkpoint's is another."""
+    names = [*_LOGGED, *(f"eval_ccc_{name}" for name in options.dims)]
+    return {name: entry[name] for name in [*names, *sorted({*entry} - {*names})] if name in entry}
 
 
 def _global(options: FinetuneOptions) -> int:

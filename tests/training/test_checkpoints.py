@@ -117,6 +117,7 @@ def assert_same(record: FinetuneRecord, spared: FinetuneRecord) -> None:
     """Weights, history and scores are those of an undisturbed training."""
     assert same_weights(record.folder / "seed0", spared.folder / "seed0") and record.scores == spared.scores
     histories = [pd.read_csv(one.folder / "seed0/history.csv") for one in (record, spared)]
+    assert list(histories[0]) == list(histories[1])
     pd.testing.assert_frame_equal(*(history[["step", "loss", "eval_ccc"]] for history in histories))
     steps = [(one.trainings[0]["steps"], one.trainings[0]["best_step"]) for one in (record, spared)]
     assert steps[0] == steps[1] and not list(record.folder.glob(".seed*"))
