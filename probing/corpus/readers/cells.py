@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from probing.corpus.readers.columns import demand_columns
 from probing.errors import CorpusError, first_names, number_of
@@ -89,28 +90,36 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
         remedy = "give the path of a table, for example data/corpus.csv"
         raise CorpusError(f"table {path}", why, remedy, code="table-missing")
     separator = _separator(path)
-    records = _records(path, separator)
-    begin, first = next(records, (1, []))
-    if not first:
-        remedy = f"write a header {','.join(known)} and a row for each utterance"
-        raise CorpusError(f"table {path} is empty", "", remedy, code="table-empty")
-    spelling = {name.lower(): name for name in known}
-    header = [spelling.get(cell.strip().lower(), from_text(cell.strip())) for cell in first]
-    if len(header) > _MOST_COLUMNS:
-        raise _too_large(path, f"it has more than {_MOST_COLUMNS:,} columns")
-    _demand_printable(header, [begin] * len(header), path, "the name of a column")
-    demand_columns(header, needed, path)
-    lines, rows = _rows(records, header, path)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        records = _records(file, path, separator)
+        header = _header(records, known, path)
+        demand_columns(header, needed, path)
+        lines, rows = _rows(records, header, path)
     found = {}
     for name, column in zip(header, zip(*rows, strict=True), strict=True):
         shared: dict[str, str] = {}  # most columns repeat few values: each is kept once
         found[name] = [shared.setdefault(cell, cell) for cell in column]
     found.pop("", None)  # a column without a name is pandas's own row number
-    for name in set(known).difference(["text"]).intersection(found):
-        _demand_printable(found[name], lines, path, f"column {name}")
+    for name in known:
+        if name in found and name != "text":
+            _demand_printable(found[name], lines, path, f"column {name}")
     keys = [header.index(name) for name in needed if name != "text"]
     _demand_no_row_inside(path, separator, lines, rows, keys)
     return Cells(path, found, lines, "," if separator == ";" else ".")
+
+
+def _header(records: Iterator[tuple[int, list[str]]], known: Sequence[str], path: Path) -> list[str]:
+    """The names of the columns, those that are known as we spell them."""
+    line, first = next(records, (1, []))
+    if not first:
+        remedy = f"write a header {','.join(known)} and a row for each utterance"
+        raise CorpusError(f"table {path} is empty", "", remedy, code="table-empty")
+    if len(first) > _MOST_COLUMNS:
+        raise _too_large(path, f"it has more than {_MOST_COLUMNS:,} columns")
+    spelling = {name.lower(): name for name in known}
+    header = [spelling.get(cell.strip().lower(), cell.strip()) for cell in first]
+    _demand_printable(header, [line] * len(header), path, "the name of a column")
+    return header
 
 
 def _rows(
@@ -152,32 +161,29 @@ def _separator(path: Path) -> str:
     return ";" if usual == "," and b"," not in header and b";" in header else usual
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
     """The lines of a table with their ends; bytes that are no text are refused."""
     held = 0
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
-            if "\0" in line:
-                raise CorpusError(
-                    f"table {path}, line {number}",
-                    "it has a NUL byte, which no text has",
-                    "copy the table again, or save it again with encoding UTF-8",
-                    code="control-character",
-                )
-            if not line.isascii() and (wrong := _UNDECODED.search(line)):
-                byte = bytes([ord(wrong[0]) & 0xFF])
-                raise _encoding(
-                    path, f"line {number} has the byte 0x{byte.hex()}, {byte.decode('latin-1')!r} in Latin-1"
-                )
-            held += len(line) if line.isascii() else 4 * len(line)
-            if len(line) == _LONGEST_LINE or held > _MOST_BYTES:
-                raise _too_large(path, f"{number_of(number, 'line')} of it take {size(held)} of memory")
-            yield line
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+        if "\0" in line:
+            raise CorpusError(
+                f"table {path}, line {number}",
+                "it has a NUL byte, which no text has",
+                "copy the table again, or save it again with encoding UTF-8",
+                code="control-character",
+            )
+        if not line.isascii() and (wrong := _UNDECODED.search(line)):
+            byte = bytes([ord(wrong[0]) & 0xFF])
+            raise _encoding(path, f"line {number} has the byte 0x{byte.hex()}, {byte.decode('latin-1')!r} in Latin-1")
+        held += len(line) if line.isascii() else 4 * len(line)
+        if len(line) == _LONGEST_LINE or held > _MOST_BYTES:
+            raise _too_large(path, f"{number_of(number, 'line')} of it take {size(held)} of memory")
+        yield line
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _records(file: TextIO, path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """The line on which each record begins, from 1, and its cells; blank lines are passed over."""
-    reader = csv.reader(_lines(path), delimiter=separator, strict=True)
+    reader = csv.reader(_lines(file, path), delimiter=separator, strict=True)
     while True:
         line = reader.line_num + 1
         try:
