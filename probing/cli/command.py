@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from probing.cli.signals import terminable
 from probing.environment import refuse_malformed
 from probing.errors import FileSystemError, OptionError, ProbingError, Terminated
 from probing.files.failures import WRITING, failure
+from probing.runs.escapes import plain
 
 _PLACES = ("--out", "--cache", "--runs")  # options that name where something is written
+_READ_ALONE = ("corpus", "transcripts", "files")
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8
 
 
 class Refusal(click.ClickException):
@@ -52,7 +56,23 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words apart; spellings of earlier versions are replaced first."""
         self._typed = shlex.join([*ctx.command_path.split(), *args])
-        return super().parse_args(ctx, respelled(self.params, args))
+        rest = super().parse_args(ctx, respelled(self.params, args))
+        self._refuse_no_text(ctx)
+        return rest
+
+    def _refuse_no_text(self, ctx: click.Context) -> None:
+        """Refuse names that are no UTF-8, which safetensors cannot write to: better now than at the end of a training.
+
+        A corpus, its transcripts and recordings may have such names; they are only read, by Python itself.
+        """
+        for param in self.params:
+            given = ctx.params.get(param.name or "")
+            for value in given if isinstance(given, tuple) else (given,):
+                if param.name not in _READ_ALONE and _NO_TEXT.search(str(value)):
+                    flag = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+                    why, remedy = "its bytes are not UTF-8", "rename the file or folder, or choose another name"
+                    error = OptionError(f"{flag} {plain(value)}", why, remedy, code="name-encoding")
+                    raise UsageRefusal(str(error), ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what a user can mend becomes a message.

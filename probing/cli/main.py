@@ -6,13 +6,17 @@ known to be right, so that `probe --help` and a mistyped option are answered at 
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
 from probing import __version__
 from probing.cli.check import check
+from probing.cli.command import Refusal
 from probing.cli.compare import compare
 from probing.cli.evaluate import evaluate
 from probing.cli.extract import extract
@@ -25,7 +29,9 @@ from probing.cli.report import report
 from probing.cli.runs import runs
 from probing.cli.transcribe import transcribe
 from probing.cli.verify import verify
+from probing.files.failures import failure
 
+_AS_IT_CAN = "probing.as-it-can"  # name of a treatment of characters that cannot be encoded
 _TERMINAL = {"TQDM_NCOLS": "80", "TQDM_NROWS": "24"}  # for progress bars, where a terminal does not tell its size
 
 
@@ -35,6 +41,29 @@ class Workflow(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands, in the order in which they were added."""
         return list(self.commands)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command; what the terminal's encoding does not have is no error."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            codecs.register_error(_AS_IT_CAN, _as_it_can)
+            sys.stdout.reconfigure(errors=_AS_IT_CAN)
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # help that cannot be written: a command refuses by itself
+            found = failure(error)
+            if found is None:
+                raise
+            Refusal(str(found)).show()
+            sys.exit(Refusal.exit_code)
+
+
+def _as_it_can(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A file name that is not UTF-8 as its bytes, so that it can be passed on; other characters as escapes."""
+    if isinstance(error, UnicodeEncodeError):
+        character = error.object[error.start]
+        if "\udc80" <= character <= "\udcff":
+            return bytes([ord(character) - 0xDC00]), error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 @click.group(cls=Workflow, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -135,3 +135,36 @@ def test_it_is_a_program_too() -> None:
     """`python -m probing`, for torchrun: the exit status is the command's."""
     ended = subprocess.run([sys.executable, "-m", "probing", "check", "nowhere.csv"], capture_output=True, text=True)
     assert ended.returncode == 1 and ended.stdout == "" and ended.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_a_terminal_that_lacks_a_character_shows_its_number(encoding: str) -> None:
+    """An ellipsis is no reason to fail; a file name that is no text keeps its bytes, so that it can be passed on."""
+    code = (
+        "import click\nfrom probing.cli.main import main\n"
+        "@main.command()\ndef show():\n    click.echo('… a\\udce9')\n"
+        "main(['show'])"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    first = "…".encode() if encoding == "utf-8" else b"\\u2026"
+    assert ended.stdout == first + b" a\xe9\n" and ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["runs"]])
+def test_output_that_nobody_can_take_is_one_message(words: list[str], tmp_path: Path) -> None:
+    """The disk on which the output goes is full: no traceback, and a status that says so."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "probing", *words], stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+        )
+    assert ended.returncode == 1 and "the disk is full" in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("fit", "demo", "--runs", "r\udce9"), ("figure", "2", "r\udce9"), ("extract", "demo", "--encoder", "e\udce9")],
+)
+def test_a_name_that_is_no_text_is_refused_before_any_work(words: tuple[str, ...]) -> None:
+    """Safetensors writes to no such place, which it would say at the end of a training."""
+    refused(probe(*words), "name-encoding", status=2)
