@@ -344,6 +344,43 @@ def test_finished_parts_tell_a_lost_plan_again(
     assert_same(contents(again), expected)
 
 
+def test_a_lost_plan_is_made_again(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """With the same options, what is missing is extracted in the batches that it had: the content is bit-equal."""
+    cache = run(checked, encoder, tmp_path, part_seconds=6)
+    expected, folder = {id_: cache[id_].tobytes() for id_ in cache.ids}, parts_folder(cache.path)
+    plan = (folder / "plan.json").read_bytes()
+    for damaged in (None, b"{", plan.replace(b"u0", b"u9")):
+        (folder / "plan.json").unlink() if damaged is None else (folder / "plan.json").write_bytes(damaged)
+        (folder / cache.parts[1]).unlink()
+        (folder / "part-copy.h5").write_bytes(b"of somebody's")
+        again = run(checked, encoder, tmp_path, part_seconds=6)
+        assert again.parts == cache.parts and (folder / "plan.json").read_bytes() == plan
+        assert {id_: again[id_].tobytes() for id_ in again.ids} == expected
+
+
+def test_a_part_of_another_encoder_is_not_taken_in(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
+    """A part of the same utterances that was copied from the cache of another number format is refused by name."""
+    paths = [run(checked, encoder, tmp_path / dtype, dtype=dtype).path for dtype in ("float32", "float16")]
+    part, other = (parts_folder(path) / "part-00000.h5" for path in paths)
+    shutil.copy(other, part)
+    with pytest.raises(CacheError) as error:
+        run(checked, encoder, tmp_path / "float32", dtype="float32")
+    assert error.value.code == "part-fingerprint" and str(part) in error.value.what
+
+
+@pytest.mark.parametrize("damage", ["cut", "no HDF5"])
+def test_a_damaged_virtual_file_is_written_anew(
+    checked: Checked, encoder: SpeechEncoder, tmp_path: Path, damage: str
+) -> None:
+    """It holds nothing that the parts do not, so extracting again mends it and extracts nothing."""
+    cache = run(checked, encoder, tmp_path)
+    expected, path = contents(cache), cache.path
+    path.write_bytes(path.read_bytes()[:-100] if damage == "cut" else b"no HDF5")
+    kept = snapshot(parts_folder(path))
+    assert_same(contents(run(checked, encoder, tmp_path)), expected)
+    assert snapshot(parts_folder(path)) == kept
+
+
 def test_a_stale_virtual_file_is_written_anew(checked: Checked, encoder: SpeechEncoder, tmp_path: Path) -> None:
     """A virtual file that stands for fewer parts than there are (put back, or left by a slower process) is replaced."""
     few = only(checked, "train")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probing.extraction.plan import PLAN, Part, make_plan, settle_plan
+from probing.extraction.plan import PLAN, Part, kept_plan, make_plan, settle_plan
+from probing.files import digest
 
 RATE = 16_000
 lengths = st.dictionaries(st.text("abcäß/ -0123", min_size=1, max_size=4), st.integers(400, 10 * RATE), max_size=40)
@@ -154,6 +155,55 @@ def test_a_part_that_was_deleted_is_planned_as_before(tmp_path: Path) -> None:
     finish(tmp_path, plan)
     (tmp_path / plan[1].name).unlink()
     assert settle_plan(tmp_path, samples, 4, 5) == plan
+
+
+NAMES = [
+    "../../part-00000.h5",
+    "/tmp/part-00000.h5",
+    "part-0.h5",
+    "part-00000.h5/../x.h5",
+    "",
+    "part-x.h5",
+    "part-٠٠٠٠٠.h5",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_plan_names_a_file_outside_of_the_cache(tmp_path: Path, name: str) -> None:
+    """A part is called part- and a number; a plan that calls one otherwise is as good as none, checked or not."""
+    kept = {"parts": {name: [["a"]]}, "options": {"batch_seconds": 1, "part_seconds": None}}
+    (tmp_path / PLAN).write_text(json.dumps(kept))
+    assert kept_plan(tmp_path) == ()
+    (tmp_path / PLAN).write_text(json.dumps(kept | {"check": digest([kept["options"], [[name, [["a"]]]]])}))
+    assert kept_plan(tmp_path) == () and settle_plan(tmp_path, {"a": RATE}, 1) == make_plan({"a": RATE}, 1)
+
+
+def test_a_plan_that_changed_is_made_again(tmp_path: Path) -> None:
+    """Any byte of it: the plan is the same as before, or is seen to be damaged and made again."""
+    samples = {f"u{n}": (n + 1) * RATE for n in range(4)}
+    plan = settle_plan(tmp_path, samples, 4, 5)
+    whole = (tmp_path / PLAN).read_bytes()
+    for where in range(len(whole)):
+        (tmp_path / PLAN).write_bytes(whole[:where] + bytes([whole[where] ^ 1]) + whole[where + 1 :])
+        assert kept_plan(tmp_path) in (plan, ())
+        assert settle_plan(tmp_path, samples, 4, 5) == plan
+
+
+def test_a_plan_of_version_0_1_0_is_followed(tmp_path: Path) -> None:
+    """It has no check, and is kept as it is."""
+    plan = settle_plan(tmp_path, {"a": RATE, "b": RATE}, 1, 3)
+    kept = json.loads((tmp_path / PLAN).read_text("utf-8"))
+    del kept["check"]
+    (tmp_path / PLAN).write_text(json.dumps(kept))
+    assert settle_plan(tmp_path, {"a": RATE, "b": RATE}, 1, 3) == plan
+    assert "check" not in json.loads((tmp_path / PLAN).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"parts": {"part-00000.h5": [["a", "a"]]}, "options": {}}'])
+def test_a_hostile_plan_is_made_again(tmp_path: Path, text: str) -> None:
+    """One that is nested without end, or has an utterance twice."""
+    (tmp_path / PLAN).write_text(text)
+    assert settle_plan(tmp_path, {"a": RATE}, 1) == make_plan({"a": RATE}, 1)
 
 
 @pytest.mark.parametrize(
