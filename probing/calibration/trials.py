@@ -29,10 +29,13 @@ class Trials:
         self._path = path
         self._done: dict[str, Result] = {}
         if path.is_file():
-            for line in path.read_text("utf-8").splitlines():
-                with suppress(ValueError):  # a line of a process that was killed may be cut off, anywhere
+            for line in path.read_text("utf-8", "replace").splitlines():
+                # A line of a process that was killed may be cut off anywhere; a damaged one may be anything.
+                with suppress(ValueError, LookupError, TypeError, RecursionError):
                     entry = json.loads(line)
-                    self._done[entry["key"]] = entry["result"]
+                    key, result = str(entry["key"]), dict(entry["result"])
+                    if _key({name: result[name] for name in json.loads(key)}) == key:
+                        self._done[key] = result
 
     def run(self, identities: Iterable[Identity], trial: Callable[[Identity], Mapping[str, Any]]) -> list[Result]:
         """The results of some trials, in their order; those that are not finished are run and kept.

@@ -1,10 +1,12 @@
 """Runs on disk: one folder a run, with one record.json.
 
+owned        a run's own files: in its folder, and what the run wrote
 scores       estimates and CCC of every partition as tables; predictions read back
 entries      the parts of a record: corpus, encoder, cache, system, scores, files
 published    what names a published model, and what an evaluation records of it
 records      what a record says, typed and versioned
 version1     records of version 0.1.0 in today's form
-store        folders of runs: written, read by one reader, complete or not, listed
+store        records: written, sealed, read by one reader; runs complete or not, listed
+folders      folders of new runs
 printing     scores and runs as text
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_a_large_difference_is_found() -> None:
 
 
 def test_finished_trials_are_kept(tmp_path: Path) -> None:
-    """A second run makes only what is not finished; a line cut off by a kill, wherever, is made again."""
+    """A second run makes only what is not finished; a line cut off by a kill, or damaged, is made again."""
     made: list[Any] = []
 
     def trial(identity: Any) -> dict[str, Any]:
@@ -106,7 +107,10 @@ def test_finished_trials_are_kept(tmp_path: Path) -> None:
 
     path = tmp_path / "kept" / "part.jsonl"
     assert Trials(path).run([{"number": 1}], trial) == [{"number": 1, "double": 2}]
-    path.write_text(path.read_text() + '{"key": "{\\"number\\": 2}')
+    other = json.dumps({"key": '{"number": 2}', "result": {"number": 3, "double": 7}})  # a line of two trials
+    path.write_text(
+        "\n".join([path.read_text(), "[]", "7", '{"key": 1}', "[" * 9999, other, '{"key": "{\\"number\\": 2}'])
+    )
     found = Trials(path).run([{"number": 1}, {"number": 2}], trial)
     assert [one["double"] for one in found] == [2, 4] and made == [1, 2]
     assert Trials(path).run([{"number": 2}], trial)[0]["double"] == 4 and made == [1, 2]
