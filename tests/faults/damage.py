@@ -82,7 +82,11 @@ def _read(
     if different and target.then and (used := shop.probe(target.then)).status:
         ended = used
     names = {path.name, str(path.parent.relative_to(shop.here))} - {"."}
-    names = {name for name in names if name not in undisturbed.err}
+    if path.parent.name.startswith("checkpoint-"):
+        names.add(path.parent.name)
+    known = set(undisturbed.err.splitlines())
+    remarks = [line for line in ended.err.splitlines() if line not in known]
+    names = {name for name in names if any(name in line for line in remarks)}
     return judged(ended, different, names, target.unseen(content, damage))
 
 

@@ -47,7 +47,7 @@ def _content(path: Path) -> bytes:
             return json.dumps(_settled(json.loads(path.read_bytes())), sort_keys=True).encode()
     if path.name == "history.csv":
         rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
-        return repr([{key: value for key, value in row.items() if key not in _TIMES} for row in rows]).encode()
+        return repr([sorted((key, value) for key, value in row.items() if key not in _TIMES) for row in rows]).encode()
     if path.suffix in (".md", ".html", ".tex"):
         return _DATE.sub(b"DATE", path.read_bytes())
     return path.read_bytes()
