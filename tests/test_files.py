@@ -99,6 +99,19 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_write_that_fails_says_of_which_file(tmp_path, monkeypatch):
+    """The system's error has no name where a write fails, and that of the file aside where the renaming does."""
+    path = tmp_path / "kept.txt"
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="space") as caught, files.written_aside(path):
+        raise full
+    assert caught.value.filename == str(path)
+    monkeypatch.setattr(Path, "replace", _raising(full))
+    with pytest.raises(OSError, match="space"):
+        files.write_text(path, "x")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_kill_leaves_no_file_under_the_final_name(tmp_path):
     """Only one that is marked as partial."""
     code = (

@@ -23,6 +23,9 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     Yields:
         The path of the temporary file beside it, used by this process only; its name ends in `.partial`.
+
+    Raises:
+        OSError: It cannot be written; the error names the file by its final name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
@@ -32,6 +35,10 @@ def written_aside(path: Path) -> Iterator[Path]:
         with aside.open("rb") as file:
             os.fsync(file.fileno())  # a power cut must not leave an empty file under the final name
         aside.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(aside)):
+            error.filename = str(path)  # a write that fails does not say of which file, and this is the one meant
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
