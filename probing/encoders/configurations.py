@@ -25,9 +25,12 @@ _FOREIGN = """
 # Recognisers whose encoder is one that opens; transformers finds the encoder's weights among theirs.
 _RECOGNISERS = ("parakeet_ctc", "parakeet_tdt", "parakeet_rnnt")
 # What no encoder has, and what would take memory or time without end: numbers, entries of a list, layers.
-_LARGEST, _LONGEST, _DEEPEST = 10_000_000, 10_000, 1_000
-_LARGEST_OF = dict.fromkeys(("feature_size", "num_mel_bins", "n_fft"), 10_000)
-_REPEATED = ("num_hidden_groups", "inner_group_num")
+_LARGEST, _LONGEST, _DEEPEST = 10_000_000, 1_000, 100
+_LARGEST_OF = {
+    **dict.fromkeys(("feature_size", "num_mel_bins", "n_fft", "attention_window"), 10_000),
+    **dict.fromkeys(("num_hidden_groups", "inner_group_num"), 10),  # ALBERT's, whose product counts layers
+}
+_MOST_WAVES = 10_000  # positions whose sines are computed one by one
 _FARTHEST = 5000  # frames whose relative positions a conformer prepares; it prepares more of them as it needs them
 # What transformers calls the number of layers where its own name for it is not that of the encoder.
 _LAYERS = {"moonshine": "encoder_num_hidden_layers"}
@@ -92,10 +95,12 @@ def refuse_nonsense(described: Mapping[str, Any], whose: str, file: str, repeate
         repeated: A field that counts layers, if not by its name.
     """
     for key, value in described.items():
-        counts_layers = "layers" in key or key in (*_REPEATED, repeated)
-        largest = _DEEPEST if counts_layers else _LARGEST_OF.get(key, _LARGEST)
+        largest = _DEEPEST if "layers" in key or key == repeated else _LARGEST_OF.get(key, _LARGEST)
+        if key == "max_position_embeddings" and described.get("sinusoidal_pos_embds"):
+            largest = _MOST_WAVES
         entries = value if isinstance(value, list) else [value]
-        if len(entries) > _LONGEST or any(_nonsense(entry, largest, key) for entry in entries):
+        longest = _DEEPEST if key.startswith("conv_") else _LONGEST  # a convolution each
+        if len(entries) > longest or any(_nonsense(entry, largest, key) for entry in entries):
             raise EncoderError(
                 f"encoder {whose} could not be opened",
                 f"its {file} says {key} = {str(value)[:40]}, which no encoder has",

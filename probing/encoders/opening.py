@@ -19,6 +19,7 @@ from probing.encoders.whisper import WhisperEncoder, no_windows, window_of, wind
 from probing.errors import EncoderError
 
 Encoder = AudioEncoder | TextEncoder
+_FULL = "can't allocate memory"  # what PyTorch says of a processor's memory, in no exception of its own
 
 
 def open_encoder(
@@ -76,7 +77,7 @@ def open_encoder(
 def _unfit(what: str, error: BaseException) -> EncoderError:
     """The error of a checkpoint that can be read and not be run."""
     why = " ".join(str(error).split())[:300] or type(error).__name__
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or _FULL in why:
         remedy = "free memory on the device, name another with --device, or a smaller encoder"
         return EncoderError(f"encoder {what} cannot be run", why, remedy, code="memory")
     remedy = "its files do not go together: copy all of them again from where the model came from"

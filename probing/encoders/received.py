@@ -24,7 +24,8 @@ _VOCABULARIES = """
     tokenizer.json vocab.json vocab.txt merges.txt tokenizer.model spiece.model sentencepiece.bpe.model dict.txt
     bpe.codes added_tokens.json
 """.split()
-_LONGEST_VOCABULARY = 128_000_000  # bytes; those of a quarter of a million tokens have 17 million
+_LONGEST_VOCABULARY = 64_000_000  # bytes; those of a quarter of a million tokens have up to 34 million
+_MOST_VALUES = 8_000_000  # in a JSON file
 
 
 def refuse_strangers(folder: Path) -> None:
@@ -97,7 +98,10 @@ def json_of(source: str, revision: str | None, name: str, needed: bool = False) 
     if path.stat().st_size > (_LONGEST_VOCABULARY if name in _VOCABULARIES else _LONGEST):
         raise _too_long(path)
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if sum(map(text.count, ",[{")) > _MOST_VALUES:
+            raise _too_long(path)
+        content = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:  # unreadable, not UTF-8, no JSON, or nested without end
         raise unopened(source, f"its {name} is damaged ({error})") from error
     if not isinstance(content, dict):

@@ -6,6 +6,7 @@ and end the process where it does not get them.
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Iterator
@@ -56,14 +57,25 @@ _SPARSE = "numbers its tokens far beyond their count"
 
 def _why_not(rules: dict[str, Any]) -> str:
     """What is wrong with the content of a tokenizer.json, if anything."""
-    model = rules.get("model")
+    model, parts = rules.get("model"), list(_parts(rules.get("normalizer")))
     if isinstance(model, dict) and _sparse(model.get("vocab")):
         return _SPARSE
     if isinstance(model, dict) and model.get("dropout"):
         return "says dropout: it would split words at random"
-    contents = [one["content"] for one in _parts(rules.get("normalizer")) if isinstance(one.get("content"), str)]
+    if any(not _whole(one["precompiled_charsmap"]) for one in parts if "precompiled_charsmap" in one):
+        return "has a table of characters that is cut off"
+    contents = [one["content"] for one in parts if isinstance(one.get("content"), str)]
     growth = math.prod(max(1, len(content)) for content in contents)
     return f"can make a text {growth:,} times as long" if growth > _LARGEST_GROWTH else ""
+
+
+def _whole(table: Any) -> bool:
+    """Whether SentencePiece's table of characters, in base64, is as long as the number at its beginning says."""
+    try:
+        raw = base64.b64decode(table or "")
+    except (ValueError, TypeError):
+        return False
+    return not raw or int.from_bytes(raw[:4], "little") <= len(raw) - 4
 
 
 def _sparse(vocabulary: Any) -> bool:

@@ -7,6 +7,7 @@ and no path at all: it looks for no adapter, index or file that a configuration 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from probing.files import size
 _SAFE, _PICKLED = "model.safetensors", "pytorch_model.bin"
 # Numbers that a model may have and its checkpoint lack: the decoder's embedding of a Whisper whose encoder was kept.
 _SPARE = 100_000_000
+_HEADER = 8_000_000  # bytes that a safetensors file takes to name its tensors; 2,000 of them take 250,000
 _TABLES = 2**28  # bytes of tables that a model computes for itself, as positions
 _NUMBER = 4  # bytes: float32
 _PLAIN = {"F64", "F32", "F16", "BF16"} | {"torch.float64", "torch.float32", "torch.float16", "torch.bfloat16"}
@@ -114,6 +116,13 @@ def loaded(
     return model, info
 
 
+def room(source: str) -> int | None:
+    """Numbers that a model on random weights can have: those of a folder's own weights; None where it has none."""
+    with contextlib.suppress(EncoderError):
+        return weights_of(source).numbers + _SPARE
+    return None
+
+
 def without_numbers(build: Callable[[], Any], most: int | None, source: str) -> Any:
     """A model whose weights have shapes and no numbers.
 
@@ -181,6 +190,9 @@ def _shard(source: str, revision: str | None, name: str, whole: str) -> Path:
 
 def _safe(file: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each tensor of a safetensors file, whose header says no more than the file holds."""
+    with file.open("rb") as raw:
+        if (header := int.from_bytes(raw.read(8), "little")) > _HEADER:
+            raise ValueError(f"{file.name} takes {size(header)} to name its tensors")
     with safe_open(file, framework="pt") as opened:
         slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
         return {name: (tuple(one.get_shape()), str(one.get_dtype())) for name, one in slices.items()}

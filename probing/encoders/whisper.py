@@ -36,6 +36,7 @@ from probing.errors import EncoderError
 
 SEMANTICS = 1  # raise when the meaning or the numerics of a state change: old caches are then not read any more
 FRAME = 320  # samples: the hop of the spectrogram times the convolutions' stride
+_MOST_FRAMES = 90_000  # of a window, half an hour; those of all published ones have 1,500
 _BYTES = 2e9  # of states that are computed at once
 
 _DEFINING = """
@@ -231,6 +232,7 @@ def check_extractor(extractor: Any, config: Any, source: str) -> None:
         and extractor.sampling_rate == SAMPLE_RATE
         and extractor.feature_size == config.num_mel_bins
         and extractor.hop_length * 2 == FRAME
+        and config.max_source_positions <= _MOST_FRAMES
     )
     if not fits:
         raise EncoderError(
