@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 _TAPS = 10  # half of the filter, in periods of the lower rate: resample_poly's own
 _AT_LEAST = 1 << 20  # samples resampled at a time, since each time the filter is made
@@ -33,6 +32,8 @@ def resampled(blocks: Iterable[NDArray[np.float32]], rate: int, target: int) -> 
     if rate == target:
         yield from blocks
         return
+    from scipy.signal import resample_poly  # it takes a second to import, and most corpora are at 16 kHz
+
     up, down = ratio(rate, target)
     context = down * (-(-(_TAPS * max(up, down) // up + 2) // down))  # samples, whole periods
     held, before = np.empty(0, np.float32), 0  # `before` of those held are there only to be heard
