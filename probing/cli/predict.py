@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.errors import OptionError
 from probing.files import write_text
+from probing.files.cells import to_csv
 from probing.options import device_option, option, validate
 
 
@@ -89,7 +91,9 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
         recognise = Recogniser(options.asr, options.language, device).transcribe
     named = found_files(files)
     found = predict_files(predictor, named, options.text, options.window, options.hop, recognise)
-    table = found.table.to_csv(index=False, float_format="%.6g")
+    written = StringIO()
+    to_csv(found.table, written, "%.6g")
+    table = written.getvalue()
     if options.out:
         _write(options.out, table)
     click.echo(options.out if options.out else table, nl=bool(options.out))

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from probing.corpus.model import Corpus
 from probing.corpus.spec import CorpusSpec, exact
 from probing.errors import CorpusError, ProbingError, number_of
-from probing.files import file_digest, read_json, sealed
+from probing.files import file_digest, read_json, readable, sealed
 
 OWN = "own"  # the corpus's own words, where a run's were others
 HUMAN: Final = "human"
@@ -123,7 +123,7 @@ def reworded(corpus: Corpus, own: Corpus, spec: CorpusSpec) -> tuple[Corpus, Wor
     made = made_by(table) if table else {}
     known: dict[str, Any] = {"method": RECOGNISED}
     if table is not None:
-        known |= {"file": str(table), "sha256": file_digest(table), "asr": made.get("asr") or table.stem}
+        known |= {"file": str(table), "sha256": file_digest(table), "asr": made.get("asr") or readable(table.stem)}
         known["parameters"] = made.get("parameters")
     reference = own if any(u.text for u in own.utterances) else corpus
     if rate is not None:

@@ -17,7 +17,7 @@ checked_tensors  safetensors files that may be
 from probing.files.checked_json import read_json
 from probing.files.claims import LOCK, claim
 from probing.files.digests import digest, file_digest, sealed
-from probing.files.names import absolute, shown, slug
+from probing.files.names import absolute, readable, shown, slug
 from probing.files.quantities import duration, size
 from probing.files.writing import PARTIAL, write_json, write_text, written_aside
 
@@ -30,6 +30,7 @@ __all__ = [
     "duration",
     "file_digest",
     "read_json",
+    "readable",
     "sealed",
     "shown",
     "size",

@@ -35,3 +35,12 @@ def shown(path: str) -> str:
         return path
     below = str(Path(path).relative_to(here))
     return f"./{below}" if below.startswith(("-", "~")) else below
+
+
+def readable(path: str | Path) -> str:
+    r"""A path as text; bytes in it that are not UTF-8 are written as their numbers, since no table could hold them.
+
+    >>> print(readable("caf\udce9.wav"), readable("café.wav"))
+    caf\xe9.wav café.wav
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

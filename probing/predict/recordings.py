@@ -13,6 +13,7 @@ from tqdm import tqdm
 from probing.audio.decode import listen
 from probing.audio.notes import summed_up
 from probing.errors import AudioError, EncoderError, OptionError, ProbingError
+from probing.files import readable
 from probing.predict.predictor import Predictor, Recognise
 
 # Endings of recordings: what libsndfile calls its formats, other endings of theirs, and what it cannot decode but a
@@ -95,7 +96,7 @@ def predict_files(
             refused.append(_unusable(path, error))
             continue
         notes[str(path)] = sound.notes
-        table.insert(0, "file", str(path))
+        table.insert(0, "file", readable(path))
         tables.append(table)
     columns = ["file", "start", "end", *predictor.dimensions] + ["text"] * predictor.reads
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

@@ -43,6 +43,13 @@ def test_the_table_goes_to_stdout(run: Path, table: Path) -> None:
     assert list(found.valence) == pytest.approx([known["u03"], known["u07"]], abs=2e-3)  # the cache rounds to float16
 
 
+def test_no_name_is_a_formula_in_the_table(run: Path, table: Path, here: Path) -> None:
+    """A recording may be called whatever its owner likes."""
+    shutil.copy(table.parent / "01.wav", here / "=cmd|x.wav")
+    (line,) = done("predict", run, "=cmd|x.wav").stdout.splitlines()[1:]
+    assert line.startswith("'=cmd|x.wav,")
+
+
 def test_a_table_is_written_whole_or_not_at_all(run: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill leaves the one before; a link stays one, and what is no file is written to as it is."""
     words = ["predict", run, table.parent / "03.wav", "--out"]

@@ -94,6 +94,15 @@ def test_what_cannot_be_decoded_is_named_and_the_rest_is_done(folder: Path, pred
     assert sorted(Path(error.what).name for error in found.refused) == ["e.wav", "f.wav"]
 
 
+def test_a_recording_whose_name_is_no_text_is_estimated(folder: Path, predictor: Predictor) -> None:
+    """The table shows its bytes as numbers; a folder of such a name is no hindrance either."""
+    odd = folder.rename(folder.with_name("r\udce9"))
+    (odd / "a.wav").rename(odd / "a\udcff.wav")
+    found = predict_files(predictor, found_files([odd]))
+    assert found.refused == () and len(found.table) == 4
+    assert found.table.file[0].endswith("r\\xe9/a\\xff.wav")
+
+
 def test_what_is_noted_of_a_recording_is_told(folder: Path, predictor: Predictor) -> None:
     """In a line with its name; it is estimated all the same."""
     raw = bytearray((folder / "a.wav").read_bytes())

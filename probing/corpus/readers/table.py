@@ -19,6 +19,7 @@ from probing.corpus.readers.columns import TIMES, meant, names_of_emotions, refu
 from probing.corpus.readers.ratings import UNIT, ratings, rows_of
 from probing.corpus.readers.sexes import read_sexes, sex_column
 from probing.errors import CorpusError, first_names, number_of
+from probing.files import readable
 
 _OWN = ("id", "path", "partition", "speaker", "text")
 
@@ -74,7 +75,7 @@ def read(path: Path, scale: tuple[float, float] | None = None, name: str | None 
     )
     if not any(utterance.speaker for utterance in utterances):
         notes.append("no speakers are given: intervals are by utterance")
-    return Corpus(name or path.stem, scale or UNIT, utterances, tuple(notes), unused=unused)
+    return Corpus(name or readable(path.stem), scale or UNIT, utterances, tuple(notes), unused=unused)
 
 
 def with_transcripts(corpus: Corpus, path: Path) -> Corpus:
