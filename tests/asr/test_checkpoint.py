@@ -164,3 +164,24 @@ def test_what_can_be_known_otherwise_is_no_obstacle(folder: Path, spoil: Callabl
     sounds = [tone(word, 1 + place / 3, 9000 + place) for place, word in enumerate(SAID[:3])]
     assert recogniser.transcribe(sounds) == SAID[:3]
     assert load_checkpoint(str(folder)).languages == ("de", "en")
+
+
+@pytest.mark.parametrize("file", ["config.json", GENERATION, PREPROCESSOR, "tokenizer_config.json", TOKENIZER])
+def test_no_file_names_code_that_is_run(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """Whatever names a class or a decoder of the folder's own: it opens without, or is refused, and nobody is asked."""
+    marker = tmp_path / "marker"
+    code = f"open({str(marker)!r}, 'w')\nclass Evil: pass\ndef generate(*_, **__): pass\n"
+    (folder / "custom_generate").mkdir()
+    for place in ("hostile.py", "custom_generate/generate.py"):
+        (folder / place).write_text(code)
+    kinds = ("AutoConfig", "AutoModel", "AutoModelForSpeechSeq2Seq", "AutoFeatureExtractor", "AutoProcessor")
+    named = dict.fromkeys(kinds, "hostile.Evil") | {"AutoTokenizer": ["hostile.Evil", "hostile.Evil"]}
+    say(file, auto_map=named, custom_generate=str(folder), processor_class="Evil")(folder)
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked something"))
+    try:
+        Recogniser(str(folder))
+    except ProbingError as error:
+        assert error.remedy
+    assert not marker.exists()

@@ -15,6 +15,7 @@ from small_systems import built
 from probing.encoders.audio import AudioEncoder
 from probing.encoders.opening import open_encoder
 from probing.errors import EncoderError
+from probing.files import file_digest, write_json
 
 
 def save_run(folder: Path, *parts: Path, seeds: tuple[int, ...] = (0, 3)) -> Path:
@@ -95,3 +96,19 @@ def test_only_the_files_of_the_system_itself_are_read(checkpoints: dict[str, Pat
     (run / "seed0" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
     file.unlink()
     assert open_encoder(str(run)).identity == whole
+
+
+def test_a_run_whose_files_are_not_those_of_its_record_is_refused(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """One bit of its weights is enough; a system without a record, as on a hub, cannot tell."""
+    run = save_run(tmp_path / "run", checkpoints["hubert"], seeds=(0,))
+    digests = {f"seed0/{path.name}": {"sha256": file_digest(path)} for path in (run / "seed0").iterdir()}
+    write_json(run / "record.json", {"files": digests | {"scores.csv": {"sha256": "0"}}})
+    assert open_encoder(str(run)).width == 32
+    weights = bytearray((run / "seed0/model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (run / "seed0/model.safetensors").write_bytes(weights)
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(run))
+    assert caught.value.code == "encoder-changed"
+    (run / "record.json").unlink()
+    assert open_encoder(str(run)).width == 32

@@ -87,3 +87,37 @@ def test_an_encoder_is_no_trained_system(checkpoints: dict[str, Path]) -> None:
     with pytest.raises(RunError) as caught:
         opened(checkpoints["hubert"])
     assert caught.value.code == "run-incomplete" and "fine-tuned" in caught.value.why
+
+
+def test_a_system_that_cannot_estimate_is_refused_at_opening(saved: Path, tmp_path: Path) -> None:
+    """Weights that are no numbers, a configuration that no system has, and links out of the folder."""
+
+    def damaged(name: str, **changes: object) -> Path:
+        folder = Path(shutil.copytree(saved, tmp_path / name))
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | changes))
+        return folder
+
+    def weighed(name: str, key: str, value: float) -> Path:
+        folder = damaged(name)
+        weights = load_file(folder / "model.safetensors")
+        weights[key].view(-1)[0] = value
+        save_file(weights, folder / "model.safetensors")
+        return folder
+
+    linked = damaged("linked")
+    (linked / "model.safetensors").rename(tmp_path / "elsewhere")
+    (linked / "model.safetensors").symlink_to(tmp_path / "elsewhere")
+    audio = json.loads((saved / "config.json").read_text())["audio_config"]
+    for folder in (
+        linked,
+        weighed("nan", "head.1.bias", float("nan")),
+        damaged("scale", scale=[0, "7"]),
+        damaged("names", dimensions=["arousal", "arousal", "valence"]),
+        damaged("frozen", freeze=["everything"]),
+        damaged("wide", audio_config=audio | {"hidden_size": 10_000_000}),
+        damaged("deep", audio_config=audio | {"num_hidden_layers": 10**6}),
+    ):
+        with pytest.raises(RunError) as caught:
+            opened(folder)
+        assert caught.value.code == "run-incomplete" and caught.value.remedy, folder
