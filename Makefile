@@ -185,7 +185,7 @@ bench: $(VENV)/ready ## speed and memory, as ratios measured in one run
 	$(BIN)/python -m pytest tests/benchmarks -m slow -s
 
 faults: $(VENV)/ready ## kill, fill, damage: what becomes of each trial, as a table (under half an hour on two cores)
-	$(ALONE) PYTHONPATH=tests $(BIN)/python -m faults -j $(JOBS)
+	$(ALONE) PYTHONPATH=tests $(BIN)/python -m faults -j $(JOBS) --csv figures/faults.csv
 
 clean: ## remove what can be made again: .venv, cache, build leftovers (runs/ and figures/ stay)
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

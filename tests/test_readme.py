@@ -155,3 +155,13 @@ def test_contributing_names_folders_that_exist() -> None:
     rows = re.findall(r"^\| an? (.+?) \| `([^`]+)` \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
     assert len(rows) == 5
     assert all((ROOT / folder).is_dir() for what, folder in rows if what != "option")
+
+
+def test_every_promise_names_tests_that_are_there() -> None:
+    """The tests in the README's table of promises exist, by file and by name."""
+    promises = README.partition("## What it promises")[2].partition("\n## ")[0]
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", promises)
+    assert len(named) > 15
+    for path, name in named:
+        text = (ROOT / path).read_text("utf-8")
+        assert f"def {name}(" in text if name else text, f"{path}::{name}"

@@ -151,11 +151,22 @@ def contents_of(name: str, table: Callable[[Path], str], target: str) -> Callabl
     return found
 
 
+def faults(figures: Path) -> str:
+    """How trials of each kind ended, as `make faults` counted them."""
+    path = figures / "faults.csv"
+    if not path.is_file():
+        return _not_made("faults")
+    counts = pd.read_csv(path).drop(columns="of").groupby("kind", sort=False).sum()
+    counts.loc["all"] = counts.sum()
+    return markdown_table(counts.rename_axis("").reset_index())
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "world": world,
     "padding": padding,
     "layers": layers,
     "calibration": calibration,
+    "faults": faults,
     "systems": systems,
     "table1": table1,
     "findings": findings,

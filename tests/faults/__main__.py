@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from faults.gate import available
-from faults.outcomes import WRONG, table
+from faults.outcomes import WRONG, table, write_csv
 from faults.pool import tried
 from faults.trials import Trial
 
@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=29.0, help="begin no trial after this (default: 29)")
     parser.add_argument("--match", default="", help="only trials whose name has this pattern")
     parser.add_argument("--out", type=Path, help="file for every outcome, a line of JSON each")
+    parser.add_argument("--csv", type=Path, help="file for the table, which the README shows (`make readme`)")
     parser.add_argument("--keep", type=Path, help="folder of the worlds, to use them again with the same code")
     options = parser.parse_args()
     trials = [
@@ -52,6 +53,8 @@ def main() -> int:
     outcomes, left = tried(trials, options.j, options.minutes * 60, _say, options.keep)
     if options.out:
         options.out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in outcomes))
+    if options.csv and not left:
+        write_csv(outcomes, options.csv)
     print(table(outcomes))
     wrong = [outcome for outcome in outcomes if outcome.end in WRONG]
     minutes = (time.monotonic() - began) / 60

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from faults.child import MEMORY, Ended
 
@@ -95,21 +97,38 @@ def judged(ended: Ended, different: str, names: Iterable[str], unseen: bool = Fa
     return (End.UNSEEN if unseen else End.SILENT), different
 
 
+def counted(outcomes: Iterable[Outcome]) -> list[tuple[str, str, Counter[End]]]:
+    """Kind, group and how many of its trials ended how; the groups of a kind stand together."""
+    found: dict[tuple[str, str], Counter[End]] = {}
+    for outcome in outcomes:
+        found.setdefault((outcome.kind, outcome.group), Counter())[outcome.end] += 1
+    kinds = list(dict.fromkeys(kind for kind, _ in found))
+    places = sorted(found, key=lambda place: (kinds.index(place[0]), place[1]))
+    return [(kind, group, found[kind, group]) for kind, group in places]
+
+
 def table(outcomes: Iterable[Outcome]) -> str:
     """How many trials of each kind and group ended how."""
-    counted: dict[tuple[str, str], Counter[End]] = {}
-    for outcome in outcomes:
-        counted.setdefault((outcome.kind, outcome.group), Counter())[outcome.end] += 1
+    groups = counted(outcomes)
     rows = []
-    kinds = list(dict.fromkeys(kind for kind, _ in counted))
-    for kind in kinds:
-        groups = [(group, counts) for (one, group), counts in counted.items() if one == kind]
-        rows.append((kind, "all", sum((counts for _, counts in groups), Counter())))
-        rows += [("", group, counts) for group, counts in sorted(groups, key=lambda one: one[0])]
-    rows.append(("all", "", sum(counted.values(), Counter())))
+    for kind in dict.fromkeys(kind for kind, *_ in groups):
+        own = [(group, counts) for one, group, counts in groups if one == kind]
+        rows.append((kind, "all", sum((counts for _, counts in own), Counter())))
+        rows += [("", group, counts) for group, counts in own]
+    rows.append(("all", "", sum((counts for *_, counts in groups), Counter())))
     head = f"{'kind':8} {'of':26} {'tried':>6} " + " ".join(f"{end.value:>9}" for end in End)
     lines = [
         f"{kind:8} {group:26} {counts.total():>6} " + " ".join(f"{counts[end] or '':>9}" for end in End)
         for kind, group, counts in rows
     ]
     return "\n".join([head, "-" * len(head), *lines])
+
+
+def write_csv(outcomes: Iterable[Outcome], path: Path) -> None:
+    """Write the table for the README: kind, of, tried, then a column for each end."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["kind", "of", "tried", *End])
+        writer.writerows(
+            [kind, group, counts.total(), *(counts[end] for end in End)] for kind, group, counts in counted(outcomes)
+        )
