@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,8 @@ _PICKLES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _VARIABLES = "WORLD_SIZE RANK LOCAL_RANK MASTER_ADDR MASTER_PORT ACCELERATE_MIXED_PRECISION ACCELERATE_USE_CPU".split()
 _VARIABLES += "SLURM_PROCID SLURM_NTASKS OMP_NUM_THREADS PROBING_CACHE PROBING_RUNS CUDA_VISIBLE_DEVICES".split()
-_VARIABLES += "ACCELERATE_DYNAMO_BACKEND HF_HOME COLUMNS PYTHONIOENCODING LC_ALL TMPDIR MPLCONFIGDIR".split()
+_VARIABLES += "ACCELERATE_DYNAMO_BACKEND HF_HOME COLUMNS TMPDIR MPLCONFIGDIR".split()
+_PLACES = ("PROBING_CACHE", "PROBING_RUNS")  # of them, only an empty value cannot be meant
 _VALUES = ("", "abc", "-1", "999999999999999999999", "fp16", "é\n")
 _LINKED = (
     ("cache/*/hubert-*/part-00001.h5", "fit"),
@@ -78,6 +80,12 @@ def plan(seed: int, share: float = 1.0) -> list[Trial]:
         for place, name in enumerate(_VARIABLES)
         for number, value in enumerate(_VALUES)
         for command in (("extract", "finetune")[(place + number) % 2],)
+        if name not in _PLACES or not value
+    ]
+    trials += [
+        Trial(KIND, "terminal", (encoding, command), seed)
+        for encoding in ("ascii", "latin-1", "cp437")
+        for command in ("extract", "fit", "layers", "compare", "report")
     ]
     if available():
         trials += [
@@ -98,6 +106,7 @@ def attempt(shop: Workshop, trial: Trial) -> list[Outcome]:
         "link": _linked,
         "path": _outside,
         "environment": _environment,
+        "terminal": _terminal,
     }
     end, detail = ways.get(trial.group, _signalled)(shop, trial)
     return [Outcome(KIND, trial.group, str(trial), end, detail)]
@@ -224,9 +233,21 @@ def _environment(shop: Workshop, trial: Trial) -> tuple[End, str]:
     shop.undisturbed(command)
     shop.reset(*MAKES[command])
     ended = shop.probe(COMMANDS[command], {name: value})
-    elsewhere = name in ("PROBING_CACHE", "PROBING_RUNS", "HF_HOME", "TMPDIR", "MPLCONFIGDIR")
-    different = "" if ended.status or elsewhere else shop.different(command)
-    return judged(ended, different, [name])
+    return judged(ended, "" if ended.status else shop.different(command), [name])
+
+
+def _terminal(shop: Workshop, trial: Trial) -> tuple[End, str]:
+    """A terminal that cannot show every character; what is written to files is the same."""
+    encoding, command = trial.words
+    shop.undisturbed(command)
+    shop.reset(*MAKES[command])
+
+    def narrow() -> None:  # PYTHONIOENCODING is read when Python starts, and this child is forked
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(encoding=encoding, errors=stream.errors)  # type: ignore[union-attr]
+
+    ended = shop.probe(COMMANDS[command], first=narrow)
+    return judged(ended, "" if ended.status else shop.different(command), [])
 
 
 def _signalled(shop: Workshop, trial: Trial) -> tuple[End, str]:
