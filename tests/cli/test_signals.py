@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import click
@@ -72,6 +74,40 @@ def test_a_process_that_was_forked_dies_without_a_word(capfd: pytest.CaptureFixt
                 os._exit(0)
         assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_whose_exception_is_lost_is_sent_again(
+    number: signal.Signals, error: type[BaseException], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python drops what is raised where an object is deleted, or after a fork, and would go on."""
+
+    class Deleted:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), number)
+
+    before = sys.unraisablehook
+    with pytest.raises(error) as caught, terminable():
+        one = Deleted()
+        del one
+        time.sleep(20)
+    assert caught.type is error and sys.unraisablehook is before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_else_is_lost_is_shown_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in a deletion is none of ours."""
+    shown: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: shown.append(lost.exc_type))
+
+    class Deleted:
+        def __del__(self) -> None:
+            raise ValueError
+
+    with terminable():
+        one = Deleted()
+        del one
+    assert shown == [ValueError]
 
 
 def test_a_program_around_the_command_keeps_its_own_handler() -> None:
