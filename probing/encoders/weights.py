@@ -109,7 +109,7 @@ def loaded(
         EncoderError: As `without_numbers`, or they do not go together (code `encoder-unopened`).
     """
     kind = type(without_numbers(build, weights.numbers + _SPARE, source))
-    with said_plainly(source), torch.random.fork_rng(devices=[]):  # what is missing would be drawn
+    with said_plainly(source):
         model, info = kind.from_pretrained(
             None, config=config, state_dict=weights.read(), output_loading_info=True, trust_remote_code=False, **options
         )
@@ -134,7 +134,7 @@ def without_numbers(build: Callable[[], Any], most: int | None, source: str) -> 
     Raises:
         EncoderError: It cannot be built or is larger (code `encoder-unopened`), or than the machine (`memory`).
     """
-    with said_plainly(source), torch.device("meta"):
+    with said_plainly(source), torch.random.fork_rng(devices=[]), torch.device("meta"):
         model = build()
     numbers = sum(one.numel() for one in model.parameters())
     tables = sum(one.numel() * one.element_size() for one in model.buffers())
