@@ -33,8 +33,7 @@ class _Disk(io.FileIO):
     """
 
     def __init__(self, path: Path) -> None:
-        path.unlink(missing_ok=True)  # what a killed writer left; nobody can open it
-        super().__init__(path, "x+")
+        super().__init__(path, "w+")  # the same file, if there is one: `written_aside` holds its lock
         self._path = path
         self._failure: OSError | None = None
 
@@ -118,6 +117,7 @@ class PartWriter:
         self._aside = path.with_name(path.name + PARTIAL)
         self._rows = {id_: row for row, id_ in enumerate(ids)}
         self._offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
+        self._aside.unlink(missing_ok=True)  # what a killed process left, perhaps another user's
         self._disk = _Disk(self._aside)
         self._file = h5py.File(self._disk, "w", rdcc_nbytes=_CHUNK_CACHE, **_FORM)
         self._file.attrs.update(layout.attributes())

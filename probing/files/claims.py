@@ -11,7 +11,8 @@ from typing import Any
 
 from probing.errors import CacheError
 
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
+# What a file system without locks answers.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 LOCK = ".lock"  # ends the name of the lock file of what a process claims
 
 
@@ -54,7 +55,7 @@ def _acquire(lock: Any, path: Path, wait: bool) -> bool:
         if not wait:
             return False
     except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:  # a full disk, a lack of permission
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:  # a full disk, a lack of permission
             raise
         raise CacheError(
             f"{path.parent} is on a file system without locks",
