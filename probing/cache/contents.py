@@ -22,7 +22,7 @@ from probing.errors import CacheError
 
 _MOST_FRAMES = 2**40  # of an utterance; sums of them stay within 64 bits
 # What h5py raises over bytes that make no sense to it.
-_NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
+_NONSENSE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,20 @@ def examine(path: Path) -> Contents:
 
 @contextmanager
 def reading(whose: str) -> Iterator[None]:
-    """Say of bytes that h5py cannot make sense of whose they are."""
+    """Say of bytes that h5py cannot make sense of whose they are.
+
+    Raises:
+        CacheError: They make no sense (code `cache-damaged`), the system does not let us read them (`part-unopened`),
+            or memory does not suffice (`memory`).
+    """
     try:
         yield
+    except MemoryError as error:
+        why, remedy = "there is not enough memory to read it", "close other programs; the file may be sound"
+        raise CacheError(whose, why, remedy, code="memory") from error
     except _NONSENSE as error:
+        if isinstance(error, OSError) and error.errno:
+            raise unopened(whose, error) from error
         raise CacheError(whose, f"it cannot be read ({error})", REDO, code="cache-damaged") from error
 
 

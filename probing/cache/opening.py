@@ -1,7 +1,8 @@
 """Open a file of a cache: never before it has been found sound.
 
-A seal is compared in plain Python. Files of version 0.1.0 have none, and a child process is asked first: HDF5 itself
-may run for ever over damage. A file that this process has found sound is not examined again.
+A seal is compared in plain Python. It finds damage, which may send HDF5 round for ever; it is no defence against a file
+that somebody sealed to do harm. Files of version 0.1.0 have no seal, and a child process is asked first. A file that
+this process has found sound is not examined again.
 """
 
 from __future__ import annotations
@@ -101,8 +102,11 @@ def _unsealed(path: Path) -> bool:
 
 
 def _is_settled(kept: _State) -> bool:
-    """Whether another change would show: the time of change has steps of some milliseconds."""
-    return time.time_ns() - kept[-1] > _STEP
+    """Whether a file that is changed from now on would have another time of change, which has steps of milliseconds.
+
+    A time to come is that of another machine's clock, or was copied with the file.
+    """
+    return abs(time.time_ns() - kept[-1]) > _STEP
 
 
 def _kept(path: Path) -> _State:

@@ -2,7 +2,8 @@
 
 HDF5 trusts what it reads: a few bytes that were lost can send it round for ever. A file is therefore sealed in its user
 block, the first bytes, which HDF5 leaves alone. States have a checksum an utterance, and are compared as they are read.
-A seal finds damage; it does not prove who wrote the file.
+A seal finds damage. It does not prove who wrote the file: whoever changes one on purpose can seal it again, and HDF5 then
+reads it in this process, bounded only by what `probing.cache.structure` compares.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def opened_plainly(path: Path) -> Iterator[IO[bytes]]:
         raise unopened(path, error) from error
 
 
-def unopened(path: Path, error: OSError) -> CacheError:
+def unopened(path: Path | str, error: OSError) -> CacheError:
     """The system refuses (permission, too many open files, a disk); the file itself may be sound."""
     why = f"it cannot be read ({error.strerror or error})"
     remedy = "mend that and rerun the command; the file may be sound"

@@ -92,15 +92,15 @@ def _created(aside: Path) -> int:
 def _delete_abandoned(folder: Path, begins: str) -> None:
     """Delete a file's unfinished versions that no process holds; where there are no locks, none is deleted."""
     with os.scandir(folder) as entries:
-        beside = [entry.path for entry in entries if entry.name.startswith(begins)]
+        beside = [Path(entry.path) for entry in entries if entry.name.startswith(begins)]
     for path in beside:
-        if not _ASIDE.fullmatch(Path(path).name.removeprefix(begins)):
+        if not _ASIDE.fullmatch(path.name.removeprefix(begins)):
             continue
         with suppress(OSError):  # it is being written, another user's, or gone by now
             handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(path)
+                path.unlink()
             finally:
                 os.close(handle)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 from caches import FRAMES, PARTS, as_version_0_1_0, entry_of, layout_of, make, sealed_again
 
-from probing.cache import asking, opening
+from probing.cache import asking, contents, opening
 from probing.cache.format import parts_folder
 from probing.cache.reader import Cache
 from probing.cache.stores import STORES
@@ -188,6 +191,69 @@ def test_a_file_that_hdf5_never_ends_with_is_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(asking, "SECONDS", 0.5)
     error = refused(path, "cache-damaged")
     assert "come to an end" in error.why and str(path) in error.what
+
+
+ENDS = {
+    "does not start": ("exit 1", "cache-unexamined"),
+    "floods stderr": ("head -c 200000 /dev/zero >&2; echo no module >&2; exit 3", "cache-unexamined"),
+    "lacks a library": ("kill -SEGV $$", "cache-unexamined"),
+    "memory runs out": ("echo ready; kill -KILL $$", "cache-unexamined"),
+    "is told to end": ("echo ready; kill -TERM $$", "cache-unexamined"),
+    "has a fault": ("echo ready; echo IndexError: 7 >&2; exit 1", "cache-unexamined"),
+    "never ends": ("echo ready; kill -PROF $$", "cache-damaged"),
+    "breaks down": ("echo ready; kill -SEGV $$", "cache-damaged"),
+    "gives up": ("echo ready; kill -ABRT $$", "cache-damaged"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_child_that_ends_for_another_reason_blames_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Only HDF5 that has begun, and breaks down or never ends, speaks against a file; nothing else may cost it."""
+    script, code = ENDS[end]
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    ((path, error),) = asking.ask([tmp_path / "a.h5", tmp_path / "b.h5"])
+    assert error is not None and error.code == code and path == tmp_path / "a.h5"
+    assert ("delete" in error.remedy) == (code == "cache-damaged")
+    assert end != "has a fault" or "IndexError: 7" in error.why
+
+
+def test_a_child_that_cannot_be_started_blames_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no room for another process, or Python is embedded in another program."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    ((_, error),) = asking.ask([tmp_path / "a.h5"])
+    assert error is not None and error.code == "cache-unexamined" and "delete" not in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MemoryError(), "memory"),
+        (OSError(errno.EIO, "Input/output error"), "part-unopened"),
+        (OSError("bad object header"), "cache-damaged"),
+    ],
+)
+def test_what_the_system_lacks_is_no_damage(tmp_path: Path, error: Exception, code: str) -> None:
+    """Memory, or a disk that answers: only what is wrong with the bytes asks for the file to be deleted."""
+    with pytest.raises(CacheError) as caught, contents.reading(f"{tmp_path}"):
+        raise error
+    assert caught.value.code == code and ("delete" in caught.value.remedy) == (code == "cache-damaged")
+
+
+def test_a_seal_is_compared_once_though_the_clock_of_a_file_is_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copied with its times, or written by a server whose clock is ahead."""
+    path = make(tmp_path)
+    os.utime(path, (time.time() + 86_400,) * 2)
+    seals: list[Path] = []
+    real = opening.read_seal
+    monkeypatch.setattr(opening, "read_seal", lambda path: seals.append(path) or real(path))
+    assert opening.sound(path) == opening.sound(path) and seals == [path]
 
 
 def test_lies_without_a_seal_are_refused(tmp_path: Path) -> None:
