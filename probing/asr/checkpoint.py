@@ -129,7 +129,7 @@ def _tokenizer(name: str, revision: str | None) -> Any:
 
 def _said(name: str, revision: str | None) -> GenerationConfig:
     """What the checkpoint says of generating: in its own file or, in the first checkpoints, with everything else."""
-    path = received.found(name, revision, _SETTINGS)
+    path = received.file_of(name, revision, _SETTINGS)
     remedy = f"copy {_SETTINGS} again from where the model came from"
     said = received.configuration(name, revision) if path is None else read_json(path, remedy)
     with said_plainly(name):

@@ -19,7 +19,7 @@ from probing.encoders.preprocessors import preprocessor_of, random_preprocessor
 from probing.encoders.presets import BUILT_IN, PRESETS
 from probing.encoders.pretrained import LOADING, said_plainly, unopened
 from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
-from probing.encoders.weights import Weights, loaded, room, weights_of, without_numbers
+from probing.encoders.weights import Weights, loaded, most_numbers, weights_of, without_numbers
 from probing.errors import EncoderError
 
 _ENCODER_OF = ("whisper", "moonshine")  # have a decoder too, which is left out
@@ -162,7 +162,8 @@ def _source(stem: str) -> str:
 def _fresh_model(source: str, config: PretrainedConfig, seed: int) -> Any:
     """A model with random weights."""
     if torch.empty(0).device.type != "meta":  # where only its shapes are asked for, it takes no memory
-        without_numbers(lambda: _built(copy.deepcopy(config)), room(source) if Path(source).is_dir() else None, source)
+        most = most_numbers(source) if Path(source).is_dir() else None
+        without_numbers(lambda: _built(copy.deepcopy(config)), most, source)
     with torch.random.fork_rng(devices=[]), said_plainly(source):
         torch.manual_seed(seed)
         return encoder_alone(_built(config))

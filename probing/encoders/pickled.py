@@ -55,7 +55,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     return held
 
 
-def read(path: Path) -> dict[str, Tensor]:
+def load(path: Path) -> dict[str, Tensor]:
     """A .bin's tensors, of which `tensors_of` was asked before."""
     found: dict[str, Tensor] = torch.load(
         path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None

@@ -1,13 +1,14 @@
 """Files of a checkpoint that somebody else made: found by name, and looked at from outside before anything reads them.
 
-A checkpoint is a folder or a repository of the model hub. Of a folder only files of its own are read: a link to
-somewhere else is refused, but for those of the hub's own downloads, whose snapshots are links into `blobs`. So is a Git
-LFS pointer, and a text that is larger than any that transformers writes.
+A checkpoint is a folder or a repository of the model hub. No file in it can name another outside: an index of weights
+names files beside it, and paths in a tokenizer's settings are left out. A link is another matter: who puts one into a
+folder of their own, to weights on a larger disk, has it followed. A run's folder (one with a record) has no links of
+its own, so one that leads out of it is refused, but for those of the hub's downloads into `blobs`. Git LFS pointers
+are refused everywhere, and so are files that are larger than any that transformers writes.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from transformers.utils.hub import cached_file
 from probing.encoders.pretrained import said_plainly, unopened
 from probing.errors import EncoderError
 from probing.files import size
+from probing.files.checked_json import parsed
+from probing.files.reading import bounded_bytes
+from probing.files.recorded import leads_out, run_of
 
 _POINTER = b"version https://git-lfs"
 _POINTER_SIZE = 1024  # bytes; no pointer is longer
@@ -25,15 +29,14 @@ _VOCABULARIES = """
     bpe.codes added_tokens.json
 """.split()
 _LONGEST_VOCABULARY = 64_000_000  # bytes; those of a quarter of a million tokens have up to 34 million
-_MOST_VALUES = 8_000_000  # in a JSON file
 
 
 def refuse_strangers(folder: Path) -> None:
     """Raise an EncoderError where a folder holds what no checkpoint of its own does.
 
     Raises:
-        EncoderError: A Git LFS pointer in a file's place (code `lfs-pointer`), a link to a file elsewhere
-            (`encoder-outside`), or a vocabulary that is larger than any (`encoder-unopened`).
+        EncoderError: A Git LFS pointer in a file's place (code `lfs-pointer`), in a run a link that leads out of its
+            folder (`encoder-outside`), or a vocabulary that is larger than any (`encoder-unopened`).
     """
     for path in sorted(folder.iterdir()):
         if not path.is_file():
@@ -51,7 +54,7 @@ def refuse_strangers(folder: Path) -> None:
             raise _too_long(path)
 
 
-def found(source: str, revision: str | None, name: str, needed: bool = False) -> Path | None:
+def file_of(source: str, revision: str | None, name: str, needed: bool = False) -> Path | None:
     """Where a file of a checkpoint is; None where it has none of that name. A repository's is downloaded.
 
     Args:
@@ -61,8 +64,8 @@ def found(source: str, revision: str | None, name: str, needed: bool = False) ->
         needed: Whether it is an error that there is none, or that it cannot be had now.
 
     Raises:
-        EncoderError: It is a link to somewhere else (code `encoder-outside`), or the repository cannot be asked
-            or lacks what is needed (`encoder-unopened`).
+        EncoderError: It is a link that leads out of a run's folder (code `encoder-outside`), or the repository cannot
+            be asked or lacks what is needed (`encoder-unopened`).
     """
     folder = Path(source)
     if folder.is_dir():
@@ -87,22 +90,17 @@ def configuration(source: str, revision: str | None) -> dict[str, Any]:
 def json_of(source: str, revision: str | None, name: str, needed: bool = False) -> dict[str, Any] | None:
     """Content of one of its JSON files; None where it has none of that name.
 
-    NaN and infinity are read, as transformers reads and writes them; who uses a number looks at it.
-
     Raises:
-        EncoderError: As `found`, or it is no JSON object, or longer than any (code `encoder-unopened`).
+        EncoderError: As `file_of`, or it is no JSON object, or one that `probing.files.checked_json.parsed` refuses, or
+            longer than any (code `encoder-unopened`).
     """
-    path = found(source, revision, name, needed)
+    path = file_of(source, revision, name, needed)
     if path is None:
         return None
-    if path.stat().st_size > (_LONGEST_VOCABULARY if name in _VOCABULARIES else _LONGEST):
-        raise _too_long(path)
+    most = _LONGEST_VOCABULARY if name in _VOCABULARIES else _LONGEST
     try:
-        text = path.read_text("utf-8")
-        if sum(map(text.count, ",[{")) > _MOST_VALUES:
-            raise _too_long(path)
-        content = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:  # unreadable, not UTF-8, no JSON, or nested without end
+        content = parsed(bounded_bytes(path, most), any_text=True)
+    except (OSError, ValueError) as error:
         raise unopened(source, f"its {name} is damaged ({error})") from error
     if not isinstance(content, dict):
         raise unopened(source, f"its {name} is damaged (no JSON object)")
@@ -110,12 +108,10 @@ def json_of(source: str, revision: str | None, name: str, needed: bool = False) 
 
 
 def _refuse_outside(path: Path, folder: Path) -> None:
-    root, target = folder.resolve(), path.resolve()
-    downloaded = root.parent.name == "snapshots" and target.is_relative_to(root.parent.parent / "blobs")
-    if not target.is_relative_to(root) and not downloaded:
+    if (run := run_of(folder)) is not None and leads_out(path, run):
         raise EncoderError(
             f"{path}",
-            f"it is a link to {target}, outside its folder",
+            f"it is a link to {path.resolve()}, outside the run's folder",
             "copy the file itself into the folder, if it belongs there",
             code="encoder-outside",
         )

@@ -16,11 +16,12 @@ from probing.encoders import received
 from probing.encoders.configurations import configuration_of
 from probing.encoders.pretrained import LOADING, unopened
 from probing.encoders.weights import Weights, weights_of
-from probing.errors import EncoderError
-from probing.files import file_digest, read_json
+from probing.errors import EncoderError, ProbingError
+from probing.files.recorded import File, is_whole, listed_files, run_of
 
 _SYSTEM = "emotion-system"  # model_type of our systems
 _SEED = re.compile("seed([0-9]+)")
+_AGAIN = "copy the run again, or rerun its `probe finetune` command"
 
 
 def seed_folder(stem: str) -> Path | None:
@@ -66,8 +67,7 @@ def weights(folder: Path, within: str) -> Weights:
         EncoderError: There are none (code `encoder-incomplete`), or as `weights_of`.
     """
     if not any(folder.glob("model*.safetensors")):
-        why, remedy = "the run's weights are missing", "copy the run again, or rerun its `probe finetune` command"
-        raise EncoderError(f"encoder {folder}", why, remedy, code="encoder-incomplete")
+        raise EncoderError(f"encoder {folder}", "the run's weights are missing", _AGAIN, code="encoder-incomplete")
     return weights_of(str(folder), only_safe=True).part(_kind(_described(folder)) + ".", within)
 
 
@@ -76,18 +76,27 @@ def _refuse_changed(folder: Path) -> None:
 
     A system alone, as it lies on a hub, has no record beside it, and those of version 0.1.0 had no digests.
     """
-    record = folder.parent / "record.json"
-    if not _SEED.fullmatch(folder.name) or not record.is_file():
+    run = run_of(folder)
+    if run is None:
         return
-    remedy = "copy the run again, or rerun its `probe finetune` command"
-    named = read_json(record, remedy).get("files")
-    for name, said in named.items() if isinstance(named, dict) else ():
-        path = folder / str(name).removeprefix(f"{folder.name}/")
-        if name != f"{folder.name}/{path.name}":
-            continue
-        if not path.is_file() or not isinstance(said, dict) or file_digest(path) != said.get("sha256"):
-            why = f"{path.name} is missing, or not as the run's record says"
-            raise EncoderError(f"encoder {folder}", why, remedy, code="encoder-changed")
+    try:
+        files = listed_files(run, _AGAIN)
+    except ProbingError as error:
+        raise _changed(folder, f"the run's record: {error.why}") from error
+    except (OSError, ValueError) as error:
+        raise _changed(folder, f"the run's record is damaged ({str(error)[:200]})") from error
+    if files is None:
+        return
+    within = f"{folder.absolute().relative_to(run)}/".removeprefix("./")
+    own: dict[str, File | None] = dict.fromkeys((f"{within}config.json", f"{within}model.safetensors"))
+    own |= {name: written for name, written in files.items() if name.startswith(within)}
+    for name, written in own.items():
+        if written is None or not is_whole(run, name, written):
+            raise _changed(folder, f"{name} is missing, or not as the run's record says")
+
+
+def _changed(folder: Path, why: str) -> EncoderError:
+    return EncoderError(f"encoder {folder}", why, _AGAIN, code="encoder-changed")
 
 
 def _kind(described: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from probing.encoders import pickled
 from probing.encoders.pretrained import said_plainly, unopened
-from probing.encoders.received import found, json_of
+from probing.encoders.received import file_of, json_of
 from probing.errors import EncoderError
 from probing.files import size
 
@@ -56,10 +56,10 @@ class Weights:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     def read(self) -> dict[str, Tensor]:
-        """The tensors."""
+        """The tensors, mapped from their files: memory is taken for what is read of them, and once."""
         held: dict[str, Tensor] = {}
         for file in self.files:
-            held |= pickled.read(file) if file.suffix == ".bin" else load_file(file)
+            held |= pickled.load(file) if file.suffix == ".bin" else load_file(file)
         return held if self.names is None else {new: held[old] for old, new in self.names.items()}
 
     def part(self, prefix: str, within: str = "") -> Weights:
@@ -98,6 +98,9 @@ def loaded(
 ) -> tuple[Any, dict[str, Any]]:
     """A model with a checkpoint's weights, and what transformers says of those that it lacks or has too many.
 
+    Of weights in the model's own number format the model keeps the very tensors that were mapped, without a copy; those
+    in another format are converted one by one.
+
     Args:
         build: Makes the model of that configuration.
         config: The configuration.
@@ -116,7 +119,7 @@ def loaded(
     return model, info
 
 
-def room(source: str) -> int | None:
+def most_numbers(source: str) -> int | None:
     """Numbers that a model on random weights can have: those of a folder's own weights; None where it has none."""
     with contextlib.suppress(EncoderError):
         return weights_of(source).numbers + _SPARE
@@ -157,7 +160,7 @@ def memory() -> int:
 def _files(source: str, revision: str | None, names: tuple[str, ...]) -> list[Path]:
     """The files that hold the weights."""
     for name in names:
-        if (file := found(source, revision, name)) is not None:
+        if (file := file_of(source, revision, name)) is not None:
             return [file]
         if (index := json_of(source, revision, f"{name}.index.json")) is not None:
             return [_shard(source, revision, one, name) for one in _shards(source, index)]
@@ -182,7 +185,7 @@ def _shards(source: str, index: Mapping[str, Any]) -> list[str]:
 
 
 def _shard(source: str, revision: str | None, name: str, whole: str) -> Path:
-    file = found(source, revision, name) if Path(name).suffix == Path(whole).suffix else None
+    file = file_of(source, revision, name) if Path(name).suffix == Path(whole).suffix else None
     if file is None:
         raise unopened(source, f"it holds no {name}, which its index of weights names")
     return file

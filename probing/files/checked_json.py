@@ -41,15 +41,17 @@ def read_json(path: Path, remedy: str, largest: int = _LARGEST) -> dict[str, Any
     return content
 
 
-def parsed(raw: bytes | str, largest: int = _LARGEST) -> Any:
+def parsed(raw: bytes | str, largest: int = _LARGEST, any_text: bool = False) -> Any:
     """The value of a JSON text.
 
     NaN and infinity are no JSON, and neither are two values of one name. Too large numbers, texts that no file or
-    terminal takes, and values in more than 50 others are refused too: nothing that we write has them.
+    terminal takes, and values in more than 50 others are refused too: nothing that we write, and no checkpoint that
+    opens, has them.
 
     Args:
         raw: The text; bytes are UTF-8.
         largest: No whole number is as large.
+        any_text: Whether texts may have characters that no file or terminal takes, as tokens of a vocabulary may.
 
     Raises:
         ValueError: What is wrong.
@@ -67,7 +69,7 @@ def parsed(raw: bytes | str, largest: int = _LARGEST) -> Any:
         )
     except RecursionError as error:
         raise ValueError("it is nested without end") from error
-    _demand_plain(content)
+    _demand_plain(content, any_text)
     return content
 
 
@@ -93,13 +95,13 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _demand_plain(content: Any) -> None:
-    """Raise a ValueError where values are too deep, or a text can be written nowhere."""
+def _demand_plain(content: Any, any_text: bool) -> None:
+    """Raise a ValueError where values are too deep, or a text can be written nowhere and must be."""
     level = [content]
     for _ in range(_DEEPEST):
         inside = []
         for value in level:
-            if isinstance(value, str) and _UNWRITABLE.search(value):
+            if isinstance(value, str) and not any_text and _UNWRITABLE.search(value):
                 raise ValueError(f"{value[:40]!r} is no text")
             if isinstance(value, dict):
                 inside += [*value, *value.values()]

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 
 from probing.corpus.checked import Checked, corpus_name
 from probing.corpus.identity import Identity
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
-from probing.runs.owned import name_inside
 from probing.runs.scores import cluster_counts
 
 _One = bool | int | float | str | None
@@ -216,17 +215,6 @@ class Score:
     high: float | None = None
     n: int = 0
     probe: str | None = None
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of a finished run: its size in bytes and its digest."""
-
-    size: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-Inside = Annotated[str, AfterValidator(name_inside)]  # the name of a file in a run's folder
 
 
 def corpus_entry(checked: Checked, identity: Identity | None = None) -> CorpusEntry:

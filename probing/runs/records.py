@@ -15,6 +15,7 @@ from typing import Any
 
 from probing.corpus.transcripts import Words
 from probing.files import slug
+from probing.files.recorded import File, Inside
 from probing.runs.entries import (
     AcousticsEntry,
     CacheEntry,
@@ -22,8 +23,6 @@ from probing.runs.entries import (
     Configuration,
     CorpusEntry,
     EncoderEntry,
-    File,
-    Inside,
     Score,
     SystemEntry,
 )
@@ -52,7 +51,6 @@ __all__ = [
 
 # Of the record: 1 is that of version 0.1.0, which names no files and no digests; since 3 it has a digest of itself.
 VERSION = 3
-SEALED = 3
 PREDICTIONS = "predictions.csv"
 CONTENTS = "contents.csv"
 

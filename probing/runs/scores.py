@@ -22,7 +22,8 @@ from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError, ScoreError, number_of
 from probing.files import digest
 from probing.files.checked_csv import read_table
-from probing.runs.owned import REMEDY, Written, own_file
+from probing.files.recorded import File
+from probing.runs.owned import REMEDY, own_file
 from probing.statistics.concordance import ccc
 from probing.statistics.jackknife import FEW_SPEAKERS, left_out_ccc, score_interval
 from probing.statistics.paired import Sample
@@ -224,7 +225,7 @@ class Predictions:
             does not have what is asked for (`no-estimates`).
     """
 
-    def __init__(self, path: Path, files: Mapping[str, Written] | None = None) -> None:
+    def __init__(self, path: Path, files: Mapping[str, File] | None = None) -> None:
         self._path, self._files = path, files
         self._samples: dict[tuple[str, str, str], Sample] = {}
 

@@ -20,9 +20,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from probing.errors import ProbingError, RunError, first_names
 from probing.files import digest, file_digest, read_json, sealed, write_json
-from probing.runs.owned import REMEDY, is_whole
+from probing.files.recorded import RECORD as RECORD
+from probing.files.recorded import SEAL as SEAL
+from probing.files.recorded import demand_sealed, is_whole, version_of
+from probing.runs.owned import REMEDY
 from probing.runs.records import (
-    SEALED,
     VERSION,
     EvaluationRecord,
     File,
@@ -33,7 +35,6 @@ from probing.runs.records import (
 )
 from probing.runs.version1 import upgraded
 
-RECORD = "record.json"
 CONFIGURATION = "configuration.json"  # of a run that can be resumed: written first, where the record is written last
 RUNS = Path("runs")
 KINDS: dict[str, type[Record]] = {
@@ -42,7 +43,6 @@ KINDS: dict[str, type[Record]] = {
     "finetune": FinetuneRecord,
     "evaluate": EvaluationRecord,
 }
-SEAL = "sha256"  # the record's digest of itself: of all its other fields
 _AGAIN = "rerun the command"  # of a run whose record is lost
 _LARGEST = 2**63  # NumPy and pandas take no larger whole number
 _MOST_SAID = 300  # characters of what is wrong: a damaged name may be as long as the file
@@ -145,16 +145,13 @@ def _checked(path: Path, content: Mapping[str, Any]) -> Record:
         RunError: It is of another version.
         ProbingError, LookupError, TypeError, ValueError, AttributeError: It is damaged.
     """
-    version_ = content.get("version", 1)
-    if type(version_) is not int or version_ < 1:
-        raise ValueError(f"there is no version {version_!r}")
+    version_ = version_of(content)
     if version_ > VERSION:
         remedy = "read it with the version of the toolkit that made it, or a later one"
         raise RunError(
             f"{path}", f"it is of version {version_}; this toolkit reads 1 to {VERSION}", remedy, code="run-version"
         )
-    if (version_ >= SEALED or SEAL in content) and content.get(SEAL) != sealed(content, SEAL)[SEAL]:
-        raise ValueError("it is not what the run wrote")
+    demand_sealed(content)
     typed = upgraded(content, path.parent) if version_ == 1 else content
     if typed["command"] not in KINDS:
         raise ValueError(f"there is no command {typed['command']!r}")

@@ -19,6 +19,8 @@ from builders import save_text_encoder
 from safetensors.torch import load_file, save_file
 
 from probing.encoders.opening import open_encoder
+from probing.encoders.received import json_of
+from probing.encoders.weights import Weights
 from probing.errors import EncoderError
 
 Damage = Callable[[Path], object]
@@ -168,25 +170,60 @@ def sharded(folder: Path, named: str = FIRST) -> None:
     (folder / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(weights, named)}))
 
 
-def outside(folder: Path) -> None:
-    """Its weights lie elsewhere."""
-    (folder / "model.safetensors").rename(folder.parent / "elsewhere.safetensors")
-    (folder / "model.safetensors").symlink_to(folder.parent / "elsewhere.safetensors")
-
-
 @pytest.mark.parametrize(
     "damage",
     [
-        outside,
         lambda folder: sharded(folder, f"../speech/{FIRST}"),
         lambda folder: sharded(folder, f"{folder}/{FIRST}"),
     ],
 )
 def test_only_files_of_its_own_folder_are_read(copied: Callable[[str], Path], damage: Damage) -> None:
-    """No link out of it, and no path in an index of weights."""
+    """No path in an index of weights leads elsewhere."""
     folder = copied("speech")
     damage(folder)
     assert refused(folder).code == "encoder-outside"
+
+
+def test_links_in_a_folder_are_its_owner_s_but_in_a_run(copied: Callable[[str], Path], tmp_path: Path) -> None:
+    """Weights on a larger disk are read, and what nothing reads is left alone; a run has no links of its own."""
+    folder = copied("speech")
+    told = open_encoder(str(folder)).identity
+    (folder / "model.safetensors").rename(tmp_path / "large.safetensors")
+    (folder / "model.safetensors").symlink_to(tmp_path / "large.safetensors")
+    (folder / "data.csv").symlink_to(tmp_path / "large.safetensors")
+    (folder / "gone.txt").symlink_to(tmp_path / "gone.txt")
+    assert open_encoder(str(folder)).identity == told
+    (folder / "record.json").write_text("{}")
+    assert refused(folder).code == "encoder-outside"
+
+
+def test_weights_are_held_once(copied: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's own tensors are those that were mapped from the file; transformers copies none."""
+    folder, mapped = copied("speech"), set()
+    read = Weights.read
+
+    def watched(self: Weights) -> dict[str, torch.Tensor]:
+        found = read(self)
+        mapped.update(one.data_ptr() for one in found.values())
+        return found
+
+    monkeypatch.setattr(Weights, "read", watched)
+    held = {one.data_ptr() for one in open_encoder(str(folder))._model.parameters()}
+    assert mapped and held <= mapped
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', '{"a": ' + "[" * 60 + "]" * 60 + "}"]
+)
+def test_json_of_others_is_read_by_the_rules_for_our_own(copied: Callable[[str], Path], text: str) -> None:
+    """What is read twice in two ways, or has no end, is refused; a token may be any text."""
+    folder = copied("text")
+    (folder / "special_tokens_map.json").write_text(text)
+    with pytest.raises(EncoderError) as caught:
+        json_of(str(folder), None, "special_tokens_map.json")
+    assert caught.value.code == "encoder-unopened"
+    (folder / "vocab.json").write_text('{"\\u0000": 0}')
+    assert json_of(str(folder), None, "vocab.json") == {"\0": 0}
 
 
 def test_a_download_of_the_hub_is_links_into_its_blobs(copied: Callable[[str], Path], tmp_path: Path) -> None:

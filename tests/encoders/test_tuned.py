@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,8 @@ from small_systems import built
 from probing.encoders.audio import AudioEncoder
 from probing.encoders.opening import open_encoder
 from probing.errors import EncoderError
-from probing.files import file_digest, write_json
+from probing.files import file_digest, sealed, write_json
+from probing.files.recorded import File, is_whole
 
 
 def save_run(folder: Path, *parts: Path, seeds: tuple[int, ...] = (0, 3)) -> Path:
@@ -98,11 +101,76 @@ def test_only_the_files_of_the_system_itself_are_read(checkpoints: dict[str, Pat
     assert open_encoder(str(run)).identity == whole
 
 
+def recorded(run: Path, **changes: object) -> dict[str, Any]:
+    """Write what a record says of a run's files, with some fields changed after it was sealed."""
+    paths = [*(run / "seed0").iterdir()]
+    files = {f"seed0/{path.name}": {"size": path.stat().st_size, "sha256": file_digest(path)} for path in paths}
+    files["scores.csv"] = {"size": 0, "sha256": "0" * 64}
+    content = sealed({"version": 3, "files": files}, "sha256") | changes
+    write_json(run / "record.json", content)
+    return content
+
+
+def changed(folder: Path) -> str:
+    """Why a run's encoder is refused, as one that is not what the run wrote."""
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(folder))
+    assert caught.value.code == "encoder-changed" and caught.value.remedy
+    return caught.value.why
+
+
+def test_a_record_that_is_not_what_its_run_wrote_vouches_for_nothing(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its digest of itself; one that is no record, and one that does not list the system, are refused too."""
+    run = save_run(tmp_path / "run", checkpoints["hubert"], seeds=(0,))
+    files = recorded(run)["files"]
+    recorded(run, date="yesterday")
+    assert "not what the run wrote" in changed(run / "seed0")
+    for version, listed in ((4, files), (3, {}), (3, {"seed0/../../x": files["seed0/config.json"]}), (3, None)):
+        write_json(run / "record.json", sealed({"version": version, "files": listed}, "sha256"))
+        if version == 4:  # a later one, whose files are listed as those of today
+            assert open_encoder(str(run)).width == 32
+        else:
+            assert changed(run)
+    (run / "record.json").write_text('{"version": 3, "version": 1}')
+    assert changed(run)
+    monkeypatch.chdir(run / "seed0")
+    assert changed(Path())
+    (run / "record.json").write_text("{}")  # of version 0.1.0
+    assert open_encoder(str(run)).width == 32
+
+
+def test_a_run_in_a_download_of_the_hub_is_links_into_its_blobs(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    """In its seeds' folders too; a run's link to anywhere else is none of its files, whatever the record says."""
+    run = save_run(tmp_path / "run", checkpoints["hubert"], seeds=(0,))
+    told = open_encoder(str(run)).identity
+    recorded(run)
+    model = tmp_path / "models--owner--name"
+    snapshot, blobs = model / "snapshots/0123", model / "blobs"
+    (snapshot / "seed0").mkdir(parents=True)
+    blobs.mkdir()
+    for number, path in enumerate(sorted(path for path in run.rglob("*") if path.is_file())):
+        shutil.move(path, blobs / str(number))
+        (snapshot / path.relative_to(run)).symlink_to(blobs / str(number))
+    record = json.loads((snapshot / "record.json").read_text())
+    for folder in (snapshot, snapshot / "seed0"):
+        assert open_encoder(str(folder)).identity == told
+    assert is_whole(snapshot, "seed0/config.json", File(**record["files"]["seed0/config.json"]))
+    weights = snapshot / "seed0/model.safetensors"
+    shutil.move(weights.resolve(), tmp_path / "elsewhere.safetensors")
+    weights.unlink()
+    weights.symlink_to(tmp_path / "elsewhere.safetensors")
+    assert not is_whole(snapshot, "seed0/model.safetensors", None)
+    with pytest.raises(EncoderError) as caught:
+        open_encoder(str(snapshot))
+    assert caught.value.code == "encoder-outside"
+
+
 def test_a_run_whose_files_are_not_those_of_its_record_is_refused(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     """One bit of its weights is enough; a system without a record, as on a hub, cannot tell."""
     run = save_run(tmp_path / "run", checkpoints["hubert"], seeds=(0,))
-    digests = {f"seed0/{path.name}": {"sha256": file_digest(path)} for path in (run / "seed0").iterdir()}
-    write_json(run / "record.json", {"files": digests | {"scores.csv": {"sha256": "0"}}})
+    recorded(run)
     assert open_encoder(str(run)).width == 32
     weights = bytearray((run / "seed0/model.safetensors").read_bytes())
     weights[-1] ^= 1

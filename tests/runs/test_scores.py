@@ -14,7 +14,7 @@ from spreads import spread_by_hand
 from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError, ScoreError
 from probing.files import file_digest
-from probing.runs.entries import File
+from probing.files.recorded import File
 from probing.runs.scores import (
     Estimator,
     Predictions,

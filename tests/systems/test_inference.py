@@ -108,6 +108,7 @@ def test_a_system_that_cannot_estimate_is_refused_at_opening(saved: Path, tmp_pa
     linked = damaged("linked")
     (linked / "model.safetensors").rename(tmp_path / "elsewhere")
     (linked / "model.safetensors").symlink_to(tmp_path / "elsewhere")
+    (linked / "record.json").write_text("{}")  # a run, which has no links of its own
     audio = json.loads((saved / "config.json").read_text())["audio_config"]
     for folder in (
         linked,
