@@ -26,6 +26,7 @@ _MOST = {"MASTER_PORT": 65535}
 _FLAGS = ("USE_CPU", "USE_DEEPSPEED", "USE_FSDP", "USE_MEGATRON_LM", "USE_SAGEMAKER", "DEBUG_MODE", "CPU_AFFINITY")
 _TRUTH = ("1", "0", "true", "false", "yes", "no", "y", "n", "t", "f", "on", "off")
 _FORMATS = ("no", "fp16", "bf16", "fp8")  # that accelerate knows
+_BARS = ("NCOLS", "NROWS", "POSITION", "MININTERVAL", "MAXINTERVAL", "MINITERS", "SMOOTHING", "DELAY")  # of tqdm
 _FOLDERS = ("PROBING_CACHE", "PROBING_RUNS")
 _THREADS = r"\s*[1-9][0-9]{0,5}\s*"  # several numbers are those of nested regions
 _GPU = r"-?\d+|(GPU|MIG)-[\w/-]+"
@@ -51,6 +52,9 @@ def refuse_malformed(environment: Mapping[str, str] | None = None) -> None:
     for flag in _FLAGS:
         _demand_one_of(f"ACCELERATE_{flag}", found, _TRUTH)
     _demand_one_of("ACCELERATE_MIXED_PRECISION", found, _FORMATS)
+    for bar in _BARS:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number := found.get(f"TQDM_{bar}", "0")):
+            raise _malformed(f"TQDM_{bar}", number, "it is no number")
     for name in _FOLDERS:
         if name in found and not found[name].strip():
             raise _malformed(name, found[name], "it names no folder")

@@ -16,7 +16,14 @@ MALFORMED = [
     *(("OMPI_COMM_WORLD_SIZE", "two"), ("PMI_RANK", "?"), ("MKL_NUM_THREADS", "all")),
     *(("ACCELERATE_USE_CPU", "perhaps"), ("ACCELERATE_USE_DEEPSPEED", ""), ("ACCELERATE_DEBUG_MODE", "2")),
     *(("ACCELERATE_MIXED_PRECISION", "bf8"), ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "x")),
-    *(("PROBING_CACHE", ""), ("PROBING_RUNS", " "), ("CUDA_VISIBLE_DEVICES", "gpu0"), ("CUDA_VISIBLE_DEVICES", "0;1")),
+    *(
+        ("PROBING_CACHE", ""),
+        ("PROBING_RUNS", " "),
+        ("TQDM_NCOLS", "abc"),
+        ("TQDM_MININTERVAL", ""),
+        ("CUDA_VISIBLE_DEVICES", "gpu0"),
+        ("CUDA_VISIBLE_DEVICES", "0;1"),
+    ),
 ]
 SOUND = [
     {},

@@ -146,14 +146,20 @@ def readers_watched() -> Iterator[None]:
             raise
         if "signal: Terminated" in str(error):
             raise Terminated from error
-        why = f"{error}".splitlines()[0]
-        remedy = "perhaps memory was short: use fewer --workers, or 0, or a smaller --batch"
-        raise FitError("a process that reads data ahead was killed", why, remedy, code="reader-killed") from error
+        raise _reader_killed(error) from error
+    except (ConnectionError, EOFError) as error:  # it was killed while it passed a batch on
+        raise _reader_killed(error) from error
     except (ProbingError, OSError) as error:
         found = re.fullmatch(_IN_A_READER.format(re.escape(type(error).__name__)), str(error), flags=re.DOTALL)
         if found is None:
             raise
         raise type(error)(found[1]) from error
+
+
+def _reader_killed(error: Exception) -> FitError:
+    why = f"{error}".partition("\n")[0]
+    remedy = "perhaps memory was short: use fewer --workers, or 0, or a smaller --batch"
+    return FitError("a process that reads data ahead was killed", why, remedy, code="reader-killed")
 
 
 def by_length(lengths: Sequence[int], places: Sequence[int]) -> list[int]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from small_systems import built
+from torch.utils.data import DataLoader, Dataset
 
 from probing.audio.decode import load
 from probing.corpus.opening import open_corpus
-from probing.systems.batches import Collate, Utterances, Vectors, by_length
+from probing.errors import AudioError, FitError, Terminated
+from probing.systems.batches import Collate, Utterances, Vectors, by_length, readers_watched
 
 
 def test_a_batch_holds_each_utterance_s_own_parts(checkpoints: dict[str, Path], bert: Path, table: Path) -> None:
@@ -63,3 +68,48 @@ def test_other_labels_leave_the_first_as_they_are(table: Path) -> None:
 def test_the_longest_come_first(places: list[int]) -> None:
     """So the first batch needs the most memory, and too little shows at once."""
     assert by_length([5, 9, 7], places) == sorted(places, key=lambda place: -[5, 9, 7][place])
+
+
+class Failing(Dataset[Any]):
+    """Items whose third raises an error or sends a signal to its process."""
+
+    def __init__(self, failure: BaseException | signal.Signals) -> None:
+        self._failure = failure
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, place: int) -> int:
+        if place == 2 and isinstance(self._failure, BaseException):
+            raise self._failure
+        if place == 2:
+            os.kill(os.getpid(), self._failure)
+        return place
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    "failure", [AudioError("a.wav", "it has\nvanished", "copy it again"), FileNotFoundError(2, "No such file", "a.wav")]
+)
+def test_an_error_is_the_same_wherever_it_is_read(failure: Exception, workers: int) -> None:
+    """Without the traceback that PyTorch makes of one in a process that reads ahead."""
+    with pytest.raises(type(failure)) as caught, readers_watched():
+        list(DataLoader(Failing(failure), num_workers=workers))
+    assert str(caught.value) == str(failure)
+
+
+def test_a_reader_that_is_killed_is_named() -> None:
+    """Most likely for memory."""
+    with pytest.raises(FitError) as caught, readers_watched():
+        list(DataLoader(Failing(signal.SIGKILL), num_workers=1, collate_fn=list))
+    assert caught.value.code == "reader-killed" and "--workers" in caught.value.remedy
+
+
+def test_a_reader_s_termination_is_the_command_s() -> None:
+    """Schedulers send SIGTERM to all processes of a job; PyTorch may see that of a reader first."""
+    with pytest.raises(Terminated), readers_watched():
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. ")
+    with pytest.raises(FitError), readers_watched():
+        raise ConnectionResetError(104, "Connection reset by peer")
+    with pytest.raises(RuntimeError, match="shapes"), readers_watched():
+        raise RuntimeError("shapes differ")
