@@ -13,17 +13,19 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from safetensors.torch import save_file
 
 from probing.files.failures import failure
+from probing.report.style import save_as
 
 
 @pytest.fixture
 def little_space() -> Iterator[None]:
-    """No file of this process may be larger than 64 KiB: a disk that is full, without one."""
+    """No file of this process may be larger than 16 KiB: a disk that is full, without one."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
     signal.signal(signal.SIGXFSZ, handler)
@@ -68,6 +70,19 @@ def test_a_library_that_cannot_write_is_understood(kind: str, little_space: None
                 file["x"] = numbers
     found = failure(caught.value)
     assert found is not None and found.code == "disk" and found.remedy
+
+
+@pytest.mark.parametrize("kind", ["pdf", "png", "svg"])
+def test_a_figure_that_cannot_be_written_is_understood(kind: str, little_space: None, tmp_path: Path) -> None:
+    """Matplotlib's writer of PDF fails again while it closes the file, and would hide the reason."""
+    figure = Figure()
+    figure.subplots().imshow(np.random.default_rng(0).random((200, 200)), interpolation="none")
+    figure.set_size_inches(9, 9)
+    with pytest.raises(OSError) as caught:
+        save_as(figure, tmp_path / f"figure.{kind}")
+    found = failure(caught.value)
+    assert found is not None and found.code == "disk" and found.what == str(tmp_path / f"figure.{kind}")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -205,8 +206,11 @@ def save_as(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's ending, whole or not at all."""
     kind = path.suffix.lower().lstrip(".")
     undated = {"pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None}}
-    with drawing(), written_aside(path) as aside:
-        figure.savefig(aside, format=kind, dpi=DPI, metadata=undated[kind])
+    made = BytesIO()  # on a full disk matplotlib's writer of PDF fails at the failure, and hides it
+    with drawing():
+        figure.savefig(made, format=kind, dpi=DPI, metadata=undated[kind])
+    with written_aside(path) as aside:
+        aside.write_bytes(made.getvalue())
 
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
