@@ -2,7 +2,8 @@
 
 decode     any sound file → mono float32 at 16 kHz, or why it cannot be used
 source     a file in pieces, and what its structure promises: riff, chunked, flac, ogg, mpeg follow it, sizes compare it
-sndfile    libsndfile, in blocks; ffmpeg: what it does not read; bounds, resample, refusals, notes
+sndfile    libsndfile, in blocks; complaints: what it prints; ffmpeg: what it does not read
+bounds     what a recording may be, before anything is allocated; resample, refusals, notes
 noise      reverberation and pink noise at a stated ratio
 windows    long recordings in windows
 contours   level, pitch and periodicity over time

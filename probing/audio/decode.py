@@ -197,6 +197,7 @@ def _opened(path: Path, file: io.FileIO, notes: list[str]) -> Iterator[NDArray[n
             demand_bounds(path, stream.rate, stream.channels)
             blocks = stream.blocks(at_a_time(stream.rate, stream.channels))
             yield from resampled(_mono(blocks), stream.rate, SAMPLE_RATE)
+            notes += stream.notes
         finally:
             stream.close()
         return
@@ -219,7 +220,7 @@ def _layout(source: Source) -> Layout:
         start = after_tags(source)
         behind = _AFTER_A_TAG.get(source.read(start, 4))
         return behind(source, start) if behind else mpeg(source)
-    if head[0] == 0xFF and head[1:2] >= b"\xe0":
+    if head[:1] == b"\xff" and head[1:2] >= b"\xe0":
         return mpeg(source)
     return Layout(walked=False)
 

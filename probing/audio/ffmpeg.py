@@ -1,11 +1,15 @@
 """Formats that libsndfile does not read (M4A, MP4, WebM, WMA, AAC, AMR), through the program ffmpeg where there is one.
 
 ffmpeg is told the format, reads the one file and no other, and hands over samples at the file's own rate as an AU
-stream, whose header states rate and channels.
+stream, whose header states rate and channels. Where audio is lost it ends with an error, or says that the file ends too
+early; whatever else it says, for example of a picture beside the audio, is a note.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import selectors
 import shutil
 import struct
 import subprocess
@@ -24,6 +28,9 @@ from probing.errors import AudioError
 
 _MATROSKA, _ASF = b"\x1aE\xdf\xa3", bytes.fromhex("3026b2758e66cf11")
 _TALK = 1 << 12  # bytes of messages kept
+_PATIENCE = 60.0  # seconds without any output after which ffmpeg is ended
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
+_LOST = re.compile(r"premature|partial|truncat|corrupt", re.IGNORECASE)  # Matroska's cuts end with no error
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def foreign(head: bytes) -> Foreign | None:
         return Foreign("Windows Media audio", "asf")
     if head[:5] == b"#!AMR":
         return Foreign("AMR audio", "amr")
-    if head[:1] == b"\xff" and head[1] & 0xF6 == 0xF0:
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return Foreign("AAC audio", "aac")
     return None
 
@@ -71,7 +78,8 @@ class Stream:
         kind: Its format.
 
     Raises:
-        AudioError: There is no ffmpeg (code `audio-undecodable`), or it decodes nothing (`audio-damaged`).
+        AudioError: There is no ffmpeg (code `audio-undecodable`), or it decodes nothing or does not come to an end
+            (`audio-damaged`).
     """
 
     def __init__(self, path: Path, kind: Foreign) -> None:
@@ -85,14 +93,18 @@ class Stream:
         command = [own, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe"]
         command += ["-f", kind.demuxer, "-i", f"file:{path}", "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "-"]
         self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._talk)
-        head = self._out.read(24)
-        if len(head) < 24:
-            self._child.wait()
-            said = self._said()
+        self.notes: list[str] = []
+        try:
+            head = self._read(24)
+            if len(head) < 24:
+                self._ended()
+                said = self._said()
+                raise damaged(path, said[0] if said else "ffmpeg decodes nothing of it")
+            _, start, _, _, self.rate, self.channels = struct.unpack(">6I", head)
+            self._read(start - 24)
+        except BaseException:
             self.close()
-            raise damaged(path, said or "ffmpeg decodes nothing of it")
-        _, start, _, _, self.rate, self.channels = struct.unpack(">6I", head)
-        self._out.read(start - 24)
+            raise
 
     @property
     def _out(self) -> IO[bytes]:
@@ -103,13 +115,16 @@ class Stream:
         """The samples [S, channels], up to so many at a time.
 
         Raises:
-            AudioError: ffmpeg found damage (code `audio-damaged`).
+            AudioError: ffmpeg found damage, or does not come to an end (code `audio-damaged`).
         """
-        while raw := self._out.read(4 * self.channels * frames):
+        while raw := self._read(4 * self.channels * frames):
             whole = len(raw) // (4 * self.channels) * self.channels
             yield np.frombuffer(raw, ">f4", whole).astype(np.float32).reshape(-1, self.channels)
-        if self._child.wait() or self._said():
-            raise damaged(self._path, self._said() or "ffmpeg failed")
+        failed, said = self._ended(), self._said()
+        lost = [line for line in said if failed or _LOST.search(line)]
+        if failed or lost:
+            raise damaged(self._path, lost[0] if lost else "ffmpeg failed")
+        self.notes += [f"ffmpeg says: {_NUMBER.sub('…', line)}" for line in said[:1]]  # the same of like files
 
     def close(self) -> None:
         """End ffmpeg, whether it is done or not."""
@@ -119,8 +134,32 @@ class Stream:
         self._child.wait()
         self._talk.close()
 
-    def _said(self) -> str:
-        """The first thing that ffmpeg complained of, without the place in its own memory."""
+    def _read(self, count: int) -> bytes:
+        """So many bytes of its output; fewer where that ends."""
+        found = bytearray()
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._out, selectors.EVENT_READ)
+            while len(found) < count:
+                if not ready.select(_PATIENCE):
+                    raise self._endless()
+                block = os.read(self._out.fileno(), count - len(found))
+                if not block:
+                    break
+                found += block
+        return bytes(found)
+
+    def _ended(self) -> int:
+        """Wait for its end: its exit status, 0 where all went well."""
+        try:
+            return self._child.wait(_PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise self._endless() from error
+
+    def _endless(self) -> AudioError:
+        return damaged(self._path, f"ffmpeg decoded nothing more of it in {_PATIENCE:g} s")
+
+    def _said(self) -> list[str]:
+        """What ffmpeg complained of, line by line, without places in its own memory."""
         self._talk.seek(0)
         lines = self._talk.read(_TALK).decode("utf-8", "replace").strip().splitlines()
-        return lines[0].rpartition("] ")[2] if lines else ""
+        return [line.rpartition("] ")[2] for line in lines]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from probing.audio.refusals import cut_short, damaged
+from probing.audio.refusals import cut_short, damaged, unsupported
 from probing.audio.source import Layout, Piece, Source
 
 _V1_L3 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s by MPEG version and layer
@@ -58,7 +58,7 @@ class _Count:
 
 @dataclass
 class _Walk:
-    """How far the frames reach: their number, the byte behind the last whole one, and the length of a last one."""
+    """The whole frames in a row: their number, the byte behind the last one, and the bytes that a further one needs."""
 
     frames: int
     end: int
@@ -69,11 +69,13 @@ def mpeg(source: Source) -> Layout:
     """Follow the frames of an MPEG file.
 
     Raises:
-        AudioError: A frame is missing, or the last one is incomplete (code `audio-damaged`).
+        AudioError: A frame is missing (code `audio-damaged`), or no frame states its bitrate (`audio-codec`).
     """
     start = after_tags(source)
     first = _next_frame(source, start, min(source.size, start + _LEAD))
     if first is None:
+        if _is_of_free_bitrate(source, start):
+            raise unsupported(source.path, "MPEG audio of free bitrate")
         raise damaged(source.path, "no frames follow its tags")
     at, kind = first
     if _next_frame(source, 10, start, kind):
@@ -134,6 +136,15 @@ def _kinds(second: int, third: int) -> _Kind | None:
     return _Kind(samples, rate, lengths)
 
 
+def _is_of_free_bitrate(source: Source, at: int) -> bool:
+    """Whether a frame begins at a place that states no bitrate (its length is then not known), and another like it."""
+    raw = source.read(at, _ROOM)
+    if len(raw) < 4 or raw[0] != 0xFF or raw[2] >> 4:
+        return False
+    same = (raw[:2] + bytes([raw[2] & 0xFD | padding]) for padding in (0, 2))
+    return _kinds(raw[1], raw[2] | 1 << 4) is not None and any(head in raw[4:] for head in same)
+
+
 def _next_frame(source: Source, at: int, end: int, kind: _Kind | None = None) -> tuple[int, _Kind] | None:
     """The first place before an end where frames follow one another, of a kind or of any."""
     while at < end:
@@ -181,7 +192,10 @@ def _walked(source: Source, at: int, kind: _Kind) -> _Walk:
 
 
 def _behind(source: Source, walk: _Walk, kind: _Kind) -> list[str]:
-    """What follows the last whole frame, for a note; a gap or a cut is refused."""
+    """What follows the last whole frame, for a note; a gap is refused.
+
+    A stream or a cut ends anywhere in a frame: an incomplete last one is no more than a frame of audio that is missing.
+    """
     rest = source.read(walk.end, 128)
     if _next_frame(source, walk.end + 1, source.size, kind):
         why = f"there is no frame at byte {walk.end:,}, {walk.frames * kind.samples / kind.rate:.2f} s on, but later"
@@ -189,7 +203,7 @@ def _behind(source: Source, walk: _Walk, kind: _Kind) -> list[str]:
     if rest.startswith(_TAGS) or not any(rest):
         return []
     if walk.next_length:
-        raise cut_short(source.path, "its last frame is incomplete")
+        return ["its last frame is incomplete, and left out"]
     return ["what follows its last frame is left out"]
 
 

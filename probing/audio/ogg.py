@@ -20,6 +20,8 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _CODECS = {b"\x01vorbis": "Vorbis", b"OpusHead": "Opus", b"\x7fFLAC": "FLAC in Ogg", b"Speex   ": "Speex"}
 _STEP = 1 << 16  # bytes in which a page's head is sought
 _MOST_LINKS = 10_000
+_MOST_STREAMS = 100  # at the same time; a recording has one
+_MOST_HEADS = 100  # of pages that turn out to be none
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,6 @@ class _Link:
     ended: set[int]
     begun: bool = False
 
-    @property
-    def end(self) -> int:
-        """The byte behind its last page."""
-        return max(page.end for page in self.latest.values())
-
 
 def ogg(source: Source, start: int = 0) -> Layout:
     """Follow the pages of an Ogg file.
@@ -78,12 +75,11 @@ def ogg(source: Source, start: int = 0) -> Layout:
     if not links:
         raise damaged(source.path, "its first page is damaged")
     notes, pieces = [], []
-    for link in links:
-        stop = links[links.index(link) + 1].start if link is not links[-1] else at
+    for link, stop in zip(links, [*(link.start for link in links[1:]), at], strict=True):
         pieces.append(Piece(link.start, stop, _with_end_mark(source, link)))
         notes += [_NO_EOS] * bool(pieces[-1].patches)
     if at < source.size:
-        if pieces[-1].patches or _Found(source, at).starts:
+        if pieces[-1].patches or _begins(source, at):
             raise cut_short(source.path, f"its last page is incomplete ({source.size - at:,} bytes of it)")
         notes.append("what follows the end of its audio is left out")
     if len(links) > 1:
@@ -100,6 +96,8 @@ def _take(source: Source, link: _Link, page: _Page) -> None:
     if page.marks & _FIRST:
         if before is not None:
             raise damaged(source.path, f"a stream begins twice (page at byte {page.start:,})")
+        if len(link.latest) == _MOST_STREAMS:
+            raise damaged(source.path, f"it has more than {_MOST_STREAMS:,} streams at the same time")
     else:
         link.begun = True
         if before is None or page.stream in link.ended:
@@ -131,8 +129,8 @@ def _pages(source: Source, at: int) -> Iterator[_Page]:
     while True:
         page = _page(source, at)
         if page is None:
-            if _Found(source, at + 1).whole:
-                raise damaged(source.path, f"there is no whole page at byte {at:,}, and others follow")
+            if _page_follows(source, at + 1):
+                raise damaged(source.path, f"there is no whole page at byte {at:,}, and what looks like pages follows")
             return
         yield page
         at = page.end
@@ -152,23 +150,26 @@ def _page(source: Source, at: int) -> _Page | None:
     return _Page(at, marks, stream, number, bool(sizes) and sizes[-1] == 255, raw)
 
 
-class _Found:
-    """What looks like a page from a place on: whether one starts right there, and whether a whole one is anywhere."""
+def _begins(source: Source, at: int) -> bool:
+    """Whether the bytes at a place are the first ones of a page, of which the file may hold no more."""
+    return at < source.size and b"OggS".startswith(source.read(at, 4))
 
-    def __init__(self, source: Source, at: int) -> None:
-        self.starts = b"OggS".startswith(source.read(at, 4)) and at < source.size
-        self._source, self._at = source, at
 
-    @property
-    def whole(self) -> bool:
-        """Whether there is a whole page."""
-        for start in range(self._at, self._source.size, _STEP):
-            block = self._source.read(start, _STEP + 4)
-            place = -1
-            while (place := block.find(b"OggS\0", place + 1)) >= 0:
-                if _page(self._source, start + place):
-                    return True
-        return False
+def _page_follows(source: Source, at: int) -> bool:
+    """Whether there is a whole page at a place or behind it, or so much that looks like pages that it is no chance.
+
+    A page may begin at each head, and its checksum is taken of up to 64 KiB: without a bound, the time would grow with
+    the number of heads times that.
+    """
+    heads = 0
+    for start in range(at, source.size, _STEP):
+        block = source.read(start, _STEP + 4)
+        place = -1
+        while (place := block.find(b"OggS\0", place + 1)) >= 0:
+            heads += 1
+            if heads > _MOST_HEADS or _page(source, start + place):
+                return True
+    return False
 
 
 def _checksum(raw: bytes) -> int:

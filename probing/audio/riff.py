@@ -17,7 +17,7 @@ from probing.audio.source import Layout, Source
 UNKNOWN_SIZE = 0x7FFFF000  # from here on a size means "unknown": it was written by a program that could not seek back
 _MOST_CHUNKS = 10_000
 _PCM, _ADPCM, _FLOAT, _ALAW, _ULAW, _IMA, _GSM, _EXTENSIBLE = 1, 2, 3, 6, 7, 0x11, 0x31, 0xFFFE
-_BITS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64), _ALAW: (8,), _ULAW: (8,)}
+_BITS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64), _ALAW: (8,), _ULAW: (8,)}  # of a sample
 _CODECS = {_PCM: "PCM", _ADPCM: "Microsoft ADPCM", _FLOAT: "floating point", _ALAW: "A-law", _ULAW: "µ-law"} | {
     _IMA: "IMA ADPCM",
     _GSM: "GSM 6.10",
@@ -180,6 +180,8 @@ def _format(source: Source, chunk: Chunk, order: str) -> _Format:
     bits, _, samples = struct.unpack(f"{order}3H", raw[14:20].ljust(6, b"\0"))
     if codec == _EXTENSIBLE and len(raw) >= 26:
         codec = struct.unpack(f"{order}H", raw[24:26])[0]
+    if codec in (_ALAW, _ULAW):
+        bits = 8  # others write 0, or the 16 that a sample has once it is decoded
     form = _Format(codec, channels, rate, second, block, bits, 320 if codec == _GSM else samples)
     if codec in _BITS:
         width = (bits + 7) // 8

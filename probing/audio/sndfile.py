@@ -10,6 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from probing.audio.bounds import at_a_time, demand_bounds
+from probing.audio.complaints import Complaints
 from probing.audio.refusals import converted, cut_short, damaged, unsupported
 from probing.audio.riff import UNKNOWN_SIZE
 from probing.audio.source import Layout, Piece, Source, Window
@@ -26,6 +27,7 @@ class Decoded:
     def __init__(self, source: Source, layout: Layout) -> None:
         self._source, self._layout = source, layout
         self._frames = 0
+        self._complaints = Complaints()
         self.notes: list[str] = []
 
     def pieces(self) -> Iterator[tuple[Iterator[NDArray[np.float32]], int]]:
@@ -43,6 +45,8 @@ class Decoded:
             self.notes.append("nothing tells whether a file of its format is whole")
         if self._frames == 0:
             raise AudioError(f"{path}", "it has no samples", "leave it out", code="audio-empty")
+        if self._complaints.undecoded:
+            self.notes.append("some of its frames could not be decoded: they are silent, or sound wrong")
         if layout.witness and (wrong := layout.witness.verdict()):
             self.notes.append(wrong)
 
@@ -50,10 +54,11 @@ class Decoded:
         """Open a piece; the whole file by its descriptor, since libsndfile then cannot go by its name."""
         source = self._source
         try:
-            if piece == Piece():
-                source.file.seek(0)
-                return _Forward(source.file.fileno(), closefd=False)
-            return _Forward(Window(source, piece))
+            with self._complaints:
+                if piece == Piece():
+                    source.file.seek(0)
+                    return _Forward(source.file.fileno(), closefd=False)
+                return _Forward(Window(source, piece))
         except soundfile.LibsndfileError as error:
             raise self._undecodable(error) from error
 
@@ -62,7 +67,8 @@ class Decoded:
         most, there, stated = at_a_time(file.samplerate, file.channels), 0, file.frames
         try:
             while there < stated:
-                block = file.read(min(most, stated - there), dtype="float32", always_2d=True)
+                with self._complaints:
+                    block = file.read(min(most, stated - there), dtype="float32", always_2d=True)
                 if not len(block):
                     break
                 there += len(block)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from probing.corpus.audit import leave_out_damaged, require
 from probing.corpus.identity import Identity, identify
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
-from probing.corpus.scan import AudioScan, scan_audio, to_decode
+from probing.corpus.scan import AudioScan, say_forgotten, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
 from probing.errors import AudioError, OptionError
@@ -94,7 +94,8 @@ def check_corpus(
         needs: What the command reads.
         allow_missing: Number of utterances that may be left out, for all reasons together.
         cache: Folder of all caches, where lengths and checksums of sound files are remembered.
-        remember: Whether that memory is written, and not only read; without, nothing at all is written there.
+        remember: Whether that memory is written, and not only read; without, nothing at all is written there. Where it
+            cannot be written, that is said on stderr.
         wait: Whether processes that start at the same time wait for each other, so that one of them decodes and the
             others read what it remembers; only where the memory is written, and lacks a file.
 
@@ -119,9 +120,9 @@ def check_corpus(
     scan = AudioScan()
     if needs.audio:
         memory = audio_memory(spec, cache)
-        # One process decodes, the others wait. Nobody claims what is known already: the folder may be read-only.
-        claimed = remember and wait and to_decode(corpus.utterances, memory)
-        with claim(memory, wait=True) if claimed else nullcontext():
+        with ExitStack() as claims:
+            if remember and wait and to_decode(corpus.utterances, memory):
+                remember = _claimed(memory, claims)  # one process decodes, the others wait
             scan = scan_audio(corpus.utterances, memory=memory, remember=remember)
         scan = _without_the_short(corpus, scan, needs)
         corpus, left_out = leave_out_damaged(corpus, scan, allow_missing, left_out)
@@ -131,6 +132,15 @@ def check_corpus(
     original = replace(own, utterances=tuple(u for u in own.utterances if u.id in kept))
     identity = identify(original, scan.checksums if needs.audio else None, needs.text)
     return Checked(settled, corpus, identity, scan, left_out, words)
+
+
+def _claimed(memory: Path, claims: ExitStack) -> bool:
+    """Claim a memory of audio; False where it cannot be written, for example in a folder that is read only."""
+    try:
+        return claims.enter_context(claim(memory, wait=True))
+    except OSError as error:
+        say_forgotten(memory, error)
+        return False
 
 
 def _without_the_short(corpus: Corpus, scan: AudioScan, needs: Needs) -> AudioScan:

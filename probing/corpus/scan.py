@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -53,9 +54,10 @@ def scan_audio(
     Args:
         utterances: Those to decode; one without a path is in no part of the result.
         threads: Files decoded at a time.
-        memory: A file that remembers lengths and checksums, so that each sound file is decoded once; files that have
-            changed since (size or time of change) are decoded again. None decodes them all.
-        remember: Whether that file is written, and not only read.
+        memory: A file that remembers lengths and checksums, so that each sound file is decoded once. A file that
+            has changed since (size or time of change) is decoded again; so is what version 0.1.0 decoded, which checked
+            less. None decodes them all.
+        remember: Whether that file is written, and not only read. Where it cannot be, that is said on stderr.
     """
     scan = AudioScan()
     before = _remembered(memory)
@@ -82,13 +84,16 @@ def scan_audio(
 
 
 class _Sound(NamedTuple):
-    """A sound file: size in bytes, time of change in ns, samples at 16 kHz, CRC-32 of its bytes, notes."""
+    """A sound file: size in bytes, time of change in ns, samples at 16 kHz, CRC-32 of its bytes, notes.
+
+    The notes are None where an earlier version decoded it, which may have accepted what is refused now.
+    """
 
     size: int
     changed: int
     samples: int
     checksum: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] | None = ()
 
 
 def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[str, int]:
@@ -107,14 +112,15 @@ def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[
 
 
 def to_decode(utterances: Sequence[Utterance], memory: Path) -> bool:
-    """Whether a scan would decode any file: one that is there and is not remembered, or has changed since.
+    """Whether a scan would decode any file: one that is there and is not remembered as it is now, with its notes.
 
     Args:
         utterances: Whose files.
         memory: As in `scan_audio`; it is only read.
     """
-    known = remembered_checksums(utterances, memory)
-    return any(u.id not in known and u.path is not None and u.path.is_file() for u in utterances)
+    known = _remembered(memory)
+    there = (u.path for u in utterances if u.path is not None and u.path.is_file())
+    return any(before is None or before.notes is None for before in (_unchanged(path, known) for path in there))
 
 
 def _unchanged(path: Path, known: Mapping[str, _Sound]) -> _Sound | None:
@@ -130,7 +136,7 @@ def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | Audi
     assert utterance.path is not None  # scan_audio passes no other
     try:
         before = _unchanged(utterance.path, known)
-        if before is not None:
+        if before is not None and before.notes is not None:
             return before
         found = measure(utterance.path)
         status = utterance.path.stat()
@@ -155,7 +161,7 @@ def file_checksum(path: Path) -> int:
 def _remembered(memory: Path | None) -> dict[str, _Sound]:
     """What a file remembers; nothing where it is missing or damaged, since it only saves time.
 
-    One of an earlier version has no notes, and knows files that would be refused now: it remembers nothing.
+    One of version 0.1.0 has no notes.
     """
     if memory is None:
         return {}
@@ -163,7 +169,7 @@ def _remembered(memory: Path | None) -> dict[str, _Sound]:
         table = read_json(memory, remedy="delete it")
         rows = list(zip(*(table[column] for column in _COLUMNS), strict=True))
         whole = all(type(number) is int for row in rows for number in row)
-        notes = {path: tuple(map(_text, found)) for path, found in table["notes"].items()}
+        notes = {path: _noted(found) for path, found in table.get("notes", dict.fromkeys(table["path"])).items()}
         sounds = {
             path: _Sound(*row)._replace(notes=notes.get(path, ()))
             for path, row in zip(table["path"], rows, strict=True)
@@ -173,14 +179,26 @@ def _remembered(memory: Path | None) -> dict[str, _Sound]:
         return {}
 
 
-def _text(note: object) -> str:
-    """A note, which must be text."""
-    if not isinstance(note, str):
-        raise TypeError(f"not a note: {note!r}")
-    return note
+def _noted(found: Any) -> tuple[str, ...] | None:
+    """Notes, which must be texts."""
+    if found is None:
+        return None
+    if not isinstance(found, list) or not all(isinstance(note, str) for note in found):
+        raise TypeError(f"not notes: {found!r}")
+    return tuple(found)
 
 
 def _remember(memory: Path, known: Mapping[str, _Sound]) -> None:
+    """Write what is known of sound files; the scan is as good without, so that a failure ends nothing."""
     columns = {column: [getattr(sound, column) for sound in known.values()] for column in _COLUMNS}
-    notes = {path: sound.notes for path, sound in known.items() if sound.notes}
-    write_text(memory, json.dumps({"path": list(known), **columns, "notes": notes}, ensure_ascii=False))
+    notes = {path: sound.notes for path, sound in known.items() if sound.notes != ()}
+    try:
+        write_text(memory, json.dumps({"path": list(known), **columns, "notes": notes}, ensure_ascii=False))
+    except OSError as error:
+        say_forgotten(memory, error)
+
+
+def say_forgotten(memory: Path, error: OSError) -> None:
+    """Say that a memory cannot be written."""
+    why = error.strerror or f"{error}"
+    print(f"{memory} cannot be written ({why}): the sound files are decoded again next time", file=sys.stderr)

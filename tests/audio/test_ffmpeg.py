@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import soundfile
 
 from probing.audio import ffmpeg
-from probing.audio.decode import load
+from probing.audio.decode import listen, load
 from probing.errors import AudioError
 
 RATE = 48_000
@@ -63,12 +64,42 @@ def test_what_ffmpeg_decodes_is_averaged_and_resampled_as_any_file(voice, tmp_pa
     np.testing.assert_array_equal(load(voice), load(tmp_path / "same.wav"))
 
 
-@pytest.mark.parametrize("ending", ["sys.exit(1)", "print('[in#0 @ 0x5] partial file', file=sys.stderr)"])
-def test_what_ffmpeg_complains_of_is_damage(voice, tmp_path, monkeypatch, ending):
-    """It goes on where it can, and says so only on stderr."""
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "sys.exit(1)",
+        "print('[in#0 @ 0x5] partial file', file=sys.stderr)",
+        "print('[mov @ 0x5] no chapters\\n[in#0 @ 0x5] File ended prematurely', file=sys.stderr)",
+    ],
+)
+def test_audio_that_ffmpeg_lost_is_damage(voice, tmp_path, monkeypatch, ending):
+    """It goes on where it can, and of some formats says so only on stderr."""
     stand_in(tmp_path, monkeypatch, np.full((RATE, 1), 0.25, np.float32), ending)
     error = refusal(voice)
     assert error.code == "audio-damaged" and "0x5" not in error.why
+
+
+def test_another_complaint_of_ffmpeg_is_a_note(voice, tmp_path, monkeypatch):
+    """The audio is whole; the note has no numbers, so that like files share a line."""
+    wave = np.full((RATE, 1), 0.25, np.float32)
+    wave[::2] = -0.25
+    stand_in(tmp_path, monkeypatch, wave, "print('[mov @ 0x5] QT chapter track 3 not found', file=sys.stderr)")
+    found = listen(voice)
+    assert len(found.waveform) == 16_000 and found.notes == ("ffmpeg says: QT chapter track … not found",)
+
+
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_ffmpeg_has_no_time_without_end(voice, tmp_path, monkeypatch, place):
+    """Whether it says nothing at all, or goes on after its last sample; it is then ended."""
+    ending = "sys.stdout.flush()\nimport time\ntime.sleep(99)"
+    stand_in(tmp_path, monkeypatch, np.full((10, 1), 0.25, np.float32), ending)
+    if place == "begin":
+        (tmp_path / "stream").write_bytes(b"")
+    children, start = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: children.append(start(*a, **k)) or children[-1])
+    monkeypatch.setattr(ffmpeg, "_PATIENCE", 0.1)
+    assert refusal(voice).code == "audio-damaged"
+    assert [child.returncode for child in children] == [-signal.SIGKILL]
 
 
 def test_rates_that_ffmpeg_states_are_bounded_too(voice, tmp_path, monkeypatch):
@@ -109,6 +140,18 @@ def test_a_real_m4a_is_decoded(tmp_path):
     raw = (tmp_path / "voice.m4a").read_bytes()
     (tmp_path / "cut.m4a").write_bytes(raw[: len(raw) // 2])
     assert refusal(tmp_path / "cut.m4a").code == "audio-damaged"
+
+
+@pytest.mark.skipif(ffmpeg.program() is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize("ending", ["webm", "mka", "aac"])
+def test_a_real_file_that_is_cut_is_damaged(tmp_path, ending):
+    """Matroska's end is reported without an error."""
+    soundfile.write(tmp_path / "voice.wav", np.random.default_rng(0).uniform(-0.3, 0.3, 2 * RATE), RATE)
+    path = tmp_path / f"voice.{ending}"
+    subprocess.run([ffmpeg.program() or "", "-v", "error", "-i", tmp_path / "voice.wav", path], check=True)
+    assert listen(path).notes == ()
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert refusal(path).code == "audio-damaged"
 
 
 def test_a_program_on_the_path_is_found(tmp_path, monkeypatch):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import itertools
 import random
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from probing.audio import ogg as ogg_module
+from probing.audio.complaints import Complaints
 from probing.audio.decode import LONGEST, listen, load, measure
+from probing.audio.ogg import ogg
+from probing.audio.source import Source
 from probing.errors import AudioError
 
 RATE = 16_000
@@ -121,6 +128,19 @@ def test_no_recording_has_that_many_channels(tmp_path):
     assert refusal(path).code == "audio-bounds"
 
 
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
+@pytest.mark.parametrize("bits", [0, 16])
+def test_the_bits_of_a_compressed_sample_do_not_matter(whole, subtype, bits):
+    """Some programs write none, or those of a sample once it is decoded; a block tells how many there are."""
+    path = whole(subtype=subtype)
+    before = load(path)
+    at = path.read_bytes().index(b"fmt ") + 8
+    found = listen(patched(path, at + 14, "<H", bits))
+    np.testing.assert_array_equal(found.waveform, before)
+    assert found.notes == ()
+    assert refusal(patched(path, at + 2, "<H", 3)).code == "audio-damaged"
+
+
 def test_a_codec_that_is_not_supported_is_named(whole):
     """64-bit PCM is a whole file that nothing here decodes; to copy it again would not help."""
     path = whole()
@@ -152,6 +172,17 @@ def test_a_header_that_points_anywhere_ends_at_once(tmp_path):
 
 
 # Not audio
+
+
+def test_a_file_that_ends_in_its_first_bytes_is_refused(tmp_path, monkeypatch):
+    """Whatever it begins like."""
+    monkeypatch.setattr("probing.audio.ffmpeg.program", lambda: None)
+    names = b"RIFF RIFX RF64 riff FORM .snd caff NIST fLaC OggS ID3 #!AMR".split()
+    for head in [*names, b"\x1aE\xdf\xa3", b"\xff", b"\xff\xf1", b"\xff\xfb", b"\xff\xfb\x90"]:
+        for length in (1, 2, 3, 4, 5, 9, 13, 30):
+            path = tmp_path / f"{head.hex()}{length}.wav"
+            path.write_bytes(head[:length].ljust(length, b"\xff"))
+            assert refusal(path).code in ("audio-damaged", "audio-undecodable", "audio-codec")
 
 
 def test_a_git_lfs_pointer_is_fetched(tmp_path):
@@ -301,6 +332,45 @@ def test_chained_streams_are_all_read(whole, ending):
     assert "2 streams" in found.notes[0]
 
 
+def ogg_page(marks: int, number: int, body: bytes) -> bytes:
+    """A page of stream 7."""
+    return summed(b"OggS\0" + struct.pack("<BqIIIBB", marks, 0, 7, number, 0, 1, len(body)) + body)
+
+
+def test_the_time_for_chained_streams_grows_with_their_number(tmp_path, monkeypatch):
+    """Not with its square: 9,000 in less than 1 MB took half a minute, to find each among all."""
+    compared: list[object] = []
+    monkeypatch.setattr(ogg_module._Link, "__eq__", lambda link, other: compared.append(other) or link is other)
+    path = tmp_path / "links.ogg"
+    path.write_bytes((ogg_page(2, 0, b"first") + ogg_page(4, 1, b"last")) * 300)
+    with path.open("rb", buffering=0) as file:
+        pieces = ogg(Source(path, file, path.stat().st_size)).pieces
+    assert len(pieces) == 300 and len(compared) <= 300
+    assert all(one.stop == following.start for one, following in itertools.pairwise(pieces))
+
+
+def test_streams_at_the_same_time_are_bounded(tmp_path):
+    """Each needs an end mark, which the decoder is given at each of its reads."""
+    path = tmp_path / "streams.ogg"
+    page = b"OggS\0" + struct.pack("<Bq", 2, 0)
+    path.write_bytes(b"".join(summed(page + struct.pack("<IIIBB", n, 0, 0, 1, 1) + b"x") for n in range(200)))
+    assert "streams at the same time" in refusal(path).why
+
+
+@pytest.mark.parametrize("unit", [b"OggS\0" + b"\xff" * 22, b"OggS\0" + bytes(21) + b"\xff"])
+def test_junk_that_looks_like_pages_is_damage_at_once(whole, monkeypatch, unit):
+    """Each of them may be as long as 64 KiB, of which a checksum is taken; a whole page is still found behind a few."""
+    path = whole("ogg")
+    raw, checksum, sums = path.read_bytes(), ogg_module._checksum, []
+    monkeypatch.setattr(ogg_module, "_checksum", lambda page: (sums.append(len(page)), checksum(page))[1])
+    path.write_bytes(raw + b"?" + unit * 3000 + b"\xff" * 70_000)
+    assert refusal(path).code == "audio-damaged" and len(sums) < 150
+    path.write_bytes(raw + b"?" + unit * 30)
+    assert len(listen(path).notes) == 1
+    path.write_bytes(raw + b"?" + unit * 30 + bytes(70_000) + raw)
+    assert refusal(path).code == "audio-damaged"
+
+
 # MP3
 
 
@@ -335,8 +405,70 @@ def test_mp3_with_a_gap_between_its_frames_is_damaged(whole):
     load(path)  # it is whole
     path.write_bytes(without[: gap + 20] + without[gap + 200 :])
     assert refusal(path).code == "audio-damaged"
-    path.write_bytes(without[:-30])
-    assert refusal(path).code == "audio-damaged"
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("lost", [1, 30])
+def test_mp3_whose_last_frame_is_incomplete_is_read_with_a_note(whole, counted, lost):
+    """A stream that was recorded ends anywhere; less than a frame (36 ms here) is missing."""
+    path = whole("mp3")
+    raw = path.read_bytes()
+    raw = raw if counted else raw[frame_starts(raw)[1] :]
+    path.write_bytes(raw)
+    before = load(path)
+    path.write_bytes(raw[:-lost])
+    found = listen(path)
+    assert 0 < len(before) - len(found.waveform) <= 576
+    np.testing.assert_array_equal(found.waveform, before[: len(found.waveform)])
+    assert len(found.notes) == 1 and "last frame is incomplete" in found.notes[0]
+
+
+def test_mp3_of_free_bitrate_is_not_supported(tmp_path):
+    """Its frames do not state their length; it may be whole, so that to copy it again would not help."""
+    path = tmp_path / "voice.mp3"
+    path.write_bytes((b"\xff\xf3\x08\xc0" + bytes(196)) * 20)
+    error = refusal(path)
+    assert error.code == "audio-codec" and "ffmpeg" in error.remedy
+
+
+def test_what_the_decoder_of_mp3_cannot_decode_is_noted(whole, capfd):
+    """It prints that past Python, without the name of a file."""
+    path = whole("mp3")
+    raw = bytearray(path.read_bytes())
+    at = frame_starts(raw)[12]
+    raw[at + 4 : at + 13] = b"\xff" * 9  # says how the frame is coded
+    path.write_bytes(raw)
+    found = listen(path)
+    assert len(found.waveform) == RATE and ["could not be decoded" in note for note in found.notes] == [True]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_wrong_number_of_bytes_in_a_header_of_mp3_does_not_matter(whole, capfd):
+    """Its frames are counted; the decoder's own remark appears nowhere."""
+    path = whole("mp3")
+    before, raw = load(path), path.read_bytes()
+    found = listen(patched(path, raw.index(b"Xing") + 12 if b"Xing" in raw else raw.index(b"Info") + 12, ">I", 99))
+    np.testing.assert_array_equal(found.waveform, before)
+    assert capfd.readouterr().err == ""
+
+
+def test_only_the_thread_that_decodes_is_listened_to(capfd):
+    """What another prints at the same time, or this one afterwards, still appears."""
+    complaints = Complaints()
+    with complaints:
+        printed_by_c("[layer3.c:7] error: mine")
+        other = threading.Thread(target=printed_by_c, args=("error: another's",))
+        other.start()
+        other.join()
+    assert complaints.undecoded
+    printed_by_c("later")
+    assert capfd.readouterr().err.splitlines() == ["error: another's", "later"]
+
+
+def printed_by_c(text: str) -> None:
+    """Print a line as C code does."""
+    library = ctypes.CDLL(None)
+    library.fputs(f"{text}\n".encode(), ctypes.c_void_p.in_dll(library, "stderr"))
 
 
 def test_mp3_of_varying_bitrate_is_decoded_to_its_end_without_a_header_that_counts(tmp_path):

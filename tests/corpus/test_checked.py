@@ -146,22 +146,25 @@ def test_processes_that_start_at_the_same_time_decode_once(tmp_path, cache, monk
     assert sorted(path.name for path in decoded) == [f"u{row}.wav" for row in range(8)]
 
 
-def test_what_is_remembered_is_read_without_a_claim(tmp_path, cache, monkeypatch):
-    """A finished corpus can be read from a folder of caches that may not be written; a new file needs the claim."""
+def test_a_folder_of_caches_that_may_not_be_written_is_read(tmp_path, cache, monkeypatch, capsys):
+    """What is remembered is read without a claim; a new file is decoded, and it is said once that it is forgotten."""
     spec = spec_of(save_table(tmp_path / "corpus"))
     first = check_corpus(spec, Needs(audio=True), cache=cache)
     lock = audio_memory(spec, cache).with_name("audio.json.lock")
     lock.unlink(missing_ok=True)
 
     def read_only(path: Path, wait: bool = False) -> None:
-        raise PermissionError(path)
+        raise PermissionError(13, "Permission denied", f"{path}.lock")
 
     monkeypatch.setattr("probing.corpus.checked.claim", read_only)
     assert check_corpus(spec, Needs(audio=True), cache=cache).scan == first.scan
     assert not lock.exists()
     record(tmp_path / "corpus/u0.wav", seed=9)
-    with pytest.raises(PermissionError):
-        check_corpus(spec, Needs(audio=True), cache=cache)
+    assert capsys.readouterr().err == ""
+    found = check_corpus(spec, Needs(audio=True), cache=cache)
+    assert len(found.scan.samples) == 8 and found.scan.checksums["u0"] != first.scan.checksums["u0"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "audio.json" in said[0] and "Permission denied" in said[0]
 
 
 # Other words

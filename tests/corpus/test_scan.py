@@ -174,6 +174,35 @@ def test_a_damaged_memory_is_made_anew(recordings, tmp_path, damage):
     assert len(json.loads(memory.read_text())["path"]) == 3
 
 
+def test_a_memory_of_version_0_1_0_keeps_what_it_knows(recordings, tmp_path, decoded):
+    """It has no notes, and accepted what is refused now: its checksums hold, but each file is decoded once more."""
+    memory, whole = tmp_path / "audio.json", [u for u in recordings.utterances if u.id in "abc"]
+    first = scan_audio(whole, memory=memory)
+    table = json.loads(memory.read_text())
+    del table["notes"]
+    memory.write_text(json.dumps(table))
+    decoded.clear()
+    assert remembered_checksums(whole, memory) == first.checksums and decoded == []
+    assert to_decode(whole, memory)
+    scan_audio(whole[:1], memory=memory)  # the others stay as they are
+    assert remembered_checksums(whole, memory) == first.checksums
+    assert not to_decode(whole[:1], memory) and to_decode(whole[1:2], memory)
+    assert scan_audio(whole, memory=memory) == first and sorted(decoded) == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_a_memory_that_cannot_be_written_ends_nothing(recordings, tmp_path, monkeypatch, capsys):
+    """Its disk may be full; that is said once."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_text", full)
+    memory = tmp_path / "audio.json"
+    assert scan_audio(recordings.utterances, memory=memory).samples == {"a": 8000, "b": 8000, "c": 8000}
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and f"{memory}" in said[0] and "No space left" in said[0]
+
+
 def test_a_path_that_is_not_utf_8_is_remembered(tmp_path, decoded):
     """Old file systems have such names."""
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
