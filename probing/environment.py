@@ -1,14 +1,15 @@
 """Environment variables that this toolkit and the libraries below it read: what is malformed is refused by its name.
 
 Libraries turn such a value into a traceback (`WORLD_SIZE=abc`), or take it for something else without a word
-(`CUDA_VISIBLE_DEVICES=gpu0` is no GPU at all).
+(`CUDA_VISIBLE_DEVICES=gpu0` is no GPU at all). An empty value is none, as a shell leaves it where another variable was
+not set (`OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK`); only an empty CUDA_VISIBLE_DEVICES has a meaning, that of no GPU.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from probing.errors import ProbingError
 
@@ -26,19 +27,34 @@ _MOST = {"MASTER_PORT": 65535}
 _FLAGS = ("USE_CPU", "USE_DEEPSPEED", "USE_FSDP", "USE_MEGATRON_LM", "USE_SAGEMAKER", "DEBUG_MODE", "CPU_AFFINITY")
 _TRUTH = ("1", "0", "true", "false", "yes", "no", "y", "n", "t", "f", "on", "off")
 _FORMATS = ("no", "fp16", "bf16", "fp8")  # that accelerate knows
+_ACCELERATE = {**{f"ACCELERATE_{flag}": _TRUTH for flag in _FLAGS}, "ACCELERATE_MIXED_PRECISION": _FORMATS}
 _BARS = ("NCOLS", "NROWS", "POSITION", "MININTERVAL", "MAXINTERVAL", "MINITERS", "SMOOTHING", "DELAY")  # of tqdm
 _FOLDERS = ("PROBING_CACHE", "PROBING_RUNS")
 _THREADS = r"\s*[1-9][0-9]{0,5}\s*"  # several numbers are those of nested regions
 _GPU = r"-?\d+|(GPU|MIG)-[\w/-]+"
+_NO_GPU = r"|NoDevFiles|none|void"
 _CODE = "environment"
 _TOGETHER = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
-def refuse_malformed(environment: Mapping[str, str] | None = None) -> None:
-    """Make sure that no variable is malformed.
+def unset_empty(environment: MutableMapping[str, str] | None = None) -> None:
+    """Unset what is set to nothing, for the libraries below and for child processes too.
 
     Args:
         environment: Variable → value; by default this process's.
+    """
+    found = os.environ if environment is None else environment
+    bars = [f"TQDM_{bar}" for bar in _BARS]
+    for name in (*_WHOLE, *_TOGETHER, *_FOLDERS, *_ACCELERATE, *bars, "OMP_NUM_THREADS"):
+        if found.get(name) == "":
+            del found[name]
+
+
+def refuse_malformed(environment: Mapping[str, str] | None = None) -> None:
+    """Make sure that no variable is malformed which every command, or a library that it loads, may read.
+
+    Args:
+        environment: Variable → value, without those that `unset_empty` unsets; by default this process's.
 
     Raises:
         ProbingError: One is (code `environment`).
@@ -49,17 +65,27 @@ def refuse_malformed(environment: Mapping[str, str] | None = None) -> None:
     threads = found.get("OMP_NUM_THREADS", "1")
     if not re.fullmatch(rf"{_THREADS}(,{_THREADS})*", threads):
         raise _malformed("OMP_NUM_THREADS", threads, "it is no number of threads")
-    for flag in _FLAGS:
-        _demand_one_of(f"ACCELERATE_{flag}", found, _TRUTH)
-    _demand_one_of("ACCELERATE_MIXED_PRECISION", found, _FORMATS)
+    for name, choices in _ACCELERATE.items():
+        _demand_one_of(name, found, choices)
     for bar in _BARS:
         if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number := found.get(f"TQDM_{bar}", "0")):
             raise _malformed(f"TQDM_{bar}", number, "it is no number")
     for name in _FOLDERS:
         if name in found and not found[name].strip():
             raise _malformed(name, found[name], "it names no folder")
-    gpus = found.get("CUDA_VISIBLE_DEVICES", "")
-    if not re.fullmatch(rf"\s*|NoDevFiles|\s*({_GPU})(\s*,\s*({_GPU}))*\s*,?\s*", gpus):
+
+
+def refuse_malformed_gpus(environment: Mapping[str, str] | None = None) -> None:
+    """Make sure that GPUs are named as CUDA reads them: a malformed list is no GPU at all, without a word.
+
+    Args:
+        environment: Variable → value; by default this process's.
+
+    Raises:
+        ProbingError: They are not (code `environment`).
+    """
+    gpus = (os.environ if environment is None else environment).get("CUDA_VISIBLE_DEVICES", "")
+    if not re.fullmatch(rf"\s*({_NO_GPU}|({_GPU})(\s*,\s*({_GPU}))*\s*,?)\s*", gpus):
         raise _malformed("CUDA_VISIBLE_DEVICES", gpus, "it is no list of GPUs like 0,1")
 
 
@@ -70,8 +96,8 @@ def refuse_half_launched(environment: Mapping[str, str] | None = None) -> None:
         ProbingError: It does not (code `environment`).
     """
     found = os.environ if environment is None else environment
-    n_processes, rank = processes(found), int(found.get("RANK", "0"))
-    if n_processes > 1 or int(found.get("LOCAL_RANK", "-1")) >= 0:
+    n_processes, rank = processes(found), int(found.get("RANK") or "0")
+    if n_processes > 1 or int(found.get("LOCAL_RANK") or "-1") >= 0:
         lacking = [name for name in _TOGETHER if not found.get(name)]
         if lacking:
             given = next(name for name in _TOGETHER if found.get(name))
@@ -85,12 +111,12 @@ def refuse_half_launched(environment: Mapping[str, str] | None = None) -> None:
 
 def processes(environment: Mapping[str, str] | None = None) -> int:
     """Number of processes that work on one training; torchrun says it."""
-    return int((os.environ if environment is None else environment).get("WORLD_SIZE", "1"))
+    return int((os.environ if environment is None else environment).get("WORLD_SIZE") or "1")
 
 
 def local_rank() -> int:
     """This process's number on its machine, from 0; torchrun says it."""
-    return max(0, int(os.environ.get("LOCAL_RANK", "0")))
+    return max(0, int(os.environ.get("LOCAL_RANK") or "0"))
 
 
 def _unset(name: str) -> str:

@@ -12,7 +12,7 @@ import click
 
 from probing.cli.derive import respelled
 from probing.cli.signals import terminable
-from probing.environment import refuse_malformed
+from probing.environment import refuse_malformed, unset_empty
 from probing.errors import FileSystemError, OptionError, ProbingError, Terminated
 from probing.files.failures import WRITING, failure
 from probing.runs.escapes import plain
@@ -82,6 +82,7 @@ class Command(click.Command):
         """
         try:
             with terminable():
+                unset_empty()
                 refuse_malformed()
                 return super().invoke(ctx)
         except OptionError as error:

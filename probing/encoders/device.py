@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from probing.environment import local_rank, refuse_malformed
+from probing.environment import local_rank, refuse_malformed, refuse_malformed_gpus, unset_empty
 from probing.errors import EncoderError
 
 
@@ -15,7 +15,10 @@ def settle_device(name: str | None) -> str:
         EncoderError: PyTorch has no such device here (code `device`).
         ProbingError: An environment variable is malformed (code `environment`).
     """
+    unset_empty()  # a program that uses the package has not been through the command line
     refuse_malformed()
+    if name is None or name.startswith("cuda"):
+        refuse_malformed_gpus()
     if name is None and torch.cuda.is_available():
         return f"cuda:{local_rank() % torch.cuda.device_count()}"
     if name is None:
