@@ -12,6 +12,7 @@ checked_json     JSON that may be damaged or hostile
 checked_lines    work in progress, a checked line for each finished piece
 checked_csv      tables that may be
 checked_tensors  safetensors files that may be
+recorded         folders of runs, whose record lists their files
 """
 
 from probing.files.checked_json import read_json
