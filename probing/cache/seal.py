@@ -2,8 +2,8 @@
 
 HDF5 trusts what it reads: a few bytes that were lost can send it round for ever. A file is therefore sealed in its user
 block, the first bytes, which HDF5 leaves alone. States have a checksum an utterance, and are compared as they are read.
-A seal finds damage. It does not prove who wrote the file: whoever changes one on purpose can seal it again, and HDF5 then
-reads it in this process, bounded only by what `probing.cache.structure` compares.
+A seal finds damage. It does not prove who wrote the file: whoever changes one on purpose can seal it again, and HDF5
+then reads it in this process, bounded only by what `probing.cache.structure` compares.
 """
 
 from __future__ import annotations

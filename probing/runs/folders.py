@@ -22,10 +22,9 @@ from probing.files import LOCK, PARTIAL, claim
 from probing.runs.store import RUNS
 
 _STAMPED = re.compile(r".+-\d{8}-\d{6}(-\d+)?")  # what `new_run` calls a folder
-_OF_OLD = re.compile(
-    r"\.(.+)\.\d+\.partial"
-)  # how version 0.1.0 called what it wrote: with its process, without a lock
-_OLD = 86_400  # seconds, after which such a one is nobody's
+# What version 0.1.0 called an unfinished run: with the number of its process. It held no lock.
+_OF_OLD = re.compile(r"\.(.+)\.\d+\.partial")
+_OLD = 86_400  # seconds without a change, after which no process can still be writing such a one
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def _begun(root: Path, name: str, undo: ExitStack) -> NewRun:
     for number in count(1):
         new = _named(root, name if number == 1 else f"{name}-{number}")
         with ExitStack() as kept, suppress(FileExistsError):
-            kept.enter_context(_alive(new))
+            kept.enter_context(_lock_held(new))
             new.final.mkdir()  # without a record it is not listed as a run
             new.aside.mkdir()
             undo.push(kept.pop_all())
@@ -78,11 +77,11 @@ def _named(root: Path, name: str) -> NewRun:
 
 
 @contextmanager
-def _alive(new: NewRun) -> Iterator[bool]:
+def _lock_held(new: NewRun) -> Iterator[bool]:
     """Hold the lock by which other processes see that a run is being written.
 
     Yields:
-        Whether it is held; where the file system has no locks it is not, and nobody can be seen.
+        Whether it is held. Where the file system has no locks it is not, and whether others are writing is not known.
 
     Raises:
         FileExistsError: Another process holds it.
@@ -101,7 +100,7 @@ def _alive(new: NewRun) -> Iterator[bool]:
 
 
 def _delete(new: NewRun) -> None:
-    """Delete what there is of a run that has not ended; one that has is no longer aside, and its folder not empty."""
+    """Delete an unfinished run and the empty folder that took its name; a finished run has files there, and stays."""
     with suppress(FileNotFoundError):
         shutil.rmtree(new.aside)
     with suppress(OSError):
@@ -111,13 +110,13 @@ def _delete(new: NewRun) -> None:
 def _clear(root: Path) -> None:
     """Delete what killed processes left: half-written runs, their locks, and empty folders that reserved a name."""
     for path in list(root.iterdir()):
-        with suppress(OSError):  # another user's, or somebody writes it
+        with suppress(OSError):  # another user's, or a process is writing it
             old = _OF_OLD.fullmatch(path.name)
             if old and _STAMPED.fullmatch(old[1]) and time.time() - path.stat().st_mtime > _OLD:
                 _delete(NewRun(path, root / old[1]))
             name = path.name.removesuffix(LOCK).removesuffix(PARTIAL).removeprefix(".")
             if not _STAMPED.fullmatch(name) or (path.name == name and any(path.iterdir())):
                 continue
-            with _alive(_named(root, name)) as seen:
+            with _lock_held(_named(root, name)) as seen:
                 if seen:
                     _delete(_named(root, name))

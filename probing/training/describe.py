@@ -187,5 +187,13 @@ def notes(
         found.append(f"the last evaluation on development was the best ({seeds}): more --epochs may give more")
     for one in trained:
         for step in one.get("damaged_checkpoints", ()):
-            found.append(f"seed {one['seed']}: the checkpoint of step {step} was damaged; an earlier one was resumed")
+            found.append(
+                f"seed {one['seed']}: the checkpoint of step {step} was damaged, or that of its best state; "
+                "it was not resumed"
+            )
+        if steps := one.get("unsealed_checkpoints"):
+            found.append(
+                f"seed {one['seed']}: checkpoints of an earlier version, without digests, were not resumed: steps "
+                f"{', '.join(map(str, steps))}"
+            )
     return (*found, *checked.words.notes())

@@ -67,8 +67,8 @@ from probing.training.resume import (
     checkpoints_of,
     demand_same,
     files_of,
+    finish_seed,
     finished,
-    keep,
     look,
     sole_writer,
     trainings,
@@ -261,7 +261,7 @@ def _train_seed(job: _Job, seen: Seen, seed: int) -> None:
         system.save_pretrained(done)
         processor.save_pretrained(done)
         pd.DataFrame(found.pop("history")).to_csv(done / "history.csv", index=False)
-        keep(done, place, {"seed": seed, **found})
+        finish_seed(done, place, {"seed": seed, **found})
         shutil.rmtree(work)
     PartialState().wait_for_everyone()
 

@@ -133,7 +133,7 @@ def _configuration_of(folder: Path) -> dict[str, Any] | None:
     except ProbingError as error:
         raise RunError(error.what, error.why, error.remedy, code="run-damaged") from error
     except FileNotFoundError:
-        # What a kill left of the configuration itself is nobody's.
+        # An unfinished file is what a killed process left of the configuration itself.
         others = [path for path in folder.glob("*") if not path.name.endswith(PARTIAL)]
         if others:
             why = f"it holds other files and no {CONFIGURATION}"
@@ -220,7 +220,7 @@ def begin(folder: Path, configuration: Mapping[str, Any], there: There) -> None:
         again = sorted({name.partition("/")[0] for name in there.damaged if "/" in name})
         trained = f"; trained again: {', '.join(again)}" if again else ""
         print(f"{folder}: missing or changed: {what}{trained}", file=sys.stderr)
-    for seed in there.seeds:  # a kill came before they were deleted
+    for seed in there.seeds:  # the process was killed before it deleted their checkpoints
         shutil.rmtree(checkpoints_of(folder, seed), ignore_errors=True)
     if not (folder / CONFIGURATION).is_file() or CONFIGURATION in there.damaged:
         write_json(folder / CONFIGURATION, configuration)
@@ -231,8 +231,8 @@ def checkpoints_of(folder: Path, seed: int) -> Path:
     return folder / f".seed{seed}"
 
 
-def keep(done: Path, place: Path, training: Mapping[str, Any]) -> None:
-    """Give a trained seed's files their final folder.
+def finish_seed(done: Path, place: Path, training: Mapping[str, Any]) -> None:
+    """Write training.json beside a trained seed's files, and give them the seed's own folder.
 
     Args:
         done: Where they have been written.
@@ -259,7 +259,7 @@ def files_of(folder: Path, seeds: Sequence[int]) -> list[str]:
 
 
 def sweep(folder: Path) -> None:
-    """Delete unfinished files from a folder that only this process may write: whoever began them has died."""
+    """Delete unfinished files from a folder that only this process may write: those of processes that were killed."""
     for pattern in (f"*{PARTIAL}", f"seed*/*{PARTIAL}"):
         for path in folder.glob(pattern):
             path.unlink()

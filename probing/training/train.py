@@ -45,9 +45,10 @@ from probing.training.checkpoints import (
     checkpoint_at,
     damaged,
     has_ended,
-    last_checkpoint,
     prune,
+    resumable,
     seal,
+    unsealed,
 )
 from probing.training.datasets import Buckets, Material
 from probing.training.options import FinetuneOptions
@@ -72,7 +73,7 @@ def train(
 
     Returns:
         `steps`, `best_step`, `best_ccc` (mean over dimensions on development), `history`, what was logged, and
-        `damaged_checkpoints`, steps of those that could not be resumed, if there were any.
+        `damaged_checkpoints` and `unsealed_checkpoints`, steps of those that were not resumed, if there were any.
 
     Raises:
         FitError: The loss is not finite (code `loss-not-finite`; the message names the batch), or an estimate for
@@ -99,7 +100,7 @@ def train(
         callbacks=[_Epoch(buckets), EarlyStoppingCallback(options.patience), Progress()],
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which is for results
-    checkpoint = by_the_first(lambda: last_checkpoint(folder))
+    checkpoint = by_the_first(lambda: resumable(folder))
     with readers_watched():
         if checkpoint is not None and has_ended(checkpoint, options.patience):
             trainer.end_as(checkpoint)
@@ -114,8 +115,8 @@ def train(
         "best_ccc": state.best_metric,
         "history": [_ordered(entry, options) for entry in state.log_history if "loss" in entry or "eval_ccc" in entry],
     }
-    steps = by_the_first(lambda: damaged(folder))
-    return found | ({"damaged_checkpoints": steps} if steps else {})
+    passed = by_the_first(lambda: {"damaged_checkpoints": damaged(folder), "unsealed_checkpoints": unsealed(folder)})
+    return found | {name: steps for name, steps in passed.items() if steps}
 
 
 def _ordered(entry: Mapping[str, Any], options: FinetuneOptions) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_what_version_0_1_0_left_is_cleared_away_after_a_day(tmp_path: Path) -> 
 def test_without_locks_runs_are_written_and_nothing_is_cleared_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody can be seen to be alive."""
+    """Nothing tells then whether a process is still writing one."""
 
     @contextmanager
     def none(*_: Any) -> Iterator[bool]:

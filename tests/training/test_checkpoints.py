@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ import pytest
 from small_systems import same_weights, trained
 
 from probing.runs.records import FinetuneRecord
+from probing.training import checkpoints
 from probing.training import finetune as module
-from probing.training.checkpoints import DIGESTS, STATE, damaged, last_checkpoint, prune, seal
+from probing.training.checkpoints import DIGESTS, STATE, damaged, prune, resumable, seal, unsealed
 from probing.training.progress import Progress
 
 
@@ -35,10 +39,10 @@ def test_a_checkpoint_that_was_not_sealed_is_passed_over(tmp_path: Path) -> None
     saved(tmp_path, 6, 4)
     saved(tmp_path, 8, 8, whole=False)
     (tmp_path / "checkpoint-10").mkdir()
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-6"
+    assert resumable(tmp_path) == tmp_path / "checkpoint-6"
     assert not (tmp_path / "checkpoint-8").exists() and not (tmp_path / "checkpoint-10").exists()
     assert damaged(tmp_path) == []  # an ordinary kill
-    assert last_checkpoint(tmp_path / "nothing") is None
+    assert resumable(tmp_path / "nothing") is None
 
 
 @pytest.mark.parametrize("what", ["changed", "cut", "missing", "more", "digests", "state"])
@@ -59,7 +63,7 @@ def test_a_checkpoint_that_has_changed_is_passed_over(tmp_path: Path, what: str)
         (newest / DIGESTS).write_text('{"files": ')
     else:
         (newest / STATE).write_text("{}")
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-4"
+    assert resumable(tmp_path) == tmp_path / "checkpoint-4"
     assert damaged(tmp_path) == [6] and not newest.exists()
 
 
@@ -69,8 +73,78 @@ def test_a_checkpoint_needs_that_of_its_best_state(tmp_path: Path) -> None:
     best = saved(tmp_path, 4, 4)
     saved(tmp_path, 6, 4)
     (best / "optimizer.pt").write_bytes(bytes(64))
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-2", "damaged-4"]
+    assert resumable(tmp_path) == tmp_path / "checkpoint-2"
+    assert sorted(path.name for path in tmp_path.glob("*-*")) == ["checkpoint-2", "damaged-4"]
+
+
+def there(folder: Path) -> dict[str, bool]:
+    """Name of each checkpoint, also of those set aside → whether its files are there."""
+    return {path.name: (path / "optimizer.pt").exists() for path in folder.glob("*-*")}
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("reader", ["read_json", "file_digest", "state_of"])
+def test_a_checkpoint_that_cannot_be_read_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, number: int
+) -> None:
+    """Too many open files, a disk that does not answer: it may be whole, so the command ends and all stays."""
+    for step in (20, 40):
+        saved(tmp_path, step, 20)
+
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, reader, fails)
+        with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+            resumable(tmp_path)
+        if reader == "state_of":
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+                prune(tmp_path)
+    assert there(tmp_path) == {"checkpoint-20": True, "checkpoint-40": True}
+    assert resumable(tmp_path) == tmp_path / "checkpoint-40"
+
+
+def test_nothing_is_deleted_before_a_whole_one_is_known(tmp_path: Path) -> None:
+    """The newest is damaged, and the one before it cannot be read: perhaps the damaged one is all that there is."""
+    first, newest = saved(tmp_path, 20, 20), saved(tmp_path, 40, 20)
+    (newest / "optimizer.pt").write_bytes(b"other")
+    shutil.rmtree(first)
+    (tmp_path / "checkpoint-20").mkdir()
+    (tmp_path / f"checkpoint-20/{DIGESTS}").symlink_to(DIGESTS)  # round in a circle: an error that is not of absence
+    with pytest.raises(OSError, match=DIGESTS):
+        resumable(tmp_path)
+    assert there(tmp_path) == {"checkpoint-20": False, "checkpoint-40": True}
+
+
+def test_damaged_checkpoints_are_set_aside_where_none_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The training begins anew; they stay until it has ended, also one whose best state alone is damaged."""
+    best, _ = saved(tmp_path, 20, 20), saved(tmp_path, 40, 20)
+    (best / "optimizer.pt").write_bytes(b"other")
+    assert resumable(tmp_path) is None and damaged(tmp_path) == [20, 40]
+    assert there(tmp_path) == {"damaged-20": True, "damaged-40": True}
+    assert "kept as damaged-40" in capsys.readouterr().err
+
+
+def test_checkpoints_of_an_earlier_version_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They have no digests, so nobody knows whether they are whole: not resumed, not deleted, and remembered."""
+    for step in (20, 40):
+        saved(tmp_path, step, 20, whole=False)
+    assert resumable(tmp_path) is None and unsealed(tmp_path) == [20, 40] and damaged(tmp_path) == []
+    assert there(tmp_path) == {"unsealed-20": True, "unsealed-40": True}
+    assert "kept as unsealed-40" in capsys.readouterr().err
+    saved(tmp_path, 20, 20)
+    saved(tmp_path, 40, 20, whole=False)  # of this version, which was killed before it had sealed it
+    assert resumable(tmp_path) == tmp_path / "checkpoint-20" and unsealed(tmp_path) == [20, 40]
+
+
+def test_a_kill_before_the_first_checkpoint_is_whole_is_no_earlier_version(tmp_path: Path) -> None:
+    """A training of this version that has begun says so in its folder."""
+    assert resumable(tmp_path) is None
+    saved(tmp_path, 20, 20, whole=False)
+    assert resumable(tmp_path) is None and unsealed(tmp_path) == [] and there(tmp_path) == {}
 
 
 def test_what_either_of_the_newest_two_needs_is_kept(tmp_path: Path) -> None:
@@ -109,7 +183,7 @@ def interrupted_at(step: int, name: str) -> Path:
 def interrupted_at_the_end(name: str, **how: Any) -> None:
     """Train, but do not save what has been trained."""
     with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(module, "keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(module, "finish_seed", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         trained(SYSTEM, name, **{**HOW, **how})
 
 

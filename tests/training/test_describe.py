@@ -20,7 +20,7 @@ from probing.corpus.transcripts import Words
 from probing.files import digest
 from probing.statistics.concordance import ccc
 from probing.systems.build import build_system
-from probing.training.describe import configuration_of, default_name, system_entry, write_tables
+from probing.training.describe import configuration_of, default_name, notes, system_entry, write_tables
 from probing.training.options import FinetuneOptions
 
 DEMO = Checked(CorpusSpec("demo"), Corpus("demo", (1, 7), ()), Identity("12"))
@@ -165,3 +165,16 @@ def test_tables_hold_estimates_on_the_corpus_s_scale_and_their_scores(tmp_path: 
     (mean,) = [score for score in scores if score.partition == "test1"]
     assert mean.ccc == pytest.approx((1 + own) / 2, abs=1e-6) and mean.n == 12 and mean.probe is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["predictions.csv", "scores.csv"]
+
+
+def test_notes_say_which_checkpoints_were_not_resumed() -> None:
+    """Of each seed that had some, with their steps."""
+    found = {"steps": 9, "best_step": 6}
+    trained = [
+        {"seed": 0, **found},
+        {"seed": 1, "damaged_checkpoints": [4], **found},
+        {"seed": 2, "unsealed_checkpoints": [20, 40], **found},
+    ]
+    said = [note for note in notes(DEMO, FinetuneOptions(), (), trained) if note.startswith("seed ")]
+    assert len(said) == 2 and "seed 1: the checkpoint of step 4 was damaged" in said[0]
+    assert "seed 2: checkpoints of an earlier version" in said[1] and "steps 20, 40" in said[1]

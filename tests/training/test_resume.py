@@ -21,7 +21,7 @@ from probing.training.resume import (
     begin,
     demand_same,
     files_of,
-    keep,
+    finish_seed,
     look,
     sole_writer,
     trainings,
@@ -194,7 +194,7 @@ def test_a_trained_seed_gets_its_name_with_all_of_its_files(tmp_path: Path) -> N
         folder.mkdir(parents=True)
     (place / "old.bin").write_text("damaged")
     (done / "model.bin").write_text("weights")
-    keep(done, place, {"seed": 0, "steps": 7})
+    finish_seed(done, place, {"seed": 0, "steps": 7})
     (place / "README.md").write_text("a card")
     assert not done.exists() and not (place / "old.bin").exists()
     assert files_of(tmp_path, [0]) == ["seed0/model.bin", "seed0/training.json"]

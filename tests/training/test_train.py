@@ -19,7 +19,7 @@ from small_systems import same_weights, trained
 
 from probing.errors import FitError
 from probing.systems.model import EmotionSystem
-from probing.training.checkpoints import last_checkpoint
+from probing.training.checkpoints import resumable
 from probing.training.progress import Progress
 
 
@@ -63,7 +63,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Progress, "on_step_end", interrupted)
         trained("hubert+bert", folder.name)
-    assert last_checkpoint(folder / ".seed0") and not (folder / "seed0").exists()
+    assert resumable(folder / ".seed0") and not (folder / "seed0").exists()
     record = trained("hubert+bert", folder.name)
     assert same_weights(folder / "seed0", undisturbed.folder / "seed0") and record.scores == undisturbed.scores
     histories = [pd.read_csv(place / "seed0/history.csv") for place in (folder, undisturbed.folder)]
