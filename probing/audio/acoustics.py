@@ -77,7 +77,7 @@ RECIPES: dict[str, Callable[[Contours], dict[str, float]]] = {LIBROSA: measures,
 
 
 def versions(recipe: str) -> dict[str, str]:
-    """What settles a recipe's numbers beside the waveform: its own version and those of its libraries.
+    """What a recipe's numbers depend on beside the waveform: its own version and those of its libraries.
 
     Raises:
         ProbingError: A library is not installed (code `librosa-missing` or `opensmile-missing`).
@@ -87,7 +87,7 @@ def versions(recipe: str) -> dict[str, str]:
 
 
 def nuisances(contours: Contours) -> dict[str, float]:
-    """What a hidden state may tell of beside emotion.
+    """Measures of an utterance other than emotion that a hidden state may encode.
 
     Args:
         contours: As in `measures`.
@@ -238,7 +238,7 @@ def _spoken(contours: Contours) -> float:
 
 
 def _syllables(contours: Contours) -> int:
-    """Peaks of the level contour, which are the nuclei of syllables; what is not speech is flat."""
+    """The nuclei of syllables: peaks of the level contour, which is flattened outside speech."""
     width, height = SYLLABLE
     floor = contours.level.max() - 30
     smooth = ndimage.gaussian_filter1d(np.maximum(contours.level, floor), width * STEPS)
@@ -246,7 +246,7 @@ def _syllables(contours: Contours) -> int:
 
 
 def _modulation(level: Floats) -> float:
-    """Mean frequency in Hz of the level's movements between 2 and 10 Hz; 0 of what does not move."""
+    """Mean modulation frequency of the level between 2 and 10 Hz, in Hz; 0 for a constant level."""
     moving = (level - level.mean()) * np.hanning(len(level))
     power, hertz = np.square(np.abs(np.fft.rfft(moving, 2048))), np.fft.rfftfreq(2048, 1 / STEPS)
     chosen = (hertz >= 2) & (hertz < 10)
@@ -260,14 +260,14 @@ def _octaves(spectrum: Floats, hertz: Floats) -> Iterator[float]:
 
 
 def _slope(places: NDArray[np.int64], values: Floats) -> float:
-    """Least-squares slope per second over some frames; 0 of fewer than three."""
+    """Least-squares slope per second over some frames; 0 for fewer than three."""
     if len(places) < 3:
         return 0.0
     return float(np.clip(np.polyfit(places / STEPS, values, 1)[0], -STEEPEST, STEEPEST))
 
 
 def _mean_change(contour: Floats, where: NDArray[np.bool_]) -> float:
-    """Mean absolute change a frame between neighbours that both count; 0 where there are none."""
+    """Mean absolute change between neighbouring frames that are both selected; 0 if there are none."""
     both = where[1:] & where[:-1]
     return float(np.abs(np.diff(contour))[both].mean()) if both.any() else 0.0
 

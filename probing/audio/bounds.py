@@ -1,4 +1,4 @@
-"""What a recording may be, asked before anything is allocated for it, and how much of it is decoded at a time."""
+"""Limits on rates and channels, checked before anything is allocated, and how much is decoded at a time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ _LARGEST_RATIO = 100_000  # of rates; the resampler's filter is 20 times as long
 
 
 def at_a_time(rate: int, channels: int) -> int:
-    """Samples of each channel to be decoded at a time: neither they nor what is resampled from them are too many."""
+    """Samples of each channel to decode at a time, so that a block is small before and after resampling."""
     return max(1, min(_BLOCK // channels, _BLOCK * rate // SAMPLE_RATE))
 
 
 def demand_bounds(path: Path, rate: int, channels: int) -> None:
-    """Refuse what no recording has, before anything is allocated for it."""
+    """Refuse a rate or a number of channels that no recording has.
+
+    Raises:
+        AudioError: One of them is out of bounds (code `audio-bounds`).
+    """
     if not RATES[0] <= rate <= RATES[1]:
         low, high = RATES
         raise out_of_bounds(path, f"its header states a rate of {rate:,} Hz; recordings have {low:,} to {high:,}")

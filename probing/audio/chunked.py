@@ -1,6 +1,6 @@
 """The structure of AIFF and AIFF-C, AU, CAF and NIST SPHERE files.
 
-Of these only the sizes are said twice. Nothing confirms the rate, so an unusual one is noted.
+Of these formats' numbers only the sizes are redundant. Nothing confirms the rate, so an unusual one is noted.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def nist(source: Source) -> Layout:
 
 
 def _chunks(source: Source, at: int, head: str) -> Iterator[Chunk]:
-    """The chunks from a place on: name and size by this format for `struct`; AIFF pads to even bytes."""
+    """Iterate over chunks from an offset; `head` is the `struct` format of name and size. AIFF pads to even bytes."""
     length = struct.calcsize(head)
     for _ in range(_MOST_CHUNKS):
         raw = source.read(at, length)
@@ -163,14 +163,14 @@ def _present(source: Source, found: dict[bytes, Chunk], name: bytes) -> Chunk:
 
 
 def _behind(source: Source, end: int, whole: int) -> str | None:
-    """What is behind the last chunk, as `probing.audio.sizes.measured` takes it."""
+    """What follows the last chunk: the argument `follows` of `probing.audio.sizes.measured`."""
     if end == source.size or end > source.size:
         return ""
     return "what follows the end of its audio is left out" if whole == end else None
 
 
 def _extended(raw: bytes) -> float:
-    """A number of 80 bits (IEEE 754 extended); 0 where it is none that a rate can be."""
+    """Read an 80-bit number (IEEE 754 extended precision); 0 if it cannot be a rate."""
     exponent, mantissa = struct.unpack(">HQ", raw)
     power = exponent - 16383 - 63
     return math.ldexp(mantissa, power) if -80 < power < 0 else 0.0

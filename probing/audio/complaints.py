@@ -1,7 +1,7 @@
-"""What the C libraries that decode print past Python on the standard error stream of C.
+"""Catch the messages that C libraries print on C's standard error stream while they decode.
 
-The MP3 decoder in libsndfile reports a frame that it cannot decode in no other way, and remarks on sizes that do not
-matter. Both would appear without the name of a file, in the middle of a progress bar.
+The MP3 decoder in libsndfile reports a frame that it cannot decode only there, beside remarks that do not matter. The
+messages do not name the file, and would appear in the middle of a progress bar.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Write = ctypes.CFUNCTYPE(ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_void_p, ct
 
 
 class _Functions(ctypes.Structure):
-    """cookie_io_functions_t of glibc: what is called when a stream is used."""
+    """glibc's cookie_io_functions_t: the functions that implement a custom stream."""
 
     _fields_ = (
         ("read", ctypes.c_void_p),
@@ -30,9 +30,9 @@ class _Functions(ctypes.Structure):
 
 
 class Complaints:
-    """Keeps what this thread's C code prints while the block lasts; what others print goes on to the standard error.
+    """Collects what C code prints on `stderr` in this thread in a `with` block; other threads' output passes through.
 
-    In glibc `stderr` is a variable that may be set. Of other C libraries, which do not promise that, nothing is kept.
+    glibc allows `stderr` to be assigned. With another C library nothing is collected, and messages appear as usual.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Complaints:
 
     @property
     def undecoded(self) -> bool:
-        """Whether the decoder failed at a part of the file, and went on."""
+        """Whether the decoder reported an error, after which it went on with the next frame."""
         return any(b" error: " in line for line in self._lines)
 
 
@@ -57,7 +57,7 @@ class _Thread(threading.local):
 
 
 class _Redirection:
-    """Sets `stderr` of C as long as any thread decodes."""
+    """Replaces C's `stderr` as long as any thread decodes."""
 
     def __init__(self) -> None:
         self._users = 0
@@ -67,7 +67,7 @@ class _Redirection:
         self._write = _Write(_written)  # it must live as long as the stream
 
     def begin(self) -> None:
-        """One more thread decodes."""
+        """Count one more thread that decodes; the first one replaces `stderr`."""
         with self._lock:
             self._users += 1
             if self._users == 1 and (variable := _stderr()) is not None:
@@ -75,14 +75,14 @@ class _Redirection:
                 self._before, variable.value = variable.value, self._own
 
     def end(self) -> None:
-        """One fewer."""
+        """Count one thread fewer; the last one restores `stderr`."""
         with self._lock:
             self._users -= 1
             if self._users == 0 and (variable := _stderr()) is not None:
                 variable.value = self._before
 
     def forked(self) -> None:
-        """In a new process there are no other threads, and the lock may have been one of theirs."""
+        """Start afresh in a forked process, which has one thread; the lock may have been held by another."""
         self._lock = threading.Lock()
         if self._users:
             self._users = 1
@@ -91,7 +91,7 @@ class _Redirection:
 
 @cache
 def _stderr() -> ctypes.c_void_p | None:
-    """The variable; None where the C library is not glibc."""
+    """The C variable `stderr`; None if the C library is not glibc."""
     try:
         os.confstr("CS_GNU_LIBC_VERSION")
         return ctypes.c_void_p.in_dll(ctypes.CDLL(None), "stderr")
@@ -100,7 +100,7 @@ def _stderr() -> ctypes.c_void_p | None:
 
 
 def _opened(write: object) -> int:
-    """A stream of C that hands what is printed to a function."""
+    """Open a C stream that passes what is printed to a function; returns the pointer to it."""
     library = ctypes.CDLL(None)
     library.fopencookie.restype = ctypes.c_void_p
     library.fopencookie.argtypes = (ctypes.c_void_p, ctypes.c_char_p, _Functions)
@@ -111,7 +111,7 @@ def _opened(write: object) -> int:
 
 
 def _written(_: object, text: int, size: int) -> int:
-    """Keep a line of a thread that decodes, hand on any other."""
+    """Keep the message of a thread that decodes; write any other to the standard error."""
     line = ctypes.string_at(text, size)
     if _thread.lines is None:
         with suppress(OSError):

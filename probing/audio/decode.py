@@ -1,6 +1,6 @@
 """Decode an audio file to mono float32 at 16 kHz, or say why it cannot be used.
 
-A file is taken for hostile: its structure is followed before anything is decoded, rates and channels are bounded before
+A file may be hostile: its structure is followed before anything is decoded, rates and channels are bounded before
 anything is allocated, and the audio comes in blocks, so that memory does not depend on what a header promises.
 
 Shape legend: S samples at 16 kHz.
@@ -115,7 +115,7 @@ def listen(path: str | Path) -> Sound:
 
 
 def measure(path: str | Path) -> Length:
-    """Decode a file in full and keep its length; memory does not depend on it.
+    """Decode a file in full, but keep only its length; the memory used does not depend on the length.
 
     Raises:
         AudioError: As `load`.
@@ -126,7 +126,7 @@ def measure(path: str | Path) -> Length:
 
 
 def _joined(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """All blocks as one array, which grows in place, so that long recordings are not held twice."""
+    """Concatenate blocks into one array, which grows in place, so that a long recording is not in memory twice."""
     waveform = np.ascontiguousarray(next(blocks))
     used, own = len(waveform), False
     for block in blocks:
@@ -140,7 +140,7 @@ def _joined(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def _checked(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
-    """The waveform in blocks; what an encoder could not use is refused at the latest after the last one."""
+    """The waveform in blocks; audio that is too long, too short, silent or not finite is refused by the last block."""
     samples, low, high = 0, np.float32(np.inf), np.float32(-np.inf)
     for block in _waveform(path, notes):
         if not len(block):
@@ -167,7 +167,7 @@ def _checked(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
 
 
 def _waveform(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
-    """Open a file and decode it with whatever decodes its format: mono blocks at 16 kHz."""
+    """Open a file and decode it: mono blocks at 16 kHz."""
     try:
         file = path.open("rb", buffering=0)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
@@ -210,7 +210,7 @@ def _opened(path: Path, file: io.FileIO, notes: list[str]) -> Iterator[NDArray[n
 
 
 def _layout(source: Source) -> Layout:
-    """Follow the structure of a file, where it is known."""
+    """Follow the structure of a file, if its format is one whose structure is followed here."""
     head = source.head
     if head[:4] == b"FORM" and head[8:11] != b"AIF":  # another format of chunks
         return Layout(walked=False)
@@ -237,6 +237,6 @@ def _missing(path: Path) -> AudioError:
 
 
 def _unreadable(path: Path, error: OSError) -> AudioError:
-    """The system refused to read."""
+    """The error of a file that the operating system refused to read."""
     remedy = "make it readable, or copy it to another disk"
     return AudioError(f"{path}", error.strerror or f"{error}", remedy, code="audio-unreadable")

@@ -35,7 +35,7 @@ _LOST = re.compile(r"premature|partial|truncat|corrupt", re.IGNORECASE)  # Matro
 
 @dataclass(frozen=True)
 class Foreign:
-    """A format: how a user calls it, and ffmpeg's name of what reads it."""
+    """A format: its name for users, and ffmpeg's name of its demuxer."""
 
     name: str
     demuxer: str
@@ -127,7 +127,7 @@ class Stream:
         self.notes += [f"ffmpeg says: {_NUMBER.sub('…', line)}" for line in said[:1]]  # the same of like files
 
     def close(self) -> None:
-        """End ffmpeg, whether it is done or not."""
+        """End ffmpeg, even if it has not finished."""
         self._out.close()
         if self._child.poll() is None:
             self._child.kill()
@@ -135,7 +135,7 @@ class Stream:
         self._talk.close()
 
     def _read(self, count: int) -> bytes:
-        """So many bytes of its output; fewer where that ends."""
+        """Read so many bytes of ffmpeg's output; fewer at its end."""
         found = bytearray()
         with selectors.DefaultSelector() as ready:
             ready.register(self._out, selectors.EVENT_READ)
@@ -149,7 +149,7 @@ class Stream:
         return bytes(found)
 
     def _ended(self) -> int:
-        """Wait for its end: its exit status, 0 where all went well."""
+        """Wait until ffmpeg ends, and return its exit status."""
         try:
             return self._child.wait(_PATIENCE)
         except subprocess.TimeoutExpired as error:
@@ -159,7 +159,7 @@ class Stream:
         return damaged(self._path, f"ffmpeg decoded nothing more of it in {_PATIENCE:g} s")
 
     def _said(self) -> list[str]:
-        """What ffmpeg complained of, line by line, without places in its own memory."""
+        """The messages of ffmpeg, line by line, without the memory addresses in front of them."""
         self._talk.seek(0)
         lines = self._talk.read(_TALK).decode("utf-8", "replace").strip().splitlines()
         return [line.rpartition("] ")[2] for line in lines]

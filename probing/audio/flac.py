@@ -1,7 +1,7 @@
-"""The structure of FLAC files (RFC 9639): what STREAMINFO says against the frames, and the digest of the samples.
+"""The structure of FLAC files (RFC 9639): STREAMINFO compared with the frames, and the MD5 of the samples.
 
-Each frame says its rate, its channels and its place again. The last frame tells how many samples there are, where the
-header does not say it or says it wrongly.
+Each frame repeats rate and channels and has its position. The last frame tells the number of samples if the header does
+not state it, or states it wrongly.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Frame:
 
 
 class Digest:
-    """The MD5 of all samples, which the decoder does not compare."""
+    """The MD5 of all samples, which libsndfile does not verify."""
 
     def __init__(self, digest: bytes, bits: int) -> None:
         self._digest, self._bits, self._heard = digest, bits, hashlib.md5(usedforsecurity=False)
@@ -62,7 +62,7 @@ class Digest:
             self._heard.update(whole.astype("<i2" if self._bits == 16 else np.int8).data)
 
     def verdict(self) -> str:
-        """What is wrong."""
+        """A note if the MD5 differs; otherwise empty."""
         same = self._heard.digest() == self._digest
         return "" if same else "its samples are not those that its MD5 was taken of"
 
@@ -120,7 +120,7 @@ def _metadata(source: Source, at: int) -> tuple[_Info, int]:
 
 
 def _frame(raw: bytes, info: _Info) -> _Frame | None:
-    """A frame's header, if there is one; it is checked by its CRC-8."""
+    """Parse a frame's header; None if there is none, or its CRC-8 is wrong."""
     if len(raw) < 6 or raw[0] != 0xFF or raw[1] & 0xFE != 0xF8:
         return None
     variable, block, rate, channels, bits = raw[1] & 1, raw[2] >> 4, raw[2] & 15, raw[3] >> 4, raw[3] >> 1 & 7
@@ -149,7 +149,7 @@ def _block_samples(code: int) -> int:
 
 
 def _coded_number(raw: bytes) -> tuple[int | None, int]:
-    """A frame's number, coded as UTF-8 codes letters but with up to 36 bits, and where it ends."""
+    """Decode a frame's number (as UTF-8, extended to 36 bits), and return it with the offset behind it."""
     first = raw[4]
     if first < 0x80:
         return first, 5
@@ -164,9 +164,9 @@ def _coded_number(raw: bytes) -> tuple[int | None, int]:
 
 
 def _last(source: Source, info: _Info, first: _Frame, at: int) -> _Frame | None:
-    """The last frame, sought from the end of the file; None where none is found.
+    """Search backwards from the end of the file for the last frame; None if there is none.
 
-    Compressed samples may look like a frame's header, so one that confirms the number of samples goes before others.
+    Compressed samples may look like a frame's header, so a frame that confirms the number of samples is preferred.
     """
     start = max(at, source.size - _TAIL)
     tail = source.read(start, source.size - start)

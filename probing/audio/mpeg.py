@@ -1,6 +1,6 @@
 """The structure of MP3 files: frame after frame, and what the Xing, LAME or VBRI header says of their number.
 
-A decoder passes over what is no frame without a word, so a gap makes a recording shorter. Here every frame is counted.
+A decoder silently skips anything that is not a frame, so a gap makes a recording shorter. Here all frames are counted.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _TAG_MOST = 1 << 28  # bytes
 
 @dataclass(frozen=True)
 class _Kind:
-    """What all frames of a stream have in common, and the length in bytes of each by its second and third byte."""
+    """What all frames of a stream share: samples a frame, rate (Hz), and length in bytes by second and third byte."""
 
     samples: int
     rate: int
     lengths: Mapping[int, int]
 
     def length(self, raw: bytes, place: int = 0) -> int:
-        """Bytes of the frame at a place; 0 where there is none of this kind."""
+        """Length in bytes of the frame at an offset; 0 if there is no frame of this kind."""
         return self.lengths.get(raw[place + 1] << 8 | raw[place + 2], 0) if raw[place] == 0xFF else 0
 
 
 @dataclass(frozen=True)
 class _Count:
-    """What the first frame says of the others: their number, and the samples that a decoder drops at both ends."""
+    """What a header in the first frame states: the number of frames, and samples that a decoder drops at both ends."""
 
     frames: int | None = None
     dropped: int = 0
@@ -58,7 +58,7 @@ class _Count:
 
 @dataclass
 class _Walk:
-    """The whole frames in a row: their number, the byte behind the last one, and the bytes that a further one needs."""
+    """Consecutive whole frames: how many, the offset behind the last one, and the length of an incomplete one there."""
 
     frames: int
     end: int
@@ -103,7 +103,7 @@ def mpeg(source: Source) -> Layout:
 
 
 def after_tags(source: Source) -> int:
-    """Where a file begins behind its ID3v2 tags.
+    """The offset behind a file's ID3v2 tags.
 
     Raises:
         AudioError: A tag is longer than the file (code `audio-damaged`).
@@ -119,7 +119,7 @@ def after_tags(source: Source) -> int:
 
 @cache
 def _kinds(second: int, third: int) -> _Kind | None:
-    """What the frames of a stream may look like, by two bytes of one of them; None where they are no frame's."""
+    """The kind of frames in a stream, from the second and third byte of one of them; None if they are not a frame's."""
     version, layer, place = second >> 3 & 3, 4 - (second >> 1 & 3), third >> 2 & 3
     if second & 0xE0 != 0xE0 or version == 1 or layer == 4 or place == 3 or third >> 4 in (0, 15):
         return None
@@ -137,7 +137,7 @@ def _kinds(second: int, third: int) -> _Kind | None:
 
 
 def _is_of_free_bitrate(source: Source, at: int) -> bool:
-    """Whether a frame begins at a place that states no bitrate (its length is then not known), and another like it."""
+    """Whether a frame at an offset has free bitrate (so that its length is unknown), and a similar one follows."""
     raw = source.read(at, _ROOM)
     if len(raw) < 4 or raw[0] != 0xFF or raw[2] >> 4:
         return False
@@ -146,7 +146,7 @@ def _is_of_free_bitrate(source: Source, at: int) -> bool:
 
 
 def _next_frame(source: Source, at: int, end: int, kind: _Kind | None = None) -> tuple[int, _Kind] | None:
-    """The first place before an end where frames follow one another, of a kind or of any."""
+    """Search for the first consecutive frames between two offsets: frames of one kind, or of any kind."""
     while at < end:
         block = source.read(at, min(_BLOCK, end - at) + _CHAIN * _ROOM)
         place = -1
@@ -161,7 +161,7 @@ def _next_frame(source: Source, at: int, end: int, kind: _Kind | None = None) ->
 
 
 def _chained(block: bytes, place: int, kind: _Kind, ends: bool) -> bool:
-    """Whether there are frames in a row at a place, or fewer up to the end of the file."""
+    """Whether several frames follow one another at an offset, or fewer if the file ends there."""
     for found in range(_CHAIN):
         if place + 3 > len(block):
             return ends and found > 0
@@ -173,7 +173,7 @@ def _chained(block: bytes, place: int, kind: _Kind, ends: bool) -> bool:
 
 
 def _walked(source: Source, at: int, kind: _Kind) -> _Walk:
-    """Go from frame to frame as long as one follows the other."""
+    """Count the consecutive frames from an offset on."""
     frames, start, block = 0, at, b""
     get = kind.lengths.get
     while True:
@@ -192,9 +192,9 @@ def _walked(source: Source, at: int, kind: _Kind) -> _Walk:
 
 
 def _behind(source: Source, walk: _Walk, kind: _Kind) -> list[str]:
-    """What follows the last whole frame, for a note; a gap is refused.
+    """Notes on what follows the last whole frame; a gap with frames behind it is refused.
 
-    A stream or a cut ends anywhere in a frame: an incomplete last one is no more than a frame of audio that is missing.
+    Recorded streams may end within a frame. Less than a frame of audio is then missing, which is a note.
     """
     rest = source.read(walk.end, 128)
     if _next_frame(source, walk.end + 1, source.size, kind):
@@ -208,7 +208,7 @@ def _behind(source: Source, walk: _Walk, kind: _Kind) -> list[str]:
 
 
 def _counted(source: Source, at: int, kind: _Kind) -> _Count:
-    """What the first frame says, if it is no audio but a Xing (with LAME) or a VBRI header."""
+    """Read the first frame, if it holds a Xing, LAME or VBRI header instead of audio."""
     raw = source.read(at, 200)
     if len(raw) < 160:
         return _Count()
@@ -229,16 +229,16 @@ def _counted(source: Source, at: int, kind: _Kind) -> _Count:
 
 
 def _behind_side_information(head: bytes) -> int:
-    """Where a Xing header is in a frame: behind four bytes and what tells how a frame of layer 3 is coded."""
+    """The offset of a Xing header in a frame: behind the frame header and the side information of layer 3."""
     stereo, first = head[3] >> 6 != 3, head[1] >> 3 & 3 == 3
     return 4 + {(True, True): 32, (True, False): 17, (False, True): 17, (False, False): 9}[first, stereo]
 
 
 def _count_of(head: bytes, kind: _Kind, frames: int) -> bytes:
-    """A frame that holds a number of frames and no audio.
+    """Make a frame with a Xing header that states the number of frames.
 
-    Without one the decoder guesses the length from the first frame's bitrate, and stops there; where the bitrate
-    varies that may be in the middle.
+    Without one the decoder estimates the length from the first frame's bitrate and stops there, which may be in the
+    middle of a recording of variable bitrate.
     """
     own = bytes([head[0], head[1] | 1, 8 << 4 | head[2] & 0x0C, head[3]])  # no checksum, a middling bitrate
     raw = own + bytes(_behind_side_information(own) - 4) + b"Xing" + struct.pack(">II", 1, frames)

@@ -1,4 +1,4 @@
-"""What is to be known of many sound files in a few lines."""
+"""Notes on many sound files, summed up in a few lines."""
 
 from __future__ import annotations
 

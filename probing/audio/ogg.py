@@ -1,7 +1,7 @@
-"""The structure of Ogg files (RFC 3533): pages, each with a checksum and a number, in streams with a first and a last.
+"""The structure of Ogg files (RFC 3533): streams of numbered pages, each with a checksum.
 
-The decoder leaves out what it cannot use and goes on; a recording is then shorter, and nobody is told. Here every page
-is looked at. Streams that follow one another (chained, as a web radio sends them) are pieces, decoded one by one.
+The decoder silently skips pages that it cannot use, so that a recording becomes shorter. Here every page is checked.
+Chained streams (one after another, as web radios send them) are decoded one by one.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CODECS = {b"\x01vorbis": "Vorbis", b"OpusHead": "Opus", b"\x7fFLAC": "FLAC in O
 _STEP = 1 << 16  # bytes in which a page's head is sought
 _MOST_LINKS = 10_000
 _MOST_STREAMS = 100  # at the same time; a recording has one
-_MOST_HEADS = 100  # of pages that turn out to be none
+_MOST_HEADS = 100  # of possible pages whose checksum is wrong
 
 
 @dataclass(frozen=True)
 class _Page:
-    """A page: where it is, its marks, stream, number, whether its last packet goes on, and its bytes."""
+    """A page: offset, flags, stream, number, whether its last packet continues on the next page, and all its bytes."""
 
     start: int
     marks: int
@@ -37,13 +37,13 @@ class _Page:
 
     @property
     def end(self) -> int:
-        """The byte behind it."""
+        """The offset behind the page."""
         return self.start + len(self.raw)
 
 
 @dataclass
 class _Link:
-    """Streams that begin together: where their pages begin, the last page of each, and those that have ended."""
+    """A link of a chain, which holds streams that begin together: offset, last page of each, and streams that ended."""
 
     start: int
     latest: dict[int, _Page]
@@ -91,7 +91,7 @@ def ogg(source: Source, start: int = 0) -> Layout:
 
 
 def _take(source: Source, link: _Link, page: _Page) -> None:
-    """Add a page to its streams; it must be the next one."""
+    """Add a page to its stream, in which it must be the next one."""
     before = link.latest.get(page.stream)
     if page.marks & _FIRST:
         if before is not None:
@@ -110,7 +110,7 @@ def _take(source: Source, link: _Link, page: _Page) -> None:
 
 
 def _with_end_mark(source: Source, link: _Link) -> dict[int, bytes]:
-    """Patches that mark the end of each stream that has none, without which a decoder refuses it."""
+    """Patches that set the missing end marks of streams, without which the decoder refuses them."""
     found = {}
     for stream, page in link.latest.items():
         if page.goes_on:
@@ -125,7 +125,7 @@ def _with_end_mark(source: Source, link: _Link) -> dict[int, bytes]:
 
 
 def _pages(source: Source, at: int) -> Iterator[_Page]:
-    """All pages one after another; they must be all that there is, but for what is behind the last one."""
+    """Iterate over consecutive pages. Junk may follow the last one, but no further page."""
     while True:
         page = _page(source, at)
         if page is None:
@@ -137,7 +137,7 @@ def _pages(source: Source, at: int) -> Iterator[_Page]:
 
 
 def _page(source: Source, at: int) -> _Page | None:
-    """The page at a place, if there is a whole one."""
+    """The page at an offset; None if there is no whole one with a correct checksum."""
     head = source.read(at, 27)
     if len(head) < 27 or head[:5] != b"OggS\0":
         return None
@@ -151,15 +151,14 @@ def _page(source: Source, at: int) -> _Page | None:
 
 
 def _begins(source: Source, at: int) -> bool:
-    """Whether the bytes at a place are the first ones of a page, of which the file may hold no more."""
+    """Whether a page begins at an offset, though it may be incomplete."""
     return at < source.size and b"OggS".startswith(source.read(at, 4))
 
 
 def _page_follows(source: Source, at: int) -> bool:
-    """Whether there is a whole page at a place or behind it, or so much that looks like pages that it is no chance.
+    """Whether a whole page follows at or behind an offset, or too many heads of pages for chance.
 
-    A page may begin at each head, and its checksum is taken of up to 64 KiB: without a bound, the time would grow with
-    the number of heads times that.
+    The checksum of each possible page covers up to 64 KiB, so the number that is tried is limited.
     """
     heads = 0
     for start in range(at, source.size, _STEP):
@@ -173,9 +172,9 @@ def _page_follows(source: Source, at: int) -> bool:
 
 
 def _checksum(raw: bytes) -> int:
-    """The CRC-32 of a page: zlib's polynomial, but from the highest bit down, and begun with 0.
+    """The CRC-32 of a page: zlib's polynomial, but most significant bit first and with initial value 0.
 
-    Both are linear, so that zlib's own on mirrored bytes gives the mirrored sum.
+    zlib's CRC of bit-reversed bytes is the bit-reversed CRC.
     """
     mirrored = zlib.crc32(raw.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)

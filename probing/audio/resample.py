@@ -13,7 +13,7 @@ _AT_LEAST = 1 << 20  # samples resampled at a time, since each time the filter i
 
 
 def ratio(rate: int, target: int) -> tuple[int, int]:
-    """How many samples become of how many, in lowest terms."""
+    """Factors of upsampling and downsampling between two rates, in lowest terms."""
     divisor = math.gcd(target, rate)
     return target // divisor, rate // divisor
 

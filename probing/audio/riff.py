@@ -1,7 +1,7 @@
 """The structure of WAV files: RIFF and RIFX (32-bit sizes), RF64 (EBU Tech 3306) and Wave64.
 
-The format chunk says some things twice: BlockAlign is channels × bytes of a sample, ByteRate is BlockAlign × rate. A
-rate or a number of channels that went wrong is found by them.
+The format chunk is redundant: BlockAlign is channels × bytes of a sample, ByteRate is BlockAlign × rate. They reveal a
+wrong rate or number of channels.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """The byte behind its content."""
+        """The offset behind its content."""
         return self.start + self.size
 
 
@@ -72,7 +72,7 @@ class _Format:
 
     @property
     def name(self) -> str:
-        """As a user would say it."""
+        """The codec's name for users."""
         if self.codec in (_PCM, _FLOAT):
             return f"{self.bits}-bit {_CODECS[self.codec]}"
         return _CODECS.get(self.codec, f"the codec {self.codec:#06x}")
@@ -136,7 +136,7 @@ def wave64(source: Source) -> Layout:
 
 
 def _wave64_chunks(source: Source, at: int, end: int) -> bool:
-    """Whether there are only whole chunks from a place to the end."""
+    """Whether the file consists of whole chunks from an offset to an end."""
     for _ in range(_MOST_CHUNKS):
         if at + 24 > end:
             return at == end
@@ -148,7 +148,7 @@ def _wave64_chunks(source: Source, at: int, end: int) -> bool:
 
 
 def _riff_chunks(source: Source, at: int, order: str) -> Iterator[Chunk]:
-    """The chunks from a place on, as far as they make sense; the last one may reach beyond the file."""
+    """Iterate over the chunks from an offset to the first invalid name; the last one may reach beyond the file."""
     for _ in range(_MOST_CHUNKS):
         head = source.read(at, 8)
         if len(head) < 8 or not _is_name(head[:4]):
@@ -172,7 +172,7 @@ def _present(source: Source, found: dict[bytes, Chunk], name: bytes) -> Chunk:
 
 
 def _format(source: Source, chunk: Chunk, order: str) -> _Format:
-    """Read the format chunk and hold its numbers against each other."""
+    """Read the format chunk and compare its numbers with each other."""
     raw = source.read(chunk.start, min(chunk.size, 40))
     if len(raw) < 14:
         raise damaged(source.path, "its format chunk is incomplete")
@@ -197,7 +197,7 @@ def _format(source: Source, chunk: Chunk, order: str) -> _Format:
 
 
 def _rate_agrees(form: _Format) -> bool:
-    """Whether the bytes of a second are those of the rate; where a block's samples are not known, they say nothing."""
+    """Whether ByteRate agrees with the rate; true if the samples of a block are unknown."""
     if form.codec in _BITS:
         return form.second == form.rate * form.block
     return not form.samples or abs(form.second - form.rate * form.block / form.samples) <= 2
@@ -208,7 +208,7 @@ def _width(form: _Format) -> int:
 
 
 def _follows(source: Source, at: int, whole: int, order: str) -> str | None:
-    """What is behind the audio, if it is understood: further chunks, or what is behind the whole that a header states.
+    """What follows the audio: the argument `follows` of `probing.audio.sizes.measured`.
 
     Args:
         source: The file.
@@ -233,7 +233,7 @@ def _follows(source: Source, at: int, whole: int, order: str) -> str | None:
 
 
 def _with_format(source: Source, layout: Layout, form: _Format) -> Layout:
-    """What a structure promises, with what there is to say of its format."""
+    """Add the codec and notes on the format to a layout."""
     odd = () if _rate_agrees(form) else ("its header states a wrong number of bytes a second; its rate is believed",)
     unconfirmed = () if form.codec in _BITS else doubts(form.rate, form.channels)  # where a second's bytes are rounded
     return Layout(layout.pieces, (*layout.notes, *odd, *unconfirmed), codec=form.name)

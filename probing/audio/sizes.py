@@ -32,9 +32,9 @@ class Stated:
         start: Where the audio begins in the file, in bytes.
         size: Its bytes; None where it was written as a stream, whose length nobody knew.
         second: Bytes in a second.
-        width: Bytes of one sample of all channels; 0 where it is compressed.
-        field: Place of the size in the file, its format for `struct`, and what it counts beside the audio; what an
-            unfilled size is filled in with.
+        width: Bytes of one sample of all channels; 0 if it is compressed.
+        field: Offset of the size in the file, its format for `struct`, and the bytes that it counts beside the audio;
+            used to fill in a size of 0.
     """
 
     start: int
@@ -50,8 +50,8 @@ def measured(source: Source, stated: Stated, follows: str | None) -> Layout:
     Args:
         source: The file.
         stated: What the header states.
-        follows: What is behind the audio where that is understood, for a note (empty: nothing to say of it); None
-            where what is there is not a part of the format.
+        follows: A note on what follows the audio; empty if nothing does, or parts of the format that need no note. None
+            if it is not part of the format.
 
     Returns:
         What the decoder is to be given, with notes.
@@ -110,14 +110,14 @@ def doubts(rate: float, channels: int) -> tuple[str, ...]:
 
 
 def _filled_in(stated: Stated, there: int) -> Piece:
-    """The whole file with the size that its header lacks."""
+    """The whole file, patched with the size that its header lacks."""
     place, form, beside = stated.field
     most = (1 << (8 * struct.calcsize(form) - 1)) - 1
     return Piece(patches={place: struct.pack(form, min(there + beside, most))})
 
 
 def _zeros(source: Source, at: int) -> bool:
-    """Whether a file ends in zeros from a place on, of which there is at least one."""
+    """Whether a file has only zeros, at least one, from an offset to its end."""
     if at >= source.size:
         return False
     while block := source.read(at, _ZEROS):

@@ -1,4 +1,4 @@
-"""Decode with libsndfile what a file's structure promises, in blocks, and refuse what is less than promised."""
+"""Decode a file in blocks with libsndfile, and refuse it if there is less audio than its structure states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CUT_SHORT = re.compile(r"^\s*[A-Za-z][\w ]*:\s*(\d+) \(should be (\d+)\)", re.M
 
 
 class Decoded:
-    """What libsndfile makes of a file, piece by piece."""
+    """A file decoded by libsndfile, piece by piece."""
 
     def __init__(self, source: Source, layout: Layout) -> None:
         self._source, self._layout = source, layout
@@ -31,7 +31,7 @@ class Decoded:
         self.notes: list[str] = []
 
     def pieces(self) -> Iterator[tuple[Iterator[NDArray[np.float32]], int]]:
-        """Of each piece the samples [S, channels] in blocks, and its rate; each must be read before the next one."""
+        """Iterate over pieces: samples [S, channels] in blocks, and rate. A piece must be read before the next one."""
         path, layout = self._source.path, self._layout
         for piece in layout.pieces:
             with self._open(piece) as file:
@@ -51,7 +51,7 @@ class Decoded:
             self.notes.append(wrong)
 
     def _open(self, piece: Piece) -> soundfile.SoundFile:
-        """Open a piece; the whole file by its descriptor, since libsndfile then cannot go by its name."""
+        """Open a piece; a whole file by its descriptor, so that libsndfile does not see its name."""
         source = self._source
         try:
             with self._complaints:
@@ -85,14 +85,14 @@ class Decoded:
         self._frames += there
 
     def _demand_whole(self, log: str) -> None:
-        """Make sure that libsndfile has corrected no length."""
+        """Refuse a file whose length libsndfile has corrected, as its log says."""
         for stated, there in _CUT_SHORT.findall(log):
             if int(there) < int(stated) < UNKNOWN_SIZE:
                 why = f"its header states {stated} bytes of audio, the file has {there}"
                 raise cut_short(self._source.path, why)
 
     def _undecodable(self, error: soundfile.LibsndfileError) -> AudioError:
-        """Why libsndfile refused a file."""
+        """The error of a file that libsndfile refused."""
         path, layout = self._source.path, self._layout
         said = error.error_string.rstrip(". \n") or "no reason given"
         if not layout.walked and not layout.codec:
@@ -104,8 +104,8 @@ class Decoded:
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
-    """A sound file that is only read on: seeking after each block, as soundfile does, costs time and helps nobody."""
+    """A sound file read from start to end; soundfile otherwise seeks after each block, which costs time."""
 
     def seekable(self) -> bool:
-        """It is not sought in."""
+        """Claim that it is not, so that soundfile does not seek."""
         return False

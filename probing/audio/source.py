@@ -1,4 +1,4 @@
-"""A sound file opened for reading in pieces, and what its structure promises of the audio within."""
+"""A sound file opened for reading in pieces, and what its structure states about its audio."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Source:
         self.head = file.read(_HEAD)
 
     def read(self, at: int, count: int) -> bytes:
-        """Up to so many bytes from a place on; fewer where the file ends."""
+        """Read up to so many bytes from an offset; fewer at the end of the file."""
         if at + count <= len(self.head):
             return self.head[at : at + count]
         if at >= self.size:  # a header may point anywhere
@@ -38,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a file that is a sound file of its own to the decoder.
+    """A part of a file that the decoder is given as a sound file of its own.
 
     Args:
         start: First byte.
@@ -54,18 +54,18 @@ class Piece:
 
 
 class Witness(Protocol):
-    """What tells, once all samples are decoded, whether they are those that were encoded."""
+    """Verifies, once all samples are decoded, that they are those that were encoded."""
 
     def hear(self, block: NDArray[np.float32]) -> None:
         """Take the next samples [S, channels]."""
 
     def verdict(self) -> str:
-        """What is wrong; nothing where all is well."""
+        """What is wrong; empty if nothing is."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file's structure promises.
+    """What a file's structure states about its audio.
 
     Args:
         pieces: What the decoder is given, one after another.
@@ -73,7 +73,7 @@ class Layout:
         frames: Samples of each channel that must be decoded; None where only the decoder knows.
         slack: How many of them may be missing.
         witness: Compares the samples with a digest that the file holds.
-        codec: What encodes the audio, as a user would say it.
+        codec: The name of the codec for users.
         verified: Whether checksums have shown that every byte is as it was written.
         walked: Whether the structure was followed to its end, so that what the decoder says of lengths is not needed.
     """
@@ -89,7 +89,7 @@ class Layout:
 
 
 class Window(io.RawIOBase):
-    """A piece of a file as a file, with its patches."""
+    """A piece as a file object, with its patches applied."""
 
     def __init__(self, source: Source, piece: Piece) -> None:
         super().__init__()
@@ -97,24 +97,24 @@ class Window(io.RawIOBase):
         self._size = len(piece.before) + (source.size if piece.stop is None else piece.stop) - piece.start
 
     def readable(self) -> bool:
-        """It is read."""
+        """Always."""
         return True
 
     def seekable(self) -> bool:
-        """And read anywhere."""
+        """Always."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; before the start there is none."""
+        """Move to an offset; a negative one becomes 0."""
         self._at = max(0, offset + (0, self._at, self._size)[whence])
         return self._at
 
     def tell(self) -> int:
-        """Where the next byte is read."""
+        """The current offset."""
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer as far as the piece goes."""
+        """Read into a buffer, up to the end of the piece."""
         view = memoryview(buffer).cast("B")
         count, before = max(0, min(len(view), self._size - self._at)), len(self._piece.before)
         at = max(0, self._at - before)  # in the piece
