@@ -54,7 +54,17 @@ def normaliser(language: str = "en", spelling: Mapping[str, str] | None = None) 
     """
     from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-    return EnglishTextNormalizer(dict(spelling or {})) if language == "en" else BasicTextNormalizer()
+    if language != "en":
+        return BasicTextNormalizer()
+    english, plain = EnglishTextNormalizer(dict(spelling or {})), BasicTextNormalizer()
+
+    def normalise(text: str) -> str:
+        try:
+            return str(english(text))
+        except ValueError:  # of a number with so many digits that Python converts no such text
+            return str(plain(text))
+
+    return normalise
 
 
 def normaliser_name(language: str = "en") -> str:

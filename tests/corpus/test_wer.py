@@ -58,6 +58,12 @@ def test_case_punctuation_and_contractions_are_no_errors_in_english() -> None:
     assert word_errors(["Ich ging, weil"], ["ich ging weil"], normaliser("de")).rate == 0
 
 
+def test_a_number_of_any_length_is_a_word() -> None:
+    """Python converts no text of more than 4,300 digits, and English rules write numbers in digits."""
+    found = word_errors([f"say {'9' * 5000} now"], ["say it now"], normaliser())
+    assert (found.words, found.substitutions) == (3, 1)
+
+
 def test_errors_are_counted_by_partition_where_both_have_text() -> None:
     """Utterances that one of them lacks, or of which it has no text, are passed over."""
     said = [("a", "train", "one two"), ("b", "train", None), ("c", "test2", "three"), ("d", "test1", "four")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from faults.child import Ended
@@ -81,12 +82,14 @@ def _read(
             different = different or f"prints {_first_difference(undisturbed.out, ended.out)}"
     if different and target.then and (used := shop.probe(target.then)).status:
         ended = used
-    names = {path.name, str(path.parent.relative_to(shop.here))} - {"."}
+    names = {path.name, str(path.parent.relative_to(shop.here)), "rename column"} - {"."}
     if path.parent.name.startswith("checkpoint-"):
         names.add(path.parent.name)
-    known = set(undisturbed.err.splitlines())
-    remarks = [line for line in ended.err.splitlines() if line not in known]
+    known = {*undisturbed.err.splitlines(), *undisturbed.out.splitlines()}
+    notes = [line for line in ended.out.splitlines() if line.startswith("  - ")]  # those of `check`
+    remarks = [line for line in (*ended.err.splitlines(), *notes) if line not in known]
     names = {name for name in names if any(name in line for line in remarks)}
+    ended = replace(ended, err="\n".join((ended.err, *notes)))
     return judged(ended, different, names, target.unseen(content, damage))
 
 
