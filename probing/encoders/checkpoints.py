@@ -179,7 +179,7 @@ def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
 
 
 def not_finite(what: str, why: str) -> EncoderError:
-    """The error of an encoder that holds or gives infinite numbers, or none."""
+    """The error of an encoder whose weights or states are not all finite numbers."""
     remedy = "copy it again from where it came from; if it is the same there, its training went wrong"
     return EncoderError(f"encoder {what}", why, remedy, code="encoder-not-finite")
 
@@ -195,7 +195,7 @@ def encoder_alone(model: Any) -> Any:
 
 
 def _load(source: str, weights: Weights, config: PretrainedConfig) -> Any:
-    """The model with its weights, of which none may be missing."""
+    """The model with its weights; it is an error if any are missing or quantised."""
     how = {"dtype": torch.float32, **_without_pooler(config)}
     model, info = loaded(lambda: _built(copy.deepcopy(config)), config, weights, source, **how)
     idle = ("decoder.", "pooler.") if config.model_type in (*_ENCODER_OF, *TEXT) else ()

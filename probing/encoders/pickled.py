@@ -56,7 +56,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
 
 
 def load(path: Path) -> dict[str, Tensor]:
-    """A .bin's tensors, of which `tensors_of` was asked before."""
+    """A .bin's tensors; call it only on a file that `tensors_of` has accepted."""
     found: dict[str, Tensor] = torch.load(
         path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None
     )

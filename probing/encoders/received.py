@@ -32,7 +32,7 @@ _LONGEST_VOCABULARY = 64_000_000  # bytes; those of a quarter of a million token
 
 
 def refuse_strangers(folder: Path) -> None:
-    """Raise an EncoderError where a folder holds what no checkpoint of its own does.
+    """Raise an EncoderError where a folder holds files that a checkpoint cannot consist of.
 
     Raises:
         EncoderError: A Git LFS pointer in a file's place (code `lfs-pointer`), in a run a link that leads out of its

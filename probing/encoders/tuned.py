@@ -57,7 +57,7 @@ def configuration(folder: Path) -> PretrainedConfig:
 
 
 def weights(folder: Path, within: str) -> Weights:
-    """Those of a system's encoder.
+    """The weights of a system's encoder.
 
     Args:
         folder: The system's.
@@ -72,7 +72,7 @@ def weights(folder: Path, within: str) -> Weights:
 
 
 def _refuse_changed(folder: Path) -> None:
-    """Raise an EncoderError (code `encoder-changed`) where a run's record has other digests of the system's files.
+    """Raise an EncoderError (code `encoder-changed`) where a run's record does not vouch for the system's files.
 
     A system alone, as it lies on a hub, has no record beside it, and those of version 0.1.0 had no digests.
     """
@@ -104,7 +104,7 @@ def _kind(described: dict[str, Any]) -> str:
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    """What a folder's config.json says; nothing where it cannot be read, of which the caller says more."""
+    """The content of a folder's config.json; an empty one if it cannot be read, which the caller reports."""
     try:
         return received.configuration(str(folder), None)
     except EncoderError:

@@ -56,14 +56,14 @@ class Weights:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     def read(self) -> dict[str, Tensor]:
-        """The tensors, mapped from their files: memory is taken for what is read of them, and once."""
+        """The tensors, memory-mapped from their files, but for a .bin from before PyTorch 1.6."""
         held: dict[str, Tensor] = {}
         for file in self.files:
             held |= pickled.load(file) if file.suffix == ".bin" else load_file(file)
         return held if self.names is None else {new: held[old] for old, new in self.names.items()}
 
     def part(self, prefix: str, within: str = "") -> Weights:
-        """Those whose names begin with a prefix, which `within` replaces."""
+        """The tensors whose names begin with `prefix`, which `within` replaces in their names."""
         names = {name: within + name.removeprefix(prefix) for name in self.shapes if name.startswith(prefix)}
         return Weights(self.files, {new: self.shapes[old] for old, new in names.items()}, names)
 
@@ -120,7 +120,7 @@ def loaded(
 
 
 def most_numbers(source: str) -> int | None:
-    """Numbers that a model on random weights can have: those of a folder's own weights; None where it has none."""
+    """The most numbers that a random model of a folder may have, by the weights in it; None if there are none."""
     with contextlib.suppress(EncoderError):
         return weights_of(source).numbers + _SPARE
     return None
@@ -202,7 +202,7 @@ def _safe(file: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _pickled(file: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """The same of a .bin."""
+    """Shape and type of each tensor of a .bin."""
     return {name: (tuple(one.shape), str(one.dtype)) for name, one in pickled.tensors_of(file).items()}
 
 

@@ -200,7 +200,7 @@ def log_mel(
 
 
 def shorten(model: Any, window: int) -> None:
-    """Let an encoder take windows of `window` samples: the first positions, of which it then has no others."""
+    """Limit an encoder to windows of `window` samples, by keeping only that many of its position embeddings."""
     positions = window // FRAME
     if positions == model.config.max_source_positions:
         return

@@ -96,7 +96,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _demand_plain(content: Any, any_text: bool) -> None:
-    """Raise a ValueError where values are too deep, or a text can be written nowhere and must be."""
+    """Raise a ValueError where values are nested too deep, or a text could not be written to a file or terminal."""
     level = [content]
     for _ in range(_DEEPEST):
         inside = []

@@ -68,7 +68,7 @@ def failure(error: BaseException) -> FileSystemError | None:
 
 
 def _caused(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was raised from; not what was being handled meanwhile, which may be another matter."""
+    """An error and those that it was raised from; not those that were merely being handled when it was raised."""
     while error is not None:
         yield error
         error = error.__cause__
