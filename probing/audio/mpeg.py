@@ -92,6 +92,8 @@ def mpeg(source: Source) -> Layout:
             raise cut_short(source.path, f"its header states {count.frames:,} frames, it has {own:,}")
         if own > count.frames + 1:
             raise damaged(source.path, f"its header states {count.frames:,} frames, it has {own:,}")
+        if own < count.frames and not walk.next_length:
+            notes.append("a frame that its header counts is not there")
         expected = own * kind.samples - count.dropped
     else:
         expected = walk.frames * kind.samples
@@ -221,6 +223,11 @@ def _counted(source: Source, at: int, kind: _Kind) -> _Count:
     frames = struct.unpack(">I", raw[place + 8 : place + 12])[0] if marks & 1 else None
     lame = place + 8 + 4 * (marks & 1) + 2 * (marks & 2) + 100 * (marks >> 2 & 1) + (marks >> 1 & 4)
     tag = raw[lame : lame + 36]
+    places = raw[place + 8 + 4 * (marks & 1) + 2 * (marks & 2) :][
+        : 100 * (marks >> 2 & 1)
+    ]  # where each hundredth begins
+    if list(places) != sorted(places):
+        return _Count(frames, 0, doubtful=True)
     if len(tag) < 36 or tag[:4] not in _ENCODERS:
         return _Count(frames, 0, any(name in raw for name in _ENCODERS))  # then what says where it is must be wrong
     dropped = (tag[21] << 4 | tag[22] >> 4) + ((tag[22] & 15) << 8 | tag[23])

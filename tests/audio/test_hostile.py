@@ -394,6 +394,26 @@ def test_mp3_that_lacks_frames_is_damaged(whole, lost):
     assert refusal(path).code == "audio-damaged"
 
 
+def test_a_frame_that_mp3_lacks_is_noted(whole):
+    """One frame of the number stated may be missing, but not without a word."""
+    path = whole("mp3")
+    raw = path.read_bytes()
+    last = frame_starts(raw)[-1]
+    for damaged in (raw[:last], raw[:last] + bytes(len(raw) - last)):
+        path.write_bytes(damaged)
+        assert any("frame" in note for note in listen(path).notes)
+
+
+def test_a_damaged_xing_header_is_noted(whole):
+    """It says how much of both ends is no audio; the places that it lists never go back."""
+    path = whole("mp3")
+    raw = path.read_bytes()
+    start = raw.index(b"Xing") if b"Xing" in raw else raw.index(b"Info")
+    for at in range(start + 60, start + 110, 10):
+        path.write_bytes(raw[:at] + bytes(64) + raw[at + 64 :])
+        assert any("Xing" in note for note in listen(path).notes), at
+
+
 def test_mp3_with_a_gap_between_its_frames_is_damaged(whole):
     """A decoder finds the next frame and goes on, even where no header counts the frames."""
     path = whole("mp3")
