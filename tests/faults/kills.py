@@ -14,6 +14,8 @@ from faults.trials import Trial
 from faults.workshop import Workshop
 from faults.world import COMMANDS, MAKES
 
+from probing.runs.store import RECORD
+
 KIND = "kills"
 NUMBER = {  # kills of each command; those that take long have fewer
     "extract": 30,
@@ -86,7 +88,8 @@ def typed_again(shop: Workshop, command: str) -> tuple[End, str]:
     if wrong:
         return wrong[0], f"`probe runs` after it: {wrong[1]}"
     finished = _finished(shop.here)
-    half = [path for pattern in MAKES[command] if "runs/" in pattern for path in shop.here.glob(f"{pattern}-*")]
+    before = [path for pattern in MAKES[command] if "runs/" in pattern for path in shop.here.glob(f"{pattern}-*")]
+    half = {path: (path / RECORD).exists() for path in before}
     again = shop.probe(COMMANDS[command])
     wrong = crashed(again)
     if wrong:
@@ -96,8 +99,9 @@ def typed_again(shop: Workshop, command: str) -> tuple[End, str]:
     lost = [str(path) for path, when in finished.items() if not path.exists() or path.stat().st_mtime_ns != when]
     if lost and not half:
         return End.LOST, f"made again: {', '.join(lost)}"
-    for folder in half:  # a run with a date in its name is not resumed: the second one counts
-        shutil.rmtree(folder, ignore_errors=True)  # the next command may have removed it
+    for folder, whole in half.items():  # a run with a date in its name is not resumed: the second one counts
+        if whole or not (folder / RECORD).exists():  # of the same second, it has the name of what it cleared away
+            shutil.rmtree(folder, ignore_errors=True)  # the next command may have removed it
     different = shop.different(command)
     if different:
         return End.SILENT, different
