@@ -13,7 +13,6 @@ from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.errors import OptionError
 from probing.files import write_text
-from probing.files.cells import to_csv
 from probing.options import device_option, option, validate
 
 
@@ -78,6 +77,7 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
         if path:
             _refuse_place(path)
     from probing.encoders.device import settle_device
+    from probing.files.cells import to_csv
     from probing.predict.predictor import open_run
     from probing.predict.recordings import found_files, predict_files
 
