@@ -13,10 +13,11 @@ from probing.corpus.model import EMOTIONS
 from probing.systems.leaving import without_places
 
 # Settings of the program that saved it: a received file could name a repository of kernels, which is code, or other
-# files of weights.
+# files of weights; and what a forward pass returns is what a system asks for.
 _FOREIGN = """
     attn_implementation _attn_implementation _attn_implementation_internal quantization_config auto_map
     transformers_weights fusion_config kernel_config distributed_config
+    output_hidden_states output_attentions return_dict torchscript use_return_dict
 """.split()
 
 

@@ -44,3 +44,11 @@ def test_a_received_configuration_names_no_kernels(checkpoints: dict[str, Path],
     again, _ = opened(tmp_path)
     assert all(torch.equal(one, other) for one, other in zip(again.parameters(), system.parameters(), strict=True))
     assert "evil" not in f"{again.config} {again.audio.config._attn_implementation}"
+
+
+def test_what_an_encoder_s_configuration_says_of_its_caller_is_left_out() -> None:
+    """What it returns, how it attends, and where its weights are."""
+    audio = AutoConfig.for_model("hubert", **SMALL).to_dict()
+    told = {"output_hidden_states": 1e308, "return_dict": False, "transformers_weights": "x", "auto_map": {"a": "b.c"}}
+    config = SystemConfig(audio_config=audio | told)
+    assert config.to_dict() == SystemConfig(audio_config=audio).to_dict()
