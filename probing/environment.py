@@ -45,8 +45,9 @@ def unset_empty(environment: MutableMapping[str, str] | None = None) -> None:
     """
     found = os.environ if environment is None else environment
     bars = [f"TQDM_{bar}" for bar in _BARS]
-    for name in (*_WHOLE, *_TOGETHER, *_FOLDERS, *_ACCELERATE, *bars, "OMP_NUM_THREADS"):
-        if found.get(name) == "":
+    own = {*_WHOLE, *_TOGETHER, *_FOLDERS, *bars, "OMP_NUM_THREADS"}
+    for name in [name for name, value in found.items() if value == ""]:
+        if name in own or name.startswith("ACCELERATE_"):
             del found[name]
 
 

@@ -62,7 +62,7 @@ def test_ordinary_variables_are_no_error(environment: dict[str, str]) -> None:
 
 def test_an_empty_variable_is_unset() -> None:
     """Whichever it is, but for the one whose emptiness says that there is no GPU."""
-    names = {name for name, _ in MALFORMED} | {"MASTER_ADDR"}
+    names = {name for name, _ in MALFORMED} | {"MASTER_ADDR", "ACCELERATE_DYNAMO_BACKEND"}
     environment = dict.fromkeys(names, "") | {"CUDA_VISIBLE_DEVICES": "", "HOME": "", "RANK": "0"}
     unset_empty(environment)
     assert environment == {"CUDA_VISIBLE_DEVICES": "", "HOME": "", "RANK": "0"}
