@@ -197,7 +197,10 @@ def assert_same(record: FinetuneRecord, spared: FinetuneRecord) -> None:
     assert steps[0] == steps[1] and not list(record.folder.glob(".seed*"))
 
 
-@pytest.mark.parametrize("file", ["optimizer.pt", "rng_state.pth", "scheduler.pt", "model.safetensors", STATE])
+SELDOM = [pytest.param(name, marks=pytest.mark.slow) for name in ("scheduler.pt", "model.safetensors", STATE)]
+
+
+@pytest.mark.parametrize("file", ["optimizer.pt", "rng_state.pth", *SELDOM])
 def test_a_training_never_goes_on_with_other_numbers(
     file: str, spared: FinetuneRecord, capsys: pytest.CaptureFixture[str]
 ) -> None:
