@@ -21,6 +21,7 @@ KIND = "damage"
 _AT_ONCE = 10  # damaged recordings that one command is given; where it breaks, each is given again alone
 _BATCH = 10  # damaged own files of one trial, so that what it needs undisturbed is made once
 _RUN = "runs/fit"
+_OF_COLUMNS = ("rename column", "is not used as a dimension")  # what `check` remarks on a header
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d\S*)?|-20\d{6}-\d{6}|\d+(\.\d+)? [GMk]B free|\d\d:\d\d")
 
 
@@ -82,7 +83,7 @@ def _read(
             different = different or f"prints {_first_difference(undisturbed.out, ended.out)}"
     if different and target.then and (used := shop.probe(target.then)).status:
         ended = used
-    names = {path.name, str(path.parent.relative_to(shop.here)), "rename column"} - {"."}
+    names = {path.name, str(path.parent.relative_to(shop.here)), *_OF_COLUMNS} - {"."}
     if path.parent.name.startswith("checkpoint-"):
         names.add(path.parent.name)
     known = {*undisturbed.err.splitlines(), *undisturbed.out.splitlines()}
