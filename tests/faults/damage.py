@@ -21,7 +21,8 @@ KIND = "damage"
 _AT_ONCE = 10  # damaged recordings that one command is given; where it breaks, each is given again alone
 _BATCH = 10  # damaged own files of one trial, so that what it needs undisturbed is made once
 _RUN = "runs/fit"
-_OF_COLUMNS = ("rename column", "is not used as a dimension")  # what `check` remarks on a header
+_NOTES = ("  - ", "Ignored unknown")  # how notes of `check` begin, and what the library tokenizers says, on stdout
+_REMARKS = ("rename column", "is not used as a dimension", "Ignored unknown")  # they name what is damaged, not its file
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d\S*)?|-20\d{6}-\d{6}|\d+(\.\d+)? [GMk]B free|\d\d:\d\d")
 
 
@@ -83,11 +84,11 @@ def _read(
             different = different or f"prints {_first_difference(undisturbed.out, ended.out)}"
     if different and target.then and (used := shop.probe(target.then)).status:
         ended = used
-    names = {path.name, str(path.parent.relative_to(shop.here)), *_OF_COLUMNS} - {"."}
+    names = {path.name, str(path.parent.relative_to(shop.here)), *_REMARKS} - {"."}
     if path.parent.name.startswith("checkpoint-"):
         names.add(path.parent.name)
     known = {*undisturbed.err.splitlines(), *undisturbed.out.splitlines()}
-    notes = [line for line in ended.out.splitlines() if line.startswith("  - ")]  # those of `check`
+    notes = [line for line in ended.out.splitlines() if line.startswith(_NOTES)]
     remarks = [line for line in (*ended.err.splitlines(), *notes) if line not in known]
     names = {name for name in names if any(name in line for line in remarks)}
     ended = replace(ended, err="\n".join((ended.err, *notes)))
