@@ -128,8 +128,13 @@ def _record_of(folder: Path) -> FinetuneRecord | None:
 
 def _configuration_of(folder: Path) -> dict[str, Any] | None:
     """What an unfinished run was begun with; None where none has begun."""
+    remedy = f"delete {folder}, or choose another --name"
     try:
-        return read_json(folder / CONFIGURATION, f"delete {folder}, or choose another --name")
+        found = read_json(folder / CONFIGURATION, remedy)
+        for name in ("options", "weights"):
+            if not isinstance(found.get(name, {}), dict):
+                raise ProbingError(f"{folder / CONFIGURATION}", f"its {name} are no object", remedy)
+        return found
     except ProbingError as error:
         raise RunError(error.what, error.why, error.remedy, code="run-damaged") from error
     except FileNotFoundError:
@@ -222,7 +227,10 @@ def begin(folder: Path, configuration: Mapping[str, Any], there: There) -> None:
         print(f"{folder}: missing or changed: {what}{trained}", file=sys.stderr)
     for seed in there.seeds:  # the process was killed before it deleted their checkpoints
         shutil.rmtree(checkpoints_of(folder, seed), ignore_errors=True)
-    if not (folder / CONFIGURATION).is_file() or CONFIGURATION in there.damaged:
+    whole = (folder / CONFIGURATION).is_file() and CONFIGURATION not in there.damaged
+    # That of an unfinished run has no digest: a field of it may be missing.
+    lacking = there.record is None and there.configuration != json.loads(json.dumps(configuration))
+    if lacking or not whole:
         write_json(folder / CONFIGURATION, configuration)
 
 

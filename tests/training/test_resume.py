@@ -187,6 +187,25 @@ def test_a_run_begins_with_its_configuration(tmp_path: Path, capsys: pytest.Capt
     assert "seed1/config.json" in said and "scores.csv" in said and "trained again: seed1" in said
 
 
+def test_a_configuration_that_lacks_a_field_is_written_again(tmp_path: Path) -> None:
+    """It has the same meaning, and the finished run must have all of it."""
+    lacking = {name: value for name, value in CONFIGURATION.items() if name != "latents"}
+    (tmp_path / "configuration.json").write_text(json.dumps(lacking))
+    there = look(tmp_path)
+    demand_same(tmp_path, there.begun_with, CONFIGURATION)
+    begin(tmp_path, CONFIGURATION, there)
+    assert json.loads((tmp_path / "configuration.json").read_text()) == CONFIGURATION
+
+
+@pytest.mark.parametrize("name", ["options", "weights"])
+def test_a_configuration_of_another_kind_is_damaged(tmp_path: Path, name: str) -> None:
+    """It is nobody's who may resume it."""
+    (tmp_path / "configuration.json").write_text(json.dumps({**CONFIGURATION, name: "../x"}))
+    with pytest.raises(RunError) as caught:
+        look(tmp_path)
+    assert caught.value.code == "run-damaged"
+
+
 def test_a_trained_seed_gets_its_name_with_all_of_its_files(tmp_path: Path) -> None:
     """A damaged one in its place is replaced; the record names every file but the card."""
     done, place = tmp_path / ".seed0/done", tmp_path / "seed0"
