@@ -15,6 +15,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -94,7 +95,8 @@ class Stream:
         command += ["-f", kind.demuxer, "-i", f"file:{path}", "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "-"]
         self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._talk)
         self.notes: list[str] = []
-        try:
+        with ExitStack() as failed:
+            failed.callback(self.close)
             head = self._read(24)
             if len(head) < 24:
                 self._ended()
@@ -102,9 +104,7 @@ class Stream:
                 raise damaged(path, said[0] if said else "ffmpeg decodes nothing of it")
             _, start, _, _, self.rate, self.channels = struct.unpack(">6I", head)
             self._read(start - 24)
-        except BaseException:
-            self.close()
-            raise
+            failed.pop_all()
 
     @property
     def _out(self) -> IO[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from faults.gate import WRITES, Full
 from faults.kills import random_start, typed_again
 from faults.outcomes import End, Outcome, crashed, message
-from faults.trials import Trial
+from faults.trials import Trial, numbered
 from faults.workshop import Workshop
 from faults.world import COMMANDS, MAKES
 
@@ -28,11 +28,7 @@ NUMBER = {
 
 def plan(seed: int, share: float = 1.0) -> list[Trial]:
     """So many writes of each command."""
-    return [
-        Trial(KIND, command, (number,), seed)
-        for command, most in NUMBER.items()
-        for number in range(max(1, round(most * share)))
-    ]
+    return numbered(KIND, NUMBER, seed, share)
 
 
 def attempt(shop: Workshop, trial: Trial) -> list[Outcome]:

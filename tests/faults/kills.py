@@ -10,7 +10,7 @@ from pathlib import Path
 from faults.child import Watched
 from faults.gate import NAMED, Decide, Deny, Instant
 from faults.outcomes import End, Outcome, crashed, message
-from faults.trials import Trial
+from faults.trials import Trial, numbered
 from faults.workshop import Workshop
 from faults.world import COMMANDS, MAKES
 
@@ -36,11 +36,7 @@ _FINISHED = ("cache/*/*/part-*.h5", "runs/*/seed*/model.safetensors")  # what no
 
 def plan(seed: int, share: float = 1.0) -> list[Trial]:
     """So many kills of each command."""
-    return [
-        Trial(KIND, command, (number,), seed)
-        for command, most in NUMBER.items()
-        for number in range(max(1, round(most * share)))
-    ]
+    return numbered(KIND, NUMBER, seed, share)
 
 
 def attempt(shop: Workshop, trial: Trial) -> list[Outcome]:

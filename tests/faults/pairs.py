@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from faults.outcomes import End, Outcome, crashed, message
-from faults.results import difference
+from faults.results import Results, difference
 from faults.trials import Trial
 from faults.workshop import Workshop
 from faults.world import COMMANDS, MAKES
@@ -77,31 +77,45 @@ def attempt(shop: Workshop, trial: Trial) -> list[Outcome]:
 def _compared(shop: Workshop, command: str, said: str) -> tuple[End, str]:
     before = shop.undisturbed_before(command)
     if command in ("fit", "layers"):  # each makes a run of its own
-        found = {name: value for name, value in shop.results(MAKES[command]).items() if not name.endswith("′")}
+        found = _own(shop, command)
         if found and not difference(before, found):
             return End.SAME, said
-    again = shop.probe(COMMANDS[command])
-    wrong = crashed(again)
+    wrong = _again(shop, command, End.LOST, said)
+    if wrong:
+        return wrong
+    different = difference(before, _own(shop, command))
+    return (End.SILENT, different) if different else (End.SAME, said)
+
+
+def _own(shop: Workshop, command: str) -> Results:
+    """What a command has made, but for a second run that differs only in its date."""
+    return {name: value for name, value in shop.results(MAKES[command]).items() if not name.endswith("′")}
+
+
+def _again(shop: Workshop, command: str, refused: End, said: str) -> tuple[End, str] | None:
+    """Type a command again: how it ends where it does not succeed.
+
+    Args:
+        shop: Where.
+        command: Its name.
+        refused: What it is if the command is refused.
+        said: What was said before.
+    """
+    ended = shop.probe(COMMANDS[command])
+    wrong = crashed(ended)
     if wrong:
         return wrong[0], f"typed again: {wrong[1]}"
-    if again.status:
-        return End.LOST, f"typed again: {message(again)}; before: {said}"
-    found = {name: value for name, value in shop.results(MAKES[command]).items() if not name.endswith("′")}
-    different = difference(before, found)
-    return (End.SILENT, different) if different else (End.SAME, said)
+    return (refused, f"typed again: {message(ended)}; before: {said}") if ended.status else None
 
 
 def _either(shop: Workshop, command: str, status: int, said: str) -> tuple[End, str]:
     """The second command may have won; then the first is told so, and its result is that of the second."""
     if status == 0 and not shop.different(command):
         return End.SAME, said
-    again = shop.probe(COMMANDS[command])
-    wrong = crashed(again)
+    wrong = _again(shop, command, End.REFUSED, said)
     if wrong:
-        return wrong[0], f"typed again: {wrong[1]}"
-    if again.status:
-        return End.REFUSED, f"{message(again)}; {said}"
+        return wrong
     different = shop.different(command)
-    if different and "seeds" not in said and not said:
+    if different and not said:
         return End.SILENT, different
     return End.SAME, said

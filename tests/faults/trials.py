@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,3 +30,12 @@ class Trial:
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.group}/{','.join(map(str, self.words))}/{self.seed}"
+
+
+def numbered(kind: str, times: Mapping[str, int], seed: int, share: float) -> list[Trial]:
+    """As many trials of each command as are given, or a share of them, but at least one."""
+    return [
+        Trial(kind, command, (number,), seed)
+        for command, most in times.items()
+        for number in range(max(1, round(most * share)))
+    ]
