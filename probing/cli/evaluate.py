@@ -11,6 +11,7 @@ from probing.cli.command import command
 from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, CorpusOptions, WordsOptions
 from probing.cli.printing import evaluated
+from probing.corpus.reading import Reading
 from probing.errors import OptionError
 from probing.options import option
 from probing.training.options import EvaluateOptions, EvaluatePlace
@@ -32,6 +33,7 @@ class _Other:
 @click.argument("run", type=click.Path(path_type=Path))
 @options_of(_Other, "other")
 @options_of(CorpusOptions, "opened", shown={"scale": _OWN, "fold": _OWN})
+@options_of(Reading, "reading")
 @options_of(WordsOptions, "words")
 @options_of(EvaluateOptions, "options")
 @options_of(EvaluatePlace, "place")
@@ -39,6 +41,7 @@ def evaluate(
     run: Path,
     other: _Other,
     opened: CorpusOptions,
+    reading: Reading,
     words: WordsOptions,
     options: EvaluateOptions,
     place: EvaluatePlace,
@@ -73,5 +76,6 @@ def evaluate(
         why = "a run's evaluations are kept with it"
         raise OptionError(f"{needless[0]} changes nothing", why, "leave it out", code="no-effect")
     trained = None if published else read_kind(run, FinetuneRecord)
-    corpus = corpus_to_score(trained, other.corpus, opened.scale, opened.fold, words.transcripts, words.corrupt_words)
+    heard = words.transcripts, words.corrupt_words
+    corpus = corpus_to_score(trained, other.corpus, opened.scale, opened.fold, *heard, reading)
     click.echo(evaluated(score(run, corpus, options, place, other.revision), run))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
 import click
 
 from probing.cli.derive import options_of
+from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.errors import OptionError
+from probing.files import absolute
 from probing.options import option
 
 _Callback = Callable[..., Any]
@@ -37,7 +39,7 @@ class CorpusOptions:
     )
     fold: int | None = option(
         None,
-        "Session to test on: 1 to 5 for iemocap, 1 to 6 for msp-improv.",
+        "Fold to test on: of --split, or the session of iemocap (1 to 5) and msp-improv (1 to 6).",
         metavar="K",
         shown_default="the last",
     )
@@ -82,13 +84,14 @@ class EncoderOptions:
 
 
 def corpus_options(function: _Callback) -> _Callback:
-    """CORPUS with --scale and --fold; the callback takes a CorpusSpec, `corpus`."""
+    """CORPUS with --scale, --fold and how it is read; the callback takes a CorpusSpec, `corpus`."""
 
     @click.argument("corpus", default="demo")
     @options_of(CorpusOptions, "opened")
+    @options_of(Reading, "reading")
     @wraps(function)
-    def called(corpus: str, opened: CorpusOptions, **values: Any) -> Any:
-        return function(corpus=CorpusSpec.resolve(corpus, opened.scale, opened.fold), **values)
+    def called(corpus: str, opened: CorpusOptions, reading: Reading, **values: Any) -> Any:
+        return function(corpus=CorpusSpec.resolve(corpus, opened.scale, opened.fold, reading=reading), **values)
 
     return called
 
@@ -100,8 +103,8 @@ def corpus_and_words_options(function: _Callback) -> _Callback:
     @options_of(WordsOptions, "words")
     @wraps(function)
     def called(corpus: CorpusSpec, words: WordsOptions, **values: Any) -> Any:
-        spec = CorpusSpec.resolve(corpus.source, corpus.scale, corpus.fold, words.transcripts, words.corrupt_words)
-        return function(corpus=spec, **values)
+        table = None if words.transcripts is None else absolute(words.transcripts)
+        return function(corpus=replace(corpus, transcripts=table, corrupt_words=words.corrupt_words), **values)
 
     return called
 
@@ -112,8 +115,8 @@ def transcripts_option(function: _Callback) -> _Callback:
     @options_of(WordsOptions, "words", without=("corrupt_words",))
     @wraps(function)
     def called(corpus: CorpusSpec, words: WordsOptions, **values: Any) -> Any:
-        spec = CorpusSpec.resolve(corpus.source, corpus.scale, corpus.fold, words.transcripts)
-        return function(corpus=spec, **values)
+        table = None if words.transcripts is None else absolute(words.transcripts)
+        return function(corpus=replace(corpus, transcripts=table), **values)
 
     return called
 

@@ -27,8 +27,8 @@ def require(
 
     Args:
         corpus: Only the partitions that the command reads (Corpus.select).
-        dims: Dimensions of which a rating is needed. A partition other than train and development may be wholly
-            unlabelled; it is kept and a note says so.
+        dims: Dimensions of which a rating is needed, and categories of which a class is. A partition other than train
+            and development may be wholly unlabelled; it is kept and a note says so.
         text: Whether a transcript is needed (an empty one is one).
         audio: Whether an audio path is needed; whether its file is whole is for scan_audio to find.
         allow_missing: Utterances that may be left out.
@@ -41,7 +41,7 @@ def require(
             (`dimension-unknown`), train or development is not labelled (`unlabelled`), or they share a speaker with
             test2 (`speakers-shared`).
     """
-    _demand_dimensions(corpus, dims)
+    _demand_targets(corpus, dims)
     blank = unlabelled(corpus, dims)
     for partition, dimension in blank:
         if partition in (TRAIN, DEVELOPMENT):
@@ -115,13 +115,14 @@ def _without(corpus: Corpus, ids: Collection[str]) -> Corpus:
     return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id not in ids)) if ids else corpus
 
 
-def _demand_dimensions(corpus: Corpus, dims: Sequence[str]) -> None:
+def _demand_targets(corpus: Corpus, dims: Sequence[str]) -> None:
+    targets = (*corpus.dimensions, *corpus.categories)
     for dimension in dims:
-        if dimension in corpus.dimensions:
+        if dimension in targets:
             continue
-        known = f"its dimensions are {', '.join(corpus.dimensions)}" if corpus.dimensions else "it has no labels"
+        known = f"its dimensions and categories are {', '.join(targets)}" if targets else "it has no labels"
         about = [f"column {dimension} cannot be one: {corpus.unused[dimension]}"] if dimension in corpus.unused else []
-        near = difflib.get_close_matches(dimension.lower(), corpus.dimensions, n=1)
+        near = difflib.get_close_matches(dimension.lower(), targets, n=1)
         remedy = f"did you mean {near[0]}?" if near else "name one of those, or add the column to the table"
         raise CorpusError(
             f"corpus {corpus.name} has no dimension {dimension}",
@@ -132,9 +133,9 @@ def _demand_dimensions(corpus: Corpus, dims: Sequence[str]) -> None:
 
 
 def unlabelled(corpus: Corpus, dims: Sequence[str]) -> list[tuple[str, str]]:
-    """Partition and dimension where no utterance is rated."""
+    """Partition and dimension or category where no utterance is labelled."""
     groups = corpus.partitions.items()
-    return [(name, d) for d in dims for name, group in groups if not any(d in u.labels for u in group)]
+    return [(name, d) for d in dims for name, group in groups if not any(u.has(d) for u in group)]
 
 
 def without(corpus: Corpus, audio: bool = True, text: bool = True) -> list[str]:
@@ -149,7 +150,9 @@ def gaps(corpus: Corpus, dims: Sequence[str], text: bool, audio: bool) -> dict[s
     """What some utterances lack → their ids; a partition without any rating of a dimension does not count for it."""
     blank = set(unlabelled(corpus, dims))
     found = {
-        f"a rating of {d}": [u.id for u in corpus.utterances if not (d in u.labels or (u.partition, d) in blank)]
+        f"a {'class' if d in corpus.categories else 'rating'} of {d}": [
+            u.id for u in corpus.utterances if not (u.has(d) or (u.partition, d) in blank)
+        ]
         for d in dims
     }
     found["a transcript"] = [u.id for u in corpus.utterances if text and u.text is None]

@@ -14,6 +14,7 @@ from probing.errors import CorpusError
 EMOTIONS = ("arousal", "valence", "dominance")  # the paper's three; any other numeric column may be probed too
 FEMALE, MALE = "female", "male"
 TRAIN, DEVELOPMENT, TEST1, TEST2 = "train", "development", "test1", "test2"
+UNSPLIT = "unsplit"  # the partition of every utterance of a corpus without a split
 ALIASES = {
     "validation": DEVELOPMENT,
     "valid": DEVELOPMENT,
@@ -25,7 +26,7 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording with its labels.
+    """One recording, or a segment of one, with its labels.
 
     Args:
         id: Unique within the corpus.
@@ -35,6 +36,10 @@ class Utterance:
         labels: Dimension → rating on the corpus's own scale; a dimension without a rating is absent.
         text: Transcript, or None where there is none; an empty string is the transcript of somebody who says nothing.
         sex: The speaker's, `female` or `male`; None where the corpus does not say. It is no part of the identity.
+        categories: Category (`emotion`) → the utterance's class (`anger`); one without a class is absent.
+        segment: Start and end in seconds where the utterance is a part of its file; None: the whole file.
+        answers: What single raters said: dimension → their ratings on the corpus's own scale, category → the classes
+            that they named; in no particular order. It is no part of the identity.
     """
 
     id: str
@@ -44,6 +49,13 @@ class Utterance:
     labels: Mapping[str, float] = field(default_factory=dict)
     text: str | None = None
     sex: str | None = None
+    categories: Mapping[str, str] = field(default_factory=dict)
+    segment: tuple[float, float] | None = None
+    answers: Mapping[str, tuple[float, ...] | tuple[str, ...]] = field(default_factory=dict)
+
+    def has(self, target: str) -> bool:
+        """Whether it is rated on a dimension, or has a class of a category."""
+        return target in self.labels or target in self.categories
 
 
 @dataclass(frozen=True)
@@ -55,8 +67,8 @@ class Corpus:
         scale: Lowest and highest possible rating.
         utterances: All utterances; ids are unique.
         notes: What a user should know but need not mend (unlabelled partitions, unknown speakers …).
-        fold: The session that is test2, of a corpus that is split by session.
-        unused: Column of a table that is no dimension → why.
+        fold: The fold that is tested on, of a corpus that is split into folds.
+        unused: Column of a table that is neither a dimension nor a category → why.
     """
 
     name: str
@@ -79,6 +91,15 @@ class Corpus:
         """Dimensions that at least one utterance is rated on: the emotions first, then others by name."""
         found = {name for utterance in self.utterances for name in utterance.labels}
         return tuple(d for d in EMOTIONS if d in found) + tuple(sorted(found.difference(EMOTIONS)))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories of which at least one utterance has a class, by name."""
+        return tuple(sorted({name for utterance in self.utterances for name in utterance.categories}))
+
+    def classes(self, category: str) -> tuple[str, ...]:
+        """The classes of a category that occur in any partition, sorted: their order is that of a probe's outputs."""
+        return tuple(sorted({u.categories[category] for u in self.utterances if category in u.categories}))
 
     @property
     def partitions(self) -> dict[str, tuple[Utterance, ...]]:

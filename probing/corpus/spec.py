@@ -1,11 +1,15 @@
-"""What names a corpus: source, scale, fold and other words than its own; JSON in records, options on a command line."""
+"""What names a corpus: source, scale, fold, reading and other words than its own.
+
+It is JSON in records, and options on a command line.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from probing.corpus.reading import Reading
 from probing.files import absolute, shown
 
 DEMO = "demo"
@@ -22,7 +26,7 @@ class CorpusSpec:
         source: `demo`, the absolute path of a table, or a release with the absolute path of its folder
             (`msp-podcast:/data/MSP-PODCAST`).
         scale: Lowest and highest possible rating of a table; None: [0, 1], or the release's own.
-        fold: The session that is test2, for a corpus that is split by session; None: its last.
+        fold: The fold that is tested on, for a corpus that is split into folds; None: its last.
         transcripts: Absolute path of a table `id,text` that replaces the corpus's own words.
         corrupt_words: Word errors made on purpose, per word.
     """
@@ -32,6 +36,7 @@ class CorpusSpec:
     fold: int | None = None
     transcripts: str | None = None
     corrupt_words: float | None = None
+    reading: Reading = field(default_factory=Reading)
 
     @classmethod
     def resolve(
@@ -41,6 +46,7 @@ class CorpusSpec:
         fold: int | None = None,
         transcripts: str | Path | None = None,
         corrupt_words: float | None = None,
+        reading: Reading | None = None,
     ) -> Self:
         """What a user typed in the present folder.
 
@@ -51,6 +57,7 @@ class CorpusSpec:
             fold: As in the class.
             transcripts: Path of a table `id,text`.
             corrupt_words: As in the class.
+            reading: How it is read; its paths may be relative to the present folder.
 
         >>> CorpusSpec.resolve("demo").source, CorpusSpec.resolve("/data/x.csv", (1, 7)).words()
         ('demo', ['/data/x.csv', '--scale', '1', '7'])
@@ -59,19 +66,27 @@ class CorpusSpec:
         if prefix in RELEASES and colon:
             source = f"{prefix}:{absolute(rest)}"
         else:
-            source = absolute(typed) if Path(typed).suffix.lower() in TABLES else typed
+            is_path = typed not in ("", DEMO) and (Path(typed).suffix.lower() in TABLES or Path(typed).is_dir())
+            source = absolute(typed) if is_path else typed
         words = None if transcripts is None else absolute(transcripts)
         # Two integers and two floats must be one scale: its digest is part of the corpus's identity.
         ends = None if scale is None else (float(scale[0]), float(scale[1]))
-        return cls(source, ends, fold, words, corrupt_words)
+        return cls(source, ends, fold, words, corrupt_words, (reading or Reading()).resolved())
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self) | {"scale": None if self.scale is None else list(self.scale)}
+        return {
+            "source": self.source,
+            "scale": None if self.scale is None else list(self.scale),
+            "fold": self.fold,
+            "transcripts": self.transcripts,
+            "corrupt_words": self.corrupt_words,
+            "reading": self.reading.to_json(),
+        }
 
     @property
     def prefix(self) -> str:
-        """`demo`, a release's prefix, or `table`."""
+        """`demo`, a release's prefix, or `table`: a path, of a table or of a folder that is read as one."""
         prefix, colon, _ = self.source.partition(":")
         known = self.source == DEMO or (colon and prefix in RELEASES)
         return prefix if known else "table"
@@ -85,7 +100,7 @@ class CorpusSpec:
 
     @property
     def name(self) -> str:
-        """Short name: `demo`, the release's, or the table's stem."""
+        """Short name: `demo`, the release's, or the table's or folder's stem."""
         return self.path.stem if self.prefix == "table" and self.path else self.prefix
 
     def without_other_words(self) -> Self:
@@ -97,6 +112,7 @@ class CorpusSpec:
         typed = [self._typed_source()]
         typed += ["--scale", *map(exact, self.scale)] if self.scale else []
         typed += ["--fold", str(self.fold)] if self.fold is not None else []
+        typed += self.reading.words()
         typed += ["--transcripts", shown(self.transcripts)] if self.transcripts else []
         return typed + (["--corrupt-words", exact(self.corrupt_words)] if self.corrupt_words is not None else [])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from probing.corpus.checked import Checked, Needs, check_corpus
+from probing.corpus.reading import Reading
 from probing.corpus.spec import DEMO, CorpusSpec, exact
 from probing.corpus.transcripts import OWN
 from probing.encoders.device import settle_device
@@ -106,6 +107,7 @@ def corpus_to_score(
     fold: int | None = None,
     transcripts: str | None = None,
     corrupt_words: float | None = None,
+    reading: Reading | None = None,
 ) -> CorpusSpec:
     """The corpus to score a run on, of what a user types beside the run.
 
@@ -114,9 +116,10 @@ def corpus_to_score(
         typed: Another corpus; None: that which it was trained on, and then also its scale, fold and words, where no
             others are given.
         scale: Lowest and highest possible rating of a table.
-        fold: The session that is test2.
+        fold: The fold that is tested on.
         transcripts: A table of words, or `own` for the corpus's own words.
         corrupt_words: Word errors made on purpose, per word.
+        reading: How another corpus is read.
 
     Raises:
         RunError: The transcripts that it was trained on are missing or have changed (code `transcripts-changed`).
@@ -124,7 +127,7 @@ def corpus_to_score(
     """
     table = None if transcripts is None or transcripts == OWN else absolute(transcripts)
     if typed is not None:
-        return CorpusSpec.resolve(typed, scale, fold, table, corrupt_words)
+        return CorpusSpec.resolve(typed, scale, fold, table, corrupt_words, reading)
     if trained is None:
         raise _no_corpus()
     own = trained.corpus.spec
