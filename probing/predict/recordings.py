@@ -7,22 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import soundfile
 from tqdm import tqdm
 
 from probing.audio.decode import listen
+from probing.audio.endings import AUDIO_ENDINGS
 from probing.audio.notes import summed_up
 from probing.errors import AudioError, EncoderError, OptionError, ProbingError
 from probing.files import readable
 from probing.predict.predictor import Predictor, Recognise
-
-# Endings of recordings: what libsndfile calls its formats, other endings of theirs, and what it cannot decode but a
-# folder of recordings may well hold: such a file is named as undecodable instead of being passed over. A .raw has no
-# header, so that nobody knows what it holds.
-_OTHER_ENDINGS = "aif aifc m4a m4b aac mp4 mpga mka oga opus snd sph wave weba webm wma"
-AUDIO_ENDINGS = frozenset(
-    f".{ending}" for ending in (*_OTHER_ENDINGS.split(), *map(str.lower, soundfile.available_formats()))
-) - {".raw"}
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import soundfile
 from builders import RATE, waveform
 from loud import Loudness
 
+from probing.audio.endings import AUDIO_ENDINGS
 from probing.errors import EncoderError, OptionError, ProbingError
 from probing.predict.predictor import Predictor
-from probing.predict.recordings import AUDIO_ENDINGS, found_files, predict_files
+from probing.predict.recordings import found_files, predict_files
 
 
 @pytest.fixture
