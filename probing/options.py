@@ -112,6 +112,15 @@ def allow_missing_option() -> Any:
     return option(0, "Leave out up to N utterances that cannot be used.", at_least=0, metavar="N")
 
 
+def allow_leaks_option() -> Any:
+    """Whether test partitions may share what they must not."""
+    return option(
+        False,
+        "Go on although a test partition shares recordings with train or development, or test2 (unseen) speakers; "
+        "record, tables and figures say so.",
+    )
+
+
 def cache_option() -> Any:
     """Folder of all caches."""
     return option(Path("cache"), "Folder of all caches.", envvar="PROBING_CACHE", metavar="DIR")

@@ -13,8 +13,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from probing.corpus.leaks import shared_speakers
-from probing.corpus.model import DEVELOPMENT, TEST2, TRAIN, Corpus
+from probing.corpus.model import DEVELOPMENT, TRAIN, UNSPLIT, Corpus
 from probing.corpus.readers.columns import meant
 from probing.corpus.scan import AudioScan
 from probing.errors import CorpusError, first_names, number_of
@@ -38,8 +37,7 @@ def require(
 
     Raises:
         CorpusError: More utterances than that lack something (code `utterances-lack`), a dimension is unknown
-            (`dimension-unknown`), train or development is not labelled (`unlabelled`), or they share a speaker with
-            test2 (`speakers-shared`).
+            (`dimension-unknown`), or train or development is not labelled (`unlabelled`).
     """
     _demand_targets(corpus, dims)
     blank = unlabelled(corpus, dims)
@@ -66,17 +64,23 @@ def require(
             code="utterances-lack",
         )
     kept = _without(corpus, missing)
-    shared = shared_speakers(kept, TEST2)
-    if shared:
-        what = number_of(len(shared), "speaker of test2 (unseen) is", "speakers of test2 (unseen) are")
-        raise CorpusError(
-            f"corpus {corpus.name}: {what} also in train or development",
-            first_names(shared),
-            "move all utterances of each of them to one side: test1 is the partition of seen speakers",
-            code="speakers-shared",
-        )
     notes = tuple(f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank)
     return replace(kept, notes=kept.notes + notes), tuple(u.id for u in corpus.utterances if u.id in missing)
+
+
+def require_split(corpus: Corpus) -> None:
+    """Make sure that a corpus from which something is learned is split.
+
+    Raises:
+        CorpusError: It has no split (code `unsplit`).
+    """
+    if TRAIN not in corpus.partitions and UNSPLIT in corpus.partitions:
+        raise CorpusError(
+            f"corpus {corpus.name} is not split",
+            "nothing can be learned without train and development",
+            "split it, for example by speakers: --split speaker:5",
+            code="unsplit",
+        )
 
 
 def leave_out_damaged(

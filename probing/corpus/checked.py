@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from probing.corpus.audit import leave_out_damaged, require
+from probing.corpus.audit import leave_out_damaged, require, require_split
 from probing.corpus.identity import Identity, identify
+from probing.corpus.leaks import Leaks, find_leaks, refuse_leaks
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan, say_forgotten, scan_audio, to_decode
@@ -18,6 +19,7 @@ from probing.errors import AudioError, OptionError
 from probing.files import claim, slug
 
 ALL = "all"  # as a dimension: those of arousal, valence and dominance that the corpus rates
+_EMOTION = ("emotion", "emoclass", "label", "class", "category")  # names of the category that is meant, in this order
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,14 @@ class Needs:
     Args:
         audio: Whether it decodes the recordings.
         text: Whether it reads the words.
-        dims: Dimensions of which it needs ratings; `all` stands for the emotions that the corpus rates.
+        dims: Dimensions of which it needs ratings, and categories of which it needs classes; `all` as in settle_dims.
         partitions: The only partitions that it reads; none named: all of them.
         frames: How many frames an encoder makes of so many samples: what gives none cannot be used. None: whatever
             decodes can be.
+        learns: Whether it learns from train and development, or tests what was learned there: what a test partition
+            shares with them then stops it. Such a corpus must be split.
+        classes: Whether it compares with the classes of a category although it demands none: they are part of the
+            identity, as they are where a category is among the dimensions.
     """
 
     audio: bool = False
@@ -38,6 +44,8 @@ class Needs:
     dims: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
     frames: Callable[[int], int] | None = None
+    learns: bool = False
+    classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Checked:
         scan: Lengths and checksums of the audio; empty where the command does not decode it.
         left_out: Utterances left out as --allow-missing permits.
         words: Where the words come from.
+        leaks: What its test partitions share with train and development; nothing where the command does not learn.
     """
 
     spec: CorpusSpec
@@ -59,6 +68,7 @@ class Checked:
     scan: AudioScan = field(default_factory=AudioScan)
     left_out: tuple[str, ...] = ()
     words: Words = field(default_factory=Words)
+    leaks: Leaks = field(default_factory=Leaks)
 
     @property
     def name(self) -> str:
@@ -86,6 +96,7 @@ def check_corpus(
     cache: Path = Path("cache"),
     remember: bool = True,
     wait: bool = True,
+    allow_leaks: bool = False,
 ) -> Checked:
     """Open a corpus, make sure that everything that a command reads is there, and decode its audio once.
 
@@ -98,9 +109,11 @@ def check_corpus(
             cannot be written, that is said on stderr.
         wait: Whether processes that start at the same time wait for each other, so that one of them decodes and the
             others read what it remembers; only where the memory is written, and lacks a file.
+        allow_leaks: Whether to go on where test partitions share with train and development what they must not.
 
     Raises:
-        CorpusError: The corpus cannot be opened, or lacks something that is read (see `probing.corpus.audit`).
+        CorpusError: The corpus cannot be opened, lacks something that is read (see `probing.corpus.audit`), or is not
+            split (code `unsplit`) or leaks (`leaks`, see `probing.corpus.leaks`) although something is to be learned.
         OptionError: Other words are given to a command that reads none (code `no-effect`).
     """
     if not isinstance(spec, CorpusSpec):
@@ -111,12 +124,16 @@ def check_corpus(
         raise OptionError(f"{flag} has no effect", "no text is read here", f"leave {flag} out", code="no-effect")
     opened = open_corpus(spec)
     opened = opened.select(needs.partitions) if needs.partitions else opened
+    if needs.learns:
+        require_split(opened)
     dims = settle_dims(opened, needs.dims)
     corpus, left_out = require(opened, dims=dims, audio=needs.audio, text=needs.text, allow_missing=allow_missing)
     own = corpus
     if spec.transcripts is not None:
         own = open_corpus(spec.without_other_words())
     corpus, words = reworded(corpus, own, spec)
+    if needs.learns:  # as far as it is known before the audio is decoded
+        refuse_leaks(corpus, find_leaks(corpus, AudioScan()), allow_leaks)
     scan = AudioScan()
     if needs.audio:
         memory = audio_memory(spec, cache)
@@ -130,8 +147,26 @@ def check_corpus(
     settled = replace(spec, fold=corpus.fold)
     kept = {utterance.id for utterance in corpus.utterances}
     original = replace(own, utterances=tuple(u for u in own.utterances if u.id in kept))
-    identity = identify(original, scan.checksums if needs.audio else None, needs.text)
-    return Checked(settled, corpus, identity, scan, left_out, words)
+    named = needs.classes or bool({*dims} & {*corpus.categories})
+    identity = identify(original, scan.checksums if needs.audio else None, needs.text, named)
+    checked = Checked(settled, corpus, identity, scan, left_out, words)
+    return with_leaks(checked, scan, allow_leaks) if needs.learns else checked
+
+
+def with_leaks(checked: Checked, scan: AudioScan, allowed: bool) -> Checked:
+    """The same corpus with what its test partitions share with train and development.
+
+    Args:
+        checked: What check_corpus returned.
+        scan: What is known of its audio, which need not be what was decoded: a cache knows lengths and checksums too.
+        allowed: Whether to go on where they share what they must not.
+
+    Raises:
+        CorpusError: They do (code `leaks`).
+    """
+    leaks = find_leaks(checked.corpus, scan)
+    refuse_leaks(checked.corpus, leaks, allowed)
+    return replace(checked, leaks=leaks)
 
 
 def _claimed(memory: Path, claims: ExitStack) -> bool:
@@ -156,9 +191,21 @@ def _without_the_short(corpus: Corpus, scan: AudioScan, needs: Needs) -> AudioSc
 
 
 def settle_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
-    """The dimensions asked for, each once; `all` stands for the emotions that are rated, or else for all dimensions."""
+    """The dimensions and categories asked for, each once.
+
+    `all` stands for the emotions that are rated, or else for all dimensions, or else for the categories, of which one
+    that is called emotion, or nearly so, stands alone.
+    """
+    return tuple(dict.fromkeys(name for d in dims for name in (_all_of(corpus) if d == ALL else (d,))))
+
+
+def _all_of(corpus: Corpus) -> tuple[str, ...]:
+    """What `all` stands for."""
     rated = tuple(d for d in EMOTIONS if d in corpus.dimensions) or corpus.dimensions
-    return tuple(dict.fromkeys(name for d in dims for name in (rated if d == ALL else (d,))))
+    if rated:
+        return rated
+    lowered = {name.lower(): name for name in corpus.categories}
+    return next(((lowered[name],) for name in _EMOTION if name in lowered), corpus.categories)
 
 
 def audio_memory(corpus: CorpusSpec | Corpus, cache: Path) -> Path:

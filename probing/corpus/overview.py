@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.corpus.audit import gaps, unlabelled, without
-from probing.corpus.leaks import UNSEEN, shared_recordings, shared_speakers
-from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, TEST1, TEST2, TRAIN, Corpus
+from probing.corpus.leaks import Leaks, find_leaks, seen_note
+from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, TRAIN, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.readers.columns import meant
 from probing.corpus.readers.sexes import sex_column
@@ -87,10 +87,9 @@ def check(spec: CorpusSpec | str) -> Overview:
 
 def overview(corpus: Corpus, scan: AudioScan) -> Overview:
     """What is in a corpus whose audio has been decoded, and what is wrong with it."""
-    problems, count = _problems(corpus, scan)
-    shared = shared_speakers(corpus, TEST1, seen=(TRAIN,))
-    what = number_of(len(shared), "speaker is", "speakers are")
-    seen = [f"{what} in both train and test1 (seen): {first_names(shared)}"]
+    leaks = find_leaks(corpus, scan)
+    problems, count = _problems(corpus, scan, leaks)
+    seen = [seen_note(partition, *numbers) for partition, numbers in leaks.seen.items()]
     lacking = [
         f"no {name} partition, so probes cannot be fitted"
         for name in (TRAIN, DEVELOPMENT)
@@ -98,7 +97,7 @@ def overview(corpus: Corpus, scan: AudioScan) -> Overview:
     ]
     offers = meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions])
     others = _misspelt(list(corpus.partitions))
-    notes = (*corpus.notes, *scan.remarks(), *(seen if shared else []), *lacking, *others, *offers)
+    notes = (*corpus.notes, *scan.remarks(), *seen, *lacking, *others, *offers)
     return Overview(corpus, scan, notes, tuple(problems), count)
 
 
@@ -163,9 +162,9 @@ def _bars(values: NDArray[np.float64], scale: tuple[float, float]) -> str:
     return "".join(("·" + _BARS)[level] for level in levels)
 
 
-def _problems(corpus: Corpus, scan: AudioScan) -> tuple[list[str], int]:
+def _problems(corpus: Corpus, scan: AudioScan, leaks: Leaks) -> tuple[list[str], int]:
     """Every problem as a line, and the number of things to fix."""
-    found = [*_lacking_throughout(corpus), *_lacking(corpus), *_leaks(corpus, scan)]
+    found = [*_lacking_throughout(corpus), *_lacking(corpus), *_leaks(leaks)]
     found += [(f"{id_}: {error.what}: {error.why}", 1) for id_, error in scan.damaged.items()]
     return [line for line, _ in found], sum(count for _, count in found)
 
@@ -202,18 +201,10 @@ def _lacking(corpus: Corpus) -> Iterator[tuple[str, int]]:
         yield f"{number_of(len(ids), 'utterance')} without {what}: {first_names(ids, _NAMED)}", len(ids)
 
 
-def _leaks(corpus: Corpus, scan: AudioScan) -> Iterator[tuple[str, int]]:
-    """What test partitions share with train and development."""
-    for partition in UNSEEN:
-        shared = shared_speakers(corpus, partition)
-        if shared:
-            name = f"{partition} (unseen)" if partition == TEST2 else partition
-            what = number_of(len(shared), f"speaker of {name} is", f"speakers of {name} are")
-            yield f"{what} also in train or development: {first_names(shared, _NAMED)}", len(shared)
-    for partition, pairs in shared_recordings(corpus, scan).items():
-        what = number_of(len(pairs), f"recording of {partition} is", f"recordings of {partition} are")
-        named = first_names([f"{id_} is {twin}" for id_, twin in pairs], _NAMED)
-        yield f"{what} also in train or development, byte by byte: {named}", len(pairs)
+def _leaks(leaks: Leaks) -> Iterator[tuple[str, int]]:
+    """What test partitions share with train and development although they must not."""
+    for leak in leaks.found:
+        yield f"{leak.what}: {first_names(leak.named, _NAMED)}", len(leak.named)
 
 
 def _items(title: str, items: Sequence[str]) -> Iterator[str]:

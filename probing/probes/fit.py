@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from probing.cache.format import Layout
 from probing.cache.reader import Cache, open_cache
-from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
+from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims, with_leaks
 from probing.corpus.identity import Identity, identify
+from probing.corpus.model import Corpus
+from probing.corpus.scan import AudioScan
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
 from probing.encoders.opening import open_encoder
@@ -100,7 +102,7 @@ def fit(
         nulls.csv, predictions.csv, crossvalidated.csv, jackknife.csv, probes.safetensors and ridge.safetensors.
 
     Raises:
-        CorpusError: The corpus cannot be opened or lacks labels.
+        CorpusError: The corpus cannot be opened, lacks labels or a split, or leaks (code `leaks`).
         EncoderError: The encoder cannot be opened.
         CacheError: There is no cache of the corpus and this very encoder, or it is damaged or made from other audio.
         FitError: There is nothing to learn from, states or probes do not fit into memory, or the training fails.
@@ -112,13 +114,15 @@ def fit(
     options, source, place = with_settings(parts, settings)
     device = settle_device(place.device)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
-    checked = check_corpus(spec, Needs(dims=options.dims), place.allow_missing)
+    needs = Needs(dims=options.dims, learns=True)
+    checked = check_corpus(spec, needs, place.allow_missing, allow_leaks=place.allow_leaks)
     options = replace(options, dims=_dimensions(checked, options))
     refuse_unfit(checked.corpus, options.dims)
     cache, reopened, parameters = _open_cache(checked, encoder, source, options)
     command = f"the `probe extract` command that made {cache.path}"
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
+    checked = with_leaks(checked, _heard(checked.corpus, cache), place.allow_leaks)
     ready = _Ready(checked, cache, reopened, parameters, options, device)
     found = _fitted(ready, rows)
     record = _record(ready, found, began)
@@ -254,11 +258,21 @@ def _notes(ready: _Ready, found: _Found) -> list[str]:
 
 def _identity(checked: Checked, cache: Cache) -> Identity:
     """The corpus as it was read: its audio by the cache's own checksums, since nothing is decoded here."""
-    corpus = checked.corpus
+    corpus, named = checked.corpus, checked.identity.categories is not None
     if "tokenizer" in cache.layout.identity:
-        return identify(corpus, text=True)
-    audio = {utterance.id: int(cache.audio[cache.row[utterance.id]]) for utterance in corpus.utterances}
-    return identify(corpus, audio=audio if all(audio.values()) else None)  # 0 where a cache does not know its audio
+        return identify(corpus, text=True, categories=named)
+    audio = _heard(corpus, cache).checksums
+    return identify(corpus, audio=audio if len(audio) == len(corpus) else None, categories=named)
+
+
+def _heard(corpus: Corpus, cache: Cache) -> AudioScan:
+    """What a cache knows of the audio; nothing where it has read words, or 0 where it does not know a checksum."""
+    if "tokenizer" in cache.layout.identity:
+        return AudioScan()
+    rows = {utterance.id: cache.row[utterance.id] for utterance in corpus.utterances}
+    known = {id_: row for id_, row in rows.items() if cache.audio[row]}
+    samples = {id_: int(cache.n_samples[row]) for id_, row in known.items()}
+    return AudioScan(samples, checksums={id_: int(cache.audio[row]) for id_, row in known.items()})
 
 
 def _encoder_entry(layout: Layout, spec: EncoderSpec | None, parameters: int | None) -> EncoderEntry:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from probing.errors import OptionError
-from probing.options import allow_missing_option, device_option, flag_of, option, runs_option, validate
+from probing.options import allow_leaks_option, allow_missing_option, device_option, flag_of, option, runs_option, validate
 
 RIDGE = "ridge"
 HEADS = ("mlp", "linear", RIDGE)
@@ -181,6 +181,7 @@ class FitPlace:
     runs: Path = runs_option()
     device: str | None = device_option()
     allow_missing: int = allow_missing_option()
+    allow_leaks: bool = allow_leaks_option()
 
     def __post_init__(self) -> None:
         validate(self)

@@ -87,7 +87,8 @@ def corpus_stem(records: Sequence[Record]) -> str:
     if known:  # one run has read the audio, another the text
         audio = next((identity.audio for identity in known if identity.audio), None)
         text = next((identity.text for identity in known if identity.text), None)
-        return corpus_name(first.title, first.spec, Identity(known[0].labels, audio, text))
+        named = next((identity.categories for identity in known if identity.categories), None)
+        return corpus_name(first.title, first.spec, Identity(known[0].labels, audio, text, named))
     labels = str(records[0].configuration.get("labels") or "")[:8]  # all that a run of version 0.1.0 knows
     return slug(first.title) + (f"-{labels}" if labels and first.spec.prefix != "demo" else "")
 

@@ -73,6 +73,9 @@ class CorpusEntry:
         identity: Digests of what was read; None for a run of version 0.1.0.
         left_out: Utterances left out, as --allow-missing permits.
         clusters: Partition → what its intervals are by, and how many of them there are.
+        leaks: What test partitions share with train and development although they must not, as --allow-leaks permits;
+            a line each.
+        seen: Other test partition → how many of its speakers are in train or development, and how many it has.
     """
 
     name: str
@@ -83,6 +86,8 @@ class CorpusEntry:
     identity: Identity | None = None
     left_out: tuple[str, ...] = ()
     clusters: Mapping[str, Clusters] = field(default_factory=dict)
+    leaks: tuple[str, ...] = ()
+    seen: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
@@ -234,4 +239,6 @@ def corpus_entry(checked: Checked, identity: Identity | None = None) -> CorpusEn
         identity=identity or checked.identity,
         left_out=checked.left_out,
         clusters={partition: Clusters(**counts) for partition, counts in cluster_counts(corpus).items()},
+        leaks=checked.leaks.stated,
+        seen=checked.leaks.seen,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def evaluate(
         RunError: The folder holds no whole `finetune` run (code `no-run`, `run-kind`, `run-incomplete` …), or another
             process is writing the evaluation (`run-busy`).
         EncoderError: The published model cannot be opened.
-        CorpusError: The corpus cannot be opened, or lacks what the system takes.
+        CorpusError: The corpus cannot be opened, lacks what the system takes, or is the one that it learned from and
+            leaks (code `leaks`).
         FitError: The corpus rates none of the system's dimensions (code `no-ratings`).
         OptionError: An option changes nothing (code `no-effect`), or no corpus is named for a published model
             (`no-corpus`).
@@ -79,8 +80,9 @@ def evaluate(
         raise OptionError(what, "the system takes no audio", "leave --snr out", code="no-effect")
     device = settle_device(place.device)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(scored.run)
-    needs = Needs(audio=system.hears, text=system.reads)
-    checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
+    own = scored.run is not None and spec.source == scored.run.corpus.spec.source
+    needs = Needs(audio=system.hears, text=system.reads, learns=own)
+    checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache), allow_leaks=place.allow_leaks)
     if not {*system.dimensions} & {*checked.corpus.dimensions}:
         raise FitError(
             f"corpus {checked.corpus.name} rates none of {', '.join(system.dimensions)}",
@@ -164,7 +166,7 @@ def _configuration(scored: Scored, checked: Checked, options: EvaluateOptions) -
     words = checked.words
     return {
         **scored.settled,
-        "corpus": asdict(checked.identity),
+        "corpus": checked.identity.to_json(),
         "words": {"method": words.method, "sha256": words.sha256, "rate": words.rate},
         "snr": options.snr,
     }

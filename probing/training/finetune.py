@@ -198,8 +198,9 @@ def _prepared(
     uses_bf16(options, device)  # refuses what the device cannot compute
     kinds = kinds_of(system)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
-    needs = Needs(audio="audio" in kinds, text="text" in kinds, dims=options.dims)
-    checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache), remember=not dry)
+    needs = Needs(audio="audio" in kinds, text="text" in kinds, dims=options.dims, learns=True)
+    root = Path(place.cache)
+    checked = check_corpus(spec, needs, place.allow_missing, root, not dry, allow_leaks=place.allow_leaks)
     dims = settle_dims(checked.corpus, options.dims)
     if not dims:
         what, remedy = f"corpus {checked.corpus.name}", "add a column of ratings to the table"

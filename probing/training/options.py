@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probing.errors import OptionError
-from probing.options import allow_missing_option, cache_option, device_option, option, runs_option, validate
+from probing.options import allow_leaks_option, allow_missing_option, cache_option, device_option, option, runs_option, validate
 
 PARTS = ("audio", "text")  # encoders of a system
 FUSIONS = ("sum", "concat")  # of average and maximum
@@ -114,6 +114,7 @@ class FinetunePlace:
     latents: bool = option(True, "Read the output of the convolutional front end from the cache, if it is there.")
     device: str | None = device_option()
     allow_missing: int = allow_missing_option()
+    allow_leaks: bool = allow_leaks_option()
     data_licence: str | None = option(
         None,
         "Licence of the corpus, as you know it, for the model card.",
@@ -157,6 +158,7 @@ class EvaluatePlace:
     cache: Path = cache_option()
     device: str | None = device_option()
     allow_missing: int = allow_missing_option()
+    allow_leaks: bool = allow_leaks_option()
 
     def __post_init__(self) -> None:
         validate(self)

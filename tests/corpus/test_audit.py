@@ -112,21 +112,6 @@ def test_a_dimension_that_the_reader_set_aside_says_why(whole):
     assert names_all(error, "its values range from 1 to 9")
 
 
-@pytest.mark.parametrize("other", ["train-a0", "development-d0"])
-@pytest.mark.parametrize("speaker", ["x", "podcast:0007"])
-def test_speakers_of_test2_must_be_unseen(whole, other, speaker):
-    """A podcast of unknown speakers counts as a speaker; no allowance helps."""
-    corpus = changed(whole, ["test2-x0", other], speaker=speaker)
-    error = refusal(CorpusError, "speakers-shared", require, corpus, allow_missing=99)
-    assert "1 speaker" in error.what and error.why == speaker
-
-
-def test_speakers_shared_with_test1_and_unknown_speakers_are_no_error(whole):
-    """test1 is the seen set; None is nobody."""
-    corpus = changed(changed(whole, "test2-x0", speaker=None), "train-a0", speaker=None)
-    assert require(corpus)[1] == ()
-
-
 # Damaged audio
 
 
