@@ -7,4 +7,5 @@ curves         what a score's curve over the layers says
 layers         claims about layers
 verdicts       claims that are tested, Holm's correction
 permutation    labels permuted, for controls
+reliability    agreement of raters
 """
