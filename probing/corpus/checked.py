@@ -77,14 +77,14 @@ class Checked:
 
 
 def corpus_name(title: str, spec: CorpusSpec, identity: Identity | None) -> str:
-    """A corpus in file names: its title and, unless it is the built-in one, eight digits of its identity.
+    """A corpus in file names: its title and, unless it is the built-in one as it is, eight digits of its identity.
 
     Args:
         title: Its name, with its fold where it has folds.
         spec: What names it.
         identity: None of a run of version 0.1.0, which has no digests.
     """
-    if identity is None or spec.prefix == DEMO:
+    if identity is None or (spec.prefix == DEMO and spec.reading.split is None):
         return slug(title)
     return f"{slug(title)}-{identity.short}"
 

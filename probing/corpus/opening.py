@@ -18,6 +18,7 @@ from probing.corpus.model import Corpus
 from probing.corpus.readers import iemocap, msp_improv, msp_podcast, table
 from probing.corpus.readers.cells import SEPARATORS
 from probing.corpus.spec import DEMO, RELEASES, SPLIT_BY_SESSION, CorpusSpec
+from probing.corpus.splits import split_anew
 from probing.errors import CorpusError
 
 _Reader = Callable[[Path, "int | None", bool], Corpus]  # folder, fold, whether the words are read
@@ -64,7 +65,8 @@ def open_corpus(
         spec = CorpusSpec.resolve(spec, scale, fold)
     _refuse_unfit(spec)
     if spec.prefix in RELEASES and spec.path:
-        corpus = _READERS[spec.prefix](spec.path, spec.fold, spec.transcripts is None)
+        own_fold = spec.fold if spec.reading.split is None else None
+        corpus = _READERS[spec.prefix](spec.path, own_fold, spec.transcripts is None)
     elif spec.prefix == DEMO:
         from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
 
@@ -74,13 +76,16 @@ def open_corpus(
     else:
         what = f"there is no corpus {spec.source!r}"
         raise CorpusError(what, _KNOWN, _nearest(spec.source), code="corpus-unknown")
+    if spec.reading.split is not None:
+        is_table = spec.prefix not in RELEASES
+        corpus = split_anew(corpus, spec.reading.split, spec.fold, spec.reading.columns, is_table)
     return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
 
 
 def _refuse_unfit(spec: CorpusSpec) -> None:
     """Raise a CorpusError where scale or fold make no sense, or do not fit the corpus."""
     typed = spec.words()[0]
-    if spec.fold is not None and spec.prefix not in SPLIT_BY_SESSION:
+    if spec.fold is not None and spec.prefix not in SPLIT_BY_SESSION and spec.reading.split is None:
         why = f"only {' and '.join(SPLIT_BY_SESSION)} have folds"
         raise CorpusError(f"--fold {spec.fold} does not fit {typed}", why, "leave --fold out", code="fold")
     if spec.scale is None:

@@ -1,0 +1,146 @@
+"""A corpus is split anew as scikit-learn's splitters say: by speaker, by utterance or by a column, each tested once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from corpora import names_all, refusal, write
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
+
+from probing.corpus.model import Corpus, Utterance
+from probing.corpus.opening import open_corpus
+from probing.corpus.reading import Reading
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.splits import columns_to_read, split_anew
+from probing.errors import CorpusError
+
+
+def _corpus(speakers=12, takes=6, categories=True, labels=False):
+    """Utterances of speakers of unequal size, with emotions of unequal number."""
+    rng = np.random.default_rng(1)
+    names = rng.choice(["anger", "joy", "neutral", "rare"], speakers * takes, p=[0.4, 0.3, 0.28, 0.02])
+    found = []
+    for number, name in enumerate(names):
+        speaker = f"s{int(speakers * rng.beta(1, 2))}"
+        own = {"emotion": str(name)} if categories else {}
+        rated = {"valence": float(rng.normal())} if labels else {}
+        found.append(Utterance(f"u{number}", None, "unsplit", speaker, rated, categories=own))
+    return Corpus("planted", (-9.0, 9.0), tuple(found))
+
+
+def _tested(corpus, how, number):
+    """Of each fold the utterances that are tested."""
+    folds = [split_anew(corpus, how, fold) for fold in range(1, number + 1)]
+    return [[i for i, u in enumerate(c.utterances) if u.partition.startswith("test")] for c in folds]
+
+
+@pytest.mark.parametrize(
+    ("how", "options", "splitter"),
+    [
+        ("speaker:4", {}, StratifiedGroupKFold(4, shuffle=True, random_state=0)),
+        ("speaker:4", {"categories": False}, GroupKFold(4)),
+        ("random:5", {}, StratifiedKFold(5, shuffle=True, random_state=0)),
+        ("random:5", {"categories": False}, KFold(5, shuffle=True, random_state=0)),
+        ("leave-one-speaker-out", {}, LeaveOneGroupOut()),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_folds_are_those_of_scikit_learn(how, options, splitter):
+    """Fold k tests what the k-th split of the library's own splitter tests."""
+    corpus = _corpus(**options)
+    groups = None if how.startswith("random") else [u.speaker for u in corpus.utterances]
+    strata = [u.categories.get("emotion", "") for u in corpus.utterances]
+    expected = [list(tested) for _, tested in splitter.split(np.zeros((len(corpus), 1)), strata, groups)]
+    assert _tested(corpus, how, len(expected)) == expected
+
+
+def test_a_rating_in_five_bins_stratifies_where_there_is_no_category():
+    """The bins are those of its quintiles, so every fold has its share of low and of high ratings."""
+    corpus = _corpus(20, 10, categories=False, labels=True)
+    ratings = np.array([u.labels["valence"] for u in corpus.utterances])
+    bins = np.searchsorted(np.sort(ratings), ratings) // (len(ratings) // 5)
+    for tested in _tested(corpus, "random:5", 5):
+        assert np.bincount(bins[tested]).tolist() == [8] * 5
+
+
+def test_every_utterance_is_tested_once_and_no_tested_speaker_is_learned_from():
+    """Fold k + 1 is development, cyclically; the rest is train."""
+    corpus = _corpus()
+    folds = [split_anew(corpus, "speaker:4", fold) for fold in (1, 2, 3, 4)]
+    ids = [{p: {u.id for u in own} for p, own in c.partitions.items()} for c in folds]
+    assert sorted(name for own in ids for name in own["test2"]) == sorted(u.id for u in corpus.utterances)
+    assert [own["development"] for own in ids] == [ids[k]["test2"] for k in (1, 2, 3, 0)]
+    for c in folds:
+        test = {u.speaker for u in c.partitions["test2"]}
+        assert not test & {u.speaker for p in ("train", "development") for u in c.partitions[p]}
+        assert c.title == f"planted fold {c.fold}"
+        assert any(name in c.notes[-1] for name in test)
+    assert split_anew(corpus, "speaker:4").fold == 4
+
+
+def test_utterances_split_at_random_are_of_seen_speakers():
+    """So the tested fold is test1; a column whose values share no speaker makes test2."""
+    corpus = _corpus()
+    assert set(split_anew(corpus, "random:3").partitions) == {"train", "development", "test1"}
+    by_name = split_anew(corpus, "column:speaker", 1)
+    assert set(by_name.partitions) == {"train", "development", "test2"}
+    assert {u.speaker for u in by_name.partitions["test2"]} == {"s0"}
+    assert set(split_anew(corpus, "column:emotion", 1).partitions) == {"train", "development", "test1"}
+
+
+def test_a_partition_without_labels_is_not_split():
+    """Of it nothing can be learned or tested, as of MSP-Podcast's Test3."""
+    corpus = _corpus()
+    blank = tuple(Utterance(f"x{i}", None, "test3", "s1") for i in range(3))
+    found = split_anew(Corpus("planted", (1, 7), (*corpus.utterances, *blank)), "random:3")
+    assert [u.id for u in found.partitions["test3"]] == ["x0", "x1", "x2"]
+
+
+def test_the_column_of_a_table_becomes_its_partition():
+    """Unless it is one that every corpus has, or is read as one of ours already."""
+    assert columns_to_read("column:Session", [("partition", "set")]) == (("partition", "Session"),)
+    assert columns_to_read("column:actor", [("speaker", "actor")]) == (("speaker", "actor"),)
+    assert columns_to_read("column:speaker", ()) == columns_to_read("speaker:3", ()) == columns_to_read(None, ()) == ()
+
+
+@pytest.mark.parametrize(
+    "how", ["speakers", "speaker", "speaker:", "speaker:x", "speaker:2", "speaker:-3", "random:9999999", "column:", ""]
+)
+def test_a_split_that_cannot_be_meant_is_refused(how):
+    """With those that can."""
+    assert names_all(refusal(CorpusError, "split", split_anew, _corpus(), how), f"--split {how}")
+
+
+@pytest.mark.parametrize("how", ["speaker:13", "random:73", "column:room"])
+def test_a_split_that_does_not_fit_the_corpus_is_refused(how):
+    """More folds than speakers or utterances, or a column that it does not have."""
+    refusal(CorpusError, "split", split_anew, _corpus(), how, table=False)
+
+
+def test_a_speaker_who_is_not_named_cannot_be_kept_out():
+    """The first such utterance is named."""
+    unnamed = Utterance("x0", None, "train", categories={"emotion": "joy"})
+    corpus = Corpus("planted", (1, 7), (*_corpus().utterances, unnamed))
+    assert names_all(refusal(CorpusError, "split", split_anew, corpus, "speaker:3"), "x0", "random:5")
+
+
+@pytest.mark.parametrize("fold", [0, 5, -1])
+def test_a_fold_that_the_split_does_not_make_is_refused(fold):
+    """Folds count from 1."""
+    assert names_all(refusal(CorpusError, "fold", split_anew, _corpus(), "speaker:4", fold), f"--fold {fold}", "4")
+
+
+def test_a_table_is_split_anew(tmp_path):
+    """A spec with a split and a fold opens the corpus so, and says it in the notes."""
+    rows = [f"u{i},train,s{i % 6},0.{i % 10},hello" for i in range(30)]
+    path = write(tmp_path / "mine.csv", "id,partition,speaker,valence,text", *rows)
+    corpus = open_corpus(CorpusSpec.resolve(str(path), fold=2, reading=Reading(split="speaker:6")))
+    assert corpus.title == "mine fold 2"
+    assert {name: len(own) for name, own in corpus.partitions.items()} == {"train": 20, "development": 5, "test2": 5}
+    assert "speaker:6" in corpus.notes[-1]
