@@ -129,11 +129,11 @@ class Running:
 
     def _erased(self, layer: int, erasers: Sequence[Eraser], inputs: Mapping[str, Tensor]) -> NDArray[np.float64]:
         """Estimates of a batch with a layer erased by each eraser, [E, B, K]."""
-        found = []
+        found, dimensions = [], len(self._system.config.dimensions)
         for eraser in erasers:
             with erased_at(self._system.audio, layer, eraser.to(self._device)):
-                found.append(self._system(**inputs).logits.double().cpu().numpy())
-        return np.array(found).reshape(len(found), len(inputs["lengths"]), len(self._system.config.dimensions))
+                found.append(self._system(**inputs).logits[:, :dimensions].double().cpu().numpy())
+        return np.array(found).reshape(len(found), len(inputs["lengths"]), dimensions)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
-"""Full systems: audio, text or both → dimensions of emotion (sections 2 and 3).
+"""Full systems: audio, text or both → dimensions of emotion, and categories (sections 2 and 3).
 
 config           what settles a system's architecture
+targets          dimensions and categories as outputs, what is learned of each
 audio_states     the audio encoder's last state, whatever kind of encoder it is
 model            encoders, pooling, fusion and head as one transformers model
 processor        waveforms and transcripts → the model's arguments

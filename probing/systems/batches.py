@@ -1,7 +1,7 @@
 """Utterances as a system's batches: each one's parts, put together with padding.
 
 Shape legend: N utterances · B those of a batch · S samples · T frames · C front end's channels · P pooled numbers
-· K dimensions of emotion.
+· K what is learned: dimensions of emotion, and categories (`probing.systems.targets`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Utterances(Dataset[Item]):
         self.labels_NK = ratings(corpus, dimensions)
 
     def with_labels(self, labels_NK: NDArray[np.float64]) -> Utterances:
-        """The same with other labels."""
+        """The same with other labels [N, K]."""
         other = copy.copy(self)
         other.labels_NK = labels_NK
         return other

@@ -34,7 +34,10 @@ SYSTEMS = (  # the rows of Table 1
     "hubert-base+tinybert",
     "distilhubert+tinybert",
 )
-_SETTINGS = ("dimensions", "scale", "fusion", "dropout", "spec_augment", "freeze")  # of SystemConfig
+_SETTINGS = (  # of SystemConfig
+    *("dimensions", "categories", "class_weights", "scale"),
+    *("fusion", "dropout", "spec_augment", "freeze"),
+)
 
 
 def build_system(
@@ -46,7 +49,8 @@ def build_system(
         name: `audio`, `text` or `audio+text`; each part a preset, a hub id or a folder, with or without `@random`.
         seed: Of the head's initialisation; `@random` encoders have a seed of their own.
         window: Seconds that a Whisper is given at a time, if not those that it was trained with.
-        **settings: `dimensions`, `scale`, `fusion`, `dropout`, `spec_augment` and `freeze`, as in `SystemConfig`.
+        **settings: `dimensions`, `categories`, `class_weights`, `scale`, `fusion`, `dropout`, `spec_augment` and
+            `freeze`, as in `SystemConfig`.
 
     Returns:
         The system, in training mode on the CPU in float32, and its processor.

@@ -1,6 +1,6 @@
 """A trained system opened again, and its estimates.
 
-Shape legend: N utterances · B those of a batch · P pooled numbers · K dimensions of emotion.
+Shape legend: N utterances · B those of a batch · P pooled numbers · K dimensions of emotion · O outputs.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ def estimates(
         workers: Processes that read ahead.
 
     Returns:
-        Estimates [N, K], 0 and 1 being the ends of the corpus's scale; or vectors [N, P].
+        Outputs [N, O]: K estimates, 0 and 1 being the ends of the corpus's scale, then logits of the classes of each
+        category (`probing.systems.targets`); or vectors [N, P].
     """
     found: dict[int, Tensor] = {}
     was_training = system.training

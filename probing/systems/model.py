@@ -5,7 +5,7 @@ A system is one or two encoders, pooling, early fusion and a head:
     P_A    = average + maximum over the audio encoder's T valid frames      (d_A; with `concat` both behind one another)
     P_T    = the same over the text encoder's N valid tokens, special ones included
     P      = P_A, P_T or their concatenation P_A+T                          (section 2.3)
-    output = Linear(d_A → K)(dropout(tanh(Linear(P → d_A)(dropout(P)))))    (d_T where there is no audio)
+    output = Linear(d_A → O)(dropout(tanh(Linear(P → d_A)(dropout(P)))))    (d_T where there is no audio)
 
 The encoder's last state is pooled, after the final layer norm where a model has one. Adding average and maximum, the
 head's width d_A and a text encoder without pooler are our reading of the paper: with them the parameter counts of its
@@ -16,7 +16,7 @@ Padding never changes an answer, in training neither (dropout aside, whose masks
 waveforms.
 
 Shape legend: B utterances · W windows · M mel bands · S samples at 16 kHz · T frames · C front end's channels
-· N tokens · D hidden size · K dimensions of emotion.
+· N tokens · D hidden size · K dimensions of emotion · T targets: K and categories · O outputs: K, and classes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from probing.encoders.families import EXACT_TEXT, WINDOWED
 from probing.encoders.numerics import ExactFloat32
 from probing.encoders.padding import keep_padding_out
 from probing.errors import EncoderError
-from probing.statistics.concordance import ccc_loss
 from probing.systems.audio_states import IN_SYSTEMS, front_end_of, waveform_states, window_states
 from probing.systems.config import SystemConfig
+from probing.systems.targets import by_category, loss_of
 
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # average [B, D] and maximum [B, D] → one vector
     "sum": torch.add,
@@ -60,7 +60,7 @@ class EmotionSystem(PreTrainedModel):
     Attributes:
         audio: The audio encoder, or None.
         text: The text encoder, or None.
-        head: Pooled vectors [B, P] → estimates [B, K].
+        head: Pooled vectors [B, P] → outputs [B, O].
 
     Raises:
         EncoderError: No encoder (code `no-encoder`), one that opens for its layers alone (`system-encoder`), an unknown
@@ -86,7 +86,7 @@ class EmotionSystem(PreTrainedModel):
             nn.Linear(pooled, widths[0]),
             nn.Tanh(),
             nn.Dropout(config.dropout),
-            nn.Linear(widths[0], len(config.dimensions)),
+            nn.Linear(widths[0], len(config.dimensions) + sum(map(len, config.categories.values()))),
         )
         self.post_init()
         self._windowed = self.audio is not None and self.audio.config.model_type in WINDOWED
@@ -121,7 +121,7 @@ class EmotionSystem(PreTrainedModel):
         vectors: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> SequenceClassifierOutput:
-        """Estimate the K dimensions of B utterances, whatever they were padded with.
+        """Estimate B utterances, whatever they were padded with.
 
         Args:
             input_values: Waveforms [B, S] as `Processor` gives them, padded at the end; of Whisper log-mel windows
@@ -132,20 +132,23 @@ class EmotionSystem(PreTrainedModel):
             input_ids: Tokens [B, N], padded at the end.
             attention_mask: 1 where a token is one, 0 where it is padding, [B, N]. None: nothing is padded.
             vectors: What `pool` gives, [B, P], instead of all that: frozen encoders need to compute it only once.
-            labels: Truth [B, K], the corpus's scale mapped to [0, 1].
+            labels: Truth [B, T]: the corpus's scale mapped to [0, 1], then the place of each category's class.
 
         Returns:
-            `logits`: estimates [B, K], where 0 and 1 are the ends of the corpus's scale, unbounded; `loss`: 1 − CCC
-            over the batch, averaged over dimensions, in float32 (equation 3), where labels are given.
+            `logits`: outputs [B, O]: of K dimensions, where 0 and 1 are the ends of the corpus's scale, unbounded, then
+            the logits of each category's classes; `loss`, where labels are given: 1 − CCC over the batch of each
+            dimension (equation 3), and cross-entropy of each category, averaged over all of them, in float32.
 
         Raises:
             EncoderError: The input of one of its encoders is not given (code `no-audio` or `no-text`).
         """
         if vectors is None:
             vectors = self.pool(input_values, lengths, latents, input_ids, attention_mask)
-        logits_BK = self.head(vectors)
-        loss = None if labels is None else ccc_loss(logits_BK.T, labels.T).mean()
-        return SequenceClassifierOutput(loss=loss, logits=logits_BK)
+        logits_BO, own = self.head(vectors), self.config
+        loss = None
+        if labels is not None:
+            loss = loss_of(logits_BO, labels, len(own.dimensions), own.categories, own.class_weights)
+        return SequenceClassifierOutput(loss=loss, logits=logits_BO)
 
     def pool(
         self,
@@ -177,9 +180,14 @@ class EmotionSystem(PreTrainedModel):
             return self.audio.feature_extractor(input_values[:, : max(samples)]).transpose(1, 2)
 
     def ratings(self, logits: Tensor) -> Tensor:
-        """Estimates on the corpus's own scale, of any shape."""
+        """Estimates [..., K] on the corpus's own scale, of outputs [..., O]."""
         low, high = self.config.scale
-        return low + (high - low) * logits
+        return low + (high - low) * logits[..., : len(self.config.dimensions)]
+
+    def probabilities(self, logits: Tensor) -> dict[str, Tensor]:
+        """Category → probability [..., C] of each of its classes, of outputs [..., O]."""
+        own = by_category(logits, len(self.config.dimensions), self.config.categories)
+        return {name: logits_C.float().softmax(-1) for name, logits_C in own.items()}
 
     def _audio_states(
         self, input_values: Tensor | None, lengths: Tensor | None, latents_BTC: Tensor | None
