@@ -15,12 +15,12 @@ _MOST_COLUMNS = 20_000  # pandas takes some thousand bytes for each, however sho
 _BLOCK = 1 << 22  # bytes read at a time
 
 
-def read_table(path: Path, words: Sequence[str], blank: Sequence[str] | None = None) -> pd.DataFrame:
+def read_table(path: Path, words: Sequence[str] | None, blank: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a table.
 
     Args:
         path: A file that `to_csv` wrote.
-        words: Columns of texts; all others are numbers, truth values, or what pandas makes of them.
+        words: Columns of texts; all others are numbers, truth values, or what pandas makes of them. None: all columns.
         blank: Columns in which a blank cell is missing; in others it is an empty text. None: in all.
 
     Raises:
@@ -31,12 +31,13 @@ def read_table(path: Path, words: Sequence[str], blank: Sequence[str] | None = N
     missing = [""] if blank is None else {name: [""] for name in blank}
     try:
         # pandas would take a speaker "NA" or an id "null" for missing too.
-        table = pd.read_csv(path, dtype=dict.fromkeys(words, str), keep_default_na=False, na_values=missing)
+        kinds = str if words is None else dict.fromkeys(words, str)
+        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=missing)
     except OverflowError as error:
         raise ValueError(str(error)) from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in a row for an index
         raise ValueError("a row is longer than the header")
-    for word in table.columns.intersection(list(words)):
+    for word in table.columns if words is None else table.columns.intersection(list(words)):
         table[word] = texts_of(table[word])
     return table.rename(columns=from_text)
 

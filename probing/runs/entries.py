@@ -222,6 +222,37 @@ class Score:
     probe: str | None = None
 
 
+@dataclass(frozen=True)
+class CategoryScore:
+    """How well the classes of a category are told apart: means over seeds, with the 95 % interval of the mean UAR.
+
+    Args:
+        category: Its name.
+        partition: Name of a partition.
+        uar: Unweighted average recall, the mean recall of the classes that are there.
+        macro_f1: The mean F1 of the classes that are there or estimated.
+        accuracy: Share of the utterances that are estimated right.
+        sd: Standard deviation of UAR over seeds; None for one seed.
+        low: Lower end; None where there is no interval.
+        high: Upper end.
+        n: Number of utterances that have a class.
+        classes: Number of classes that are there; one in so many is what guessing reaches.
+        probe: In a fit: `weighted`, `best layer: K` or `ridge, layer K`.
+    """
+
+    category: str
+    partition: str
+    uar: float
+    macro_f1: float
+    accuracy: float
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    classes: int = 0
+    probe: str | None = None
+
+
 def corpus_entry(checked: Checked, identity: Identity | None = None) -> CorpusEntry:
     """What a record says about a corpus.
 

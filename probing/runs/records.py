@@ -16,9 +16,11 @@ from typing import Any
 from probing.corpus.transcripts import Words
 from probing.files import slug
 from probing.files.recorded import File, Inside
+from probing.runs.categories import CATEGORIES, CATEGORY_SCORES, ClassPredictions
 from probing.runs.entries import (
     AcousticsEntry,
     CacheEntry,
+    CategoryScore,
     Clusters,
     Configuration,
     CorpusEntry,
@@ -34,6 +36,7 @@ from probing.statistics.verdicts import Finding
 __all__ = [
     "AcousticsEntry",
     "CacheEntry",
+    "CategoryScore",
     "Clusters",
     "CorpusEntry",
     "EncoderEntry",
@@ -65,6 +68,7 @@ class Record(ABC):
         configuration: Everything that determines its numbers.
         signature: Digest of the configuration.
         scores: One for each dimension and partition.
+        category_scores: One for each category and partition.
         notes: What a reader should know.
         typed: The command line.
         date: When it was started, ISO 8601.
@@ -82,6 +86,7 @@ class Record(ABC):
     configuration: Configuration
     signature: str
     scores: tuple[Score, ...] = ()
+    category_scores: tuple[CategoryScore, ...] = ()
     notes: tuple[str, ...] = ()
     typed: str = ""
     date: str
@@ -107,12 +112,18 @@ class Record(ABC):
     @property
     def required(self) -> tuple[str, ...]:
         """Files without which a run is not complete, even if its record lists none."""
-        return ("scores.csv", PREDICTIONS)
+        rated = ("scores.csv", PREDICTIONS) if self.scores or not self.category_scores else ()
+        return (*rated, *((CATEGORY_SCORES, CATEGORIES) if self.category_scores else ()))
 
     @cached_property
     def predictions(self) -> Predictions:
-        """Its estimates, read once."""
+        """Its estimates of dimensions, read once."""
         return Predictions(self.folder / PREDICTIONS, self.files)
+
+    @cached_property
+    def classes(self) -> ClassPredictions:
+        """Its estimates of categories, read once."""
+        return ClassPredictions(self.folder / CATEGORIES, self.files)
 
     def same_corpus(self, other: Record) -> bool:
         """Whether both runs are on the same corpus: by its digests or, in version 0.1.0, by its labels."""

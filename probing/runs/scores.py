@@ -110,9 +110,17 @@ def _few(speakers: int) -> str:
 
 
 def labels_digest(corpus: Corpus, dimensions: Sequence[str]) -> str:
-    """SHA-256 of ids, partitions, speakers and ratings: what is learned from, apart from the encoder's input."""
+    """SHA-256 of ids, partitions, speakers and labels: what is learned from, apart from the encoder's input.
+
+    Args:
+        corpus: The utterances.
+        dimensions: Dimensions and categories.
+    """
     names = sorted(dimensions)
-    rows = [[u.id, u.partition, u.speaker, *(u.labels.get(name) for name in names)] for u in corpus.utterances]
+    rows = [
+        [u.id, u.partition, u.speaker, *(u.labels.get(name, u.categories.get(name)) for name in names)]
+        for u in corpus.utterances
+    ]
     return digest({"rows": rows})
 
 
