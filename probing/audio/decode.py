@@ -1,62 +1,37 @@
-"""Decode an audio file to mono float32 at 16 kHz, or say why it cannot be used.
+"""Decode an audio file, or segments of one, to mono float32 at 16 kHz, or say why it cannot be used.
 
-A file may be hostile: its structure is followed before anything is decoded, rates and channels are bounded before
-anything is allocated, and the audio comes in blocks, so that memory does not depend on what a header promises.
+Segments are cut from what the whole file gives at 16 kHz: a recording is decoded once, forward, for all of its
+segments, since MP3 and Ogg are not exact to the sample where a decoder starts in their middle.
 
 Shape legend: S samples at 16 kHz.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from probing.audio.blocks import blocks
 from probing.audio.bounds import SAMPLE_RATE as SAMPLE_RATE
-from probing.audio.bounds import at_a_time, demand_bounds
-from probing.audio.chunked import aiff, au, caf, nist
-from probing.audio.ffmpeg import Stream, foreign
-from probing.audio.flac import flac
-from probing.audio.mpeg import after_tags, mpeg
-from probing.audio.ogg import ogg
-from probing.audio.resample import resampled
-from probing.audio.riff import wav, wave64
-from probing.audio.sndfile import Decoded
-from probing.audio.source import Layout, Source
+from probing.audio.segments import Part, Segment
 from probing.errors import AudioError
 
 HOP = 320  # samples between two frames of a HuBERT-like encoder
 FRAME_RATE = SAMPLE_RATE // HOP  # 50 frames a second
 MIN_SAMPLES = 400  # samples that the first frame needs (25 ms)
 SILENCE = 1e-5  # peak-to-peak amplitude below which a file has no signal (-100 dB)
-LONGEST = 4 * 3600 * SAMPLE_RATE  # samples; 0.9 GB of float32
-
-_POINTER = b"version https://git-lfs.github.com/spec/"
-_LAYOUTS: dict[bytes, Callable[[Source], Layout]] = {
-    b"RIFF": wav,
-    b"RIFX": wav,
-    b"RF64": wav,
-    b"riff": wave64,
-    b"FORM": aiff,
-    b".snd": au,
-    b"dns.": au,
-    b"caff": caf,
-    b"NIST": nist,
-    b"fLaC": flac,
-    b"OggS": ogg,
-}
-_AFTER_A_TAG: dict[bytes, Callable[[Source, int], Layout]] = {b"fLaC": flac, b"OggS": ogg}
+LONGEST = 4 * 3600 * SAMPLE_RATE  # samples of an utterance; 0.9 GB of float32
+LONGEST_RECORDING = 6 * LONGEST  # of which segments are used: a day
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A decoded file.
+    """A decoded file, or a segment of one.
 
     Args:
         waveform: [S], float32, full scale ±1.
@@ -69,25 +44,31 @@ class Sound:
 
 @dataclass(frozen=True)
 class Length:
-    """How long a file is.
+    """How long a file, or a segment of one, is.
 
     Args:
         samples: S, at 16 kHz.
         notes: As in `Sound`.
+        content: 64 bits of a digest of the samples: those of another file with the same samples are equal.
     """
 
     samples: int
     notes: tuple[str, ...]
+    content: int
 
 
-def load(path: str | Path) -> NDArray[np.float32]:
-    """Decode an audio file to mono at 16 kHz.
+def load(path: str | Path, segment: Segment | None = None) -> NDArray[np.float32]:
+    """Decode an audio file, or a segment of one, to mono at 16 kHz.
 
     Channels are averaged; other rates are resampled by a polyphase filter (scipy.signal.resample_poly).
 
     Args:
         path: WAV, FLAC, OGG, OPUS, MP3 or anything else that libsndfile reads; M4A, MP4, WebM, WMA, AAC and AMR where
             ffmpeg is installed.
+        segment: Start and end in seconds, each taken to the nearest sample at 16 kHz; an infinite end is the file's.
+            None: the whole file. Of a file at 16 kHz without loss it gives the samples that the segment would have as
+            a file of its own. At other rates the resampling filter hears what is beside the segment, so that a few
+            samples at its ends differ from those of such a file.
 
     Returns:
         Waveform [S], float32, full scale ±1, S ≥ 400.
@@ -96,22 +77,23 @@ def load(path: str | Path) -> NDArray[np.float32]:
         AudioError: The file is missing (code `audio-missing`), cannot be read (`audio-unreadable`) or decoded
             (`audio-undecodable`), is a Git LFS pointer (`audio-pointer`), is of a codec that is not supported
             (`audio-codec`), is damaged or cut short (`audio-damaged`), states a rate or a number of channels out of
-            bounds (`audio-bounds`), is empty (`audio-empty`), silent (`audio-silent`), shorter than a frame
-            (`audio-short`) or longer than four hours (`audio-long`), or has samples that are not finite
-            (`audio-not-finite`).
+            bounds (`audio-bounds`), is empty (`audio-empty`), or has samples that are not finite (`audio-not-finite`);
+            it, or its segment, is silent (`audio-silent`), shorter than a frame (`audio-short`) or longer than four
+            hours (`audio-long`); or the segment is not within it (`audio-segment`).
     """
-    return listen(path).waveform
+    return listen(path, segment).waveform
 
 
-def listen(path: str | Path) -> Sound:
+def listen(path: str | Path, segment: Segment | None = None) -> Sound:
     """The same as `load`, with notes.
 
     Raises:
         AudioError: As `load`.
     """
-    notes: list[str] = []
-    waveform = _joined(_checked(Path(path), notes))
-    return Sound(waveform, tuple(dict.fromkeys(notes)))
+    (found,) = listen_to_parts(path, (segment,))
+    if isinstance(found, AudioError):
+        raise found
+    return found
 
 
 def measure(path: str | Path) -> Length:
@@ -120,123 +102,86 @@ def measure(path: str | Path) -> Length:
     Raises:
         AudioError: As `load`.
     """
-    notes: list[str] = []
-    samples = sum(map(len, _checked(Path(path), notes)))
-    return Length(samples, tuple(dict.fromkeys(notes)))
+    (found,) = measure_parts(path, (None,))
+    if isinstance(found, AudioError):
+        raise found
+    return found
 
 
-def _joined(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Concatenate blocks into one array, which grows in place, so that a long recording is not in memory twice."""
-    waveform = np.ascontiguousarray(next(blocks))
-    used, own = len(waveform), False
-    for block in blocks:
-        if used + len(block) > len(waveform):
-            waveform = waveform if own else waveform.copy()
-            waveform.resize(max(used + len(block), used + used // 8), refcheck=False)
-            own = True
-        waveform[used : used + len(block)] = block
-        used += len(block)
-    return waveform[:used]
+def listen_to_parts(path: str | Path, segments: Sequence[Segment | None]) -> list[Sound | AudioError]:
+    """Segments of a file, which is decoded once, as far as the last of them reaches.
+
+    Args:
+        path: The file.
+        segments: As in `load`; they may overlap. All are held in memory, as are the results.
+
+    Returns:
+        For each segment its waveform, or why it cannot be used though the file can.
+
+    Raises:
+        AudioError: The file cannot be used, as in `load`.
+    """
+    path, notes = Path(path), list[str]()
+    parts = _heard(path, [Part(path, segment, keeps=True) for segment in segments], notes, to_the_end=False)
+    return [_wrong(part) or Sound(part.waveform, tuple(dict.fromkeys((*notes, *part.notes)))) for part in parts]
 
 
-def _checked(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
-    """The waveform in blocks; audio that is too long, too short, silent or not finite is refused by the last block."""
-    samples, low, high = 0, np.float32(np.inf), np.float32(-np.inf)
-    for block in _waveform(path, notes):
-        if not len(block):
-            continue
-        low, high = min(low, block.min()), max(high, block.max())
-        if not np.isfinite(block).all():
-            why, remedy = "it has samples that are not finite numbers", "export the recording again"
-            raise AudioError(f"{path}", why, remedy, code="audio-not-finite")
-        samples += len(block)
-        if samples > LONGEST:
-            why = f"it is longer than {LONGEST // SAMPLE_RATE // 3600} hours"
-            raise AudioError(f"{path}", why, "cut it into recordings that are shorter", code="audio-long")
-        yield block
-    if samples < MIN_SAMPLES:
-        raise AudioError(
-            f"{path}",
-            f"it is too short: {samples} samples at 16 kHz; an encoder's first frame needs {MIN_SAMPLES} (25 ms)",
-            "leave it out",
-            code="audio-short",
-        )
-    if high - low < SILENCE:
+def measure_parts(path: str | Path, segments: Sequence[Segment | None]) -> list[Length | AudioError]:
+    """The same, but only their lengths and contents are kept, and the file is decoded to its end.
+
+    Raises:
+        AudioError: The file cannot be used, as in `load`.
+    """
+    path, notes = Path(path), list[str]()
+    parts = _heard(path, [Part(path, segment, keeps=False) for segment in segments], notes, to_the_end=True)
+    return [
+        _wrong(part) or Length(part.samples, tuple(dict.fromkeys((*notes, *part.notes))), part.content)
+        for part in parts
+    ]
+
+
+def _heard(path: Path, parts: list[Part], notes: list[str], to_the_end: bool) -> list[Part]:
+    """Decode a file and give every part its samples; one that becomes too long is given no more."""
+    at, decoding = 0, blocks(path, notes)
+    waiting = sorted(parts, key=lambda part: part.first)
+    with closing(decoding):
+        for block in decoding:
+            for part in waiting:
+                if part.first >= at + len(block):
+                    break
+                part.hear(at, block)
+            at += len(block)
+            waiting = [part for part in waiting if part.last > at and part.samples <= LONGEST]
+            if not waiting and (not to_the_end or all(part.samples > LONGEST for part in parts)):
+                return parts
+            if at > LONGEST_RECORDING:
+                raise _too_long(f"{path}", LONGEST_RECORDING)
+    for part in waiting:
+        part.end(at)
+    return parts
+
+
+def _wrong(part: Part) -> AudioError | None:
+    """Why a part cannot be used, of a file that can be decoded."""
+    remedy = "correct start and end, in seconds, or the recording that they belong to"
+    if not part.valid:
+        why = "its segment must start at 0 s or later, and end behind its start"
+        return AudioError(part.name, why, remedy, code="audio-segment")
+    if part.samples > LONGEST:
+        return _too_long(part.name, LONGEST)
+    if part.beyond is not None:
+        why = f"its segment is not within the recording, which ends at {part.beyond / SAMPLE_RATE:.2f} s"
+        return AudioError(part.name, why, remedy, code="audio-segment")
+    if part.samples < MIN_SAMPLES:
+        why = f"it is too short: {part.samples} samples at 16 kHz; an encoder's first frame needs {MIN_SAMPLES} (25 ms)"
+        return AudioError(part.name, why, "leave it out", code="audio-short")
+    if part.swing < SILENCE:
         why = "it is silent (all samples are the same)"
-        raise AudioError(f"{path}", why, "leave it out", code="audio-silent")
+        return AudioError(part.name, why, "leave it out", code="audio-silent")
+    return None
 
 
-def _waveform(path: Path, notes: list[str]) -> Iterator[NDArray[np.float32]]:
-    """Open a file and decode it: mono blocks at 16 kHz."""
-    try:
-        file = path.open("rb", buffering=0)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
-        raise _missing(path) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
-        try:
-            yield from _opened(path, file, notes)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-
-
-def _opened(path: Path, file: io.FileIO, notes: list[str]) -> Iterator[NDArray[np.float32]]:
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise _missing(path)
-    if status.st_size == 0:
-        raise AudioError(f"{path}", "the file is empty (0 bytes)", "copy it again", code="audio-empty")
-    source = Source(path, file, status.st_size)
-    if source.head.startswith(_POINTER):
-        why = "it is a Git LFS pointer, which stands for a file that was not fetched"
-        raise AudioError(f"{path}", why, "run: git lfs pull", code="audio-pointer")
-    if kind := foreign(source.head[:12]):
-        stream = Stream(path, kind)
-        try:
-            demand_bounds(path, stream.rate, stream.channels)
-            blocks = stream.blocks(at_a_time(stream.rate, stream.channels))
-            yield from resampled(_mono(blocks), stream.rate, SAMPLE_RATE)
-            notes += stream.notes
-        finally:
-            stream.close()
-        return
-    layout = _layout(source)
-    notes += layout.notes
-    decoded = Decoded(source, layout)
-    for blocks, rate in decoded.pieces():
-        yield from resampled(_mono(blocks), rate, SAMPLE_RATE)
-    notes += decoded.notes
-
-
-def _layout(source: Source) -> Layout:
-    """Follow the structure of a file, if its format is one whose structure is followed here."""
-    head = source.head
-    if head[:4] == b"FORM" and head[8:11] != b"AIF":  # another format of chunks
-        return Layout(walked=False)
-    if own := _LAYOUTS.get(head[:4]):
-        return own(source)
-    if head[:3] == b"ID3":
-        start = after_tags(source)
-        behind = _AFTER_A_TAG.get(source.read(start, 4))
-        return behind(source, start) if behind else mpeg(source)
-    if head[:1] == b"\xff" and head[1:2] >= b"\xe0":
-        return mpeg(source)
-    return Layout(walked=False)
-
-
-def _mono(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """The mean of all channels."""
-    for block in blocks:
-        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-
-
-def _missing(path: Path) -> AudioError:
-    why, remedy = "there is no such audio file", "correct the path, or copy the file there"
-    return AudioError(f"{path}", why, remedy, code="audio-missing")
-
-
-def _unreadable(path: Path, error: OSError) -> AudioError:
-    """The error of a file that the operating system refused to read."""
-    remedy = "make it readable, or copy it to another disk"
-    return AudioError(f"{path}", error.strerror or f"{error}", remedy, code="audio-unreadable")
+def _too_long(name: str, most: int) -> AudioError:
+    """The error of what is longer than so many samples."""
+    why = f"it is longer than {most // SAMPLE_RATE // 3600} hours"
+    return AudioError(name, why, "cut it into recordings that are shorter", code="audio-long")

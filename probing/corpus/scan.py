@@ -1,11 +1,14 @@
-"""Decode every recording of a corpus once: its length and its checksum, or why it cannot be used."""
+"""Decode every recording of a corpus once: lengths and checksums of its utterances, or why they cannot be used.
+
+An utterance may be a segment of a recording: its checksum stands for the recording's bytes and its place in it.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,8 +17,9 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from probing.audio.decode import measure
+from probing.audio.decode import measure_parts
 from probing.audio.notes import summed_up
+from probing.audio.segments import Segment, places
 from probing.corpus.model import Utterance
 from probing.errors import AudioError, ProbingError
 from probing.files import absolute, read_json, write_text
@@ -32,14 +36,17 @@ class AudioScan:
     Args:
         samples: Utterance id → number of samples at 16 kHz that `probing.audio.decode.load` yields.
         damaged: Utterance id → why its file cannot be used.
-        checksums: Utterance id → CRC-32 of its file's bytes.
+        checksums: Utterance id → CRC-32 of its file's bytes and, of a segment, of its place among the samples.
         notes: Utterance id → what a user should know of its file though it can be used; most have none.
+        content: Utterance id → 64 bits of a digest of its samples at 16 kHz, which tells equal ones whatever the
+            format of their files; absent where an earlier version decoded the file and remembered none.
     """
 
     samples: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, AudioError] = field(default_factory=dict)
     checksums: dict[str, int] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    content: dict[str, int] = field(default_factory=dict)
 
     def remarks(self) -> tuple[str, ...]:
         """The notes, each once, with the number of files and the first of them."""
@@ -59,34 +66,56 @@ def scan_audio(
             less. None decodes them all.
         remember: Whether that file is written, and not only read. Where it cannot be, that is said on stderr.
     """
-    scan = AudioScan()
     before = _remembered(memory)
     known = dict(before)
-    recorded = [utterance for utterance in utterances if utterance.path is not None]
+    recordings = _by_recording(utterances)
+    found: dict[str, _Sound | AudioError] = {}
     with (
-        tqdm(total=len(recorded), desc="audio", unit="file", disable=None) as bar,
+        tqdm(total=len(recordings), desc="audio", unit="file", disable=None) as bar,
         ThreadPoolExecutor(max_workers=threads) as pool,
     ):
-        for start in range(0, len(recorded), _CHUNK):
-            chunk = recorded[start : start + _CHUNK]
-            for utterance, found in zip(chunk, pool.map(partial(_measure, known=known), chunk), strict=True):
-                if isinstance(found, AudioError):
-                    scan.damaged[utterance.id] = found
-                else:
-                    known[absolute(str(utterance.path))] = found
-                    scan.samples[utterance.id], scan.checksums[utterance.id] = found.samples, found.checksum
-                    if found.notes:
-                        scan.notes[utterance.id] = found.notes
+        for start in range(0, len(recordings), _CHUNK):
+            chunk = recordings[start : start + _CHUNK]
+            for group, sounds in zip(chunk, pool.map(partial(_measure, known=known), chunk), strict=True):
+                for utterance, sound in zip(group, sounds, strict=True):
+                    found[utterance.id] = sound
+                    if isinstance(sound, _Sound):
+                        known[_key(utterance)] = sound
                 bar.update()
     if memory is not None and remember and known != before:
         _remember(memory, known)
+    return _scan([(u.id, found[u.id]) for u in utterances if u.id in found])
+
+
+def _scan(found: Iterable[tuple[str, _Sound | AudioError]]) -> AudioScan:
+    """What was found of each utterance, by its id."""
+    scan = AudioScan()
+    for id_, sound in found:
+        if isinstance(sound, AudioError):
+            scan.damaged[id_] = sound
+            continue
+        scan.samples[id_], scan.checksums[id_] = sound.samples, sound.checksum
+        if sound.notes:
+            scan.notes[id_] = sound.notes
+        if sound.content is not None:
+            scan.content[id_] = sound.content
     return scan
 
 
-class _Sound(NamedTuple):
-    """A sound file: size in bytes, time of change in ns, samples at 16 kHz, CRC-32 of its bytes, notes.
+def _by_recording(utterances: Iterable[Utterance]) -> list[list[Utterance]]:
+    """Utterances that have audio, those of one file together, in the order of their first ones."""
+    groups: dict[Path, list[Utterance]] = {}
+    for utterance in utterances:
+        if utterance.path is not None:
+            groups.setdefault(utterance.path, []).append(utterance)
+    return list(groups.values())
 
-    The notes are None where an earlier version decoded it, which may have accepted what is refused now.
+
+class _Sound(NamedTuple):
+    """An utterance's audio: its file's size in bytes and time of change in ns; the rest is as in `AudioScan`.
+
+    The notes are None where an earlier version decoded it, which may have accepted what is refused now; the content is
+    None where an earlier version took no digest of it.
     """
 
     size: int
@@ -94,6 +123,7 @@ class _Sound(NamedTuple):
     samples: int
     checksum: int
     notes: tuple[str, ...] | None = ()
+    content: int | None = None
 
 
 def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[str, int]:
@@ -107,7 +137,8 @@ def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[
         Utterance id → checksum, without the files that are missing, have changed or were never scanned.
     """
     known = _remembered(memory)
-    found = {u.id: _unchanged(u.path, known) for u in utterances if known and u.path is not None}
+    groups = _by_recording(utterances) if known else []
+    found = {u.id: sound for group in groups for u, sound in zip(group, _unchanged(group, known), strict=True)}
     return {id_: sound.checksum for id_, sound in found.items() if sound is not None}
 
 
@@ -119,34 +150,77 @@ def to_decode(utterances: Sequence[Utterance], memory: Path) -> bool:
         memory: As in `scan_audio`; it is only read.
     """
     known = _remembered(memory)
-    there = (u.path for u in utterances if u.path is not None and u.path.is_file())
-    return any(before is None or before.notes is None for before in (_unchanged(path, known) for path in there))
+    there = (group for group in _by_recording(utterances) if _path(group).is_file())
+    return any(before is None or before.notes is None for group in there for before in _unchanged(group, known))
 
 
-def _unchanged(path: Path, known: Mapping[str, _Sound]) -> _Sound | None:
-    """What is known of a file, if it is there and has the size and the time of change that are remembered."""
-    before = known.get(absolute(path))
-    if before is None or not path.is_file():
-        return None
+def _path(group: Sequence[Utterance]) -> Path:
+    """The file of utterances of one recording."""
+    path = group[0].path
+    assert path is not None  # _by_recording groups no others
+    return path
+
+
+def _key(utterance: Utterance) -> str:
+    """What an utterance is remembered by: its file and, of a segment, its place; no path has a NUL in it."""
+    place = "" if utterance.segment is None else "\0{}\0{}".format(*places(utterance.segment))
+    return absolute(str(utterance.path)) + place
+
+
+def _unchanged(group: Sequence[Utterance], known: Mapping[str, _Sound]) -> list[_Sound | None]:
+    """What is known of utterances of one file, if it is there and has the size and time of change remembered."""
+    path, before = _path(group), [known.get(_key(utterance)) for utterance in group]
+    if not any(before) or not path.is_file():
+        return [None] * len(group)
     status = path.stat()
-    return before if (before.size, before.changed) == (status.st_size, status.st_mtime_ns) else None
+    now = (status.st_size, status.st_mtime_ns)
+    return [sound if sound is not None and (sound.size, sound.changed) == now else None for sound in before]
 
 
-def _measure(utterance: Utterance, known: Mapping[str, _Sound]) -> _Sound | AudioError:
-    assert utterance.path is not None  # scan_audio passes no other
+def _measure(group: Sequence[Utterance], known: Mapping[str, _Sound]) -> list[_Sound | AudioError]:
+    """What is found of utterances of one file, which is decoded once at most."""
+    path = _path(group)
     try:
-        before = _unchanged(utterance.path, known)
-        if before is not None and before.notes is not None:
-            return before
-        found = measure(utterance.path)
-        status = utterance.path.stat()
-        sum_ = file_checksum(utterance.path)
-        return _Sound(status.st_size, status.st_mtime_ns, found.samples, sum_, found.notes)
+        before = zip(group, _unchanged(group, known), strict=True)
+        kept = {u.id: sound for u, sound in before if sound is not None and sound.notes is not None}
+        new = [utterance for utterance in group if utterance.id not in kept]
+        if not new:
+            return [kept[utterance.id] for utterance in group]
+        lengths = measure_parts(path, [utterance.segment for utterance in new])
+        status, of_file = path.stat(), file_checksum(path)
     except AudioError as error:  # a copy, since the error itself keeps its traceback, and that keeps the waveform
-        return AudioError(*error.args)
+        return [AudioError(*error.args)] * len(group)
     except OSError as error:  # it vanished once it was decoded
         remedy = "make it readable, or leave it out"
-        return AudioError(f"{utterance.path}", error.strerror or f"{error}", remedy, code="audio-unreadable")
+        lost = AudioError(f"{path}", error.strerror or f"{error}", remedy, code="audio-unreadable")
+        return [lost] * len(group)
+    found: dict[str, _Sound | AudioError] = {**kept}
+    for utterance, length in zip(new, lengths, strict=True):
+        found[utterance.id] = (
+            length
+            if isinstance(length, AudioError)
+            else _Sound(
+                status.st_size,
+                status.st_mtime_ns,
+                length.samples,
+                _checksum(of_file, utterance.segment),
+                length.notes,
+                length.content,
+            )
+        )
+    return [found[utterance.id] for utterance in group]
+
+
+def audio_checksums(utterances: Iterable[Utterance]) -> dict[str, int]:
+    """Utterance id → its checksum as in `AudioScan`, where its file is there; each file is read once, not decoded."""
+    groups = [group for group in _by_recording(utterances) if _path(group).is_file()]
+    sums = {_path(group): file_checksum(_path(group)) for group in groups}
+    return {u.id: _checksum(sums[_path(group)], u.segment) for group in groups for u in group}
+
+
+def _checksum(of_file: int, segment: Segment | None) -> int:
+    """CRC-32 of a file's bytes, gone on over the place of a segment."""
+    return of_file if segment is None else zlib.crc32("{} {}".format(*places(segment)).encode(), of_file)
 
 
 def file_checksum(path: Path) -> int:
@@ -170,9 +244,11 @@ def _remembered(memory: Path | None) -> dict[str, _Sound]:
         rows = list(zip(*(table[column] for column in _COLUMNS), strict=True))
         whole = all(type(number) is int for row in rows for number in row)
         notes = {path: _noted(found) for path, found in table.get("notes", dict.fromkeys(table["path"])).items()}
+        contents = table.get("content", [None] * len(rows))
+        whole = whole and all(content is None or type(content) is int for content in contents)
         sounds = {
-            path: _Sound(*row)._replace(notes=notes.get(path, ()))
-            for path, row in zip(table["path"], rows, strict=True)
+            path: _Sound(*row)._replace(notes=notes.get(path, ()), content=content)
+            for path, row, content in zip(table["path"], rows, contents, strict=True)
         }
         return sounds if whole else {}
     except (OSError, ProbingError, ValueError, KeyError, TypeError, AttributeError):
@@ -190,7 +266,7 @@ def _noted(found: Any) -> tuple[str, ...] | None:
 
 def _remember(memory: Path, known: Mapping[str, _Sound]) -> None:
     """Write what is known of sound files; the scan is as good without, so that a failure ends nothing."""
-    columns = {column: [getattr(sound, column) for sound in known.values()] for column in _COLUMNS}
+    columns = {column: [getattr(sound, column) for sound in known.values()] for column in (*_COLUMNS, "content")}
     notes = {path: sound.notes for path, sound in known.items() if sound.notes != ()}
     try:
         write_text(memory, json.dumps({"path": list(known), **columns, "notes": notes}, ensure_ascii=False))

@@ -135,8 +135,8 @@ def test_processes_that_start_at_the_same_time_decode_once(tmp_path, cache, monk
     """The second waits for the first, and reads what it remembers."""
     from probing.corpus import scan as module
 
-    decoded, measure = [], module.measure
-    monkeypatch.setattr(module, "measure", lambda path: (decoded.append(path), measure(path))[1])
+    decoded, measure = [], module.measure_parts
+    monkeypatch.setattr(module, "measure_parts", lambda path, parts: (decoded.append(path), measure(path, parts))[1])
     spec = spec_of(save_table(tmp_path))
     threads = [threading.Thread(target=lambda: check_corpus(spec, Needs(audio=True), cache=cache)) for _ in range(2)]
     for thread in threads:

@@ -32,8 +32,8 @@ def recordings(tmp_path) -> Corpus:
 def decoded(monkeypatch) -> list[str]:
     """Names of the files that are decoded, as it happens."""
     names: list[str] = []
-    measure = module.measure
-    monkeypatch.setattr(module, "measure", lambda path: (names.append(Path(path).name), measure(path))[1])
+    measure = module.measure_parts
+    monkeypatch.setattr(module, "measure_parts", lambda path, parts: (names.append(path.name), measure(path, parts))[1])
     return names
 
 
