@@ -1,7 +1,8 @@
 """Open a corpus by its spec.
 
 demo                      the built-in corpus, written on first use
-path/to/table.csv, .tsv   a table id,path,partition,speaker,arousal,valence,dominance[,text]
+path/to/table.csv, …      a table id,path,partition,speaker,arousal,valence,dominance[,text]
+path/to/folder            recordings whose names say what is in them (--pattern), or a folder that is a table
 msp-podcast:/path         an MSP-Podcast release as it is unpacked
 iemocap:/path             IEMOCAP, split by session: folds 1 to 5
 msp-improv:/path          MSP-Improv, split by session: folds 1 to 6
@@ -12,13 +13,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from probing.corpus.model import Corpus
-from probing.corpus.readers import iemocap, msp_improv, msp_podcast, table
-from probing.corpus.readers.cells import SEPARATORS
+from probing.corpus.readers import formats, iemocap, msp_improv, msp_podcast, table
 from probing.corpus.spec import DEMO, RELEASES, SPLIT_BY_SESSION, CorpusSpec
-from probing.corpus.splits import split_anew
+from probing.corpus.splits import columns_to_read, split_anew
 from probing.errors import CorpusError
 
 _Reader = Callable[[Path, "int | None", bool], Corpus]  # folder, fold, whether the words are read
@@ -64,22 +65,31 @@ def open_corpus(
     if isinstance(spec, str):
         spec = CorpusSpec.resolve(spec, scale, fold)
     _refuse_unfit(spec)
-    if spec.prefix in RELEASES and spec.path:
-        own_fold = spec.fold if spec.reading.split is None else None
-        corpus = _READERS[spec.prefix](spec.path, own_fold, spec.transcripts is None)
-    elif spec.prefix == DEMO:
-        from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
-
-        corpus = table.read(write_demo(demo_folder), _SCALES[DEMO], name=DEMO)
-    elif spec.path and spec.path.suffix.lower() in SEPARATORS:
-        corpus = table.read(spec.path, spec.scale)
-    else:
-        what = f"there is no corpus {spec.source!r}"
-        raise CorpusError(what, _KNOWN, _nearest(spec.source), code="corpus-unknown")
+    corpus = _read(spec, demo_folder)
     if spec.reading.split is not None:
         is_table = spec.prefix not in RELEASES
         corpus = split_anew(corpus, spec.reading.split, spec.fold, spec.reading.columns, is_table)
     return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
+
+
+def _read(spec: CorpusSpec, demo_folder: Path) -> Corpus:
+    """The corpus as its source has it, with its columns called as the spec says."""
+    if spec.prefix in _READERS and spec.path:
+        own_fold = spec.fold if spec.reading.split is None else None
+        return _READERS[spec.prefix](spec.path, own_fold, spec.transcripts is None)
+    reading = replace(spec.reading, columns=columns_to_read(spec.reading.split, spec.reading.columns))
+    if spec.prefix == DEMO:
+        from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
+
+        return table.read(write_demo(demo_folder), _SCALES[DEMO], DEMO, reading)
+    cells = None
+    if spec.path:
+        public = formats.PUBLIC.get(spec.prefix)
+        cells = formats.cells_of(spec.path, reading.pattern) if public is None else public(spec.path)
+    if cells is None:
+        what = f"there is no corpus {spec.source!r}"
+        raise CorpusError(what, _KNOWN, _nearest(spec.source), code="corpus-unknown")
+    return table.corpus_of(cells, spec.scale, spec.name, reading)
 
 
 def _refuse_unfit(spec: CorpusSpec) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -39,14 +39,22 @@ class Cells:
     Args:
         path: Its file.
         columns: Column → its cells; columns without a name are left out.
-        lines: The line of the file on which each row begins.
+        lines: The line of the file on which each row begins, or the number of the row where a file has no lines.
         decimal: The decimal mark of its numbers; a comma where semicolons separate the cells.
+        names: Columns of which the source says that they have names, never ratings, even if those are digits.
+        notes: What a user should know of how it was read.
+        unused: Column that cannot be cells (lists, bytes) → why.
+        counted: What `lines` counts.
     """
 
     path: Path
     columns: dict[str, list[str]]
     lines: list[int] = field(repr=False)
     decimal: str = "."
+    names: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    unused: Mapping[str, str] = field(default_factory=dict)
+    counted: str = "line"
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -58,14 +66,22 @@ class Cells:
         """A column's cells, blank throughout where the table does not have it."""
         return self.columns.get(name) or [""] * len(self)
 
+    def where(self, row: int) -> str:
+        """Where a row is in the file: `line 3`."""
+        return f"{self.counted} {self.lines[row]}"
+
     def demand_filled(self, column: str) -> None:
         """Raise a CorpusError (code `cell-blank`) that names the first line on which a cell of a column is blank."""
-        blank = [line for cell, line in zip(self.columns[column], self.lines, strict=True) if not cell]
+        blank = [row for row, cell in enumerate(self.columns[column]) if not cell]
         if blank:
-            where = f"{number_of(len(blank), 'blank cell')}, the first on line {blank[0]}"
+            where = f"{number_of(len(blank), 'blank cell')}, the first at {self.where(blank[0])}"
             raise CorpusError(
                 f"{self.path}, column {column}", where, "fill it in, or remove the row", code="cell-blank"
             )
+
+    def demand_printable(self, column: str) -> None:
+        """Raise a CorpusError where names have control characters (`control-character`) or no end (`cell-long`)."""
+        _demand_printable(self.columns[column], self.lines, self.path, f"column {column}", self.counted)
 
 
 def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells:
@@ -100,12 +116,12 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
         shared: dict[str, str] = {}  # most columns repeat few values: each is kept once
         found[name] = [shared.setdefault(cell, cell) for cell in column]
     found.pop("", None)  # a column without a name is pandas's own row number
-    for name in known:
-        if name in found and name != "text":
-            _demand_printable(found[name], lines, path, f"column {name}")
-    keys = [header.index(name) for name in needed if name != "text"]
-    _demand_no_row_inside(path, separator, lines, rows, keys)
-    return Cells(path, found, lines, "," if separator == ";" else ".")
+    read = Cells(path, found, lines, "." if separator == "," else ",")
+    named = [name for name in known if name in found and name != "text"]
+    for name in named:
+        read.demand_printable(name)
+    _demand_no_row_inside(path, separator, lines, rows, [header.index(name) for name in named])
+    return read
 
 
 def _header(records: Iterator[tuple[int, list[str]]], known: Sequence[str], path: Path) -> list[str]:
@@ -196,12 +212,12 @@ def _records(file: TextIO, path: Path, separator: str) -> Iterator[tuple[int, li
             yield line, record
 
 
-def _demand_printable(cells: Sequence[str], lines: Sequence[int], path: Path, what: str) -> None:
+def _demand_printable(cells: Sequence[str], lines: Sequence[int], path: Path, what: str, counted: str = "line") -> None:
     """Raise a CorpusError where a name has line breaks or other control characters, or no end."""
     if not (_CONTROL.search("".join(cells)) or max(map(len, cells)) > _LONGEST_NAME):
         return
     for cell, line in zip(cells, lines, strict=True):
-        where = f"table {path}, line {line}, {what}"
+        where = f"table {path}, {counted} {line}, {what}"
         if _CONTROL.search(cell):
             why = f"{cut(repr(cell))} has a line break or another control character"
             raise CorpusError(where, why, "remove it", code="control-character")
@@ -223,7 +239,7 @@ def _demand_no_row_inside(
     ]
     if not spanning:
         return
-    values = {key: {row[key] for row in rows} for key in keys}
+    values = {key: {row[key] for row in rows} - {""} for key in keys}
     numeric = [key for key in range(len(rows[0])) if all(map(_is_number, {row[key] for row in rows} - {""}))]
     for line, cell in spanning:
         for inner in cell.splitlines()[1:]:

@@ -28,20 +28,7 @@ def ratings(cells: Cells, column: str, scale: tuple[float, float] | None, id_col
         CorpusError: A cell is not a finite number (code `not-a-number`) or off the scale (`off-scale`; `scale-needed`
             where none was given).
     """
-    written = cells.columns[column]
-    numbers = [cell.replace(",", ".") for cell in written] if cells.decimal == "," else written
-    values: NDArray[np.float64] = pd.to_numeric(pd.Series(numbers, dtype=str), errors="coerce").to_numpy(np.float64)
-    blank = np.fromiter((not cell for cell in written), bool, len(written))
-    wrong = np.flatnonzero(~blank & ~np.isfinite(values))
-    if len(wrong):
-        row = int(wrong[0])
-        raise CorpusError(
-            f"{cells.path}, column {column}",
-            f"line {cells.lines[row]} has {cut(repr(written[row]))}, not a finite number "
-            f"({number_of(len(wrong), 'such cell')} in all)",
-            "write a number, or leave the cell blank where there is no rating",
-            code="not-a-number",
-        )
+    values = numbers_of(cells, column)
     low, high = scale or UNIT
     off = np.flatnonzero((values < low) | (values > high))
     if len(off) and scale is None:
@@ -57,6 +44,29 @@ def ratings(cells: Cells, column: str, scale: tuple[float, float] | None, id_col
         why = f"{number_of(len(off), 'value')} off the scale {low:g} to {high:g} ({spans}): {first_names(names)}"
         remedy = "correct them, or the --scale if one was given"
         raise CorpusError(f"{cells.path}, column {column}", why, remedy, code="off-scale")
+    return values
+
+
+def numbers_of(cells: Cells, column: str) -> NDArray[np.float64]:
+    """The numbers of a column [B], NaN where the cell is blank.
+
+    Raises:
+        CorpusError: A cell is not a finite number (code `not-a-number`).
+    """
+    written = cells.columns[column]
+    numbers = [cell.replace(",", ".") for cell in written] if cells.decimal == "," else written
+    values: NDArray[np.float64] = pd.to_numeric(pd.Series(numbers, dtype=str), errors="coerce").to_numpy(np.float64)
+    blank = np.fromiter((not cell for cell in written), bool, len(written))
+    wrong = np.flatnonzero(~blank & ~np.isfinite(values))
+    if len(wrong):
+        row = int(wrong[0])
+        raise CorpusError(
+            f"{cells.path}, column {column}",
+            f"{cells.where(row)} has {cut(repr(written[row]))}, not a finite number "
+            f"({number_of(len(wrong), 'such cell')} in all)",
+            "write a number, or leave the cell blank where there is none",
+            code="not-a-number",
+        )
     return values
 
 

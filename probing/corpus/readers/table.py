@@ -1,8 +1,9 @@
-"""Read a corpus from a table `id,path,partition,speaker,arousal,valence,dominance[,text][,sex]`.
+"""Make a corpus of a table's cells, whatever wrote them.
 
-A blank cell means that the utterance has no such thing: no rating, no audio, no speaker, no transcript. Every other
-column of which all values are numbers on the scale is a dimension too. The column `sex`, which may be called `gender`,
-has F or M, female or male; one of numbers is a dimension like any other, since nobody knows which of them is which.
+Our columns are id, path, partition, speaker, text, sex (or gender), the emotions, and start and end of a segment.
+Without ids, the paths are those; without partitions, the corpus is `unsplit`. A blank cell means that the utterance has
+no such thing: no rating, no audio, no speaker, no transcript. Every other column of which all values are numbers on the
+scale is a dimension too, and one of names that repeat is a category.
 """
 
 from __future__ import annotations
@@ -10,72 +11,175 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from probing.corpus.model import EMOTIONS, Corpus, Utterance, partition_name
+from probing.corpus.model import UNSPLIT, Corpus, Utterance, partition_name
 from probing.corpus.readers.cells import Cells, demand_unique, read_cells
-from probing.corpus.readers.columns import TIMES, meant, names_of_emotions, refuse_segments
-from probing.corpus.readers.ratings import UNIT, ratings, rows_of
-from probing.corpus.readers.sexes import read_sexes, sex_column
+from probing.corpus.readers.columns import KNOWN, OWN, demand_columns, meant, near
+from probing.corpus.readers.ratings import UNIT, rows_of
+from probing.corpus.readers.renamed import refuse_other_partition, renamed
+from probing.corpus.readers.segments import read_segments, refuse_half, time_columns
+from probing.corpus.readers.targets import Targets, read_targets
+from probing.corpus.reading import Reading
 from probing.errors import CorpusError, first_names, number_of
 from probing.files import readable
 
-_OWN = ("id", "path", "partition", "speaker", "text")
+_AS_IT_IS = Reading()
 
 
-def read(path: Path, scale: tuple[float, float] | None = None, name: str | None = None) -> Corpus:
-    """Read a table corpus.
+def read(
+    path: Path, scale: tuple[float, float] | None = None, name: str | None = None, reading: Reading = _AS_IT_IS
+) -> Corpus:
+    """Read a table of separated cells.
 
     Args:
-        path: CSV or TSV file in UTF-8; audio paths in it are relative to its folder.
-        scale: Lowest and highest possible rating; None: [0, 1], and the error for labels outside names `--scale`.
-        name: The corpus's name; the file's stem where it is None.
-
-    Returns:
-        The corpus in the order of the table.
+        path: CSV or TSV file in UTF-8.
+        scale: As in `corpus_of`, as are the others.
+        name: Its name.
+        reading: How it is read.
 
     Raises:
-        CorpusError: The table cannot be read (as `read_cells` says), its rows are parts of recordings (code
-            `segments`), it repeats an id (`ids-repeated`), leaves an id or a partition blank (`cell-blank`), has
-            a label that is not a finite number (`not-a-number`) or is off the scale (`off-scale`; `scale-needed`
-            where none was given), or nothing to use (`nothing-to-read`).
+        CorpusError: The table cannot be read (as `read_cells` says), or it is no corpus (as `corpus_of` says).
     """
-    cells = read_cells(path, known=(*_OWN, *EMOTIONS), needed=("id", "partition"))
-    refuse_segments(cells.columns, path)
-    for column in ("id", "partition"):
-        cells.demand_filled(column)
-    demand_unique(cells.column("id"), path)
-    labels, unused = _dimensions(cells, scale)
-    of_sex = sex_column(list(unused))
-    notes = [f"column {column} is not used as a dimension: {why}" for column, why in unused.items() if column != of_sex]
-    if not labels and "path" not in cells and "text" not in cells:
-        raise CorpusError(
-            f"{path} has no labels, no audio and no text",
-            f"its columns are {first_names(list(cells.columns), 20)}",
-            "; ".join([*meant(("path", "text"), unused), "add a column path, text, arousal, valence or dominance"]),
-            code="nothing-to-read",
-        )
-    sexes, others = read_sexes(cells.column(of_sex or ""), of_sex or "")
-    notes += others
+    return corpus_of(read_cells(path, KNOWN, ()), scale, name, reading)
+
+
+def corpus_of(
+    cells: Cells, scale: tuple[float, float] | None = None, name: str | None = None, reading: Reading = _AS_IT_IS
+) -> Corpus:
+    """Make a corpus of cells.
+
+    Args:
+        cells: A row for each utterance; audio paths are relative to their folder.
+        scale: Lowest and highest possible rating; None: [0, 1], and the error for labels outside names `--scale`.
+        name: The corpus's name; the stem of the cells' file or folder where it is None.
+        reading: What columns are called, which are categories, where the audio is.
+
+    Returns:
+        The corpus in the order of the rows.
+
+    Raises:
+        CorpusError: A column that is needed or named is not there (code `column-missing`); an id repeats
+            (`ids-repeated`); an id or a partition is blank (`cell-blank`); a name has control characters
+            (`control-character`) or no end (`cell-long`); a label is not a finite number (`not-a-number`) or is off the
+            scale (`off-scale`; `scale-needed` where none was given); a segment has no place in its recording
+            (`segment-bounds`); the audio's folder is not there (`folder-missing`); or there is nothing to use
+            (`nothing-to-read`).
+    """
+    cells = renamed(cells, reading.columns)
+    for column in (*OWN, *filter(None, time_columns(cells.columns) or ())):
+        if column in cells and column != "text":
+            cells.demand_printable(column)
+    ids = _ids(cells)
+    partitions = _partitions(cells, reading.split is not None)
+    refuse_half(cells)
+    segments = read_segments(cells)
+    found = read_targets(cells, (*OWN, *(time_columns(cells.columns) or ())), scale, reading.categories)
+    _demand_something(cells, found)
+    root = _root(cells, reading)
     utterances = tuple(
         Utterance(
-            id_, path.parent / file if file else None, partition_name(partition), speaker or None, rated, text, sex
+            id_,
+            root / file if file else None,
+            partition,
+            speaker or None,
+            rated,
+            text or None,
+            sex,
+            named,
+            segment if file else None,
+            said,
         )
-        for id_, file, partition, speaker, rated, text, sex in zip(
-            cells.column("id"),
+        for id_, file, partition, speaker, rated, text, sex, named, segment, said in zip(
+            ids,
             cells.column("path"),
-            cells.column("partition"),
+            partitions,
             cells.column("speaker"),
-            rows_of(labels, len(cells)),
-            (text or None for text in cells.column("text")),
-            sexes,
+            rows_of(found.labels, len(cells)),
+            cells.column("text"),
+            found.sexes,
+            _names_of(found, len(cells)),
+            segments,
+            _answers_of(found, len(cells)),
             strict=True,
         )
     )
+    notes = [*cells.notes, *found.notes]
     if not any(utterance.speaker for utterance in utterances):
         notes.append("no speakers are given: intervals are by utterance")
-    return Corpus(name or readable(path.stem), scale or UNIT, utterances, tuple(notes), unused=unused)
+    return Corpus(name or readable(cells.path.stem), scale or UNIT, utterances, tuple(notes), unused=found.unused)
+
+
+def _ids(cells: Cells) -> list[str]:
+    """The ids; where there are none, the paths without their endings, and the times of segments of one recording."""
+    if "id" in cells:
+        cells.demand_filled("id")
+        demand_unique(cells.column("id"), cells.path)
+        return cells.column("id")
+    if "path" not in cells or near("id", cells.columns, alike=1):
+        demand_columns(list(cells.columns), ["id"], cells.path, own=OWN)
+    cells.demand_filled("path")
+    ids = [str(Path(path).with_suffix("")) for path in cells.column("path")]
+    if len(set(ids)) < len(ids):
+        ids = cells.column("path")
+    named = time_columns(cells.columns)
+    if len(set(ids)) < len(ids) and named:
+        times = zip(*map(cells.column, named), strict=True)
+        ids = [f"{id_}:{start}-{end}" for id_, (start, end) in zip(ids, times, strict=True)]
+    demand_unique(ids, cells.path)
+    return ids
+
+
+def _partitions(cells: Cells, split: bool) -> list[str]:
+    """The partitions, by our names."""
+    if "partition" in cells:
+        cells.demand_filled("partition")
+        names = {written: partition_name(written) for written in set(cells.column("partition"))}
+        return [names[written] for written in cells.column("partition")]
+    if not split:
+        refuse_other_partition(cells)
+    return [UNSPLIT] * len(cells)
+
+
+def _root(cells: Cells, reading: Reading) -> Path:
+    """The folder that paths are relative to."""
+    if reading.audio_root is None:
+        return cells.path if cells.path.is_dir() else cells.path.parent
+    root = Path(reading.audio_root)
+    if not root.is_dir():
+        why = "it is a file" if root.exists() else "there is no such folder"
+        remedy = "name the folder that the audio paths of the corpus are relative to"
+        raise CorpusError(f"--audio-root {root}", why, remedy, code="folder-missing")
+    return root
+
+
+def _demand_something(cells: Cells, found: Targets) -> None:
+    if found.labels or found.categories or "path" in cells or "text" in cells:
+        return
+    raise CorpusError(
+        f"{cells.path} has no labels, no audio and no text",
+        f"its columns are {first_names(list(cells.columns), 20)}",
+        "; ".join([*meant(("path", "text"), found.unused), "add a column path, text, arousal, valence or dominance"]),
+        code="nothing-to-read",
+    )
+
+
+def _names_of(found: Targets, rows: int) -> list[dict[str, str]]:
+    """One mapping per utterance: category → its class."""
+    named: list[dict[str, str]] = [{} for _ in range(rows)]
+    for category, names in found.categories.items():
+        for its, name in zip(named, names, strict=True):
+            if name:
+                its[category] = name
+    return named
+
+
+def _answers_of(found: Targets, rows: int) -> list[dict[str, tuple[float, ...] | tuple[str, ...]]]:
+    """One mapping per utterance: dimension or category → what raters said of it."""
+    said: list[dict[str, tuple[float, ...] | tuple[str, ...]]] = [{} for _ in range(rows)]
+    for target, answers in found.answers.items():
+        for its, one in zip(said, answers, strict=True):
+            if one:
+                its[target] = one
+    return said
 
 
 def with_transcripts(corpus: Corpus, path: Path) -> Corpus:
@@ -110,24 +214,3 @@ def with_transcripts(corpus: Corpus, path: Path) -> Corpus:
     found = f"{number_of(len(empty), 'empty transcript')} in {path.name}: {first_names(empty)}"
     notes = (found,) if empty else ()
     return replace(corpus, utterances=utterances, notes=corpus.notes + notes)
-
-
-def _dimensions(
-    cells: Cells, scale: tuple[float, float] | None
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
-    """Ratings [B] by dimension, and why every other column is none."""
-    labels, unused = {}, {}
-    for column in cells.columns:
-        if column in _OWN:
-            continue
-        if column.lower() in TIMES:
-            unused[column] = "it is the time of a segment, no rating"
-            continue
-        try:
-            labels[column] = ratings(cells, column, scale)
-        except CorpusError as error:
-            if column in EMOTIONS:
-                raise
-            names = names_of_emotions(cells.columns[column])
-            unused[column] = f"it has names of emotions ({first_names(names, 3)}), no ratings" if names else error.why
-    return labels, unused

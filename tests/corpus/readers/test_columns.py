@@ -1,11 +1,11 @@
-"""Which column of a table may be meant by one of ours, and what a column of words consists of."""
+"""Which column of a table may be meant by one of ours."""
 
 from __future__ import annotations
 
 import pytest
 from corpora import names_all, refusal
 
-from probing.corpus.readers.columns import demand_columns, meant, names_of_emotions
+from probing.corpus.readers.columns import demand_columns, meant
 from probing.errors import CorpusError
 
 
@@ -23,7 +23,7 @@ from probing.errors import CorpusError
 )
 def test_a_near_column_is_offered_for_one_that_is_lacking(lacking, present, found):
     """By the names that other corpora use, or by its spelling; nothing is offered that only looks a bit alike."""
-    assert meant([lacking], present) == ([f"rename column {found} to {lacking}, if it is that"] if found else [])
+    assert meant([lacking], present) == ([f"type --column {lacking}={found}, if it is that"] if found else [])
 
 
 def test_of_many_columns_some_are_named(tmp_path):
@@ -33,17 +33,3 @@ def test_of_many_columns_some_are_named(tmp_path):
     assert names_all(error, "500 in all") and len(str(error)) < 500
     repeated = refusal(CorpusError, "column-repeated", demand_columns, ["id", *header, *header], ["id"], tmp_path / "t")
     assert names_all(repeated, "c0, c1", "500 in all") and len(str(repeated)) < 300
-
-
-@pytest.mark.parametrize(
-    ("cells", "names"),
-    [
-        (["anger", "", "JOY", "anger"], ["anger", "JOY"]),
-        (["ang", "hap", "xxx"], ["ang", "hap", "xxx"]),
-        (["yes", "no", "joy", "maybe"], []),
-        (["", ""], []),
-    ],
-)
-def test_names_of_emotions_are_known(cells, names):
-    """Most of the different cells must be such names."""
-    assert names_of_emotions(cells) == names
