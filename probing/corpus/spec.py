@@ -14,6 +14,8 @@ from probing.files import absolute, shown
 
 DEMO = "demo"
 RELEASES = ("msp-podcast", "iemocap", "msp-improv")
+PUBLIC = ("crema-d", "emodb", "ravdess", "savee", "shemo")  # read as tables, from their file names
+PREFIXES = (*RELEASES, *PUBLIC)
 SPLIT_BY_SESSION = ("iemocap", "msp-improv")
 TABLES = (".csv", ".tsv")  # endings, whatever their case
 
@@ -23,7 +25,7 @@ class CorpusSpec:
     """All that a user types to name a corpus, with paths that are valid from every folder.
 
     Args:
-        source: `demo`, the absolute path of a table, or a release with the absolute path of its folder
+        source: `demo`, the absolute path of a table or a folder, or a known corpus with the absolute path of its folder
             (`msp-podcast:/data/MSP-PODCAST`).
         scale: Lowest and highest possible rating of a table; None: [0, 1], or the release's own.
         fold: The fold that is tested on, for a corpus that is split into folds; None: its last.
@@ -51,8 +53,8 @@ class CorpusSpec:
         """What a user typed in the present folder.
 
         Args:
-            typed: `demo`, the path of a table, or a release's prefix with the path of its folder; anything else is kept
-                as it is, for `open_corpus` to refuse.
+            typed: `demo`, the path of a table or a folder, or a known corpus's prefix with the path of its folder;
+                anything else is kept as it is, for `open_corpus` to refuse.
             scale: As in the class.
             fold: As in the class.
             transcripts: Path of a table `id,text`.
@@ -63,7 +65,7 @@ class CorpusSpec:
         ('demo', ['/data/x.csv', '--scale', '1', '7'])
         """
         prefix, colon, rest = typed.partition(":")
-        if prefix in RELEASES and colon:
+        if prefix in PREFIXES and colon:
             source = f"{prefix}:{absolute(rest)}"
         else:
             is_path = typed not in ("", DEMO) and (Path(typed).suffix.lower() in TABLES or Path(typed).is_dir())
@@ -86,21 +88,21 @@ class CorpusSpec:
 
     @property
     def prefix(self) -> str:
-        """`demo`, a release's prefix, or `table`: a path, of a table or of a folder that is read as one."""
+        """`demo`, a known corpus's prefix, or `table`: a path, of a table or of a folder that is read as one."""
         prefix, colon, _ = self.source.partition(":")
-        known = self.source == DEMO or (colon and prefix in RELEASES)
+        known = self.source == DEMO or (colon and prefix in PREFIXES)
         return prefix if known else "table"
 
     @property
     def path(self) -> Path | None:
-        """The table, or the release's folder; None of the built-in corpus."""
+        """The table, or the corpus's folder; None of the built-in corpus."""
         if self.prefix == DEMO:
             return None
         return Path(self.source if self.prefix == "table" else self.source.partition(":")[2])
 
     @property
     def name(self) -> str:
-        """Short name: `demo`, the release's, or the table's or folder's stem."""
+        """Short name: `demo`, the prefix, or the table's or folder's stem."""
         return self.path.stem if self.prefix == "table" and self.path else self.prefix
 
     def without_other_words(self) -> Self:
@@ -121,10 +123,10 @@ class CorpusSpec:
         prefix, _, rest = self.source.partition(":")
         if self.prefix == DEMO:
             return self.source
-        if self.prefix in RELEASES:
+        if self.prefix in PREFIXES:
             return f"{prefix}:{shown(rest)}"
         path = shown(self.source)
-        return f"./{path}" if path.partition(":")[0] in RELEASES else path  # a table `iemocap:x.csv` is no release
+        return f"./{path}" if path.partition(":")[0] in PREFIXES else path  # a table `iemocap:x.csv` is no release
 
 
 def exact(number: float) -> str:

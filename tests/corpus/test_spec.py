@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probing.corpus.spec import RELEASES, CorpusSpec, exact
+from probing.corpus.spec import PREFIXES, CorpusSpec, exact
 
 # Anything that a file may be called, with a preference for what could be mistaken for something else.
 NAMES = st.one_of(
@@ -29,7 +29,7 @@ def folders(draw: st.DrawFn) -> str:
 def typed_specs(draw: st.DrawFn, here: str) -> CorpusSpec:
     """A spec as it is made of what is typed in a folder, of any kind and with any options."""
     place = draw(st.one_of(folders(), folders().map(lambda path: f"{here}/{path}")))
-    kind = draw(st.sampled_from(["demo", "table", *RELEASES]))
+    kind = draw(st.sampled_from(["demo", "table", *PREFIXES]))
     table = f"{place}{draw(st.sampled_from(['.csv', '.tsv', '.CSV', '.Tsv', '...csv']))}"
     typed = {"demo": "demo", "table": f"{here}/{table}" if draw(st.booleans()) else f"./{table}"}
     return CorpusSpec.resolve(

@@ -21,7 +21,7 @@ from probing.errors import CorpusError, first_names, number_of
 from probing.files import readable
 
 _TOKEN = re.compile(r"\{(?P<name>\w+)(?::(?P<width>[1-9]\d?))?\}|(?P<any>\*)|(?P<text>[^{}*]+)")
-_OURS = ("id", "path", "partition", "speaker", "text", "start", "end", *EMOTIONS)
+_OURS = ("id", "path", "partition", "speaker", "text", "sex", "gender", "start", "end", *EMOTIONS)
 _MOST_FIELDS = 30
 _EXAMPLE = "for example --pattern '{speaker}_{emotion}_{id}.wav'"
 
@@ -53,12 +53,13 @@ def read(folder: Path, pattern: str) -> Cells:
     paths = [path for path, _ in rows]
     columns = {name: [said[name] for _, said in rows] for name in fields}
     columns["id"] = _ids(paths, columns.get("id"))
-    columns["path"] = [str(folder / path) for path in paths]
+    columns["path"] = paths
     fitting = set(paths)
     others = [path for path in found if path not in fitting]
     what = number_of(len(others), "recording does", "recordings do")
     notes = (f"{what} not fit the pattern and are left out: {first_names(others)}",) if others else ()
-    return Cells(folder, columns, list(range(1, len(rows) + 1)), names=frozenset(fields).difference(_OURS), notes=notes)
+    named = frozenset(fields).difference(_OURS)
+    return Cells(folder, columns, list(range(1, len(rows) + 1)), names=named, notes=notes, counted="recording")
 
 
 def recordings_in(folder: Path) -> list[str]:
