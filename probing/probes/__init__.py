@@ -7,5 +7,6 @@ bank        many probes as one batched module
 train       the training loop
 results     a fitted bank as tables and files
 ridge       probes of every layer in closed form, with ridge_plan, ridge_layer, closed_form, left_out and folds
+prepared    what a fit reads, checked and opened
 fit         cache → finished run: `probe fit`
 """

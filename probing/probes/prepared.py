@@ -1,0 +1,143 @@
+"""What a fit reads, checked and opened: the corpus, its cache, and which encoder made that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probing.cache.format import Layout
+from probing.cache.reader import Cache, open_cache
+from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims, with_leaks
+from probing.corpus.identity import Identity, identify
+from probing.corpus.model import Corpus
+from probing.corpus.scan import AudioScan
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.device import settle_device
+from probing.encoders.opening import open_encoder
+from probing.encoders.spec import EncoderSpec, any_random
+from probing.errors import FitError, OptionError
+from probing.extraction.inputs import refuse_other_inputs
+from probing.extraction.options import CacheOptions
+from probing.probes.options import FitOptions, FitPlace
+from probing.probes.sources import choose_cache, refuse_store, rows_of
+from probing.probes.train import refuse_unfit
+from probing.runs.entries import EncoderEntry
+from probing.runs.scores import labels_digest
+
+ENCODER = "demo-hubert"
+CACHE_FILE = ".h5"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that a fit reads and is told.
+
+    Args:
+        checked: Labelled utterances.
+        cache: Their hidden states.
+        rows: Their places in the cache.
+        encoder: What opens the encoder again; None where only its cache is known.
+        parameters: Number of the encoder's parameters; None where only its cache is known.
+        options: What to fit; its dimensions are settled.
+        device: PyTorch's name of a device.
+    """
+
+    checked: Checked
+    cache: Cache
+    rows: NDArray[np.int64]
+    encoder: EncoderSpec | None
+    parameters: int | None
+    options: FitOptions
+    device: str
+
+
+def prepare(
+    spec: CorpusSpec, encoder: EncoderSpec | str | None, options: FitOptions, source: CacheOptions, place: FitPlace
+) -> Ready:
+    """Check and open all that a fit reads; arguments and errors are those of `fit`."""
+    device = settle_device(place.device)
+    needs = Needs(dims=options.dims, learns=True)
+    checked = check_corpus(spec, needs, place.allow_missing, allow_leaks=place.allow_leaks)
+    options = replace(options, dims=_dimensions(checked, options))
+    refuse_unfit(checked.corpus, options.dims)
+    cache, reopened, parameters = _open_cache(checked, encoder, source, options)
+    command = f"the `probe extract` command that made {cache.path}"
+    rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
+    refuse_other_inputs(cache, checked.corpus)
+    checked = with_leaks(checked, _heard(checked.corpus, cache), place.allow_leaks)
+    return Ready(checked, cache, rows, reopened, parameters, options, device)
+
+
+def configuration_of(ready: Ready) -> dict[str, Any]:
+    """Everything that settles a fit's numbers."""
+    corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    return {
+        "corpus": corpus.name,
+        "labels": labels_digest(corpus, options.dims),
+        "scale": corpus.scale,
+        "fingerprint": layout.fingerprint,
+        "store": layout.store,
+        "options": asdict(options),
+    }
+
+
+def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
+    """The dimensions to probe, by name."""
+    dims = settle_dims(checked.corpus, options.dims)
+    if not dims:
+        why = "no utterance has a rating"
+        raise FitError(f"corpus {checked.corpus.name}", why, "add a column of ratings to the table", code="no-labels")
+    return dims
+
+
+def _open_cache(
+    checked: Checked, encoder: EncoderSpec | str | None, source: CacheOptions, options: FitOptions
+) -> tuple[Cache, EncoderSpec | None, int | None]:
+    """The cache to read; what opens its encoder again and the number of its parameters, if that is known."""
+    path = Path(source.cache)
+    if path.suffix == CACHE_FILE:
+        if encoder not in (None, ENCODER) or source.store is not None:
+            other = "--store" if source.store is not None else "--encoder"
+            why = "a cache file settles what was extracted and how"
+            remedy = "name the file alone, or the folder of all caches with the options"
+            raise OptionError(f"--cache {path} and {other}", why, remedy, code="exclusive")
+        cache = open_cache(path)
+        refuse_store(f"{path}", cache.layout.store)
+        return cache, None, None
+    if encoder is None:
+        remedy = "name the encoder, or one cache file with --cache"
+        raise OptionError("no encoder is named", f"{path} is a folder of caches", remedy, code="no-encoder")
+    spec = encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
+    opened = open_encoder(spec)
+    return choose_cache(checked, opened, replace(source, cache=path), options), spec, opened.parameters
+
+
+def identity_of(checked: Checked, cache: Cache) -> Identity:
+    """The corpus as it was read: its audio by the cache's own checksums, since nothing is decoded here."""
+    corpus, named = checked.corpus, checked.identity.categories is not None
+    if "tokenizer" in cache.layout.identity:
+        return identify(corpus, text=True, categories=named)
+    audio = _heard(corpus, cache).checksums
+    return identify(corpus, audio=audio if len(audio) == len(corpus) else None, categories=named)
+
+
+def _heard(corpus: Corpus, cache: Cache) -> AudioScan:
+    """What a cache knows of the audio; nothing where it has read words, or 0 where it does not know a checksum."""
+    if "tokenizer" in cache.layout.identity:
+        return AudioScan()
+    rows = {utterance.id: cache.row[utterance.id] for utterance in corpus.utterances}
+    known = {id_: row for id_, row in rows.items() if cache.audio[row]}
+    samples = {id_: int(cache.n_samples[row]) for id_, row in known.items()}
+    return AudioScan(samples, checksums={id_: int(cache.audio[row]) for id_, row in known.items()})
+
+
+def encoder_entry(layout: Layout, spec: EncoderSpec | None, parameters: int | None) -> EncoderEntry:
+    """What a record says about the encoder of a cache."""
+    # Of a cache file only what it says of itself is known; version 0.1.0 said so in the title.
+    by_name = any_random(layout.encoder) or "(random weights)" in layout.title
+    random = spec.random if spec is not None else by_name
+    return EncoderEntry(layout.encoder, layout.title, random, layout.identity, spec, parameters)
