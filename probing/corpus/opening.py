@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from probing.corpus.label_map import with_proxies
 from probing.corpus.model import Corpus
 from probing.corpus.readers import formats, iemocap, msp_improv, msp_podcast, table
 from probing.corpus.spec import DEMO, RELEASES, SPLIT_BY_SESSION, CorpusSpec
@@ -66,6 +67,8 @@ def open_corpus(
         spec = CorpusSpec.resolve(spec, scale, fold)
     _refuse_unfit(spec)
     corpus = _read(spec, demo_folder)
+    if spec.reading.label_map is not None:
+        corpus = with_proxies(corpus, spec.reading.label_map)
     if spec.reading.split is not None:
         is_table = spec.prefix not in RELEASES
         corpus = split_anew(corpus, spec.reading.split, spec.fold, spec.reading.columns, is_table)
