@@ -19,11 +19,11 @@ from tqdm import tqdm
 from probing.asr.finished import finished, head, line
 from probing.asr.options import TranscribeOptions, TranscribePlace
 from probing.asr.recogniser import DECODING, Recogniser
-from probing.audio.decode import load
 from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.model import Corpus, Utterance
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import SEAL, counted, made_by
+from probing.corpus.waveforms import Waveforms
 from probing.encoders.device import settle_device
 from probing.errors import ProbingError
 from probing.files import LOCK, PARTIAL, claim, digest, file_digest, sealed, slug, write_json, written_aside
@@ -156,6 +156,7 @@ def _texts(corpus: Corpus, recogniser: Recogniser, partial: Path, mark: str, bat
     """Transcripts of all utterances; a batch that is done stays done."""
     texts = finished(partial, mark)
     left = [utterance for utterance in corpus.utterances if utterance.id not in texts]
+    waveforms = Waveforms(left)
     with (
         partial.open("a", encoding="ascii") as file,
         tqdm(total=len(corpus), initial=len(texts), desc="transcribe", unit="utterance", disable=None) as bar,
@@ -163,7 +164,7 @@ def _texts(corpus: Corpus, recogniser: Recogniser, partial: Path, mark: str, bat
         if file.tell() == 0:
             file.write(head(mark))
         for group in _groups(left, batch):
-            heard = recogniser.transcribe([load(str(utterance.path)) for utterance in group], batch)
+            heard = recogniser.transcribe([waveforms(utterance.id) for utterance in group], batch)
             for utterance, text in zip(group, heard, strict=True):
                 texts[utterance.id] = text
                 file.write(line(utterance.id, text))

@@ -3,6 +3,7 @@
 model          what an utterance and a corpus are
 opening        spec → corpus
 readers/       one file a format
+scan           lengths, checksums and damage of recordings; waveforms: utterances as they are heard
 transcripts    other words than a corpus's own
 wer            word errors, counted
 audit          what is missing or damaged

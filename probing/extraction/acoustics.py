@@ -14,6 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,17 @@ from tqdm import tqdm
 
 from probing.audio.acoustics import LIBROSA, NUISANCES, RECIPES, nuisances, versions
 from probing.audio.contours import Contours
-from probing.audio.decode import load
 from probing.corpus.checked import Checked, audio_memory
-from probing.corpus.scan import file_checksum, scan_audio
+from probing.corpus.model import Utterance
+from probing.corpus.scan import audio_checksums, scan_audio
+from probing.corpus.waveforms import Waveforms
 from probing.errors import CacheError, CorpusError, OptionError, first_names
 from probing.extraction.measured import Key, Table
 from probing.files import PARTIAL, claim, digest
 
 FEW = 128  # utterances that one process measures before others would have loaded librosa
 MOST = 16  # processes; more would wait for the disk
-BATCH = 8  # utterances that a process takes at a time
+BATCH = 8  # files that a process takes at a time
 PART = 256  # newly measured utterances after which the table is written
 _APART = "nuisance: "  # begins the name of a nuisance in the table
 
@@ -58,15 +60,14 @@ class Acoustics:
 
 @dataclass(frozen=True)
 class _Recording:
-    """What a process is told of an utterance."""
+    """An utterance that is to be measured, and the checksum of its audio as the corpus was checked."""
 
-    id: str
-    path: Path
+    utterance: Utterance
     checksum: int
 
     @property
     def key(self) -> Key:
-        return self.id, self.checksum
+        return self.utterance.id, self.checksum
 
 
 def acoustics_of(checked: Checked, root: Path, recipe: str = LIBROSA, workers: int | None = None) -> Acoustics:
@@ -117,18 +118,18 @@ def _recordings(checked: Checked, root: Path) -> list[_Recording]:
     for one in utterances:  # the scan also knows what was left out
         if one.id in scan.damaged:
             raise scan.damaged[one.id]
-    return [_Recording(one.id, one.path, scan.checksums[one.id]) for one in utterances if one.path is not None]
+    return [_Recording(one, scan.checksums[one.id]) for one in utterances]
 
 
 def _complete(table: Table, lacking: Sequence[_Recording], recipe: str, workers: int | None) -> None:
     """Measure what a table lacks and write it; what was measured before an error or an interruption is kept."""
-    unwritten = 0
+    unwritten, files = 0, _by_file(lacking)
     with (
-        tqdm(total=len(lacking), desc="acoustics", unit="file", disable=None) as bar,
-        closing(_measured(lacking, recipe, workers or _usual(len(lacking)))) as results,
+        tqdm(total=len(lacking), desc="acoustics", unit="utterance", disable=None) as bar,
+        closing(_measured(files, recipe, workers or _usual(len(lacking)))) as results,
     ):
         try:
-            for one, numbers in zip(lacking, results, strict=True):
+            for one, numbers in zip(chain.from_iterable(files), results, strict=True):
                 table.add(one.key, numbers)
                 unwritten += 1
                 bar.update()
@@ -138,6 +139,14 @@ def _complete(table: Table, lacking: Sequence[_Recording], recipe: str, workers:
         finally:
             if unwritten:
                 table.write()
+
+
+def _by_file(recordings: Sequence[_Recording]) -> list[list[_Recording]]:
+    """Segments of one file together, so that one process decodes it, once."""
+    files: dict[Path | None, list[_Recording]] = {}
+    for one in recordings:
+        files.setdefault(one.utterance.path, []).append(one)
+    return list(files.values())
 
 
 def _usual(count: int) -> int:
@@ -150,10 +159,13 @@ def _usual(count: int) -> int:
     return max(1, min(cpu_count(), int(stated) if stated.isdecimal() and int(stated) else MOST, MOST))
 
 
-def _measured(recordings: Sequence[_Recording], recipe: str, workers: int) -> Generator[dict[str, float], None, None]:
-    """The numbers of some recordings, in order, by one process or several."""
+def _measured(
+    files: Sequence[Sequence[_Recording]], recipe: str, workers: int
+) -> Generator[dict[str, float], None, None]:
+    """The numbers of all utterances of some files, in order, by one process or several."""
     if workers == 1:
-        yield from (_measure(one, recipe) for one in recordings)
+        for file in files:
+            yield from _measure(file, recipe)
         return
     # Unlike those of the standard library, its processes never run the user's script again, guarded or not.
     from joblib.externals.loky import ProcessPoolExecutor
@@ -161,7 +173,8 @@ def _measured(recordings: Sequence[_Recording], recipe: str, workers: int) -> Ge
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     pool = ProcessPoolExecutor(max_workers=workers, env=alone)
     try:
-        yield from pool.map(_measure, recordings, [recipe] * len(recordings), chunksize=BATCH)
+        for numbers in pool.map(_measure, files, [recipe] * len(files), chunksize=BATCH):
+            yield from numbers
     except BrokenProcessPool as error:
         what, why = "a process that measured acoustics was killed", "the memory may have run out"
         raise CacheError(what, why, "rerun the command to resume", code="acoustics-killed") from error
@@ -169,15 +182,18 @@ def _measured(recordings: Sequence[_Recording], recipe: str, workers: int) -> Ge
         pool.shutdown(kill_workers=True)
 
 
-def _measure(one: _Recording, recipe: str) -> dict[str, float]:
-    """All numbers of one recording: the measures of the recipe, then the nuisances."""
-    waveform = load(one.path)
-    if file_checksum(one.path) != one.checksum:
+def _measure(file: Sequence[_Recording], recipe: str) -> list[dict[str, float]]:
+    """All numbers of each utterance of a file: the measures of the recipe, then the nuisances."""
+    utterances = [one.utterance for one in file]
+    waveforms, found = Waveforms(utterances), []
+    for utterance in utterances:
+        contours = Contours(waveforms(utterance.id))
+        apart = {f"{_APART}{name}": number for name, number in nuisances(contours).items()}
+        found.append(RECIPES[recipe](contours) | apart)
+    if audio_checksums(utterances) != dict(one.key for one in file):
         why = "it has changed since the corpus was checked"
-        raise CacheError(f"{one.path}", why, "rerun the command", code="audio-changed")
-    contours = Contours(waveform)
-    apart = {f"{_APART}{name}": number for name, number in nuisances(contours).items()}
-    return RECIPES[recipe](contours) | apart
+        raise CacheError(f"{utterances[0].path}", why, "rerun the command", code="audio-changed")
+    return found
 
 
 def _acoustics(table: Table, recordings: Sequence[_Recording]) -> Acoustics:

@@ -215,7 +215,8 @@ class Extraction:
         budget = self.options.batch_seconds or self.encoder.usual_batch_seconds
         if self.options.shard is None and plan_changes(folder, lengths, budget, self.options.part_seconds):
             _refuse_busy(folder)
-        plan = settle_plan(folder, lengths, budget, self.options.part_seconds)
+        segments = {u.id: (f"{u.path}", u.segment[0]) for u in self.checked.corpus.utterances if u.segment}
+        plan = settle_plan(folder, lengths, budget, self.options.part_seconds, {} if self.encoder.reads else segments)
         for part in plan:
             if (folder / part.name).is_file():
                 self._refuse_changed(folder / part.name, part)

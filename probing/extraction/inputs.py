@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probing.audio.decode import load
 from probing.cache.reader import Cache
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import AudioScan, file_checksum, remembered_checksums
+from probing.corpus.scan import AudioScan, audio_checksums, remembered_checksums
+from probing.corpus.waveforms import Waveforms
 from probing.encoders.audio import AudioEncoder
 from probing.encoders.opening import Encoder
 from probing.encoders.text import TOKEN, TextEncoder
@@ -49,18 +49,21 @@ def scan_text(corpus: Corpus, encoder: TextEncoder) -> AudioScan:
     )
 
 
-def feed(corpus: Corpus, encoder: Encoder, scan: AudioScan | None = None) -> Callable[[str], Any]:
+def feed(utterances: Sequence[Utterance], encoder: Encoder, scan: AudioScan | None = None) -> Callable[[str], Any]:
     """A function from an utterance's id to what the encoder takes of it.
+
+    Segments of one recording are cut together: give only the utterances that will be asked for.
 
     It raises an AudioError if a file cannot be decoded, and a CacheError if its length is not that of the scan.
     """
     if isinstance(encoder, TextEncoder):
-        texts = {utterance.id: utterance.text or "" for utterance in corpus.utterances}
+        texts = {utterance.id: utterance.text or "" for utterance in utterances}
         return texts.__getitem__
-    paths = {utterance.id: utterance.path for utterance in corpus.utterances}
+    paths = {utterance.id: utterance.path for utterance in utterances}
+    waveforms = Waveforms(utterances)
 
     def waveform_of(id_: str) -> NDArray[np.float32]:
-        waveform = load(paths[id_] or "")
+        waveform = waveforms(id_)
         if scan and len(waveform) != scan.samples[id_]:
             why = "its length changed while extracting"
             raise CacheError(f"{paths[id_]}", why, "rerun the command", code="audio-changed")
@@ -80,12 +83,11 @@ def _text_checksum(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def checksum(utterance: Utterance, identity: Mapping[str, Any]) -> int | None:
-    """CRC-32 of what an encoder with this identity is given of an utterance; None if that is not available."""
+def checksums_of(utterances: Sequence[Utterance], identity: Mapping[str, Any]) -> dict[str, int]:
+    """Utterance id → CRC-32 of what an encoder with this identity is given of it, where that is available."""
     if "tokenizer" in identity:
-        return None if utterance.text is None else _text_checksum(utterance.text)
-    there = utterance.path is not None and utterance.path.is_file()
-    return file_checksum(utterance.path) if there and utterance.path is not None else None
+        return {utterance.id: _text_checksum(utterance.text) for utterance in utterances if utterance.text is not None}
+    return audio_checksums(utterances)
 
 
 def known_checksums(
@@ -104,8 +106,7 @@ def known_checksums(
     found = {} if memory is None or "tokenizer" in identity else remembered_checksums(utterances, memory)
     rest = [utterance for utterance in utterances if utterance.id not in found]
     step = 1 if "tokenizer" in identity else max(1, len(rest) // _SAMPLED)
-    sampled = {utterance.id: checksum(utterance, identity) for utterance in rest[::step]}
-    return found | {id_: now for id_, now in sampled.items() if now is not None}
+    return found | checksums_of(rest[::step], identity)
 
 
 def refuse_other_inputs(cache: Cache, corpus: Corpus) -> None:

@@ -44,7 +44,7 @@ class Job:
 
     def __init__(self, folder: Path, layout: Layout, corpus: Corpus, scan: AudioScan, encoder: Encoder) -> None:
         self._folder, self._layout, self._scan, self._encoder = folder, layout, scan, encoder
-        self._feed = feed(corpus, encoder, scan)
+        self._utterances = {utterance.id: utterance for utterance in corpus.utterances}
 
     def amount(self, parts: Iterable[Part]) -> float:
         """What some parts hold, in the encoder's unit."""
@@ -55,13 +55,19 @@ class Job:
         lengths = [self._scan.samples[id_] for id_ in part.ids]
         frames = [self._encoder.frames(length) for length in lengths]
         audio = [self._scan.checksums.get(id_, 0) for id_ in part.ids]
+        # A part at a time, so that no more than its segments are cut and kept.
+        fed = feed([self._utterances[id_] for id_ in part.ids], self._encoder, self._scan)
+
+        def decode(batch: Sequence[str]) -> list[Any]:
+            return [fed(id_) for id_ in batch]
+
         with (
             ThreadPoolExecutor(_DECODERS) as decoders,
             ThreadPoolExecutor(1) as pen,
             PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
         ):
             written: Future[None] | None = None
-            for batch, inputs in zip(part.batches, _ahead(decoders, self._decode, part.batches), strict=True):
+            for batch, inputs in zip(part.batches, _ahead(decoders, decode, part.batches), strict=True):
                 entries = self._encode(batch, inputs)
                 if written:
                     written.result()
@@ -70,9 +76,6 @@ class Job:
             if written:
                 written.result()
             writer.finish()
-
-    def _decode(self, batch: Sequence[str]) -> list[Any]:
-        return [self._feed(id_) for id_ in batch]
 
     def _encode(self, batch: Sequence[str], inputs: list[Any]) -> list[Entry]:
         lengths = [self._scan.samples[id_] for id_ in batch]

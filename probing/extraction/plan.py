@@ -1,5 +1,7 @@
 """Which utterances go into which batch and part of a cache: a pure function of their lengths and of the options.
 
+Segments of one recording go into one part, or into few, so that the recording is decoded once for each of them.
+
 The plan is kept beside the parts (plan.json). An extraction that was killed is resumed with the same batches, so its
 content is bit-equal to that of one that never stopped.
 """
@@ -7,9 +9,10 @@ content is bit-equal to that of one that never stopped.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from probing.audio.decode import SAMPLE_RATE
@@ -21,6 +24,10 @@ from probing.files import digest, read_json, write_text
 PLAN = "plan.json"
 _PART_SECONDS = 600  # audio in a part: what a kill can lose, some 600 MB of frames of HuBERT base
 _MAX_PARTS = 500  # of a large corpus; HDF5 opens every part that a virtual dataset is read from
+
+
+Place = tuple[str, float]  # a segment's recording, and where it starts in it
+NO_SEGMENTS: Mapping[str, Place] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -42,40 +49,70 @@ class Part:
 
 
 def make_plan(
-    samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None, first: int = 0
+    samples: Mapping[str, int],
+    batch_seconds: float,
+    part_seconds: float | None = None,
+    segments: Mapping[str, Place] = NO_SEGMENTS,
+    first: int = 0,
 ) -> tuple[Part, ...]:
     """Bucket utterances by length, longest first, and fill batches and parts greedily.
 
-    The longest batch comes first, so what does not fit into memory shows at once.
+    The longest batch comes first, so what does not fit into memory shows at once. Parts are filled with recordings,
+    those with the longest utterances first, and the utterances of a part are then bucketed by length.
 
     Args:
         samples: Utterance id → length in samples at 16 kHz.
         batch_seconds: Budget of a batch in seconds of audio with its padding; one utterance may exceed it.
         part_seconds: Seconds of audio in a part; by default 600, or what makes 500 parts of a large corpus.
+        segments: Where segments are; every other utterance is a recording of its own.
         first: Index of the first part.
     """
     total = sum(samples.values()) / SAMPLE_RATE
     budget = (part_seconds or max(_PART_SECONDS, total / _MAX_PARTS)) * SAMPLE_RATE
-    parts: list[list[list[str]]] = []
+    parts: list[list[str]] = []
     filled = budget
-    longest = 0
-    for id_, length in sorted(samples.items(), key=lambda item: (-item[1], item[0])):
+    for id_ in _by_recording(samples, segments):
         if filled >= budget:
-            parts.append([[]])
-            filled, longest = 0, length
-        elif parts[-1][-1] and longest * (len(parts[-1][-1]) + 1) > batch_seconds * SAMPLE_RATE:
-            parts[-1].append([])
-            longest = length
-        parts[-1][-1].append(id_)
-        filled += length
+            parts.append([])
+            filled = 0
+        parts[-1].append(id_)
+        filled += samples[id_]
     return tuple(
-        Part(f"part-{number:05d}.h5", tuple(tuple(batch) for batch in batches))
-        for number, batches in enumerate(parts, start=first)
+        Part(f"part-{number:05d}.h5", tuple(_batches(_longest_first(ids, samples), samples, batch_seconds)))
+        for number, ids in enumerate(parts, start=first)
     )
 
 
+def _by_recording(samples: Mapping[str, int], segments: Mapping[str, Place]) -> Iterator[str]:
+    """All utterances: recordings by their longest utterance, the longest first, and segments as they follow in each."""
+    recordings: dict[str | tuple[str], list[str]] = {}
+    for id_ in _longest_first(samples, samples):
+        recordings.setdefault(segments[id_][0] if id_ in segments else (id_,), []).append(id_)
+    for ids in recordings.values():
+        yield from sorted(ids, key=lambda id_: (segments[id_][1], id_)) if len(ids) > 1 else ids
+
+
+def _longest_first(ids: Iterable[str], samples: Mapping[str, int]) -> list[str]:
+    return sorted(ids, key=lambda id_: (-samples[id_], id_))
+
+
+def _batches(ids: Iterable[str], samples: Mapping[str, int], seconds: float) -> Iterator[tuple[str, ...]]:
+    """Utterances, the longest first, in batches of so many seconds with their padding."""
+    batch: list[str] = []
+    for id_ in ids:
+        if batch and samples[batch[0]] * (len(batch) + 1) > seconds * SAMPLE_RATE:
+            yield tuple(batch)
+            batch = []
+        batch.append(id_)
+    yield tuple(batch)
+
+
 def settle_plan(
-    folder: Path, samples: Mapping[str, int], batch_seconds: float, part_seconds: float | None = None
+    folder: Path,
+    samples: Mapping[str, int],
+    batch_seconds: float,
+    part_seconds: float | None = None,
+    segments: Mapping[str, Place] = NO_SEGMENTS,
 ) -> tuple[Part, ...]:
     """The plan to follow: the one kept in `folder` where it still fits, else a new one around what is finished.
 
@@ -89,9 +126,9 @@ def settle_plan(
         return kept
     done = _done(folder, kept)
     first = 1 + max((part.number for part in kept), default=-1)
-    plan = done + make_plan(_rest(done, samples), batch_seconds, part_seconds, first)
+    plan = done + make_plan(_rest(done, samples), batch_seconds, part_seconds, segments, first)
     if not kept_options:
-        again = make_plan(samples, batch_seconds, part_seconds)
+        again = make_plan(samples, batch_seconds, part_seconds, segments)
         if {(part.name, part.ids) for part in done} <= {(part.name, part.ids) for part in again}:
             plan = again
     _write(folder / PLAN, plan, options)

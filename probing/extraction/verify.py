@@ -16,7 +16,7 @@ from tqdm import tqdm
 from probing.cache.reader import Cache, open_cache
 from probing.corpus.audit import require
 from probing.corpus.checked import Needs, check_corpus
-from probing.corpus.model import Corpus, Utterance
+from probing.corpus.model import Corpus
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
 from probing.encoders.opening import Encoder, open_encoder
@@ -24,7 +24,7 @@ from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError, first_names
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
-from probing.extraction.inputs import checksum, encoding, feed
+from probing.extraction.inputs import checksums_of, encoding, feed
 from probing.extraction.locate import cache_path, find_cache
 from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
 from probing.extraction.pooling import summarise
@@ -149,13 +149,14 @@ def verified(corpus: Corpus, cache: Cache, encoder: Encoder, options: VerifyOpti
     """
     damaged = checksums(cache)
     held = [u for u in corpus.utterances if u.id in cache.row]
-    changed = tuple(u.id for u in held if _changed(cache, u))
+    now = checksums_of(held, cache.layout.identity)
+    changed = tuple(u.id for u in held if _changed(cache, u.id, now.get(u.id)))
     absent = tuple(u.id for u in corpus.utterances if u.id not in cache.row)
     sound = [u.id for u in held if u.id not in damaged and u.id not in changed]
     chosen = tuple(np.random.default_rng(options.seed).permutation(np.array(sound, dtype=object))[: options.sample])
     errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in cache.layout.arrays}
     encode = encoding(encoder, cache.layout.store)
-    fed = feed(corpus, encoder)
+    fed = feed([u for u in held if u.id in chosen], encoder)
     for id_ in tqdm(chosen, desc="extract again", unit="utt", disable=None):
         states_BTLD, _ = encode([fed(id_)])
         whose = f"utterance {id_}"
@@ -166,10 +167,9 @@ def verified(corpus: Corpus, cache: Cache, encoder: Encoder, options: VerifyOpti
     return Verification(cache, damaged, chosen, compared, changed, absent)
 
 
-def _changed(cache: Cache, utterance: Utterance) -> bool:
+def _changed(cache: Cache, id_: str, now: int | None) -> bool:
     """Whether what was extracted is gone, or different by now (if the cache knows its checksum)."""
-    known = int(cache.audio[cache.row[utterance.id]])
-    now = checksum(utterance, cache.layout.identity)
+    known = int(cache.audio[cache.row[id_]])
     return now is None or (known != 0 and now != known)
 
 

@@ -54,9 +54,9 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     own = acoustics._measure
 
-    def counting(one, recipe):
-        done.append(one.id)
-        return own(one, recipe)
+    def counting(file, recipe):
+        done.extend(one.utterance.id for one in file)
+        return own(file, recipe)
 
     monkeypatch.setattr(acoustics, "_measure", counting)
     return done
