@@ -61,7 +61,7 @@ def whole_corpus() -> Corpus:
             Path(f"/nowhere/{partition}-{speaker}{take}.wav"),
             partition,
             speaker,
-            {"arousal": 1.0 + take, "valence": 4.0},
+            {"arousal": 1.0 + take, "valence": 5.0 - take},
             "words",
         )
         for partition, speakers in SPEAKERS.items()

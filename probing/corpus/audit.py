@@ -39,7 +39,7 @@ def require(
         CorpusError: More utterances than that lack something (code `utterances-lack`), a dimension is unknown
             (`dimension-unknown`), or train or development is not labelled (`unlabelled`).
     """
-    _demand_targets(corpus, dims)
+    demand_targets(corpus, dims)
     blank = unlabelled(corpus, dims)
     for partition, dimension in blank:
         if partition in (TRAIN, DEVELOPMENT):
@@ -119,7 +119,8 @@ def _without(corpus: Corpus, ids: Collection[str]) -> Corpus:
     return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id not in ids)) if ids else corpus
 
 
-def _demand_targets(corpus: Corpus, dims: Sequence[str]) -> None:
+def demand_targets(corpus: Corpus, dims: Sequence[str]) -> None:
+    """Raise a CorpusError (code `dimension-unknown`) where a corpus has no dimension or category of a name."""
     targets = (*corpus.dimensions, *corpus.categories)
     for dimension in dims:
         if dimension in targets:

@@ -14,6 +14,7 @@ from probing.errors import CorpusError
 EMOTIONS = ("arousal", "valence", "dominance")  # the paper's three; any other numeric column may be probed too
 FEMALE, MALE = "female", "male"
 TRAIN, DEVELOPMENT, TEST1, TEST2 = "train", "development", "test1", "test2"
+LEARNED = (TRAIN, DEVELOPMENT)  # what is learned from, and chosen by
 UNSPLIT = "unsplit"  # the partition of every utterance of a corpus without a split
 ALIASES = {
     "validation": DEVELOPMENT,

@@ -52,21 +52,31 @@ def test_a_recording_learned_from_and_tested_on_is_a_problem(table: Path, here: 
     assert (result.status, content["count"]) == (1, 1) and content["problems"][0].endswith("u31 is u00")
 
 
-def test_what_the_next_command_would_refuse_is_a_problem(table: Path, here: Path) -> None:
-    """A column `file` is no `path`, and names of emotions are no ratings: the columns are named."""
+def test_what_the_next_command_would_refuse_is_a_problem(here: Path) -> None:
+    """A column `file` is no `path`; a constant and a single utterance of development cannot be learned from."""
     Path("names.csv").write_text("id,file,partition,emotion\na,a.wav,train,anger\nb,b.wav,development,joy\n")
     refused(probe("check", "names.csv"), "nothing-to-read")
-    Path("names.csv").write_text("id,file,partition,valence\na,a.wav,train,0.5\nb,b.wav,development,0.4\n")
-    result = probe("check", "names.csv")
-    assert result.status == 1 and "rename column file to path" in " ".join(result.stdout.split())
-    Path("names.csv").write_text("id,path,partition,emotion\na,a.wav,train,anger\nb,b.wav,development,joy\n")
-    assert "names of emotions" in " ".join(probe("check", "names.csv").stdout.split())
+    rows = ["a,a.wav,train,0.5", "b,b.wav,train,0.5", "c,c.wav,development,0.4"]
+    Path("names.csv").write_text("\n".join(["id,file,partition,valence", *rows]))
+    content = json.loads(probe("check", "names.csv", "--json").stdout)
+    assert content["count"] == 3 and "--column path=file" in content["problems"][0]
+    assert "valence" in content["problems"][1] and "development" in content["problems"][2]
 
 
-def test_a_table_of_segments_is_refused(here: Path) -> None:
-    """Every row would be the whole recording."""
-    Path("segments.csv").write_text("id,path,partition,arousal,start,end\na,a.wav,train,0.5,0.0,0.4\n")
-    refused(probe("check", "segments.csv"), "segments")
+def test_classes_are_counted_for_each_partition(here: Path) -> None:
+    """A class that is never learned, and a category by its name, which must be there."""
+    classes = {"train": ["joy", "joy", "anger"], "development": ["joy", "anger"], "test1": ["joy", "fear", "fear"]}
+    rows = [f"{p}{n},said {n},{p},{name}" for p, names in classes.items() for n, name in enumerate(names)]
+    Path("names.csv").write_text("\n".join(["id,text,partition,emotion", *rows]))
+    content = json.loads(done("check", "names.csv", "--json").stdout)
+    assert content["categories"]["emotion"] == {
+        "train": {"joy": 2, "anger": 1},
+        "development": {"joy": 1, "anger": 1},
+        "test1": {"joy": 1, "fear": 2},
+    }
+    assert any("not in train" in note and "fear" in note for note in content["notes"])
+    assert "joy 2, anger 1" in done("check", "names.csv", "--dim", "emotion").stdout
+    refused(probe("check", "names.csv", "--dim", "emotoin"), "dimension-unknown")
 
 
 def test_a_corpus_that_is_not_there_is_an_error(here: Path) -> None:
@@ -84,7 +94,7 @@ def test_what_is_known_to_be_true_of_the_built_in_world_is_printed(
 
     bounds = truth.report(script.plan())
     found = overview.check(str(table))
-    monkeypatch.setattr(overview, "check", lambda spec: found)  # the corpus itself takes long to synthesise
+    monkeypatch.setattr(overview, "check", lambda spec, dims: found)  # the corpus itself takes long to synthesise
     assert bounds in done("check", "demo").stdout and bounds not in done("check", table).stdout
 
 

@@ -92,9 +92,9 @@ def test_a_column_that_may_be_the_path_is_offered(whole):
     unused = {"file": "no number"}
     silent = replace(changed(whole, [u.id for u in whole.utterances], path=None), unused=unused)
     error = refusal(CorpusError, "utterances-lack", require, silent, audio=True)
-    assert "rename column file to path" in error.remedy
+    assert "--column path=file" in error.remedy
     partly = replace(changed(whole, TRAIN_A, path=None), unused=unused)
-    assert "rename" not in refusal(CorpusError, "utterances-lack", require, partly, audio=True).remedy
+    assert "--column" not in refusal(CorpusError, "utterances-lack", require, partly, audio=True).remedy
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Recordings and speakers that a test partition shares with what is learned from."""
+"""What test partitions share with what is learned from, and what becomes of a command that learns."""
 
 from __future__ import annotations
 
@@ -6,41 +6,20 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from corpora import changed, corpus_of, record, whole_corpus
+from corpora import changed, names_all, refusal, save_table, whole_corpus, write
 
-from probing.corpus.leaks import shared_recordings, shared_speakers
-from probing.corpus.model import Utterance
+from probing.corpus.checked import Needs, check_corpus, with_leaks
+from probing.corpus.leaks import find_leaks, shared_speakers
 from probing.corpus.scan import AudioScan, scan_audio
+from probing.corpus.spec import CorpusSpec
+from probing.errors import CorpusError
+
+LEARNS = Needs(learns=True)
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    """Four recordings, each another one, in four partitions."""
-    partitions = ("train", "development", "test2", "held-out")
-    paths = [record(tmp_path / f"{name}.wav", seed=n) for n, name in enumerate(partitions)]
-    return corpus_of(*(Utterance(p.stem, p, p.stem, text="x") for p in paths), Utterance("u", None, "test2", text="x"))
-
-
-@pytest.mark.parametrize("learned", ["train", "development"])
-@pytest.mark.parametrize("test", ["test2", "held-out"])
-def test_the_same_bytes_under_another_name_are_found(corpus, tmp_path, learned, test):
-    """In whatever partition they are tested on; the first one of them in train or development is named."""
-    assert shared_recordings(corpus, scan_audio(corpus.utterances)) == {}
-    shutil.copy(tmp_path / f"{learned}.wav", tmp_path / f"{test}.wav")
-    assert shared_recordings(corpus, scan_audio(corpus.utterances)) == {test: [(test, learned)]}
-
-
-def test_recordings_that_train_and_development_share_are_none_of_a_test(corpus, tmp_path):
-    """Nor are those that two test partitions share."""
-    shutil.copy(tmp_path / "train.wav", tmp_path / "development.wav")
-    shutil.copy(tmp_path / "test2.wav", tmp_path / "held-out.wav")
-    assert shared_recordings(corpus, scan_audio(corpus.utterances)) == {}
-
-
-def test_checksums_that_agree_by_chance_are_no_shared_recording(corpus):
-    """A CRC-32 has 32 bits: the bytes decide."""
-    ids = [u.id for u in corpus.utterances if u.path]
-    assert shared_recordings(corpus, AudioScan(dict.fromkeys(ids, 800), {}, dict.fromkeys(ids, 7))) == {}
+def spec_of(table, **cells: str) -> CorpusSpec:
+    """The corpus of a table whose utterances u7 (test2) and u5 (test1) have other speakers: u7="n0"."""
+    return CorpusSpec.resolve(str(save_table(table, cells={(int(u[1:]), "speaker"): s for u, s in cells.items()})))
 
 
 def test_shared_speakers_are_named_once_and_nobody_is_no_speaker():
@@ -49,3 +28,55 @@ def test_shared_speakers_are_named_once_and_nobody_is_no_speaker():
     corpus = changed(changed(corpus, "test2-y1", speaker=None), "train-b0", speaker=None)
     assert shared_speakers(corpus, "test2") == ["a"]
     assert shared_speakers(replace(corpus, utterances=corpus.partitions["test2"]), "test2") == []
+
+
+@pytest.mark.parametrize("other", ["train-a0", "development-d0"])
+@pytest.mark.parametrize("speaker", ["x", "podcast:0007"])
+def test_speakers_of_test2_must_be_unseen(other, speaker):
+    """A podcast of unknown speakers counts as a speaker."""
+    (leak,) = find_leaks(changed(whole_corpus(), ["test2-x0", other], speaker=speaker), AudioScan()).found
+    assert leak.what == "1 speaker of test2 (unseen) is also in train or development" and leak.named == (speaker,)
+
+
+def test_seen_speakers_of_other_test_partitions_are_counted():
+    """Of all that are named; a partition whose speakers are all new is not mentioned."""
+    corpus = changed(whole_corpus(), "test1-b0", speaker="new")
+    corpus = changed(corpus, ["test2-x0", "test2-y0"], partition="held-out")
+    assert find_leaks(corpus, AudioScan()).seen == {"test1": (2, 3)}
+    assert find_leaks(changed(corpus, "test1-b1", speaker=None), AudioScan()).found == ()
+
+
+def test_what_learns_stops_for_a_speaker_unless_it_is_allowed(tmp_path):
+    """What only reads goes on, and states nothing: it says nothing about generalisation."""
+    spec = spec_of(tmp_path, u7="n0")  # the speaker of u0, train
+    error = refusal(CorpusError, "leaks", check_corpus, spec, LEARNS, 99)
+    assert names_all(error, "1 speaker of test2", "n0", "--allow-leaks", "--split")
+    assert check_corpus(spec, LEARNS, allow_leaks=True).leaks.stated == (
+        "1 speaker of test2 (unseen) is also in train or development",
+    )
+    assert check_corpus(spec, Needs()).leaks.stated == ()
+
+
+def test_what_learns_stops_for_a_recording_unless_it_is_allowed(tmp_path):
+    """In test1 too. Bytes are known once they are decoded; a cache knows them without the files."""
+    spec = spec_of(tmp_path, u5="n1")
+    shutil.copy(tmp_path / "u1.wav", tmp_path / "u5.wav")
+    needs, root = replace(LEARNS, audio=True), tmp_path / "cache"
+    error = refusal(CorpusError, "leaks", check_corpus, spec, needs, cache=root)
+    assert names_all(error, "1 recording of test1", "u5 is u1")
+    found = check_corpus(spec, needs, cache=root, allow_leaks=True).leaks
+    assert len(found.stated) == 1 and found.seen == {"test1": (1, 1)}
+    silent = check_corpus(spec, LEARNS)
+    scan = scan_audio(silent.corpus.utterances)
+    for utterance in silent.corpus.utterances:
+        utterance.path.unlink()
+    refusal(CorpusError, "leaks", with_leaks, silent, scan, False)
+    assert with_leaks(silent, scan, True).leaks == found
+
+
+def test_what_learns_needs_a_split(tmp_path):
+    """What only reads does not."""
+    table = write(tmp_path / "labels.csv", "id,text,valence", "a,words,0.1", "b,others,0.9")
+    spec = CorpusSpec.resolve(str(table))
+    assert "--split" in refusal(CorpusError, "unsplit", check_corpus, spec, LEARNS).remedy
+    assert check_corpus(spec, Needs()).corpus.partitions.keys() == {"unsplit"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,8 +29,8 @@ def test_the_report_of_a_whole_corpus_has_no_problem(whole):
     assert (found.count, found.problems) == (0, ())
     assert "1 to 7" in text.splitlines()[0]
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line.startswith("  ")}
-    assert rows["train"] == ["train", "12", "0.01", "2.00", "2.00", "2.00", "3", "12"]  # 12 x 2 s = 0.0067 h
-    assert rows["all"] == ["all", "32", "0.02", "2.00", "2.00", "2.00", "6", "32"]
+    assert rows["train"] == ["train", "12", "0.01", "24.0", "2.00", "2.00", "2.00", "3", "12"]  # 12 x 2 s = 0.0067 h
+    assert rows["all"] == ["all", "32", "0.02", "64.0", "2.00", "2.00", "2.00", "6", "32"]
     line = next(line for line in text.splitlines() if line.split()[:2] == ["arousal", "train"])
     assert "mean   2.50" in line and f"sd {np.sqrt(1.25):5.2f}" in line  # 1, 2, 3, 4 equally often
     assert "████···" in line
@@ -78,10 +79,10 @@ def test_a_corpus_with_neither_audio_nor_text_can_only_be_looked_at(whole):
     silent = replace(whole, utterances=tuple(replace(u, text=None, path=None) for u in whole.utterances))
     assert overview(silent, AudioScan()).count == 1
     (problem,) = overview(replace(silent, unused={"file": "no number"}), AudioScan()).problems
-    assert "rename column file to path" in problem
+    assert "--column path=file" in problem
     written = replace(whole, utterances=tuple(replace(u, path=None) for u in whole.utterances), unused={"wav": ""})
     found = overview(written, AudioScan())
-    assert found.count == 0 and "rename column wav to path, if it is that" in found.notes
+    assert found.count == 0 and "type --column path=wav, if it is that" in found.notes
 
 
 def test_a_corpus_to_learn_from_needs_a_rating(whole):
@@ -101,7 +102,7 @@ def test_seen_speakers_of_any_other_test_partition_are_a_note(whole):
         whole,
         utterances=tuple(replace(u, partition="test") if u.partition == "test1" else u for u in whole.utterances),
     )
-    found = overview(changed(renamed, "test-a0", speaker="z"), scan_of(renamed))
+    found = overview(changed(renamed, "test1-a0", speaker="z"), scan_of(renamed))
     assert found.count == 0 and "test: 2 of 3 speakers are seen (in train or development)" in found.notes
     found = overview(changed(whole, "test2-x0", speaker="a"), scan_of(whole))
     assert found.problems == ("1 speaker of test2 (unseen) is also in train or development: a",) and found.count == 1
@@ -109,8 +110,9 @@ def test_seen_speakers_of_any_other_test_partition_are_a_note(whole):
 
 def test_an_unrated_train_partition_is_a_problem(whole):
     """It can be opened and looked at, and the overview says so."""
-    ids = [u.id for u in whole.partitions["train"]]
-    found = overview(changed(whole, ids, labels={"valence": 2.0}), scan_of(whole))
+    train = {u.id: u for u in whole.partitions["train"]}
+    unrated = [replace(u, labels={"valence": u.labels["valence"]}) if u.id in train else u for u in whole.utterances]
+    found = overview(replace(whole, utterances=tuple(unrated)), scan_of(whole))
     (problem,) = found.problems
     assert found.count == 1 and "train" in problem and "arousal" in problem
 
@@ -127,11 +129,11 @@ def test_notes_are_no_problems(whole):
 def test_near_names_of_partitions_and_dimensions_are_offered(whole):
     """A misspelt partition is one of its own, and a misspelt dimension too: the notes say so, and nothing else does."""
     wrong = changed(whole, ["train-a0"], partition="trein", labels={"arousel": 2.0, "arousal": 2.0, "valence": 4.0})
-    assert overview(wrong, scan_of(wrong)).notes[-1] == "partition trein is not train: correct its name, if it is that"
+    assert "partition trein is not train: correct its name, if it is that" in overview(wrong, scan_of(wrong)).notes
     renamed = replace(
         whole, utterances=tuple(replace(u, labels={"arousel": 2.0, "valence": 4.0}) for u in whole.utterances)
     )
-    assert "rename column arousel to arousal, if it is that" in overview(renamed, scan_of(renamed)).notes
+    assert "type --column arousal=arousel, if it is that" in overview(renamed, scan_of(renamed)).notes
 
 
 def test_a_corpus_without_train_or_development_says_what_it_cannot_do(whole):
@@ -147,9 +149,15 @@ def test_the_overview_of_nothing_but_ids_can_be_printed():
     assert found.corpus.title in str(found)
 
 
-def test_check_opens_and_decodes_a_table(tmp_path):
+@pytest.fixture
+def table(tmp_path) -> Path:
+    """A table that a fit would take: two utterances of development, and nothing constant."""
+    varied = {(row, "dominance"): f"0.{row}" for row in range(8)}
+    return save_table(tmp_path, cells={(3, "partition"): "development", **varied})
+
+
+def test_check_opens_and_decodes_a_table(table, tmp_path):
     """A truncated file is a problem, named with its utterance and its file."""
-    table = save_table(tmp_path)
     assert check(str(table)).count == 0
     (tmp_path / "u3.wav").write_bytes((tmp_path / "u3.wav").read_bytes()[:500])
     found = check(CorpusSpec.resolve(str(table)))
@@ -158,9 +166,8 @@ def test_check_opens_and_decodes_a_table(tmp_path):
     assert found.scan.damaged["u3"].code == "audio-damaged"
 
 
-def test_a_recording_in_train_and_in_a_test_is_a_problem(tmp_path):
+def test_a_recording_in_train_and_in_a_test_is_a_problem(table, tmp_path):
     """Under whatever name it lies there."""
-    table = save_table(tmp_path)
     shutil.copy(tmp_path / "u1.wav", tmp_path / "u7.wav")
     found = check(str(table))
     assert found.count == 1 and "test2" in found.problems[0] and found.problems[0].endswith(": u7 is u1")

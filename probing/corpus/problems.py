@@ -1,0 +1,134 @@
+"""What is wrong with a corpus, and what a user should know of it: the problems and notes of `probe check`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from probing.corpus.audit import gaps, unlabelled, without
+from probing.corpus.leaks import Leaks, seen_note
+from probing.corpus.learnable import unlearnable, unscorable
+from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
+from probing.corpus.readers.columns import meant
+from probing.corpus.recordings import overlaps
+from probing.corpus.scan import AudioScan
+from probing.corpus.sentences import giveaways
+from probing.errors import first_names, number_of
+
+_COLUMNS = 5  # columns of which a problem says why they are no ratings
+_UNUSED = 20  # columns that a note names
+_COMPARED = 100  # partitions whose spelling is compared with the usual names
+_ALIKE = 0.75  # of two spellings, from 0 to 1
+_NAMED = 20  # utterances named for each problem; other commands' errors name five
+
+
+def problems_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Every problem as a line, with the number of things to fix.
+
+    Args:
+        corpus: The whole corpus.
+        scan: What was found when its audio was decoded.
+        leaks: What its test partitions share with train and development.
+        targets: Dimensions and categories that the next command learns.
+    """
+    yield from _lacking_throughout(corpus, targets)
+    if all(partition in corpus.partitions for partition in LEARNED):  # else a note says that nothing is learned
+        for line in unlearnable(corpus, targets):
+            yield line, 1
+    has_audio = any(u.path is not None for u in corpus.utterances)
+    for what, ids in gaps(corpus, targets, False, has_audio).items():
+        yield f"{number_of(len(ids), 'utterance')} without {what}: {first_names(ids, _NAMED)}", len(ids)
+    for leak in leaks.found:
+        yield f"{leak.what}: {first_names(leak.named, _NAMED)}", len(leak.named)
+    for id_, error in scan.damaged.items():
+        yield f"{id_}: {error.what}: {error.why}", 1
+
+
+def notes_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence[str]) -> Iterator[str]:
+    """What a user should know but need not fix; arguments as those of problems_of."""
+    yield from corpus.notes
+    yield from scan.remarks()
+    yield from (seen_note(partition, *numbers) for partition, numbers in leaks.seen.items())
+    yield from _unsplit(corpus)
+    yield from _misspelt(list(corpus.partitions))
+    yield from unscorable(corpus, targets)
+    yield from giveaways(corpus, targets)
+    yield from _overlapping(corpus)
+    yield from _without_words(corpus)
+    yield from meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions])
+    yield from _unused(corpus)
+
+
+def _lacking_throughout(corpus: Corpus, targets: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """What no utterance has, although a command that comes next asks for it; each with its count."""
+    absent = without(corpus)
+    if len(absent) == 2:
+        line = "no utterance has an audio path or a text, so nothing can be extracted"
+        yield _with(line, meant(absent, corpus.unused)), 1
+    learned = [partition for partition in LEARNED if partition in corpus.partitions]
+    if len(learned) == 2 and not targets:
+        about = [f"column {column}: {why}" for column, why in corpus.unused.items()]
+        hints = [*about[:_COLUMNS], *meant(EMOTIONS, corpus.unused)]
+        yield _with("no utterance has a rating or a class, so nothing can be learned", hints), 1
+    for partition, target in unlabelled(corpus, targets):
+        if partition in learned:
+            what = "has a class of" if target in corpus.categories else "is rated on"
+            yield f"no utterance of {partition} {what} {target}", 1
+
+
+def _with(line: str, hints: Sequence[str]) -> str:
+    return f"{line} ({'; '.join(hints)})" if hints else line
+
+
+def _unsplit(corpus: Corpus) -> Iterator[str]:
+    """What cannot be done without train or development."""
+    if UNSPLIT in corpus.partitions and TRAIN not in corpus.partitions:
+        yield "the corpus is not split, so probes cannot be fitted: split it, for example with --split speaker:5"
+        return
+    for name in LEARNED:
+        if name not in corpus.partitions:
+            yield f"no {name} partition, so probes cannot be fitted"
+
+
+def _misspelt(partitions: Sequence[str]) -> Iterator[str]:
+    """A note on each partition that is nearly called train or development.
+
+    >>> list(_misspelt(["train", "trian", "test1", "held-out"]))
+    ['partition trian is not train: correct its name, if it is that']
+    """
+    names = {TRAIN: TRAIN, DEVELOPMENT: DEVELOPMENT, **ALIASES}
+    for partition in [name for name in partitions if name not in names][:_COMPARED]:
+        near = difflib.get_close_matches(partition, names, n=1, cutoff=_ALIKE)
+        if near:
+            yield f"partition {partition} is not {names[near[0]]}: correct its name, if it is that"
+
+
+def _overlapping(corpus: Corpus) -> Iterator[str]:
+    """Segments of one recording that are not apart."""
+    pairs = [f"{one} and {other}" for one, other in overlaps(corpus.utterances)]
+    if pairs:
+        what = number_of(len(pairs), "segment overlaps", "segments overlap")
+        yield f"{what} with an earlier one of the same recording: {first_names(pairs)}"
+
+
+def _without_words(corpus: Corpus) -> Iterator[str]:
+    """Utterances without a transcript where others have one."""
+    lacking = [u.id for u in corpus.utterances if u.text is None]
+    if lacking and len(lacking) < len(corpus):
+        what = number_of(len(lacking), "utterance has", "utterances have")
+        yield f"{what} no transcript; what reads words leaves them out with --allow-missing: {first_names(lacking)}"
+
+
+def _unnamed(corpus: Corpus) -> list[str]:
+    """Columns of ours of which no utterance has anything, as far as that is no problem."""
+    speakers = [] if any(u.speaker for u in corpus.utterances) else ["speaker"]
+    emotions = [dimension for dimension in EMOTIONS if dimension not in corpus.dimensions]
+    absent = without(corpus)
+    return [*(absent if len(absent) == 1 else []), *speakers, *emotions]  # without both, it is a problem
+
+
+def _unused(corpus: Corpus) -> Iterator[str]:
+    """The columns that are not used, with why."""
+    columns = [f"{column} ({why})" for column, why in corpus.unused.items()]
+    if columns:
+        yield f"columns that are not used: {first_names(columns, _UNUSED)}"

@@ -1,0 +1,133 @@
+"""Find recordings that are in two places: under one path, with the same bytes, or as overlapping segments."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+
+from probing.corpus.model import LEARNED, Corpus, Utterance
+from probing.corpus.scan import AudioScan
+from probing.files import file_digest
+
+_ENDLESS = 1e12  # s, for the end of a whole file, whose length need not be known
+
+
+def shared_recordings(corpus: Corpus, scan: AudioScan) -> dict[str, list[tuple[str, str]]]:
+    """Recordings of test partitions that are in train or development too.
+
+    That is the same file, or the same part of it: segments that have half of the shorter one in common. Or it is
+    another file with the same bytes.
+
+    Args:
+        corpus: Every partition but train and development counts as a test partition.
+        scan: Lengths and checksums of its audio.
+
+    Returns:
+        Partition → pairs of utterances, the one in it and one in train or development, in the corpus's order.
+    """
+    learned = [u for u in corpus.utterances if u.partition in LEARNED and u.path is not None]
+    others = [u for u in corpus.utterances if u.partition not in LEARNED and u.path is not None]
+    twins = _same_bytes(learned, others, scan) | _same_parts(learned, others)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for utterance in others:
+        if utterance.id in twins:
+            found.setdefault(utterance.partition, []).append((utterance.id, twins[utterance.id]))
+    return found
+
+
+def _same_bytes(learned: Sequence[Utterance], others: Sequence[Utterance], scan: AudioScan) -> dict[str, str]:
+    """Tested utterance → the first learned one with the same checksum and length, and where both are there bytes."""
+
+    def key(utterance: Utterance) -> tuple[int | None, int | None]:
+        return scan.checksums.get(utterance.id), scan.samples.get(utterance.id)
+
+    # A CRC-32 of 100,000 files is that of another file once or so: those that agree are compared by SHA-256. Where a
+    # fit reads a cache, the files may be gone.
+    digest = cache(lambda path: file_digest(path) if path.is_file() else None)
+    first: dict[tuple[int | None, int | None], list[Utterance]] = {}
+    wanted = {key(u) for u in others if u.id in scan.checksums}
+    for utterance in learned:
+        if utterance.id in scan.checksums and key(utterance) in wanted:
+            first.setdefault(key(utterance), []).append(utterance)
+    found = {}
+    for utterance in others:
+        own = digest(utterance.path) if key(utterance) in first else None
+        for twin in first.get(key(utterance), ()):
+            if own is None or digest(twin.path) in (own, None):
+                found[utterance.id] = twin.id
+                break
+    return found
+
+
+def _same_parts(learned: Sequence[Utterance], others: Sequence[Utterance]) -> dict[str, str]:
+    """Tested utterance → a learned one that is half of the same part of the same file, or more."""
+    paths = {u.path for u in learned} & {u.path for u in others}
+    parts: dict[Path | None, list[Utterance]] = {}
+    for utterance in learned:
+        if utterance.path in paths:
+            parts.setdefault(utterance.path, []).append(utterance)
+    known = {path: _Parts.of(group) for path, group in parts.items()}
+    shared = ((u.id, known[u.path].twin(u)) for u in others if u.path in paths)
+    return {id_: twin for id_, twin in shared if twin is not None}
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Parts of one recording, so that one like another is found in logarithmic time.
+
+    Two parts have half of the shorter one in common just where the middle of one of them lies in the other.
+
+    Args:
+        starts: In s, sorted, and the id of each.
+        furthest: End and id of the part that ends last, of the first so many starts.
+        middles: In s, sorted, and the id of each.
+    """
+
+    starts: list[tuple[float, str]]
+    furthest: list[tuple[float, str]]
+    middles: list[tuple[float, str]]
+
+    @classmethod
+    def of(cls, utterances: Sequence[Utterance]) -> _Parts:
+        """The parts of one file."""
+        spans = sorted((*_span(u), u.id) for u in utterances)
+        furthest = list(accumulate(((end, id_) for _, end, id_ in spans), max))
+        return cls([(start, id_) for start, _, id_ in spans], furthest, sorted((_middle(u), u.id) for u in utterances))
+
+    def twin(self, utterance: Utterance) -> str | None:
+        """One that has half of the shorter one in common with an utterance."""
+        start, end = _span(utterance)
+        inside = bisect_left(self.middles, (start, ""))
+        if inside < len(self.middles) and self.middles[inside][0] < end:
+            return self.middles[inside][1]
+        before = bisect_right(self.starts, _middle(utterance), key=lambda pair: pair[0])
+        if before and self.furthest[before - 1][0] > _middle(utterance):
+            return self.furthest[before - 1][1]
+        return None
+
+
+def _span(utterance: Utterance) -> tuple[float, float]:
+    """Start and end in s."""
+    return utterance.segment or (0.0, _ENDLESS)
+
+
+def _middle(utterance: Utterance) -> float:
+    start, end = _span(utterance)
+    return (start + end) / 2
+
+
+def overlaps(utterances: Sequence[Utterance]) -> Iterator[tuple[str, str]]:
+    """Segments that overlap with the one before them in the same file, with it, by file and start."""
+    spans = sorted((str(u.path), *u.segment, u.id) for u in utterances if u.path is not None and u.segment)
+    file, furthest, last = "", 0.0, ""
+    for path, start, end, id_ in spans:
+        if path != file:
+            file, furthest = path, 0.0
+        if start < furthest:
+            yield id_, last
+        if end > furthest:
+            furthest, last = end, id_

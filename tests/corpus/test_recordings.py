@@ -1,0 +1,106 @@
+"""Recordings that are in two places: the same file, the same part of it, the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+from corpora import corpus_of, record
+
+from probing.corpus.model import Utterance
+from probing.corpus.recordings import overlaps, shared_recordings
+from probing.corpus.scan import AudioScan, scan_audio
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Four recordings, each another one, in four partitions."""
+    partitions = ("train", "development", "test2", "held-out")
+    paths = [record(tmp_path / f"{name}.wav", seed=n) for n, name in enumerate(partitions)]
+    return corpus_of(*(Utterance(p.stem, p, p.stem, text="x") for p in paths), Utterance("u", None, "test2", text="x"))
+
+
+def parts(*spans: tuple[str, float, float] | str):
+    """A corpus of parts of one file, or of the whole of it: the first are train, the last one is test1."""
+    utterances = []
+    for n, span in enumerate(spans):
+        partition = "test1" if n == len(spans) - 1 else "train"
+        file, segment = (span, None) if isinstance(span, str) else (span[0], span[1:])
+        utterances.append(Utterance(f"u{n}", Path(f"/nowhere/{file}.wav"), partition, segment=segment))
+    return corpus_of(*utterances)
+
+
+@pytest.mark.parametrize("learned", ["train", "development"])
+@pytest.mark.parametrize("test", ["test2", "held-out"])
+def test_the_same_bytes_under_another_name_are_found(corpus, tmp_path, learned, test):
+    """In whatever partition they are tested on; the first one of them in train or development is named."""
+    assert shared_recordings(corpus, scan_audio(corpus.utterances)) == {}
+    shutil.copy(tmp_path / f"{learned}.wav", tmp_path / f"{test}.wav")
+    assert shared_recordings(corpus, scan_audio(corpus.utterances)) == {test: [(test, learned)]}
+
+
+def test_recordings_that_train_and_development_share_are_none_of_a_test(corpus, tmp_path):
+    """Nor are those that two test partitions share."""
+    shutil.copy(tmp_path / "train.wav", tmp_path / "development.wav")
+    shutil.copy(tmp_path / "test2.wav", tmp_path / "held-out.wav")
+    assert shared_recordings(corpus, scan_audio(corpus.utterances)) == {}
+
+
+def test_checksums_that_agree_by_chance_are_no_shared_recording(corpus):
+    """A CRC-32 has 32 bits: the bytes decide, where the files are there."""
+    ids = [u.id for u in corpus.utterances if u.path]
+    alike = AudioScan(dict.fromkeys(ids, 800), {}, dict.fromkeys(ids, 7))
+    assert shared_recordings(corpus, alike) == {}
+    for utterance in corpus.utterances:
+        if utterance.path:
+            utterance.path.unlink()
+    assert shared_recordings(corpus, alike) == {"test2": [("test2", "train")], "held-out": [("held-out", "train")]}
+
+
+@pytest.mark.parametrize(
+    ("learned", "tested", "shared"),
+    [
+        ("a", "a", True),
+        ("a", "b", False),
+        (("a", 0.0, 2.0), "a", True),
+        ("a", ("a", 5.0, 6.0), True),
+        (("a", 0.0, 2.0), ("a", 2.0, 4.0), False),  # next to each other
+        (("a", 0.0, 2.0), ("a", 1.5, 4.0), False),  # a quarter of the shorter one
+        (("a", 0.0, 2.0), ("a", 0.5, 9.0), True),
+        (("a", 0.0, 9.0), ("a", 8.0, 9.0), True),
+        (("a", 0.0, 9.0), ("b", 8.0, 9.0), False),
+    ],
+)
+def test_the_same_part_of_a_file_is_found_without_its_audio(learned, tested, shared):
+    """Where half of the shorter one is in both; a whole file has every part of it."""
+    found = shared_recordings(parts(learned, tested), AudioScan())
+    assert found == ({"test1": [("u1", "u0")]} if shared else {})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_are_found_as_by_comparing_all_pairs(seed):
+    """Whichever of several twins is named, it is one."""
+    rng = np.random.default_rng(seed)
+    starts, lengths = rng.uniform(0, 60, 80), rng.exponential(2, 80) + 0.01
+    spans = [(a, a + b) for a, b in zip(starts, lengths, strict=True)]
+    utterances = [
+        Utterance(f"u{n}", Path("/nowhere/a.wav"), ("train", "test1")[n % 2], segment=s) for n, s in enumerate(spans)
+    ]
+
+    def alike(one: Utterance, other: Utterance) -> bool:
+        (a, b), (c, d) = one.segment or (0, inf), other.segment or (0, inf)
+        return min(b, d) - max(a, c) > min(b - a, d - c) / 2
+
+    by_pairs = {t.id: {u.id for u in utterances[::2] if alike(t, u)} for t in utterances[1::2]}
+    found = dict(shared_recordings(corpus_of(*utterances), AudioScan()).get("test1", []))
+    assert found.keys() == {id_ for id_, twins in by_pairs.items() if twins}
+    assert all(twin in by_pairs[id_] for id_, twin in found.items())
+
+
+def test_segments_that_overlap_are_named_with_the_earlier_one():
+    """Whatever their order in the corpus, within a file only, and not where one begins as another ends."""
+    corpus = parts(("a", 3.0, 4.0), ("a", 0.0, 2.0), ("b", 1.0, 2.0), ("a", 1.5, 1.8), ("a", 1.9, 3.0), "a")
+    assert list(overlaps(corpus.utterances)) == [("u3", "u1"), ("u4", "u1")]
