@@ -17,7 +17,7 @@ RELEASES = ("msp-podcast", "iemocap", "msp-improv")
 PUBLIC = ("crema-d", "emodb", "ravdess", "savee", "shemo")  # read as tables, from their file names
 PREFIXES = (*RELEASES, *PUBLIC)
 SPLIT_BY_SESSION = ("iemocap", "msp-improv")
-TABLES = (".csv", ".tsv")  # endings, whatever their case
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")  # endings, whatever their case
 
 
 @dataclass(frozen=True)

@@ -7,29 +7,21 @@ row must have as many cells as the header, and everything that memory depends on
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from probing.corpus.readers.columns import demand_columns
+from probing.corpus.readers.separated import misquoted, records_of, separator_of, too_large
 from probing.errors import CorpusError, first_names, number_of
 from probing.files.cells import from_text
-from probing.files.quantities import size
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_MOST_CELLS = 10_000_000  # some 100 bytes each; 400,000 utterances with 25 columns
-_MOST_COLUMNS = 10_000
-_MOST_BYTES = 1 << 28  # of text in memory, where a character of a line that is not ASCII may take four
-_LONGEST_NAME = 4_096  # characters; of a path, which is longer than ids and speakers are
-_LONGEST_LINE = 1 << 24  # characters
-_UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python's "surrogateescape" reads them
+MOST_CELLS = 10_000_000  # some 100 bytes each; 400,000 utterances with 25 columns
+MOST_COLUMNS = 10_000
+LONGEST_NAME = 4_096  # characters; of a path, which is longer than ids and speakers are
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_OTHER_FORMATS = {b"PK": "a ZIP archive or an Excel workbook", b"\x1f\x8b": "compressed", b"PAR1": "a Parquet file"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Cells:
         path: Its file.
         columns: Column → its cells; columns without a name are left out.
         lines: The line of the file on which each row begins, or the number of the row where a file has no lines.
-        decimal: The decimal mark of its numbers; a comma where semicolons separate the cells.
+        decimal: The decimal mark that its numbers may have beside a point.
         names: Columns of which the source says that they have names, never ratings, even if those are digits.
         notes: What a user should know of how it was read.
         unused: Column that cannot be cells (lists, bytes) → why.
@@ -88,8 +80,8 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
     """Read a table.
 
     Args:
-        path: CSV or TSV file in UTF-8, with or without a byte order mark. A `.csv` whose header has semicolons and no
-            comma is read as such programs write it that have a decimal comma.
+        path: CSV or TSV file in UTF-8, with or without a byte order mark. Its cells are separated by commas, semicolons
+            or tabs, whichever its header has most of; where it is no comma, numbers may have a decimal comma.
         known: Column names to be recognised whatever their case; other columns keep their spelling.
         needed: Those of them that must be there.
 
@@ -100,21 +92,14 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
             can be meant (`control-character`), or names without end (`cell-long`); it lacks a needed column
             (`column-missing`) or has one twice (`column-repeated`).
     """
-    if not path.is_file():
-        special = "it is a folder" if path.is_dir() else "it is a pipe or a device"
-        why = special if path.exists() else "there is no such file"
-        remedy = "give the path of a table, for example data/corpus.csv"
-        raise CorpusError(f"table {path}", why, remedy, code="table-missing")
-    separator = _separator(path)
+    demand_file(path)
+    separator = separator_of(path)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        records = _records(file, path, separator)
+        records = records_of(file, path, separator)
         header = _header(records, known, path)
         demand_columns(header, needed, path)
         lines, rows = _rows(records, header, path)
-    found = {}
-    for name, column in zip(header, zip(*rows, strict=True), strict=True):
-        shared: dict[str, str] = {}  # most columns repeat few values: each is kept once
-        found[name] = [shared.setdefault(cell, cell) for cell in column]
+    found = {name: once_each(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
     found.pop("", None)  # a column without a name is pandas's own row number
     read = Cells(path, found, lines, "." if separator == "," else ",")
     named = [name for name in known if name in found and name != "text"]
@@ -124,14 +109,55 @@ def read_cells(path: Path, known: Sequence[str], needed: Sequence[str]) -> Cells
     return read
 
 
+def plain_cells(
+    path: Path, columns: dict[str, list[str]], lines: list[int], unused: Mapping[str, str], counted: str = "row"
+) -> Cells:
+    """The cells of a table that is no separated text, and whose values are known to be single ones.
+
+    Args:
+        path: Its file.
+        columns: Column → its values as text.
+        lines: Where each row is.
+        unused: As in the class.
+        counted: As in the class.
+
+    Raises:
+        CorpusError: It has no rows (code `table-empty`), more columns or cells than memory allows (`table-large`), or a
+            column whose name has control characters or no end (`control-character`, `cell-long`).
+    """
+    if not lines or not (columns or unused):
+        raise CorpusError(f"table {path} has no utterances", "", "add a row for each utterance", code="table-empty")
+    if len(columns) > MOST_COLUMNS or len(columns) * len(lines) > MOST_CELLS:
+        raise too_large(path, f"it has {len(columns):,} columns and {len(lines):,} rows")
+    header = [*columns, *unused]
+    _demand_printable(header, [0] * len(header), path, "the name of a column", counted)
+    found = {name: once_each([from_text(cell.strip()) for cell in column]) for name, column in columns.items() if name}
+    return Cells(path, found, lines, unused=unused, counted=counted)
+
+
+def once_each(cells: Iterable[str]) -> list[str]:
+    """The same cells, each different one kept once: most columns repeat few values."""
+    shared: dict[str, str] = {}
+    return [shared.setdefault(cell, cell) for cell in cells]
+
+
+def demand_file(path: Path) -> None:
+    """Raise a CorpusError (code `table-missing`) where a table is no file."""
+    if not path.is_file():
+        special = "it is a folder" if path.is_dir() else "it is a pipe or a device"
+        why = special if path.exists() else "there is no such file"
+        remedy = "give the path of a table, for example data/corpus.csv"
+        raise CorpusError(f"table {path}", why, remedy, code="table-missing")
+
+
 def _header(records: Iterator[tuple[int, list[str]]], known: Sequence[str], path: Path) -> list[str]:
     """The names of the columns, those that are known as we spell them."""
     line, first = next(records, (1, []))
     if not first:
         remedy = f"write a header {','.join(known)} and a row for each utterance"
         raise CorpusError(f"table {path} is empty", "", remedy, code="table-empty")
-    if len(first) > _MOST_COLUMNS:
-        raise _too_large(path, f"it has more than {_MOST_COLUMNS:,} columns")
+    if len(first) > MOST_COLUMNS:
+        raise too_large(path, f"it has more than {MOST_COLUMNS:,} columns")
     spelling = {name.lower(): name for name in known}
     header = [spelling.get(cell.strip().lower(), cell.strip()) for cell in first]
     _demand_printable(header, [line] * len(header), path, "the name of a column")
@@ -148,8 +174,8 @@ def _rows(
             raise _irregular(path, line, row, header)
         lines.append(line)
         rows.append([from_text(cell.strip()) for cell in row])
-        if len(rows) * len(header) > _MOST_CELLS:
-            raise _too_large(path, f"it has more than {_MOST_CELLS:,} cells")
+        if len(rows) * len(header) > MOST_CELLS:
+            raise too_large(path, f"it has more than {MOST_CELLS:,} cells")
     if not rows:
         why, remedy = "there is nothing below its header", "add a row for each utterance"
         raise CorpusError(f"table {path} has no utterances", why, remedy, code="table-empty")
@@ -164,65 +190,17 @@ def demand_unique(ids: Sequence[str], path: Path) -> None:
         raise CorpusError(what, first_names(repeated), remedy, code="ids-repeated")
 
 
-def _separator(path: Path) -> str:
-    """What separates cells: as the ending says, or semicolons where the header has them and no comma."""
-    with path.open("rb") as file:
-        begin = file.read(4)
-        header = begin + file.readline(1 << 16)
-    if begin.startswith(_UTF_16):
-        raise _encoding(path, "it is UTF-16")
-    if kind := next((kind for mark, kind in _OTHER_FORMATS.items() if begin.startswith(mark)), ""):
-        raise _encoding(path, f"it is {kind}, no text")
-    usual = SEPARATORS.get(path.suffix.lower(), ",")
-    return ";" if usual == "," and b"," not in header and b";" in header else usual
-
-
-def _lines(file: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a table with their ends; bytes that are no text are refused."""
-    held = 0
-    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
-        if "\0" in line:
-            raise CorpusError(
-                f"table {path}, line {number}",
-                "it has a NUL byte, which no text has",
-                "copy the table again, or save it again with encoding UTF-8",
-                code="control-character",
-            )
-        if not line.isascii() and (wrong := _UNDECODED.search(line)):
-            byte = bytes([ord(wrong[0]) & 0xFF])
-            raise _encoding(path, f"line {number} has the byte 0x{byte.hex()}, {byte.decode('latin-1')!r} in Latin-1")
-        held += len(line) if line.isascii() else 4 * len(line)
-        if len(line) == _LONGEST_LINE or held > _MOST_BYTES:
-            raise _too_large(path, f"{number_of(number, 'line')} of it take {size(held)} of memory")
-        yield line
-
-
-def _records(file: TextIO, path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, from 1, and its cells; blank lines are passed over."""
-    reader = csv.reader(_lines(file, path), delimiter=separator, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader, None)
-        except csv.Error as error:
-            raise _quotes(path, line, str(error)) from error
-        if record is None:
-            return
-        if len(record) > 1 or "".join(record).strip():
-            yield line, record
-
-
 def _demand_printable(cells: Sequence[str], lines: Sequence[int], path: Path, what: str, counted: str = "line") -> None:
     """Raise a CorpusError where a name has line breaks or other control characters, or no end."""
-    if not (_CONTROL.search("".join(cells)) or max(map(len, cells)) > _LONGEST_NAME):
+    if not (_CONTROL.search("".join(cells)) or max(map(len, cells)) > LONGEST_NAME):
         return
     for cell, line in zip(cells, lines, strict=True):
         where = f"table {path}, {counted} {line}, {what}"
         if _CONTROL.search(cell):
             why = f"{cut(repr(cell))} has a line break or another control character"
             raise CorpusError(where, why, "remove it", code="control-character")
-        if len(cell) > _LONGEST_NAME:
-            why = f"{cut(repr(cell))} has more than {_LONGEST_NAME:,} characters"
+        if len(cell) > LONGEST_NAME:
+            why = f"{cut(repr(cell))} has more than {LONGEST_NAME:,} characters"
             raise CorpusError(where, why, "shorten it", code="cell-long")
 
 
@@ -247,7 +225,7 @@ def _demand_no_row_inside(
             if len(parts) == len(rows[0]) and (
                 any(parts[key] in values[key] for key in keys) or any(_is_number(parts[key]) for key in numeric)
             ):
-                raise _quotes(path, line, f"a cell encloses the row {cut(inner)!r}")
+                raise misquoted(path, line, f"a cell encloses the row {cut(inner)!r}")
 
 
 def _is_number(cell: str) -> bool:
@@ -263,33 +241,6 @@ def _irregular(path: Path, line: int, row: Sequence[str], header: Sequence[str])
     remedy = 'put texts that contain a separator in "quotes"' if more else "complete the row, or copy the table again"
     why = f"line {line} has {number_of(len(row), 'cell')}, the header {len(header)}"
     return CorpusError(f"table {path} is irregular", why, remedy, code="table-irregular")
-
-
-def _quotes(path: Path, line: int, why: str) -> CorpusError:
-    known = {
-        "unexpected end of data": "its quotes are not closed before the table ends",
-        "field larger": f"a cell has more than {csv.field_size_limit():,} characters: are its quotes closed?",
-        "expected after": "text follows the closing quote of a cell",
-    }
-    said = next((ours for theirs, ours in known.items() if theirs in why), why)
-    return CorpusError(
-        f"table {path}, in the row that begins on line {line}",
-        said,
-        'quotes enclose a whole cell, and one inside it is doubled: "he said ""no"""; remove the others',
-        code="table-quotes",
-    )
-
-
-def _encoding(path: Path, why: str) -> CorpusError:
-    return CorpusError(
-        f"table {path} is not UTF-8", why, "save it again as CSV with encoding UTF-8", code="table-encoding"
-    )
-
-
-def _too_large(path: Path, why: str) -> CorpusError:
-    return CorpusError(
-        f"table {path} is too large", why, "leave out the columns that are not needed", code="table-large"
-    )
 
 
 def cut(text: str) -> str:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from probing.corpus.readers import pattern
-from probing.corpus.readers.cells import SEPARATORS, Cells, read_cells
+from probing.corpus.readers import crema_d, emodb, json_table, parquet, pattern, ravdess, savee, shemo
+from probing.corpus.readers.cells import Cells, read_cells
 from probing.corpus.readers.columns import KNOWN
+from probing.corpus.readers.separated import SEPARATORS
 from probing.errors import CorpusError
 
-# A file in a folder → the reader of such folders; the first that is there decides.
-_FOLDERS: dict[str, Callable[[Path], Cells]] = {}
+# Readers of folders that are tables; the first whose marks are there decides.
+_FOLDERS: tuple[Any, ...] = ()
 # The prefix of a public corpus → the reader of its folder as it is unpacked.
-PUBLIC: dict[str, Callable[[Path], Cells]] = {}
+PUBLIC: dict[str, Callable[[Path], Cells]] = {
+    "crema-d": crema_d.read,
+    "emodb": emodb.read,
+    "ravdess": ravdess.read,
+    "savee": savee.read,
+    "shemo": shemo.read,
+}
 
 
 def cells_of(path: Path, names: str | None = None) -> Cells | None:
@@ -35,9 +43,11 @@ def cells_of(path: Path, names: str | None = None) -> Cells | None:
             raise CorpusError(f"--pattern does not fit {path}", "it is no folder", remedy, code="pattern")
         return pattern.read(path, names)
     if path.is_dir():
-        read = next((reader for mark, reader in _FOLDERS.items() if (path / mark).is_file()), None)
-        return None if read is None else read(path)
+        reader = next((reader for reader in _FOLDERS if reader.holds(path)), None)
+        return None if reader is None else reader.read(path)
     ending = path.suffix.lower()
     if ending in SEPARATORS:
         return read_cells(path, KNOWN, ())
-    return None
+    if ending in json_table.ENDINGS:
+        return json_table.read(path)
+    return parquet.read(path) if ending == parquet.ENDING else None

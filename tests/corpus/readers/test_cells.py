@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from corpora import names_all, refusal, write
 
-from probing.corpus.readers import cells
+from probing.corpus.readers import cells, separated
 from probing.corpus.readers.cells import Cells, read_cells
 from probing.errors import CorpusError
 
@@ -125,11 +125,17 @@ def test_what_is_no_text_is_refused(tmp_path, content, code, facts):
 
 
 @pytest.mark.parametrize(
-    ("bound", "most"), [("_MOST_CELLS", 20), ("_MOST_COLUMNS", 4), ("_MOST_BYTES", 60), ("_LONGEST_LINE", 20)]
+    ("module", "bound", "most"),
+    [
+        (cells, "MOST_CELLS", 20),
+        (cells, "MOST_COLUMNS", 4),
+        (separated, "MOST_BYTES", 60),
+        (separated, "LONGEST_LINE", 20),
+    ],
 )
-def test_what_a_table_may_take_of_memory_is_bounded(tmp_path, monkeypatch, bound, most):
+def test_what_a_table_may_take_of_memory_is_bounded(tmp_path, monkeypatch, module, bound, most):
     """Each bound for itself, while the table is read."""
     table = write(tmp_path / "t.csv", HEADER, *ROWS)
     assert len(opened(table)) == 5
-    monkeypatch.setattr(cells, bound, most)
+    monkeypatch.setattr(module, bound, most)
     refused(table, "table-large")

@@ -1,0 +1,87 @@
+"""Read a table written as Parquet, with Apache's own library.
+
+How many rows and bytes a file promises is looked at before any of it is decoded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from probing.corpus.readers.cells import MOST_CELLS, Cells, demand_file, plain_cells
+from probing.corpus.readers.separated import MOST_BYTES, too_large
+from probing.errors import CorpusError
+from probing.files.quantities import size
+
+ENDING = ".parquet"
+
+
+def read(path: Path) -> Cells:
+    """Read a table.
+
+    Returns:
+        Its cells; a column of lists, structures or bytes is unused.
+
+    Raises:
+        CorpusError: pyarrow is not installed (code `extra-missing`); the table is missing (`table-missing`), damaged
+            (`table-parquet`), larger than memory allows (`table-large`), or has no utterances (`table-empty`).
+    """
+    demand_file(path)
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise CorpusError(
+            f"table {path}",
+            f"Parquet is read with pyarrow, which is not installed ({error})",
+            "type: pip install 'probing[parquet]' (in a clone: pip install -e '.[parquet]')",
+            code="extra-missing",
+        ) from error
+    try:
+        with parquet.ParquetFile(path, memory_map=False) as file:
+            schema = file.schema_arrow
+            kept = [name for name in schema.names if _is_single(schema.field(name).type)]
+            _demand_bounded(path, file.metadata, len(kept))
+            table = file.read(columns=kept, use_threads=False)
+            columns = {name: _texts(table.column(name)) for name in kept}
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        remedy = "copy it again, or write it again, for example with pandas: to_parquet()"
+        raise CorpusError(
+            f"table {path} is damaged", str(error).partition("\n")[0], remedy, code="table-parquet"
+        ) from error
+    unused = {name: "it has lists, structures or bytes, no cells" for name in schema.names if name not in columns}
+    return plain_cells(path, columns, list(range(1, table.num_rows + 1)), unused)
+
+
+def _is_single(kind: Any) -> bool:
+    """Whether values of a type are one text, number, date or truth each."""
+    from pyarrow import types
+
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    return not (
+        types.is_nested(inner)
+        or types.is_binary(inner)
+        or types.is_large_binary(inner)
+        or types.is_fixed_size_binary(inner)
+        or types.is_binary_view(inner)
+    )
+
+
+def _texts(column: Any) -> list[str]:
+    """A column as text, its floats with as few digits as they need; a missing value, and NaN, is blank."""
+    import pyarrow
+    from pyarrow import compute, types
+
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if types.is_floating(column.type):
+        column = compute.if_else(compute.is_nan(column), pyarrow.scalar(None, column.type), column)
+    texts = column.cast(pyarrow.large_string()) if not types.is_large_string(column.type) else column
+    return [text or "" for text in texts.to_pylist()]
+
+
+def _demand_bounded(path: Path, promised: Any, columns: int) -> None:
+    """Refuse what is too large before it is decoded."""
+    held = sum(promised.row_group(group).total_byte_size for group in range(promised.num_row_groups))
+    if promised.num_rows * columns > MOST_CELLS or held > MOST_BYTES:
+        raise too_large(path, f"it has {promised.num_rows:,} rows, {columns:,} columns and {size(held)}")
