@@ -3,6 +3,7 @@
 owned        a run's own files: in its folder, and what the run wrote
 scores       estimates and CCC of every partition as tables; predictions read back
 categories   the same for classes: UAR, macro-F1, accuracy; classes read back
+folds        what the runs of all folds tested, pooled
 entries      the parts of a record: corpus, encoder, cache, system, scores, files
 published    what names a published model, and what an evaluation records of it
 records      what a record says, typed and versioned

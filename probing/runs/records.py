@@ -28,6 +28,7 @@ from probing.runs.entries import (
     Score,
     SystemEntry,
 )
+from probing.runs.folds import Member
 from probing.runs.published import PublishedEntry
 from probing.runs.scores import Predictions
 from probing.statistics.layers import LayerSummary
@@ -77,6 +78,7 @@ class Record(ABC):
         git: Commit of the package's checkout; None if it is not a checkout.
         machine: Platform and number of processors.
         files: Name → size and digest of every file of the run; None for a run of version 0.1.0.
+        members: The runs of all folds, where it pools what they tested; such a run has no probes and no systems.
         version: Version of the record's format.
         folder: Where the record was read; not part of the file.
     """
@@ -95,6 +97,7 @@ class Record(ABC):
     git: Mapping[str, Any] | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[Inside, File] | None = None
+    members: tuple[Member, ...] = ()
     version: int = VERSION
     folder: Path = Path()
 
@@ -182,7 +185,9 @@ class FitRecord(EncoderRecord):
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The probes too, and the weights of layers unless all are ridge probes."""
+        """The probes too, and the weights of layers unless all are ridge probes; the probes of folds are theirs."""
+        if self.members:
+            return super().required
         if self.options.get("head") == "ridge":
             return (*super().required, "ridge.safetensors")
         return (*super().required, "weights.csv", "probes.safetensors")
@@ -258,7 +263,9 @@ class FinetuneRecord(SystemRecord):
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The configuration and each seed's system too."""
+        """The configuration and each seed's system too; the systems of folds are theirs."""
+        if self.members:
+            return super().required
         systems = [f"seed{seed}/{name}" for seed in self.seeds for name in ("config.json", "model.safetensors")]
         return (*super().required, "configuration.json", *systems)
 

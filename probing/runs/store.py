@@ -196,8 +196,12 @@ def demand_whole(record: Record, digests: bool = False) -> None:
         digests: Whether every byte is read, as `missing_files` does: where the run's weights are used.
 
     Raises:
-        RunError: Files are missing or changed (code `run-incomplete`).
+        RunError: Files are missing or changed (code `run-incomplete`), or its weights are to be used and it has none,
+            since it pools the runs of all folds (`pooled`).
     """
+    if digests and record.members:
+        why, remedy = "it pools the runs of all folds", "name the run of one fold (see `probe runs`)"
+        raise RunError(f"{record.folder} has no weights", why, remedy, code="pooled")
     if lacking := missing_files(record, digests):
         why = f"missing or changed: {first_names(lacking, 3)}"
         raise RunError(f"{record.folder} is not complete", why, REMEDY, code="run-incomplete")
