@@ -6,6 +6,10 @@ path/to/folder            recordings whose names say what is in them (--pattern)
 msp-podcast:/path         an MSP-Podcast release as it is unpacked
 iemocap:/path             IEMOCAP, split by session: folds 1 to 5
 msp-improv:/path          MSP-Improv, split by session: folds 1 to 6
+crema-d:/path, …          a public corpus whose file names say what is in them
+
+What is opened is a corpus as its source has it; then, where they are asked for, a label map gives it ratings, a split
+new partitions, and a table of transcripts other words, each a step from a corpus to a corpus.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from pathlib import Path
 from probing.corpus.label_map import with_proxies
 from probing.corpus.model import Corpus
 from probing.corpus.readers import formats, iemocap, msp_improv, msp_podcast, table
-from probing.corpus.spec import DEMO, RELEASES, SPLIT_BY_SESSION, CorpusSpec
+from probing.corpus.spec import DEMO, PREFIXES, PUBLIC, RELEASES, SPLIT_BY_SESSION, CorpusSpec
 from probing.corpus.splits import columns_to_read, split_anew
 from probing.errors import CorpusError
 
@@ -36,8 +40,9 @@ _SCALES = {  # each release knows its own
     DEMO: (1.0, 7.0),
 }
 _KNOWN = (
-    "corpora are: demo, path/to/table.csv (or .tsv), msp-podcast:/path/to/release, iemocap:/path/to/release, "
-    "msp-improv:/path/to/release"
+    "corpora are: demo, path/to/table.csv (or .tsv, .json, .jsonl, .parquet), path/to/folder, "
+    f"{', '.join(f'{prefix}:/path/to/release' for prefix in RELEASES)}, "
+    f"{', '.join(f'{prefix}:/path/to/folder' for prefix in PUBLIC)}"
 )
 
 
@@ -50,18 +55,19 @@ def open_corpus(
     """Open the corpus that a spec names.
 
     Args:
-        spec: `demo`, `path/to/table.csv` (or `.tsv`), or a release: `msp-podcast:/path`, `iemocap:/path`,
-            `msp-improv:/path`; or a `CorpusSpec`, whose transcripts then replace the corpus's own words.
+        spec: `demo`, the path of a table (`.csv`, `.tsv`, `.json`, `.jsonl`, `.parquet`) or of a folder that is one, or
+            a known corpus (`msp-podcast:/path`, `crema-d:/path` …); or a `CorpusSpec`, whose label map,
+            split and transcripts are then applied, in this order.
         scale: Lowest and highest rating that annotators could give; a table without it is taken to lie in [0, 1].
-        fold: The session that is test2, of a corpus that is split by session; None: its last.
+        fold: The fold that is tested on, of a corpus that is split into folds; None: its last.
         demo_folder: Where the built-in corpus is written when it is not there yet.
 
     Returns:
         The corpus; nothing of its audio has been opened.
 
     Raises:
-        CorpusError: The spec is unknown (code `corpus-unknown`), scale or fold do not fit it (`scale`, `fold`), or the
-            corpus cannot be read as it stands.
+        CorpusError: The spec is unknown (code `corpus-unknown`), scale, fold or reading do not fit it (`scale`, `fold`,
+            `reading`), or the corpus cannot be read as it stands.
     """
     if isinstance(spec, str):
         spec = CorpusSpec.resolve(spec, scale, fold)
@@ -96,8 +102,9 @@ def _read(spec: CorpusSpec, demo_folder: Path) -> Corpus:
 
 
 def _refuse_unfit(spec: CorpusSpec) -> None:
-    """Raise a CorpusError where scale or fold make no sense, or do not fit the corpus."""
+    """Raise a CorpusError where scale, fold or reading make no sense, or do not fit the corpus."""
     typed = spec.words()[0]
+    _refuse_reading(spec, typed)
     if spec.fold is not None and spec.prefix not in SPLIT_BY_SESSION and spec.reading.split is None:
         why = f"only {' and '.join(SPLIT_BY_SESSION)} have folds"
         raise CorpusError(f"--fold {spec.fold} does not fit {typed}", why, "leave --fold out", code="fold")
@@ -117,14 +124,32 @@ def _refuse_unfit(spec: CorpusSpec) -> None:
         )
 
 
+def _refuse_reading(spec: CorpusSpec, typed: str) -> None:
+    """Raise a CorpusError where a known corpus is to be read otherwise than it is known to be."""
+    said = {
+        "--pattern": spec.reading.pattern,
+        "--column": spec.reading.columns,
+        "--category": spec.reading.categories,
+        "--audio-root": spec.reading.audio_root,
+    }
+    fitting = {"table": tuple(said), **dict.fromkeys(RELEASES, ())}.get(spec.prefix, ("--column", "--category"))
+    unfit = [flag for flag, value in said.items() if value and flag not in fitting]
+    if unfit:
+        what, why = f"{', '.join(unfit)} does not fit {typed}", "its files and columns are known"
+        raise CorpusError(what, why, f"leave {', '.join(unfit)} out", code="reading")
+
+
 def _nearest(source: str) -> str:
     """What the user may have meant by an unknown spec."""
     if source and Path(source).is_dir():
-        named = " or ".join(f"{prefix}:{source}" for prefix in RELEASES)
-        return f"type the path of a table in that folder, or {named} if it is a release of that corpus"
+        named = " or ".join(f"{prefix}:{source}" for prefix in PREFIXES)
+        return (
+            "type the path of a table in that folder; or --pattern '{speaker}_{emotion}_{id}.wav' if the names of its "
+            f"recordings say what is in them; or {named} if it is that corpus"
+        )
     prefix, colon, rest = source.partition(":")
-    near = difflib.get_close_matches(prefix.lower(), [DEMO, *RELEASES], n=1)
+    near = difflib.get_close_matches(prefix.lower(), [DEMO, *PREFIXES], n=1)
     if not near:
         return "type one of those"
-    path = f":{rest if colon else '/path/to/release'}" if near[0] in RELEASES else ""
+    path = f":{rest if colon else '/path/to/release'}" if near[0] in PREFIXES else ""
     return f"did you mean {near[0]}{path}?"

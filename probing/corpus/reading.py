@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from probing.errors import OptionError
 from probing.files import absolute, shown
 from probing.options import option, validate
 
@@ -24,7 +26,7 @@ class Reading:
     )
     columns: tuple[tuple[str, str], ...] = option(
         (),
-        "What a column of ours (id, path, partition, speaker, text, start, end or a dimension) is called in the "
+        "What a column of ours (id, path, partition, speaker, text, sex, start, end or a dimension) is called in the "
         "corpus, for example path=file_id; may be repeated.",
         flag="--column",
         metavar="OURS=THEIRS",
@@ -56,6 +58,10 @@ class Reading:
 
     def __post_init__(self) -> None:
         validate(self)
+        twice = [ours for ours, count in Counter(ours for ours, _ in self.columns).items() if count > 1]
+        if twice:
+            remedy = "name one column of theirs for each of ours"
+            raise OptionError(f"--column {twice[0]}=… is given twice", "", remedy, code="option-twice")
 
     def resolved(self) -> Self:
         """The same with paths that are valid from every folder."""
