@@ -3,10 +3,11 @@
 A release, which may lie up to two folders below the one that is named, contains (in any case of letters):
 
 * `Audios/MSP-PODCAST_0001_0008.wav`, or `Audio/`,
-* `Labels/labels_consensus.csv`, or `labels_concensus.csv`,
+* `Labels/labels_consensus.csv`, in one of its spellings (see `probing.corpus.readers.msp_labels`),
 * `Transcripts/MSP-PODCAST_0001_0008.txt`, not for every utterance.
 
-Each folder may lie within another of its name, where its archive was unpacked into a folder of its own.
+Each folder may lie within another of its name, where its archive was unpacked into a folder of its own. Time_Labels and
+ForceAligned, with times within the podcasts and of words, are not read.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from itertools import chain
 from pathlib import Path
 
 from probing.corpus.model import Corpus, Utterance, partition_name
-from probing.corpus.readers.cells import Cells, demand_unique, read_cells
+from probing.corpus.readers.answers import CLASSES, NO_AGREEMENT, classes_of
+from probing.corpus.readers.cells import Cells, demand_unique
+from probing.corpus.readers.msp_labels import DIMENSIONS, FILES, labels_in, read_answers, read_labels
+from probing.corpus.readers.msp_releases import release_of
 from probing.corpus.readers.ratings import ratings, rows_of
 from probing.corpus.readers.release import (
     by_stem,
-    files_in,
     folders,
     locate,
     pair_audio,
@@ -35,57 +38,75 @@ from probing.corpus.readers.sexes import read_sexes
 from probing.errors import CorpusError, first_names, number_of
 
 SCALE = (1.0, 7.0)
-_LABEL_FILES = ("labels_consensus.csv", "labels_concensus.csv")
 _AUDIO_FOLDERS = ("audios", "audio")
+_LABEL_FOLDERS = ("labels", "label")
 _TRANSCRIPT_FOLDER = "transcripts"
-_DIMENSIONS = {"EmoAct": "arousal", "EmoVal": "valence", "EmoDom": "dominance"}
-_COLUMNS = ("FileName", "Split_Set", *_DIMENSIONS)
-# Folders with a file for each utterance, which are never searched for a release.
-_LEAVES = (*_AUDIO_FOLDERS, _TRANSCRIPT_FOLDER, "labels", "time_labels", "forcealigned")
+# Folders with a file for each utterance, and those of earlier releases, which are never searched for a release.
+_LEAVES = (
+    *_AUDIO_FOLDERS,
+    *_LABEL_FOLDERS,
+    _TRANSCRIPT_FOLDER,
+    "time_labels",
+    "forcealigned",
+    "previous_releases_information",
+)
 _TURN = re.compile(r"MSP-PODCAST_(\d+)_\d+(?:_\d+)?", re.IGNORECASE)  # podcast, turn, part of the turn
 
 
-def read(folder: Path, with_text: bool = True) -> Corpus:
+def read(folder: Path, with_text: bool = True, with_answers: bool = False) -> Corpus:
     """Read a release.
 
     Args:
         folder: The release, or a folder up to two levels above it.
         with_text: Read the transcripts (one small file per utterance).
+        with_answers: Read what single raters said, which takes seconds.
 
     Returns:
         The corpus in the order of its labels file; ids are file names without their ending. An utterance of an
-        unknown speaker gets the speaker `podcast:<number>`, so that its podcast is a cluster of its own.
+        unknown speaker gets the speaker `podcast:<number>`, so that its podcast is a cluster of its own. One on whose
+        emotion the raters did not agree has no class.
 
     Raises:
         CorpusError: There is no labels file or more than one (codes `folder-missing`, `release-missing`,
             `release-several`), or it cannot be read as it stands (as in `probing.corpus.readers.table`).
     """
     source = _labels_file(folder)
-    release = _release(source)
-    cells = read_cells(source, known=(*_COLUMNS, "SpkrID", "Gender"), needed=_COLUMNS)
+    root = _release(source)
+    cells = read_labels(source)
     names = cells.column("FileName")
     ids = [stem(name) for name in names]
     demand_unique(ids, source)
-    labels = {name: ratings(cells, column, SCALE, "FileName") for column, name in _DIMENSIONS.items()}
+    labels = {name: ratings(cells, column, SCALE, "FileName") for column, name in DIMENSIONS.items()}
     partitions = _partitions(cells, source)
-    paths, notes = _audio(release, names, ids)
-    speakers, unknown = _speakers(ids, cells.column("SpkrID"))
-    sexes, others = read_sexes(cells.column("Gender"), "Gender")
-    notes += others
-    texts: dict[str, str] = {}
-    if with_text:
-        texts, remarks = _transcripts(release, ids)
-        notes += remarks
-    rated = rows_of(labels, len(cells))
+    release = release_of(root, partitions)
+    notes = [f"release {release[0]}, told from {release[1]}"] if release else []
+    speakers, remarks = _speakers(ids, cells.column("SpkrID"))
+    notes += remarks
+    paths, remarks = _audio(root, names, ids)
+    notes += remarks
+    classes, remarks = classes_of(cells.column("EmoClass"), CLASSES, NO_AGREEMENT)
+    notes += remarks
+    sexes, remarks = read_sexes(cells.column("Gender"), "Gender")
+    notes += remarks
+    texts, remarks = _transcripts(root, ids) if with_text else ({}, [])
+    notes += remarks
+    answers, remarks = read_answers(source, SCALE) if with_answers else ({}, [])
+    notes += remarks
+    rows = zip(ids, paths, partitions, speakers, rows_of(labels, len(cells)), sexes, classes, strict=True)
     utterances = tuple(
-        Utterance(id_, path, partition, speaker, labels_, texts.get(id_), sex)
-        for id_, path, partition, speaker, labels_, sex in zip(
-            ids, paths, partitions, speakers, rated, sexes, strict=True
+        Utterance(
+            id_,
+            path,
+            partition,
+            speaker,
+            rated,
+            texts.get(id_),
+            sex,
+            categories=named,
+            answers=answers.get(id_, {}),
         )
+        for id_, path, partition, speaker, rated, sex, named in rows
     )
-    if unknown:
-        what = number_of(unknown, "utterance of an unknown speaker", "utterances of unknown speakers")
-        notes.insert(0, f"{what}: each of their podcasts counts as a cluster")
     return Corpus("msp-podcast", SCALE, utterances, (*_unlabelled(utterances), *notes))
 
 
@@ -95,28 +116,24 @@ def _labels_file(folder: Path) -> Path:
         "MSP-Podcast",
         _label_files_in,
         what="labels files",
-        looked_for=f"Labels/{_LABEL_FILES[0]} (or {_LABEL_FILES[1]})",
+        looked_for=f"Labels/{FILES[0]} (or {', '.join(FILES[1:])})",
         contents="Audios, Labels and Transcripts",
         leaves=_LEAVES,
     )
 
 
 def _label_files_in(release: Path) -> list[Path]:
-    outer = [child for child in folders(release) if child.name.lower() == "labels"]
-    found = [file for place in (release, *outer) for file in _labels_in(place)]
-    return found or [file for place in outer for file in _labels_in(within_itself(place))]
+    outer = [child for child in folders(release) if child.name.lower() in _LABEL_FOLDERS]
+    found = [file for place in (release, *outer) for file in labels_in(place)]
+    return found or [file for place in outer for file in labels_in(within_itself(place))]
 
 
 def _release(source: Path) -> Path:
     """The release of a labels file: what contains the folder Labels, which may be within another one."""
     release = source.parent
-    while release.name.lower() == "labels":
+    while release.name.lower() in _LABEL_FOLDERS:
         release = release.parent
     return release
-
-
-def _labels_in(place: Path) -> list[Path]:
-    return files_in(place, lambda name: name in _LABEL_FILES)
 
 
 def _partitions(cells: Cells, source: Path) -> list[str]:
@@ -148,8 +165,8 @@ def _audio(release: Path, names: Sequence[str], ids: Sequence[str]) -> tuple[lis
     return pair_audio(ids, _files(release, _AUDIO_FOLDERS), lambda id_: place / name_of[id_], place.name)
 
 
-def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None], int]:
-    """Speaker of each utterance, or its podcast where the speaker is unknown, and how many are unknown."""
+def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None], list[str]]:
+    """Speaker of each utterance, or its podcast where the speaker is unknown, and a note on how many are unknown."""
     speakers: list[str | None] = []
     unknown = 0
     for id_, speaker in zip(ids, given, strict=True):
@@ -159,7 +176,10 @@ def _speakers(ids: Sequence[str], given: Sequence[str]) -> tuple[list[str | None
         unknown += 1
         turn = _TURN.fullmatch(id_)
         speakers.append(f"podcast:{turn[1]}" if turn else None)
-    return speakers, unknown
+    if not unknown:
+        return speakers, []
+    what = number_of(unknown, "utterance of an unknown speaker", "utterances of unknown speakers")
+    return speakers, [f"{what}: each of their podcasts counts as a cluster"]
 
 
 def _transcripts(release: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from corpora import names_all, refusal, write
 
 from probing.corpus.model import EMOTIONS
 from probing.corpus.opening import open_corpus
+from probing.corpus.readers import msp_podcast
+from probing.corpus.readers.msp_releases import release_of
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
@@ -37,7 +41,12 @@ def release(root: Path, **changes: object) -> Path:
         "rows": MSP_ROWS,
         **changes,
     }
-    write(root / layout["labels"] / layout["file"], layout["header"], *layout["rows"])
+    lines = [layout["header"], *layout["rows"]]
+    if layout["file"].endswith(".json"):
+        rows = csv.DictReader(lines)
+        named = {row.pop(rows.fieldnames[0]): row for row in rows}
+        lines = [json.dumps(named)]
+    write(root / layout["labels"] / layout["file"], *lines)
     for number, row in enumerate(layout["rows"]):
         name = row.split(",")[0]
         write(root / layout["audios"] / name)
@@ -57,6 +66,9 @@ LAYOUTS = [
     pytest.param({"header": MSP_HEADER.upper()}, "", id="header in upper case"),
     pytest.param({"rows": [row.replace("Development", "Validation") for row in MSP_ROWS]}, "", id="Validation"),
     pytest.param({"audios": "Audios/wav"}, "", id="audio one folder further down"),
+    pytest.param({"labels": "label", "audios": "Audio", "file": "labels_concensus.csv"}, "", id="release 1.6"),
+    pytest.param({"file": "labels_consensus.json"}, "", id="JSON"),
+    pytest.param({"file": "labels_concensus.json", "header": MSP_HEADER.lower()}, "", id="JSON, old spelling"),
     pytest.param(
         {"audios": "Audios/Audios", "labels": "Labels/Labels", "transcripts": "Transcripts/Transcripts"},
         "",
@@ -80,6 +92,8 @@ def test_a_release_reads_the_same_in_all_its_spellings(tmp_path, changes, below)
     assert [u.text for u in corpus.utterances] == ["turn number 0", None, *(f"turn number {n}" for n in (2, 3, 4))]
     assert all(u.path is not None and u.path.is_file() and root in u.path.parents for u in corpus.utterances)
     assert dict(corpus.utterances[0].labels) == {"arousal": 2.2, "valence": 4.0, "dominance": 2.6}
+    classes = [u.categories.get("emotion") for u in corpus.utterances]
+    assert classes == ["neutral", "happiness", "anger", "anger", "sadness"]
 
 
 def test_what_a_user_should_know_of_a_release_is_counted(tmp_path):
@@ -197,3 +211,149 @@ def test_a_labels_file_that_cannot_be_read_names_the_place(tmp_path, changes, co
     root = release(tmp_path, **changes)
     error = refusal(CorpusError, code, open_corpus, f"msp-podcast:{root}")
     assert names_all(error, "labels_consensus.csv", *facts)
+
+
+def test_classes_have_their_full_names_and_no_agreement_is_none(tmp_path):
+    """X is no class, an unknown letter neither; both are counted."""
+    letters = "ASHUFDCNOXZ"
+    rows = [f"MSP-PODCAST_0001_{k:04}.wav,{letter},4,4,4,1,Male,Train" for k, letter in enumerate(letters)]
+    corpus = open_corpus(f"msp-podcast:{release(tmp_path, rows=rows)}")
+    expected = "anger sadness happiness surprise fear disgust contempt neutral other".split()
+    assert [u.categories.get("emotion") for u in corpus.utterances] == [*expected, None, None]
+    assert corpus.classes("emotion") == tuple(sorted(expected))
+    notes = "\n".join(corpus.notes)
+    assert "1 utterance has no class of emotion: raters did not agree" in notes
+    assert "1 utterance has an unknown code of emotion, and no class: 'Z'" in notes
+
+
+RATERS = (  # two of the first utterance, one of the second; some say what is none of the choices, or nothing
+    ("0001_0008", "WORKER1", "Happy", "Happy,Amused", "5", "6", "4"),
+    ("0001_0008", "WORKER2", "Other-tired of it", "", "3", "", "4"),
+    ("0001_0019", "WORKER1", "Angry", "angry, Annoyed", "7", "1", "9"),
+)
+MAJOR = "FileName,WorkerID,EmoClass_Major,EmoClass_Second,EmoAct,EmoVal,EmoDom"
+
+
+def detailed(form: str) -> tuple[str, list[str]]:
+    """Name and lines of a file of the raters, in a form that some release has."""
+    spoken = [
+        (f"MSP-PODCAST_{turn}.wav", who, f"{major}; {second}; A:{a}; V:{v}; D:{d};", [major, second, a, v, d])
+        for turn, who, major, second, a, v, d in RATERS
+    ]
+    if form == "columns":
+        rows = [f'{name},{who},"{cells[0]}","{cells[1]}",{",".join(cells[2:])}' for name, who, _, cells in spoken]
+        return "labels_detailed.csv", [MAJOR, *rows]
+    if form == "lines in cells":
+        return "labels_detailed.csv", ["FileName,EmoDetail", *(f'{n},"{w}; {said}"' for n, w, said, _ in spoken)]
+    if form == "objects":
+        content: dict[str, dict[str, dict[str, str]]] = {}
+        for name, who, _, cells in spoken:
+            content.setdefault(name, {})[who] = dict(zip(MAJOR.split(",")[2:], cells, strict=True))
+        return "labels_detailed.json", [json.dumps(content)]
+    blocks = {name: [f"{name}; N; A:4.0; V:6.0; D:4.0;"] for name, *_ in spoken}
+    for name, who, said, _ in spoken:
+        blocks[name].append(f"{who}; {said}")
+    return "labels.txt", [line for block in blocks.values() for line in (*block, "")]
+
+
+@pytest.mark.parametrize("form", ["columns", "lines in cells", "objects", "lines"])
+def test_what_single_raters_said_is_kept_in_every_form(tmp_path, form):
+    """Ratings, chosen classes, and all classes that a rater heard as one answer; only where it is asked for."""
+    root = release(tmp_path)
+    name, lines = detailed(form)
+    write(root / "Labels" / name, *lines)
+    first, second, third = msp_podcast.read(root, with_answers=True).utterances[:3]
+    assert sorted(first.answers["arousal"]) == [3.0, 5.0] and first.answers["dominance"] == (4.0, 4.0)
+    assert first.answers["valence"] == (6.0,)
+    assert sorted(first.answers["emotion"]) == ["happiness", "other"]
+    assert first.answers["secondary emotions"] == ("amused, happy",)
+    assert second.answers == {
+        "arousal": (7.0,),
+        "valence": (1.0,),
+        "emotion": ("anger",),
+        "secondary emotions": ("angry, annoyed",),
+    }
+    assert third.answers == {}
+    assert all(not u.answers for u in msp_podcast.read(root).utterances)
+
+
+def test_raters_that_cannot_be_read_stop_nothing(tmp_path):
+    """A note says why; a rating off the scale is counted."""
+    root = release(tmp_path)
+    write(root / "Labels" / "labels_detailed.csv", *detailed("columns")[1])
+    assert "1 rating of a single rater is no number from 1 to 7, and not used" in "\n".join(
+        msp_podcast.read(root, with_answers=True).notes
+    )
+    write(root / "Labels" / "labels_detailed.csv", "FileName,EmoDetail", 'a.wav,"never closed')
+    corpus = msp_podcast.read(root, with_answers=True)
+    assert any(note.startswith("single raters' answers are not read") for note in corpus.notes)
+    assert len(corpus) == len(MSP_ROWS)
+
+
+def test_the_table_is_read_where_json_says_the_same(tmp_path):
+    """A release has both."""
+    root = release(tmp_path)
+    write(root / "Labels" / "labels_consensus.json", "{}")
+    assert len(open_corpus(f"msp-podcast:{root}")) == len(MSP_ROWS)
+
+
+def test_a_json_that_cannot_be_read_names_the_file(tmp_path):
+    """Damaged, or without a column."""
+    root = release(tmp_path, file="labels_consensus.json", header=MSP_HEADER.replace("Split_Set", "Split"))
+    refusal(CorpusError, "column-missing", open_corpus, f"msp-podcast:{root}")
+    write(root / "Labels" / "labels_consensus.json", '{"MSP-PODCAST_0001_0008.wav": {')
+    error = refusal(CorpusError, "table-json", open_corpus, f"msp-podcast:{root}")
+    assert names_all(error, "labels_consensus.json")
+
+
+def test_what_an_archive_has_beside_the_labels_is_no_release_of_its_own(tmp_path):
+    """Time_Labels and earlier releases have label files too, also where they were unpacked into their own folders."""
+    root = release(tmp_path, labels="Labels/Labels")
+    write(root / "Time_Labels" / "Time_Labels" / "labels_consensus.csv", MSP_HEADER)
+    earlier = root / "Previous_releases_information" / "previous_releases_info"
+    write(earlier / "labels_concensus.csv", MSP_HEADER)
+    assert len(open_corpus(f"msp-podcast:{tmp_path}")) == len(MSP_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"train": 63_076, "development": 10_999, "test1": 16_903, "test2": 13_289}, "1.10"),
+        ({"train": 84_030, "development": 19_815, "test1": 30_647, "test2": 14_815}, "1.11"),
+        ({"train": 84_030, "development": 19_815, "test1": 30_647, "test2": 14_815, "test3": 2_347}, "1.11"),
+        ({"train": 203_936 - 5, "test1": 5}, "1.12"),
+        ({"train": 203_936 - 5, "test1": 5, "test3": 3_200}, "1.12"),
+        ({"train": 264_705 - 46_294 - 14_822, "test1": 46_294, "test2": 14_822}, "2.0"),
+        ({"train": 40_000, "test1": 12_902}, "1.7"),
+        ({"train": 84_029, "development": 19_815, "test1": 30_647, "test2": 14_815}, None),
+    ],
+)
+def test_a_release_is_told_from_its_documented_numbers(tmp_path, counts, found):
+    """Whatever its folder is called; one utterance less is another corpus."""
+    folder = tmp_path / "MSP-PODCAST"
+    folder.mkdir()
+    told = release_of(folder, [name for name, count in counts.items() for _ in range(count)])
+    assert (told and told[0]) == found
+
+
+@pytest.mark.parametrize(
+    ("below", "readme", "found"),
+    [
+        ("MSP-PODCAST-Publish-1.8", None, "1.8"),
+        ("MSP_Podcast_1.9", None, "1.9"),
+        ("MSP-PODCAST2.0", None, "2.0"),
+        ("MSP-PODCAST-Publish-1.6/release", None, "1.6"),
+        ("MSP-PODCAST-Publish-1.8", "Release 1.12 (June 6, 2024)", "1.12"),
+        ("podcast", "no release at all", None),
+        ("MSP-Podcast-10.1.2", None, None),
+    ],
+)
+def test_else_its_readme_or_folder_tells_it(tmp_path, below, readme, found):
+    """The readme first: folders are renamed."""
+    root = release(tmp_path / below)
+    if readme is not None:
+        write(root / "readme.txt", "# MSP-PODCAST Database #", f"#   {readme}   #")
+    corpus = open_corpus(f"msp-podcast:{root}")
+    told = [note for note in corpus.notes if note.startswith("release ")]
+    assert [note.split()[1].rstrip(",") for note in told] == ([found] if found else [])
+    assert corpus.name == "msp-podcast"
