@@ -1,4 +1,4 @@
-"""Find recordings that are in two places: under one path, with the same bytes, or as overlapping segments."""
+"""Find recordings that are in two places: parts of one file, or files with the same samples or bytes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def shared_recordings(corpus: Corpus, scan: AudioScan) -> dict[str, list[tuple[s
     """Recordings of test partitions that are in train or development too.
 
     That is the same file, or the same part of it: segments that have half of the shorter one in common. Or it is
-    another file with the same bytes.
+    another file with the same samples or, where these are not known, the same bytes.
 
     Args:
         corpus: Every partition but train and development counts as a test partition.
-        scan: Lengths and checksums of its audio.
+        scan: What is known of its audio.
 
     Returns:
         Partition → pairs of utterances, the one in it and one in train or development, in the corpus's order.
     """
     learned = [u for u in corpus.utterances if u.partition in LEARNED and u.path is not None]
     others = [u for u in corpus.utterances if u.partition not in LEARNED and u.path is not None]
-    twins = _same_bytes(learned, others, scan) | _same_parts(learned, others)
+    twins = _same_bytes(learned, others, scan) | _same_samples(learned, others, scan) | _same_parts(learned, others)
     found: dict[str, list[tuple[str, str]]] = {}
     for utterance in others:
         if utterance.id in twins:
@@ -39,8 +39,20 @@ def shared_recordings(corpus: Corpus, scan: AudioScan) -> dict[str, list[tuple[s
     return found
 
 
+def _same_samples(learned: Sequence[Utterance], others: Sequence[Utterance], scan: AudioScan) -> dict[str, str]:
+    """Tested utterance → the first learned one with the same samples, whatever the format of its file."""
+    wanted = {scan.content[u.id] for u in others if u.id in scan.content}
+    first: dict[int, str] = {}
+    for utterance in learned:
+        content = scan.content.get(utterance.id)
+        if content is not None and content in wanted:
+            first.setdefault(content, utterance.id)
+    heard = ((u.id, first.get(scan.content[u.id])) for u in others if u.id in scan.content)
+    return {id_: twin for id_, twin in heard if twin is not None}
+
+
 def _same_bytes(learned: Sequence[Utterance], others: Sequence[Utterance], scan: AudioScan) -> dict[str, str]:
-    """Tested utterance → the first learned one with the same checksum and length, and where both are there bytes."""
+    """Tested utterance → the first learned one with the same bytes, where the samples of either are not known."""
 
     def key(utterance: Utterance) -> tuple[int | None, int | None]:
         return scan.checksums.get(utterance.id), scan.samples.get(utterance.id)
@@ -48,18 +60,22 @@ def _same_bytes(learned: Sequence[Utterance], others: Sequence[Utterance], scan:
     # A CRC-32 of 100,000 files is that of another file once or so: those that agree are compared by SHA-256. Where a
     # fit reads a cache, the files may be gone.
     digest = cache(lambda path: file_digest(path) if path.is_file() else None)
-    first: dict[tuple[int | None, int | None], list[Utterance]] = {}
-    wanted = {key(u) for u in others if u.id in scan.checksums}
+    others = [u for u in others if u.id in scan.checksums]
+    wanted = {key(u) for u in others}
+    alike: dict[tuple[int | None, int | None], list[Utterance]] = {}
+    unheard: dict[tuple[int | None, int | None], list[Utterance]] = {}
     for utterance in learned:
         if utterance.id in scan.checksums and key(utterance) in wanted:
-            first.setdefault(key(utterance), []).append(utterance)
+            alike.setdefault(key(utterance), []).append(utterance)
+            if utterance.id not in scan.content:
+                unheard.setdefault(key(utterance), []).append(utterance)
     found = {}
     for utterance in others:
-        own = digest(utterance.path) if key(utterance) in first else None
-        for twin in first.get(key(utterance), ()):
-            if own is None or digest(twin.path) in (own, None):
-                found[utterance.id] = twin.id
-                break
+        twins = (unheard if utterance.id in scan.content else alike).get(key(utterance), [])
+        own = digest(utterance.path) if twins else None
+        twin = next((twin for twin in twins if own is None or digest(twin.path) in (own, None)), None)
+        if twin is not None:
+            found[utterance.id] = twin.id
     return found
 
 

@@ -126,20 +126,17 @@ class _Sound(NamedTuple):
     content: int | None = None
 
 
-def remembered_checksums(utterances: Sequence[Utterance], memory: Path) -> dict[str, int]:
-    """CRC-32 of the files that have not changed since they were remembered; nothing is decoded or written.
+def remembered(utterances: Sequence[Utterance], memory: Path) -> AudioScan:
+    """What is known of the files that have not changed since they were remembered; nothing is decoded or written.
 
     Args:
-        utterances: Whose files.
+        utterances: Whose files; those that are missing, have changed or were never scanned are not in the result.
         memory: As in `scan_audio`.
-
-    Returns:
-        Utterance id → checksum, without the files that are missing, have changed or were never scanned.
     """
     known = _remembered(memory)
     groups = _by_recording(utterances) if known else []
     found = {u.id: sound for group in groups for u, sound in zip(group, _unchanged(group, known), strict=True)}
-    return {id_: sound.checksum for id_, sound in found.items() if sound is not None}
+    return _scan((id_, sound) for id_, sound in found.items() if sound is not None)
 
 
 def to_decode(utterances: Sequence[Utterance], memory: Path) -> bool:

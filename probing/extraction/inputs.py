@@ -13,7 +13,7 @@ from torch import Tensor
 
 from probing.cache.reader import Cache
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import AudioScan, audio_checksums, remembered_checksums
+from probing.corpus.scan import AudioScan, audio_checksums, remembered
 from probing.corpus.waveforms import Waveforms
 from probing.encoders.audio import AudioEncoder
 from probing.encoders.opening import Encoder
@@ -103,7 +103,7 @@ def known_checksums(
         identity: Of the encoder.
         memory: The file that remembers what sound files hold; it is read only.
     """
-    found = {} if memory is None or "tokenizer" in identity else remembered_checksums(utterances, memory)
+    found = {} if memory is None or "tokenizer" in identity else remembered(utterances, memory).checksums
     rest = [utterance for utterance in utterances if utterance.id not in found]
     step = 1 if "tokenizer" in identity else max(1, len(rest) // _SAMPLED)
     return found | checksums_of(rest[::step], identity)

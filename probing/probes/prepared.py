@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from probing.cache.format import Layout
 from probing.cache.reader import Cache, open_cache
-from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims, with_leaks
+from probing.corpus.checked import Checked, Needs, audio_memory, check_corpus, settle_dims, with_leaks
 from probing.corpus.identity import Identity, identify
 from probing.corpus.model import Corpus
-from probing.corpus.scan import AudioScan
+from probing.corpus.scan import AudioScan, remembered
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
 from probing.encoders.opening import open_encoder
@@ -68,7 +68,10 @@ def prepare(
     command = f"the `probe extract` command that made {cache.path}"
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
-    checked = with_leaks(checked, _heard(checked.corpus, cache), place.allow_leaks)
+    # A cache knows the bytes of its recordings; their samples are remembered beside it, where they were decoded.
+    memory = audio_memory(checked.spec, Path(cache.path).parent.parent)
+    heard = replace(_heard(checked.corpus, cache), content=remembered(checked.corpus.utterances, memory).content)
+    checked = with_leaks(checked, heard, place.allow_leaks)
     return Ready(checked, cache, rows, reopened, parameters, options, device)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from corpora import corpus_of, record
 
 from probing.corpus.model import Utterance
@@ -58,6 +59,28 @@ def test_checksums_that_agree_by_chance_are_no_shared_recording(corpus):
         if utterance.path:
             utterance.path.unlink()
     assert shared_recordings(corpus, alike) == {"test2": [("test2", "train")], "held-out": [("held-out", "train")]}
+
+
+@pytest.mark.parametrize("ending", ["flac", "aiff"])
+def test_the_same_samples_in_another_format_are_found(corpus, tmp_path, ending):
+    """The bytes are others; so they are where one sample is, and that is no shared recording."""
+    samples, rate = soundfile.read(tmp_path / "train.wav", dtype="int16")
+    copy = tmp_path / f"copy.{ending}"
+    soundfile.write(copy, samples, rate)
+    moved = corpus_of(*corpus.utterances[:-2], Utterance("x", copy, "test2"))
+    assert shared_recordings(moved, scan_audio(moved.utterances)) == {"test2": [("x", "train")]}
+    samples[100] += 1
+    soundfile.write(copy, samples, rate)
+    assert shared_recordings(moved, scan_audio(moved.utterances)) == {}
+
+
+def test_the_same_part_of_copies_is_found(corpus, tmp_path):
+    """A segment of one file and that of a copy have the same samples; other parts have others."""
+    copy = shutil.copy(tmp_path / "train.wav", tmp_path / "copy.wav")
+    one = Utterance("a", tmp_path / "train.wav", "train", segment=(0.0, 0.03))
+    for segment, shared in (((0.0, 0.03), True), ((0.02, 0.05), False)):
+        both = corpus_of(one, Utterance("b", Path(copy), "test1", segment=segment))
+        assert bool(shared_recordings(both, scan_audio(both.utterances))) is shared
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from corpora import corpus_of, record
 
 from probing.corpus import scan as module
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import remembered_checksums, scan_audio, to_decode
+from probing.corpus.scan import remembered, scan_audio, to_decode
 
 
 @pytest.fixture
@@ -182,10 +182,10 @@ def test_a_memory_of_version_0_1_0_keeps_what_it_knows(recordings, tmp_path, dec
     del table["notes"]
     memory.write_text(json.dumps(table))
     decoded.clear()
-    assert remembered_checksums(whole, memory) == first.checksums and decoded == []
+    assert remembered(whole, memory).checksums == first.checksums and decoded == []
     assert to_decode(whole, memory)
     scan_audio(whole[:1], memory=memory)  # the others stay as they are
-    assert remembered_checksums(whole, memory) == first.checksums
+    assert remembered(whole, memory).checksums == first.checksums
     assert not to_decode(whole[:1], memory) and to_decode(whole[1:2], memory)
     assert scan_audio(whole, memory=memory) == first and sorted(decoded) == ["a.wav", "b.wav", "c.wav"]
 
@@ -215,12 +215,12 @@ def test_a_path_that_is_not_utf_8_is_remembered(tmp_path, decoded):
 def test_remembered_checksums_are_those_of_unchanged_files(recordings, tmp_path, decoded):
     """Nothing is decoded for them."""
     memory = tmp_path / "audio.json"
-    assert remembered_checksums(recordings.utterances, memory) == {}
+    assert remembered(recordings.utterances, memory).checksums == {}
     scan = scan_audio(recordings.utterances, memory=memory)
     decoded.clear()
     (tmp_path / "a.wav").unlink()
     os.utime(tmp_path / "b.wav", ns=(1, 1))
-    assert remembered_checksums(recordings.utterances, memory) == {"c": scan.checksums["c"]}
+    assert remembered(recordings.utterances, memory).checksums == {"c": scan.checksums["c"]}
     assert decoded == []
 
 
