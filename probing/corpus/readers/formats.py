@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from probing.corpus.readers import crema_d, emodb, json_table, kaldi, parquet, pattern, ravdess, savee, shemo
+from probing.corpus.readers import (
+    audio_folder,
+    crema_d,
+    datasets_folder,
+    emodb,
+    json_table,
+    kaldi,
+    parquet,
+    pattern,
+    ravdess,
+    savee,
+    shemo,
+)
 from probing.corpus.readers.cells import Cells, read_cells
 from probing.corpus.readers.columns import KNOWN
 from probing.corpus.readers.separated import SEPARATORS
 from probing.errors import CorpusError
 
 # Readers of folders that are tables; the first whose marks are there decides.
-_FOLDERS = (kaldi,)
+_FOLDERS = (kaldi, audio_folder, datasets_folder)
 # The prefix of a public corpus → the reader of its folder as it is unpacked.
 PUBLIC: dict[str, Callable[[Path], Cells]] = {
     "crema-d": crema_d.read,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from probing.corpus.readers.cells import Cells, cut, demand_unique
 from probing.corpus.readers.release import folders
+from probing.corpus.readers.stacked import stacked
 from probing.errors import CorpusError, first_names, number_of
 from probing.files.reading import bounded_bytes
 
@@ -41,15 +42,7 @@ def read(folder: Path) -> Cells:
     """
     if (folder / _MARK).is_file():
         return _read_one(folder)
-    parts = _parts(folder)
-    read_parts = [_read_one(part) for part in parts]
-    names = dict.fromkeys(name for cells in read_parts for name in cells.columns)
-    columns = {name: [cell for cells in read_parts for cell in cells.column(name)] for name in names}
-    columns["partition"] = [part.name for part, cells in zip(parts, read_parts, strict=True) for _ in range(len(cells))]
-    demand_unique(columns["id"], folder)
-    notes = tuple(dict.fromkeys(note for cells in read_parts for note in cells.notes))
-    rows = [row for cells in read_parts for row in cells.lines]
-    return Cells(folder, columns, rows, notes=notes, counted=read_parts[0].counted)
+    return stacked(folder, [(part.name, _read_one(part)) for part in _parts(folder)])
 
 
 def _parts(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from probing.corpus.readers.cells import MOST_CELLS, Cells, demand_file, plain_cells
+from probing.corpus.readers.columns import demand_columns
 from probing.corpus.readers.separated import MOST_BYTES, too_large
 from probing.errors import CorpusError
 from probing.files.quantities import size
@@ -40,10 +41,11 @@ def read(path: Path) -> Cells:
     try:
         with parquet.ParquetFile(path, memory_map=False) as file:
             schema = file.schema_arrow
+            demand_columns(schema.names, (), path)
             kept = [name for name in schema.names if _is_single(schema.field(name).type)]
             _demand_bounded(path, file.metadata, len(kept))
             table = file.read(columns=kept, use_threads=False)
-            columns = {name: _texts(table.column(name)) for name in kept}
+            columns = {name: texts(table.column(name)) for name in kept}
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         remedy = "copy it again, or write it again, for example with pandas: to_parquet()"
         raise CorpusError(
@@ -67,7 +69,7 @@ def _is_single(kind: Any) -> bool:
     )
 
 
-def _texts(column: Any) -> list[str]:
+def texts(column: Any) -> list[str]:
     """A column as text, its floats with as few digits as they need; a missing value, and NaN, is blank."""
     import pyarrow
     from pyarrow import compute, types
