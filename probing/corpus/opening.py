@@ -81,6 +81,23 @@ def open_corpus(
     return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
 
 
+def every_fold(spec: CorpusSpec) -> list[CorpusSpec]:
+    """The same corpus with each of its folds tested in turn, the first fold first.
+
+    Raises:
+        CorpusError: The spec names a fold (code `exclusive`), the corpus is not split into folds (`no-folds`), or it
+            cannot be opened.
+    """
+    if spec.fold is not None:
+        what, remedy = f"--fold {spec.fold} and --folds all", "leave one of them out"
+        raise CorpusError(what, "one names a fold, the other all of them", remedy, code="exclusive")
+    last = open_corpus(spec).fold
+    if last is None:
+        why = f"{spec.words()[0]} is not split into folds"
+        raise CorpusError("--folds all", why, "split it, for example --split speaker:5", code="no-folds")
+    return [replace(spec, fold=fold) for fold in range(1, last + 1)]
+
+
 def _read(spec: CorpusSpec, demo_folder: Path) -> Corpus:
     """The corpus as its source has it, with its columns called as the spec says."""
     if spec.prefix in _READERS and spec.path:
