@@ -116,7 +116,8 @@ def _rows(path: Path, content: Any, key: str) -> Sequence[_Row]:
         if all(isinstance(column, list) for column in content.values()):
             return _of_columns(path, content)
         if all(isinstance(inner, dict) for inner in content.values()):
-            if any(name.lower() in KNOWN for name in content):
+            first = next(iter(content.values()))
+            if list(first) == [str(row) for row in range(len(first))] or any(name.lower() in KNOWN for name in content):
                 return _of_columns(
                     path, {name: list(inner.values()) for name, inner in _aligned(path, content).items()}
                 )

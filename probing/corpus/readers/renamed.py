@@ -39,7 +39,10 @@ def renamed(cells: Cells, pairs: Sequence[tuple[str, str]]) -> Cells:
     taken = set(theirs.values())
     columns = {name: column for name, column in found.items() if name not in taken and name not in theirs}
     columns |= {ours: found[name] for ours, name in theirs.items()}
-    unused = {name: why for name, why in cells.unused.items() if name not in theirs}
+    unused = {
+        name: f"--column {name}={theirs[name]} replaces it" for name in found if name in theirs and name not in taken
+    }
+    unused |= {name: why for name, why in cells.unused.items() if name not in theirs}
     names = frozenset(ours for ours, name in theirs.items() if name in cells.names) | (cells.names - taken)
     return replace(cells, columns=columns, unused=unused, names=names)
 

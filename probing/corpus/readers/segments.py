@@ -23,7 +23,10 @@ _PAIRS = (
 _LENGTHS = (("start", "duration"), ("offset", "duration"), ("onset", "duration"))  # NeMo's, lhotse's and BIDS's tables
 TIMES = frozenset(name for pair in _PAIRS for name in pair)  # never dimensions
 _LATEST = 360_000.0  # s; a recording of a hundred hours, so that samples are not taken for seconds
-_REMEDY = "give both in seconds from the recording's begin, or name such columns: --column start=… --column end=…"
+_REMEDY = (
+    "give start and end in seconds from the recording's begin (--column start=THEIRS --column end=THEIRS); or, where "
+    "this column is no time of a segment, call it otherwise: --column other={}"
+)
 
 
 def time_columns(columns: Iterable[str]) -> tuple[str, str] | None:
@@ -47,7 +50,10 @@ def read_segments(cells: Cells) -> list[tuple[float, float] | None]:
     named = time_columns(cells.columns)
     if named is None:
         return [None] * len(cells)
-    starts, ends = (numbers_of(cells, column) for column in named)
+    try:
+        starts, ends = (numbers_of(cells, column) for column in named)
+    except CorpusError as error:
+        raise CorpusError(error.what, error.why, _REMEDY.format(named[0]), code=error.code) from error
     if named[1].lower() == "duration":
         ends = starts + ends
     rules = [
@@ -73,7 +79,7 @@ def refuse_half(cells: Cells) -> None:
         raise CorpusError(
             f"table {cells.path} has a column {half[0]}, and several rows for one recording",
             "where a segment begins or ends is not said",
-            _REMEDY,
+            _REMEDY.format(half[0]),
             code="segment-bounds",
         )
 
@@ -85,6 +91,5 @@ def _demand_none(broken: NDArray[np.bool_], why: str, cells: Cells, named: tuple
     row = int(rows[0])
     times = " and ".join(f"{column} {cut(repr(cells.columns[column][row]))}" for column in named)
     more = f" ({number_of(len(rows), 'such row')} in all)" if len(rows) > 1 else ""
-    raise CorpusError(
-        f"table {cells.path}, {cells.where(row)}", f"{times}: {why}{more}", _REMEDY, code="segment-bounds"
-    )
+    what, remedy = f"table {cells.path}, {cells.where(row)}", _REMEDY.format(named[0])
+    raise CorpusError(what, f"{times}: {why}{more}", remedy, code="segment-bounds")

@@ -109,7 +109,7 @@ def corpus_of(
 
 
 def _ids(cells: Cells) -> list[str]:
-    """The ids; where there are none, the paths without their endings, and the times of segments of one recording."""
+    """The ids; where there are none, the names of the files or else their paths, with times where they repeat."""
     if "id" in cells:
         cells.demand_filled("id")
         demand_unique(cells.column("id"), cells.path)
@@ -117,13 +117,13 @@ def _ids(cells: Cells) -> list[str]:
     if "path" not in cells or near("id", cells.columns, alike=1):
         demand_columns(list(cells.columns), ["id"], cells.path, own=OWN)
     cells.demand_filled("path")
-    ids = [str(Path(path).with_suffix("")) for path in cells.column("path")]
-    if len(set(ids)) < len(ids):
-        ids = cells.column("path")
+    paths = cells.column("path")
     named = time_columns(cells.columns)
-    if len(set(ids)) < len(ids) and named:
-        times = zip(*map(cells.column, named), strict=True)
-        ids = [f"{id_}:{start}-{end}" for id_, (start, end) in zip(ids, times, strict=True)]
+    times = ["-".join(both) for both in zip(*map(cells.column, named), strict=True)] if named else [""] * len(paths)
+    for names in ([Path(path).stem for path in paths], paths):
+        for ids in (names, [f"{name}:{time}" if time else name for name, time in zip(names, times, strict=True)]):
+            if len(set(ids)) == len(ids):
+                return ids
     demand_unique(ids, cells.path)
     return ids
 
@@ -157,7 +157,7 @@ def _demand_something(cells: Cells, found: Targets) -> None:
     raise CorpusError(
         f"{cells.path} has no labels, no audio and no text",
         f"its columns are {first_names(list(cells.columns), 20)}",
-        "; ".join([*meant(("path", "text"), found.unused), "add a column path, text, arousal, valence or dominance"]),
+        "; ".join([*meant(("path", "text"), cells.columns), "add a column path, text, arousal, valence or dominance"]),
         code="nothing-to-read",
     )
 

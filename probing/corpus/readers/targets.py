@@ -67,8 +67,8 @@ def read_targets(
     taken = {*own, *(column for columns in of_raters.values() for column in columns)}
     sex = sex_column([column for column in cells.columns if column not in named])
     for column, written in cells.columns.items():
-        if column in named or column in cells.names:
-            _read_named(cells, column, column in named, found)
+        if column in named:
+            found.categories[column] = _demanded_classes(cells, column)
         elif column in taken:
             continue
         elif column.lower() in TIMES:
@@ -77,6 +77,8 @@ def read_targets(
             found.sexes, others = read_sexes(written, column)
             found.notes += others
             _read_classes(column.lower(), [name or "" for name in found.sexes], found)
+        elif column in cells.names:
+            _read_classes(column, written, found)
         else:
             _read_column(cells, column, scale, found)
     return found
@@ -111,18 +113,15 @@ def _read_classes(column: str, names: list[str], found: Targets) -> None:
     found.unused[column] = why
 
 
-def _read_named(cells: Cells, column: str, demanded: bool, found: Targets) -> None:
-    """A column that is one of names, because the user or the source says so."""
-    if not demanded:
-        _read_classes(column, cells.columns[column], found)
-        return
+def _demanded_classes(cells: Cells, column: str) -> list[str]:
+    """The classes of a column that is a category because the user says so."""
     cells.demand_printable(column)
     classes = set(cells.columns[column]) - {""}
     if len(classes) < 2:
         why = f"it has {number_of(len(classes), 'class', 'classes')}: {first_names(sorted(classes)) or 'none'}"
         remedy = "name a column with two classes or more"
         raise CorpusError(f"--category {column}", why, remedy, code="category-classes")
-    found.categories[column] = cells.columns[column]
+    return cells.columns[column]
 
 
 def _read_raters(
