@@ -159,8 +159,8 @@ def _path(group: Sequence[Utterance]) -> Path:
 
 
 def _key(utterance: Utterance) -> str:
-    """What an utterance is remembered by: its file and, of a segment, its place; no path has a NUL in it."""
-    place = "" if utterance.segment is None else "\0{}\0{}".format(*places(utterance.segment))
+    """What an utterance is remembered by: its file and, of a segment, its place; no absolute path has // inside."""
+    place = "" if utterance.segment is None else "//{}-{}".format(*places(utterance.segment))
     return absolute(str(utterance.path)) + place
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 from corpora import corpus_of, record
 
 from probing.corpus import scan as module
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.scan import remembered, scan_audio, to_decode
+from probing.corpus.scan import AudioScan, audio_checksums, remembered, scan_audio, to_decode
 
 
 @pytest.fixture
@@ -234,3 +236,54 @@ def test_only_a_file_that_is_there_and_unknown_is_to_be_decoded(recordings, tmp_
     assert not to_decode(sound, memory)
     os.utime(tmp_path / "b.wav", ns=(1, 1))
     assert to_decode(sound, memory) and decoded == []
+
+
+# Segments
+
+
+def segments(path: Path, count: int = 6) -> list[Utterance]:
+    """Segments of .1 s of one recording, those in front without a pause."""
+    return [Utterance(f"s{n}", path, "train", segment=(n / 10, (n + 1) / 10)) for n in range(count)]
+
+
+def test_a_recording_is_decoded_once_for_all_of_its_segments(tmp_path, decoded):
+    """Lengths are their own; checksums stand for the file and the place; contents are those of files cut beforehand."""
+    path = record(tmp_path / "long.wav", 9600)
+    parts = [*segments(path), Utterance("whole", path, "train"), Utterance("late", path, "train", segment=(0.5, 9.0))]
+    scan = scan_audio(parts)
+    assert decoded == ["long.wav"]
+    assert scan.samples == {**{f"s{n}": 1600 for n in range(6)}, "whole": 9600}
+    assert {id_: error.code for id_, error in scan.damaged.items()} == {"late": "audio-segment"}
+    assert scan.checksums["whole"] == zlib.crc32(path.read_bytes()) and len(set(scan.checksums.values())) == 7
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(tmp_path / "cut.flac", samples[3200:4800], rate)
+    assert scan.content["s2"] == scan_audio([Utterance("cut", tmp_path / "cut.flac", "train")]).content["cut"]
+    assert len(set(scan.content.values())) == 7
+
+
+def test_segments_are_remembered_by_their_place(tmp_path, decoded):
+    """A new one alone is found in one more pass; other bytes, or another place, are another checksum."""
+    memory, path = tmp_path / "audio.json", record(tmp_path / "long.wav", 9600)
+    first = scan_audio(segments(path, 5), memory=memory)
+    assert remembered(segments(path), memory) == first and to_decode(segments(path), memory)
+    decoded.clear()
+    assert scan_audio(segments(path, 5), memory=memory) == first and decoded == []
+    whole = scan_audio(segments(path), memory=memory)
+    assert decoded == ["long.wav"] and whole.checksums["s5"] not in first.checksums.values()
+    assert audio_checksums(segments(path)) == whole.checksums
+    assert remembered([Utterance("all", path, "train")], memory) == AudioScan()
+    record(path, 9600, seed=1)
+    other = scan_audio(segments(path), memory=memory)
+    assert not set(other.checksums.values()) & set(whole.checksums.values())
+
+
+def test_a_memory_without_contents_keeps_what_it_knows(recordings, tmp_path, decoded):
+    """Version 0.1.0 and what came after it took no digest of the samples; nothing is decoded for them."""
+    memory, whole = tmp_path / "audio.json", [u for u in recordings.utterances if u.id in "abc"]
+    first = scan_audio(whole, memory=memory)
+    table = json.loads(memory.read_text())
+    del table["content"]
+    memory.write_text(json.dumps(table))
+    decoded.clear()
+    assert scan_audio(whole, memory=memory) == replace(first, content={}) and decoded == []
+    assert sorted(first.content) == ["a", "b", "c"]
