@@ -3,8 +3,10 @@
 The release, which may lie up to two folders below the one that is named, contains (in any case of letters):
 
 * `Session1/dialog/EmoEvaluation/Ses01F_impro01.txt`, with a line
-  `[6.2901 - 8.2357]⇥Ses01F_impro01_F000⇥neu⇥[2.5000, 2.5000, 2.5000]` for each turn: valence, activation, dominance;
-  its folders Attribute, Categorical and Self-evaluation have the files of single raters, which are not read,
+  `[6.2901 - 8.2357]⇥Ses01F_impro01_F000⇥neu⇥[2.5000, 2.5000, 2.5000]` for each turn: emotion, valence, activation,
+  dominance; below it are lines of its raters, `C-E2:⇥Neutral; Frustration;⇥()` and `A-E3:⇥val  3; act  2; dom  2;⇥()`,
+  of which those of the actors themselves (`C-F1`, `A-M1`) are in no consensus and not read. Neither are its folders
+  Attribute, Categorical and Self-evaluation, which say the same by rater,
 * `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`,
 * `Session1/dialog/transcriptions/Ses01F_impro01.txt`, with lines
   `Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.`, and a few of other kinds.
@@ -15,11 +17,13 @@ In `Ses01F_impro01_M003` the F means that the woman wears the motion-capture mar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
+from probing.corpus.readers.answers import Said, classes_of, gathered, named
 from probing.corpus.readers.cells import cut, demand_unique
 from probing.corpus.readers.folds import Fold, settle_fold
 from probing.corpus.readers.release import (
@@ -43,22 +47,50 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _ORDER = ("valence", "arousal", "dominance")  # of the three numbers in brackets
 _SESSION = re.compile(r"session([1-5])", re.IGNORECASE)
 _TURN = re.compile(r"Ses0(?P<session>[1-5])[FM]_\w+_(?P<speaker>[FM])\d+")
-_LABELS = re.compile(r"\[[^]]*\]\s+(?P<turn>\S+)\s+\S+\s+\[(?P<ratings>[^]]*)\]\s*")
+_LABELS = re.compile(r"\[[^]]*\]\s+(?P<turn>\S+)\s+(?P<emotion>\S+)\s+\[(?P<ratings>[^]]*)\]\s*")
+_RATER = re.compile(r"(?P<kind>[AC])-E[0-9]+:(?P<said>[^(]*)(?:\(.*)?")  # E: one of the evaluators
+_ANSWER = re.compile(r"(?P<dimension>val|act|dom)\s+(?P<rating>[^;\s]+)")
+_SHORT = {"val": "valence", "act": "arousal", "dom": "dominance"}
+_CLASSES = {
+    "ang": "anger",
+    "hap": "happiness",
+    "exc": "excitement",
+    "sad": "sadness",
+    "fru": "frustration",
+    "fea": "fear",
+    "sur": "surprise",
+    "dis": "disgust",
+    "neu": "neutral",
+    "oth": "other",
+}
+_NO_AGREEMENT = "xxx"
+_CHOICES = {"excited": "excitement", "neutral state": "neutral"}  # where raters' words are not the classes' names
 _TRANSCRIPT = re.compile(r"\s*(?P<turn>Ses0[1-5]\w+)\s*(?:\[[^]]*\]\s*:?|:)(?P<text>.*)")  # some lines lack the times
 
 
-def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpus:
+@dataclass(frozen=True)
+class _Turn:
+    """A turn as its dialog's file lists it."""
+
+    id: str
+    labels: Mapping[str, float]
+    code: str
+    said: tuple[str, ...]  # lines below it
+
+
+def read(folder: Path, fold: int | None = None, with_text: bool = True, with_answers: bool = False) -> Corpus:
     """Read the release.
 
     Args:
         folder: The release, or a folder up to two levels above it.
         fold: The session that is test2, 1 to 5; None: 5. The session before it is development.
         with_text: Read the transcripts.
+        with_answers: Read what single raters said.
 
     Returns:
         The corpus, session by session, in the order of its label files. Ratings off the scale of 1 to 5, of which
-        the release has a few, are kept as they are, and a note counts them. Name and utterances are the same in every
-        fold, so that all folds share one cache.
+        the release has a few, are kept as they are, and a note counts them; turns on whose emotion the raters did not
+        agree (xxx) have no class. Name and utterances are the same in every fold, so that all folds share one cache.
 
     Raises:
         CorpusError: There is no such fold (code `fold`), no release (`folder-missing`, `release-missing`,
@@ -69,20 +101,29 @@ def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpu
     release = _release(folder)
     found = {int(match[1]): child for child in folders(release) if (match := _SESSION.fullmatch(child.name))}
     sessions = {number: within_itself(child) for number, child in sorted(found.items())}
-    dialogs = {file: _labels(file, number) for number, session in sessions.items() for file in _label_files(session)}
-    rated = list(chain.from_iterable(dialogs.values()))
-    ids = [turn for turn, _ in rated]
-    split.demand_all({int(turn[4]) for turn in ids}, release, "turns in files Session*/dialog/EmoEvaluation/*.txt")
+    dialogs = {file: _turns(file, number) for number, session in sessions.items() for file in _label_files(session)}
+    turns = list(chain.from_iterable(dialogs.values()))
+    ids = [turn.id for turn in turns]
+    split.demand_all({int(id_[4]) for id_ in ids}, release, "turns in files Session*/dialog/EmoEvaluation/*.txt")
     _demand_turns(dialogs)
     demand_unique(ids, release)
     paths, notes = _audio(sessions, ids)
-    texts: dict[str, str] = {}
-    if with_text:
-        texts, remarks = _transcripts(sessions, ids)
-        notes += remarks
+    classes, remarks = classes_of([turn.code for turn in turns], _CLASSES, _NO_AGREEMENT)
+    notes += remarks
+    texts, remarks = _transcripts(sessions, ids) if with_text else ({}, [])
+    notes += remarks
+    said = chain.from_iterable(map(_said, turns)) if with_answers else ()
+    answers, remarks = gathered(said, SCALE)
+    notes += remarks
     utterances = tuple(
-        _utterance(turn, path, split, labels, texts.get(turn))
-        for (turn, labels), path in zip(rated, paths, strict=True)
+        replace(
+            _utterance(turn, split),
+            path=path,
+            text=texts.get(turn.id),
+            categories=of_class,
+            answers=answers.get(turn.id, {}),
+        )
+        for turn, path, of_class in zip(turns, paths, classes, strict=True)
     )
     return Corpus("iemocap", SCALE, utterances, (split.note(), *_off_scale(utterances), *notes), split.number)
 
@@ -112,32 +153,49 @@ def _demand_turns(dialogs: Mapping[Path, Sequence[object]]) -> None:
         raise CorpusError(what, first_names(empty), "copy them from the release again", code="labels-empty")
 
 
-def _labels(file: Path, session: int) -> list[tuple[str, dict[str, float]]]:
-    """Turns of a dialog and their ratings; the other lines are a header and the answers of single raters."""
-    found = []
-    for number, line in enumerate(read_lines(file), start=1):
-        if not (line.startswith("[") or _TURN.search(line)):
+def _turns(file: Path, session: int) -> list[_Turn]:
+    """Turns of a dialog; what stands before the first is a header, what stands below a turn are its raters' answers."""
+    lines = read_lines(file)
+    marks = [place for place, line in enumerate(lines) if line.startswith("[") or _TURN.search(line)]
+    ends = [*marks[1:], len(lines)]
+    return [
+        _turn(lines[mark], tuple(lines[mark + 1 : end]), f"{file}, line {mark + 1}", session)
+        for mark, end in zip(marks, ends, strict=False)
+    ]
+
+
+def _turn(line: str, said: tuple[str, ...], where: str, session: int) -> _Turn:
+    """A turn, from its line and the lines below it."""
+    labels = _LABELS.fullmatch(line)
+    turn = _TURN.fullmatch(labels["turn"]) if labels else None
+    values = _numbers(labels["ratings"]) if labels else []
+    if labels is None or turn is None or len(values) != len(_ORDER):
+        raise CorpusError(
+            where,
+            f"{cut(repr(line))} is not [start - end], turn, emotion, [valence, activation, dominance], "
+            "separated by tabs",
+            "copy this file from the release again",
+            code="label-line",
+        )
+    if int(turn["session"]) != session:
+        raise CorpusError(
+            where, f"turn {turn[0]} is in Session{session}", "copy this file from the release again", code="label-line"
+        )
+    return _Turn(turn[0], dict(zip(_ORDER, values, strict=True)), labels["emotion"].lower(), said)
+
+
+def _said(turn: _Turn) -> Iterator[Said]:
+    """What each of a turn's evaluators said: a line for the emotion, another for the ratings."""
+    for line in turn.said:
+        found = _RATER.fullmatch(line.strip())
+        if found is None:
             continue
-        labels = _LABELS.fullmatch(line)
-        turn = _TURN.fullmatch(labels["turn"]) if labels else None
-        values = _numbers(labels["ratings"]) if labels else []
-        if labels is None or turn is None or len(values) != len(_ORDER):
-            raise CorpusError(
-                f"{file}, line {number}",
-                f"{cut(repr(line))} is not [start - end], turn, emotion, [valence, activation, dominance], "
-                "separated by tabs",
-                "copy this file from the release again",
-                code="label-line",
-            )
-        if int(turn["session"]) != session:
-            raise CorpusError(
-                f"{file}, line {number}",
-                f"turn {turn[0]} is in Session{session}",
-                "copy this file from the release again",
-                code="label-line",
-            )
-        found.append((turn[0], dict(zip(_ORDER, values, strict=True))))
-    return found
+        if found["kind"] == "C":
+            words = [word.strip().lower() for word in found["said"].split(";")]
+            yield Said(turn.id, named(",".join(_CHOICES.get(word, word) for word in words)))
+        else:
+            given = {_SHORT[answer["dimension"]]: answer["rating"] for answer in _ANSWER.finditer(found["said"])}
+            yield Said(turn.id, ratings=given)
 
 
 def _numbers(written: str) -> list[float]:
@@ -149,12 +207,13 @@ def _numbers(written: str) -> list[float]:
     return values if sane and len(values) == len(words) else []
 
 
-def _utterance(turn: str, path: Path | None, split: Fold, labels: dict[str, float], text: str | None) -> Utterance:
-    parts = _TURN.fullmatch(turn)
-    assert parts is not None  # _labels has refused all others
+def _utterance(turn: _Turn, split: Fold) -> Utterance:
+    """What a turn's name and line say of it."""
+    parts = _TURN.fullmatch(turn.id)
+    assert parts is not None  # _turn has refused all others
     speaker = f"Ses0{parts['session']}{parts['speaker']}"
     sex = {"F": FEMALE, "M": MALE}[parts["speaker"]]
-    return Utterance(turn, path, split.partition(int(parts["session"])), speaker, labels, text, sex)
+    return Utterance(turn.id, None, split.partition(int(parts["session"])), speaker, turn.labels, sex=sex)
 
 
 def _off_scale(utterances: tuple[Utterance, ...]) -> list[str]:

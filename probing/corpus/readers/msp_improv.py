@@ -4,8 +4,9 @@ The release, which may lie up to two folders below the one that is named, contai
 
 * `Evalution.txt` (spelled so; `Evaluation.txt` in some copies): a line for each turn,
   `UTD-IMPROV-S01A-F01-S-FM01.avi; N; A:3.000000; V:3.500000; D:3.000000 ; N:3.600000;` (emotion, activation, valence,
-  dominance, naturalness), followed by a line for each of its raters, which is not read, and a blank one. NaN means that
-  there is no rating,
+  dominance, naturalness), followed by a line for each of its raters,
+  `WORKER00000001; Neutral; Neutral,Concerned; A:3.000000; V:3.000000; D:3.000000; N:4.000000;`, and a blank one. NaN
+  means that there is no rating,
 * `session1/S01A/S/MSP-IMPROV-S01A-F01-S-FM01.wav` (44.1 kHz), beside the labels or below a folder `Audio`,
 * in some copies transcripts `MSP-IMPROV-S01A-F01-S-FM01.txt`, in a folder of any name.
 
@@ -24,10 +25,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
+from probing.corpus.readers.answers import CLASSES, NO_AGREEMENT, Said, classes_of, gathered, said_in
 from probing.corpus.readers.cells import cut, demand_unique
 from probing.corpus.readers.folds import settle_fold
 from probing.corpus.readers.release import (
@@ -48,17 +51,33 @@ SESSIONS = 6
 _LABEL_FILES = ("evalution.txt", "evaluation.txt")
 _DIMENSIONS = {"A": "arousal", "V": "valence", "D": "dominance"}
 _TURN = re.compile(r"S\d\d[A-Z]-(?P<speaker>[FM]0(?P<session>[1-6]))-[A-Z]-[FM]{2}\d+")
-_LABELS = re.compile(r"(?:UTD|MSP)-IMPROV-(?P<turn>[^.;\s]*)\.\w+\s*;[^;]*;(?P<ratings>.*)")
+_LABELS = re.compile(r"(?:UTD|MSP)-IMPROV-(?P<turn>[^.;\s]*)\.\w+\s*;(?P<emotion>[^;]*);(?P<ratings>.*)")
 _STARTS = ("UTD-IMPROV-", "MSP-IMPROV-")
 
 
-def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpus:
+@dataclass(frozen=True)
+class _Rated:
+    """A turn as the labels list it."""
+
+    turn: re.Match[str]
+    labels: Mapping[str, float]
+    code: str
+    said: tuple[str, ...]  # lines below it
+
+    @property
+    def id(self) -> str:
+        """The name of its audio file without its ending; the labels name the video."""
+        return f"MSP-IMPROV-{self.turn[0]}"
+
+
+def read(folder: Path, fold: int | None = None, with_text: bool = True, with_answers: bool = False) -> Corpus:
     """Read the release.
 
     Args:
         folder: The release, or a folder up to two levels above it.
         fold: The session that is test2, 1 to 6; None: 6. The session before it is development.
         with_text: Read the transcripts, where there are any.
+        with_answers: Read what single raters said.
 
     Returns:
         The corpus in the order of its labels; ids are the names of the audio files without their ending. Name and
@@ -72,21 +91,35 @@ def read(folder: Path, fold: int | None = None, with_text: bool = True) -> Corpu
     split = settle_fold(fold, SESSIONS)
     source = _labels_file(folder)
     rated = _labels(source)
-    turns = {f"MSP-IMPROV-{turn[0]}": turn for turn, _ in rated}
-    ids = [f"MSP-IMPROV-{turn[0]}" for turn, _ in rated]
+    turns = {one.id: one.turn for one in rated}
+    ids = [one.id for one in rated]
     demand_unique(ids, source)
     split.demand_all({int(turn["session"]) for turn in turns.values()}, source, "turns")
     release = _root(source, folder)
     files = sorted(walk(release), key=lambda file: file[1], reverse=True)  # by_stem keeps the last of a name
     paths, notes = _audio(release, turns, by_stem(files, ".wav"))
     notes += _repeated(files, turns, ".wav")
+    classes, remarks = classes_of([one.code for one in rated], CLASSES, NO_AGREEMENT)
+    notes += remarks
     texts: dict[str, str] = {}
     if with_text:
         texts, remarks = _transcripts(release, ids, by_stem(files, ".txt"))
         notes += [*remarks, *_repeated(files, turns, ".txt")]
+    answers, remarks = gathered((said for one in rated if with_answers for said in _said(one)), SCALE)
+    notes += remarks
     utterances = tuple(
-        Utterance(id_, path, split.partition(int(turn["session"])), turn["speaker"], labels, texts.get(id_), _sex(turn))
-        for id_, (turn, labels), path in zip(ids, rated, paths, strict=True)
+        Utterance(
+            one.id,
+            path,
+            split.partition(int(one.turn["session"])),
+            one.turn["speaker"],
+            one.labels,
+            texts.get(one.id),
+            _sex(one.turn),
+            categories=of_class,
+            answers=answers.get(one.id, {}),
+        )
+        for one, path, of_class in zip(rated, paths, classes, strict=True)
     )
     about = [split.note(), "arousal is 6 - A: the release rates activation from 1 (active) to 5 (calm)"]
     return Corpus("msp-improv", SCALE, utterances, (*about, *_unrated(utterances), *notes), split.number)
@@ -108,25 +141,46 @@ def _labels_file(folder: Path) -> Path:
     )
 
 
-def _labels(source: Path) -> list[tuple[re.Match[str], dict[str, float]]]:
-    """Turns and their ratings; the other lines are blank, or the answers of a single rater."""
-    found = []
-    for number, line in enumerate(read_lines(source), start=1):
-        if not (line.startswith(_STARTS) or _TURN.search(line)):
-            continue
-        labels = _LABELS.fullmatch(line)
-        turn = _TURN.fullmatch(labels["turn"]) if labels else None
-        ratings = _ratings(labels["ratings"]) if labels else None
-        if turn is None or ratings is None:
-            raise CorpusError(
-                f"{source}, line {number}",
-                f"{cut(repr(line))} is not UTD-IMPROV-<turn>.avi; emotion; A:…; V:…; D:…; "
-                "with ratings from 1 to 5 or NaN",
-                "copy this file from the release again",
-                code="label-line",
-            )
-        found.append((turn, ratings))
-    return found
+def _labels(source: Path) -> list[_Rated]:
+    """Turns; the lines below each, up to the next, are the answers of its raters."""
+    lines = read_lines(source)
+    marks = [place for place, line in enumerate(lines) if line.startswith(_STARTS) or _TURN.search(line)]
+    ends = [*marks[1:], len(lines)]
+    return [
+        _rated(lines[mark], tuple(lines[mark + 1 : end]), f"{source}, line {mark + 1}")
+        for mark, end in zip(marks, ends, strict=False)
+    ]
+
+
+def _rated(line: str, said: tuple[str, ...], where: str) -> _Rated:
+    """A turn, from its line and the lines below it."""
+    labels = _LABELS.fullmatch(line)
+    turn = _TURN.fullmatch(labels["turn"]) if labels else None
+    ratings = _ratings(labels["ratings"]) if labels else None
+    if labels is None or turn is None or ratings is None:
+        raise CorpusError(
+            where,
+            f"{cut(repr(line))} is not UTD-IMPROV-<turn>.avi; emotion; A:…; V:…; D:…; with ratings from 1 to 5 or NaN",
+            "copy this file from the release again",
+            code="label-line",
+        )
+    return _Rated(turn, ratings, labels["emotion"].strip().upper(), said)
+
+
+def _said(one: _Rated) -> Iterator[Said]:
+    """What each of a turn's raters said, with their activation turned round too."""
+    for line in one.said:
+        said = said_in(line, one.id)
+        if said is not None:
+            yield replace(said, ratings={**said.ratings, "arousal": _turned(said.ratings["arousal"])})
+
+
+def _turned(written: str) -> str:
+    """An activation turned round; as it is where it is no number."""
+    try:
+        return str(sum(SCALE) - float(written))
+    except ValueError:
+        return written
 
 
 def _ratings(written: str) -> dict[str, float] | None:

@@ -14,17 +14,20 @@ from probing.corpus.checked import Needs, check_corpus
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.overview import check
+from probing.corpus.readers import iemocap
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]"
 DIALOGS = ("F_impro01", "M_impro01", "F_script01_1")  # who wears the markers, scenario
 TURNS = ("F000", "M000", "M001")  # who speaks, number
-RATERS = (
-    "C-E2:\tNeutral;\t()",
-    "C-F1:\tNeutral;\t(curious)",
+RATERS = (  # the last two of each kind are the evaluators', the first the actor's own
+    "C-F1:\tAnger;\t(curious)",
+    "C-E2:\tNeutral state;\t()",
+    "C-E4:\tFrustration; Excited;\t(tired; of it)",
+    "A-F1:\tval 5; act 5; dom  5;\t()",
     "A-E3:\tval  3; act  2; dom  2;\t()",
-    "A-F1:\tval 3;\t()",
+    "A-E4:\tval 1; act ; dom  9;\t(calm)",
 )
 
 
@@ -86,6 +89,33 @@ def test_a_release_is_read_as_it_is_unpacked(root):
     assert first.path == root / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
     assert all(u.path.is_file() and u.path.stem == u.id and u.text for u in corpus.utterances)
     assert corpus.notes == ("fold 5: Session 5 is test2, Session 4 development",)
+
+
+def test_emotions_have_their_full_names_and_no_agreement_is_none(root):
+    """As the release's codes mean; an unknown one is no class, and counted."""
+    codes = "ang hap exc sad fru fea sur dis neu oth xxx zzz".split()
+    turns = [f"Ses01F_impro01_F{number:03}" for number in range(len(codes))]
+    lines = [labelled(turn).replace("\tneu\t", f"\t{code}\t") for turn, code in zip(turns, codes, strict=True)]
+    write(labels_file(root), HEADER, *lines)
+    corpus = opened(root)
+    expected = "anger happiness excitement sadness frustration fear surprise disgust neutral other".split()
+    assert [u.categories.get("emotion") for u in corpus.utterances[:12]] == [*expected, None, None]
+    notes = "\n".join(corpus.notes)
+    assert "1 utterance has no class of emotion: raters did not agree" in notes and "'zzz'" in notes
+
+
+def test_what_the_evaluators_said_is_kept_and_the_actors_own_answers_are_not(root):
+    """An emotion each, two names of one of them as one answer; only where it is asked for."""
+    corpus = iemocap.read(root, with_answers=True)
+    assert dict(corpus.utterances[0].answers) == {
+        "valence": (3.0, 1.0),
+        "arousal": (2.0,),
+        "dominance": (2.0,),
+        "emotion": ("neutral", "excitement, frustration"),
+    }
+    assert all(u.answers == corpus.utterances[0].answers for u in corpus.utterances)
+    assert f"{len(corpus)} ratings of single raters are no number from 1 to 5, and not used" in corpus.notes
+    assert all(not u.answers for u in opened(root).utterances)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +356,8 @@ def test_check_reports_the_fold_and_finds_no_problem(root):
     """Its partitions, its note, and no problem in a whole release."""
     for seed, file in enumerate(root.glob("Session*/sentences/wav/*/Ses*.wav")):
         record(file, seed=seed)
+    for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):  # ratings that differ can be learned
+        file.write_text(file.read_text().replace("M000\tneu\t[2.5000, 4.0000, 1", "M000\tneu\t[4.5000, 3.0000, 2"))
     found = check(CorpusSpec.resolve(f"iemocap:{root}", fold=2))
     assert {name: len(group) for name, group in found.corpus.partitions.items()} == {
         "train": 27,
@@ -349,8 +381,8 @@ def test_one_cache_serves_every_fold_and_a_record_tells_its_fold(root, tmp_path,
     from probing.extraction.extract import extract
     from probing.probes.fit import fit
 
-    for file in root.glob("Session*/sentences/wav/*/Ses*.wav"):
-        record(file)
+    for seed, file in enumerate(root.glob("Session*/sentences/wav/*/Ses*.wav")):
+        record(file, seed=seed)
     for file in root.glob("Session*/dialog/EmoEvaluation/Ses*.txt"):  # ratings that differ, so that there is a CCC
         file.write_text(file.read_text().replace("M000\tneu\t[2.5", "M000\tneu\t[4.5"))
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ from probing.corpus.audit import require
 from probing.corpus.model import EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.overview import check
+from probing.corpus.readers import msp_improv
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
@@ -79,6 +80,25 @@ def test_arousal_is_the_release_s_activation_turned_round(tmp_path, activation, 
     corpus = opened(release(tmp_path, lines=[labelled("S20N-M03-S-MF12", ratings), *RATERS, ""]))
     assert corpus.utterances[0].labels["arousal"] == pytest.approx(arousal)
     assert any(note.startswith("arousal is 6 - A") for note in corpus.notes)
+
+
+def test_classes_and_what_single_raters_said_are_kept(tmp_path):
+    """Their activation is turned round as the consensus is; what they chose has the names of the classes."""
+    lines = [labelled("S20N-M03-S-MF12").replace("; N;", f"; {code};", 1) for code in "AHSNOX"]
+    lines = [line.replace("MF12", f"MF{k:02}") for k, line in enumerate(lines)]
+    root = release(tmp_path, lines=[line for turn in lines for line in (turn, *RATERS, "")])
+    corpus = msp_improv.read(root, with_answers=True)
+    classes = [u.categories.get("emotion") for u in corpus.utterances[:6]]
+    assert classes == ["anger", "happiness", "sadness", "neutral", "other", None]
+    assert "1 utterance has no class of emotion: raters did not agree" in corpus.notes
+    assert dict(corpus.utterances[0].answers) == {
+        "arousal": (3.0, 4.0),
+        "valence": (3.0, 4.0),
+        "dominance": (3.0,),
+        "emotion": ("neutral", "happiness"),
+        "secondary emotions": ("concerned, neutral", "excited, utd-improv- like"),
+    }
+    assert all(not u.answers for u in opened(root).utterances)
 
 
 def test_a_rating_that_is_not_a_number_is_absent_and_counted(tmp_path):
@@ -230,6 +250,8 @@ def test_recordings_at_44_1_khz_pass_the_check(root):
     """They are decoded, resampled and counted; the fold is reported."""
     for seed, file in enumerate(root.glob("session*/*/*/MSP*.wav")):
         record(file, samples=4410, rate=44_100, seed=seed)
+    file = root / "Evalution.txt"  # ratings that differ can be learned
+    file.write_text(file.read_text().replace(f"-P-FM01.avi; N; {RATINGS}", "-P-FM01.avi; N; A:1; V:1; D:1"))
     found = check(CorpusSpec.resolve(f"msp-improv:{root}", fold=1))
     assert (found.corpus.title, len(found.corpus)) == ("msp-improv fold 1", 48)
     assert "fold 1: Session 1 is test2, Session 6 development" in found.notes
