@@ -27,9 +27,9 @@ from probing.corpus.spec import DEMO, PREFIXES, PUBLIC, RELEASES, SPLIT_BY_SESSI
 from probing.corpus.splits import columns_to_read, split_anew
 from probing.errors import CorpusError
 
-_Reader = Callable[[Path, "int | None", bool], Corpus]  # folder, fold, whether the words are read
+_Reader = Callable[[Path, "int | None", bool, bool], Corpus]  # folder, fold, whether words and raters are read
 _READERS: dict[str, _Reader] = {
-    "msp-podcast": lambda folder, _, with_text: msp_podcast.read(folder, with_text),
+    "msp-podcast": lambda folder, _, with_text, with_answers: msp_podcast.read(folder, with_text, with_answers),
     "iemocap": iemocap.read,
     "msp-improv": msp_improv.read,
 }
@@ -51,6 +51,7 @@ def open_corpus(
     scale: tuple[float, float] | None = None,
     fold: int | None = None,
     demo_folder: Path = Path("cache/demo"),
+    answers: bool = False,
 ) -> Corpus:
     """Open the corpus that a spec names.
 
@@ -61,6 +62,8 @@ def open_corpus(
         scale: Lowest and highest rating that annotators could give; a table without it is taken to lie in [0, 1].
         fold: The fold that is tested on, of a corpus that is split into folds; None: its last.
         demo_folder: Where the built-in corpus is written when it is not there yet.
+        answers: Whether a release's files of single raters are read, which takes seconds; a table's columns of raters
+            always are.
 
     Returns:
         The corpus; nothing of its audio has been opened.
@@ -72,7 +75,7 @@ def open_corpus(
     if isinstance(spec, str):
         spec = CorpusSpec.resolve(spec, scale, fold)
     _refuse_unfit(spec)
-    corpus = _read(spec, demo_folder)
+    corpus = _read(spec, demo_folder, answers)
     if spec.reading.label_map is not None:
         corpus = with_proxies(corpus, spec.reading.label_map)
     if spec.reading.split is not None:
@@ -98,18 +101,18 @@ def every_fold(spec: CorpusSpec) -> list[CorpusSpec]:
     return [replace(spec, fold=fold) for fold in range(1, last + 1)]
 
 
-def _read(spec: CorpusSpec, demo_folder: Path) -> Corpus:
+def _read(spec: CorpusSpec, demo_folder: Path, answers: bool) -> Corpus:
     """The corpus as its source has it, with its columns called as the spec says."""
     if spec.prefix in _READERS and spec.path:
         own_fold = spec.fold if spec.reading.split is None else None
-        return _READERS[spec.prefix](spec.path, own_fold, spec.transcripts is None)
+        return _READERS[spec.prefix](spec.path, own_fold, spec.transcripts is None, answers)
     reading = replace(spec.reading, columns=columns_to_read(spec.reading.split, spec.reading.columns))
     if spec.prefix == DEMO:
         from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
 
         return table.read(write_demo(demo_folder), _SCALES[DEMO], DEMO, reading)
     cells = None
-    if spec.path:
+    if spec.source and spec.path:
         public = formats.PUBLIC.get(spec.prefix)
         cells = formats.cells_of(spec.path, reading.pattern) if public is None else public(spec.path)
     if cells is None:

@@ -73,7 +73,7 @@ def check(spec: CorpusSpec | str, dims: Sequence[str] = (ALL,)) -> Overview:
             `dimension-unknown`).
     """
     spec = CorpusSpec.resolve(spec) if isinstance(spec, str) else spec
-    corpus = open_corpus(spec)
+    corpus = open_corpus(spec, answers=True)
     demand_targets(corpus, settle_dims(corpus, dims))  # before the audio is decoded
     words = Words()
     if spec.transcripts is not None:
