@@ -128,7 +128,7 @@ class Probed:
         self._encoder = _encoder_of(record, device, encoder)
         self.reads, self.hears = self._encoder.reads, not self._encoder.reads
         name = RIDGE_PROBES if record.options.get("head") == RIDGE else PROBES
-        bank, self._normalize = load_bank(record.folder / name)
+        bank, self._normalize, _ = load_bank(record.folder / name)
         self._bank = bank.narrow(_chosen(bank, record)).to(device).eval()
         self.dimensions = tuple(dict.fromkeys(probe.dimension for probe in self._bank.probes))
         self.title = f"probes on {self._encoder.title}"

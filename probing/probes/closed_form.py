@@ -216,10 +216,27 @@ class Scorer:
         p_T = self._seen.mean_D @ weights_DT
         return self._yy_T - 2 * (with_labels_T + offset_T * self._y_T) + itself_T + offset_T * (2 * p_T + offset_T)
 
-    def ccc(self, weights_DT: Tensor) -> Tensor:
-        """CCC, [T]; 0 where labels and predictions are both constant, as in `statistics.concordance`."""
+    def ccc(self, weights_DT: Tensor, owner_T: Tensor | None = None) -> Tensor:
+        """CCC of all targets of an owner together; 0 where labels and predictions are constant, as in `statistics`.
+
+        Args:
+            weights_DT: Of the principal components.
+            owner_T: Numbers from 0, each at least once: the classes of a category have one owner, a dimension its own.
+                None: each target is its own.
+
+        Returns:
+            2 Σ covariance / Σ (variances + squared difference of means) over the targets of each owner.
+        """
         with_labels_T, itself_T = self._products(weights_DT)
         p_T = self._seen.mean_D @ weights_DT
         covariance_T = with_labels_T - p_T * self._y_T
         spread_T = (itself_T - p_T**2) + (self._yy_T - self._y_T**2) + (p_T - self._y_T) ** 2
-        return torch.where(spread_T > _CONSTANT, 2 * covariance_T / spread_T, 0.0)
+        above, below = 2 * covariance_T, spread_T
+        if owner_T is not None:
+            above, below = owned(above, owner_T), owned(below, owner_T)
+        return torch.where(below > _CONSTANT, above / below, 0.0)
+
+
+def owned(x: Tensor, owner_T: Tensor) -> Tensor:
+    """Sums over the targets [..., T] of each owner, numbered from 0."""
+    return x.new_zeros(*x.shape[:-1], int(owner_T.max()) + 1).index_add(-1, owner_T, x)

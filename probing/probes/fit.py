@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,24 @@ from probing.extraction.options import CacheOptions
 from probing.files import absolute
 from probing.options import with_settings
 from probing.probes.features import MAX
+from probing.probes.memory import refuse_large_bank
 from probing.probes.notes import SELECTED_ON, heard_notes, weight_notes
 from probing.probes.options import RIDGE, FitOptions, FitPlace
 from probing.probes.prepared import ENCODER, Ready, configuration_of, encoder_entry, identity_of, prepare
-from probing.probes.results import Tables, best_layers, kept_rows, probe_scores, tables_of, write_tables
+from probing.probes.results import (
+    Tables,
+    best_layers,
+    class_scores,
+    kept_rows,
+    probe_scores,
+    tables_of,
+    write_tables,
+)
 from probing.probes.ridge import PERMUTATIONS, Look, pooled_states, refuse_large_states, ridge_look
 from probing.probes.ridge_results import RIDGE_FILES, said_of_layers, write_look
-from probing.probes.saved import PROBES, RIDGE_PROBES, ridge_bank, save_bank
+from probing.probes.saved import PROBES, RIDGE_PROBES, numbered, ridge_banks, save_bank
 from probing.probes.sources import features_from
-from probing.probes.train import Fit, learning_rate, refuse_large_bank, train_bank
+from probing.probes.train import Fit, learning_rate, train_banks
 from probing.runs.entries import CacheEntry, corpus_entry
 from probing.runs.folders import new_run
 from probing.runs.records import FitRecord
@@ -37,7 +46,7 @@ class _Found:
     """What was fitted: ridge probes always, trained ones unless only the others are asked for."""
 
     look: Look
-    trained: Fit | None
+    trained: tuple[Fit, ...]
     tables: Tables
 
 
@@ -63,8 +72,9 @@ def fit(
         **settings: Fields of `options`, `source` and `place` by their names.
 
     Returns:
-        The run's record. Its folder also holds importance.csv (how much each layer tells), weights.csv, scores.csv,
-        nulls.csv, predictions.csv, crossvalidated.csv, jackknife.csv, probes.safetensors and ridge.safetensors.
+        The run's record. Its folder also holds importance.csv (how much each layer tells), weights.csv,
+        crossvalidated.csv, jackknife.csv, probes.safetensors and ridge.safetensors; of dimensions scores.csv, nulls.csv
+        and predictions.csv, of categories category_scores.csv, category_nulls.csv and categories.csv.
 
     Raises:
         CorpusError: The corpus cannot be opened, lacks labels or a split, or leaks (code `leaks`).
@@ -107,15 +117,16 @@ def _fitted(ready: Ready) -> _Found:
     corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
     refuse_large_states(len(corpus), layout.n_states, layout.width)  # before anything is read
     if options.head != RIDGE:
-        refuse_large_bank(options, layout.n_states, layout.width, ready.device)
+        refuse_large_bank(corpus, options, layout.n_states, layout.width, ready.device)
     source = features_from(ready.cache, ready.rows, options)
     permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
     states = pooled_states(source, len(corpus))
-    look = ridge_look(corpus, states, options.dims, layout.first_layer, permutations, ready.device)
+    place, device = layout.first_layer, ready.device
+    look = ridge_look(corpus, states, options.dims, place, permutations, device, options.balanced)
     del states  # as large as all pooled states in the cache
-    trained = None
+    trained: tuple[Fit, ...] = ()
     if options.head != RIDGE:
-        trained = train_bank(corpus, source, layout.n_states, layout.width, options, ready.device)
+        trained = tuple(train_banks(corpus, source, layout.n_states, layout.width, options, device))
     return _Found(look, trained, tables_of(corpus, trained, look, layout.first_layer))
 
 
@@ -123,19 +134,18 @@ def _written(ready: Ready, found: _Found, folder: Path) -> list[str]:
     """Write everything but the record; the names of the files."""
     names = write_tables(found.tables, folder)
     write_look(found.look, folder)
-    banks = {RIDGE_PROBES: ridge_bank(found.look, ready.options.pooling)}
-    if found.trained is not None:
-        bank = found.trained.bank
-        banks[PROBES] = bank.narrow(kept_rows(bank.probes))
-    for name, bank in banks.items():
-        save_bank(bank, ready.options.normalize, ready.checked.corpus.scale, folder / name)
+    banks = numbered(RIDGE_PROBES, ridge_banks(found.look, ready.options.pooling))
+    trained = [(fit.bank.narrow(kept_rows(fit.bank.probes)), fit.classes) for fit in found.trained]
+    banks |= numbered(PROBES, trained)
+    for name, (bank, classes) in banks.items():
+        save_bank(bank, ready.options.normalize, ready.checked.corpus.scale, folder / name, classes)
     return [*names, *RIDGE_FILES, *banks]
 
 
 def _record(ready: Ready, found: _Found, began: float) -> FitRecord:
     """What the run's record says."""
     layout, options = ready.cache.layout, ready.options
-    findings, layers = said_of_layers(found.look, found.tables.scores)
+    findings, layers = said_of_layers(found.look, found.tables.scores, found.tables.class_scores)
     recommended = {name: summary.best_layer for name, summary in layers.items()}
     return FitRecord(
         command="fit",
@@ -144,27 +154,28 @@ def _record(ready: Ready, found: _Found, began: float) -> FitRecord:
         cache=CacheEntry(absolute(ready.cache.path), layout.store, layout.fingerprint, layout.dtype),
         device=ready.device,
         threads=torch.get_num_threads(),
-        best_layers=best_layers(found.tables.scores),
+        best_layers=best_layers(found.tables),
         best_epochs=_best_epochs(found.trained),
         used=_used(found.trained, options),
         layers=layers,
         findings=findings,
-        scores=probe_scores(found.tables.scores, recommended),
+        scores=probe_scores(found.tables, recommended),
+        category_scores=class_scores(found.tables, recommended),
         notes=tuple(_notes(ready, found)),
         **provenance(configuration_of(ready), began),
     )
 
 
-def _best_epochs(trained: Fit | None) -> tuple[int, ...]:
-    """Of the probes in probes.safetensors, in their order."""
-    return () if trained is None else tuple(trained.best_epoch[kept_rows(trained.bank.probes)].tolist())
+def _best_epochs(trained: Sequence[Fit]) -> tuple[int, ...]:
+    """Of the probes in probes.safetensors, and in the files that follow it, in their order."""
+    return tuple(epoch for fit in trained for epoch in fit.best_epoch[kept_rows(fit.bank.probes)].tolist())
 
 
-def _used(trained: Fit | None, options: FitOptions) -> dict[str, Any]:
+def _used(trained: Sequence[Fit], options: FitOptions) -> dict[str, Any]:
     """What the options left open: the hidden units, if there are any, and the learning rate."""
-    if trained is None:
+    if not trained:
         return {}
-    sizes = trained.bank.head.sizes
+    sizes = trained[0].bank.head.sizes
     hidden = {"hidden": sizes["hidden"]} if "hidden" in sizes else {}
     return hidden | {"lr": learning_rate(options, sizes["width"])}
 
@@ -176,9 +187,10 @@ def _notes(ready: Ready, found: _Found) -> list[str]:
     samples = [int(cache.n_samples[cache.row[utterance.id]]) for utterance in corpus.utterances]
     heard = heard_notes(cache.layout.identity, samples)
     notes = [*corpus.notes, *interval_notes(corpus), *heard, *found.look.notes, SELECTED_ON]
-    if found.trained is not None:
+    if found.trained:
         notes += _exactness(ready.cache.layout.store, options)
-        notes += weight_notes(found.trained, options.patience, options.epochs)
+    for trained in found.trained:
+        notes += weight_notes(trained, options.patience, options.epochs)
     return notes
 
 

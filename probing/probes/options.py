@@ -9,7 +9,15 @@ from types import MappingProxyType
 from typing import Any
 
 from probing.errors import OptionError
-from probing.options import allow_leaks_option, allow_missing_option, device_option, flag_of, option, runs_option, validate
+from probing.options import (
+    allow_leaks_option,
+    allow_missing_option,
+    device_option,
+    flag_of,
+    option,
+    runs_option,
+    validate,
+)
 
 RIDGE = "ridge"
 HEADS = ("mlp", "linear", RIDGE)
@@ -17,6 +25,8 @@ WEIGHTED, EACH, BOTH = "weighted", "each", "both"
 LAYERS = (WEIGHTED, EACH, BOTH)
 NORMALIZE = ("none", "layer")
 POOLINGS = ("mean", "max", "mean+max")
+BALANCED = "balanced"
+CLASS_WEIGHTS = ("none", BALANCED)
 
 # Chosen over planted worlds (`make calibrate`): what names the planted layer most often by the learned weights.
 LAYER_LR = 3e-2
@@ -50,10 +60,15 @@ class FitOptions:
 
     dims: tuple[str, ...] = option(
         ("all",),
-        "Dimension to probe; may be repeated. `all` stands for those of arousal, valence and dominance that the corpus "
-        "rates.",
+        "Dimension or category to probe; may be repeated. `all` stands for those of arousal, valence and dominance "
+        "that the corpus rates, or else all its dimensions, or else its category of emotion.",
         flag="--dim",
         metavar="NAME",
+    )
+    class_weights: str = option(
+        "none",
+        "How much a class of a category counts: `none`, by its utterances; `balanced`, as any other.",
+        choices=CLASS_WEIGHTS,
     )
     head: str = option(
         "mlp",
@@ -88,10 +103,10 @@ class FitOptions:
     dropout: float = option(
         0.0, "Dropout of the pooled states and of the hidden units while training.", at_least=0, below=1
     )
-    batch: int = option(32, "Utterances in a batch; the loss is 1 − CCC over a batch.", at_least=2)
+    batch: int = option(32, "Utterances in a batch; the loss is 1 − CCC, or cross-entropy, over a batch.", at_least=2)
     epochs: int = option(100, "Maximum number of epochs.", at_least=1)
     patience: int = option(
-        PATIENCE, "Number of epochs without a better development CCC after which a probe stops.", at_least=1
+        PATIENCE, "Number of epochs without a better development CCC or UAR after which a probe stops.", at_least=1
     )
     permutations: int = option(
         20,
@@ -147,6 +162,11 @@ class FitOptions:
                     code="exclusive",
                 )
         return cls(**{**settings, **PAPER})
+
+    @property
+    def balanced(self) -> bool:
+        """Whether all classes of a category count alike."""
+        return self.class_weights == BALANCED
 
     @property
     def learns_weights(self) -> bool:

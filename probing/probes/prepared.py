@@ -22,6 +22,7 @@ from probing.encoders.spec import EncoderSpec, any_random
 from probing.errors import FitError, OptionError
 from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions
+from probing.probes.classes import categories_of
 from probing.probes.options import FitOptions, FitPlace
 from probing.probes.sources import choose_cache, refuse_store, rows_of
 from probing.probes.train import refuse_unfit
@@ -78,13 +79,15 @@ def prepare(
 def configuration_of(ready: Ready) -> dict[str, Any]:
     """Everything that settles a fit's numbers."""
     corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    # Where no class is told, how much one counts settles nothing.
+    without = None if categories_of(corpus, options.dims) else "class_weights"
     return {
         "corpus": corpus.name,
         "labels": labels_digest(corpus, options.dims),
         "scale": corpus.scale,
         "fingerprint": layout.fingerprint,
         "store": layout.store,
-        "options": asdict(options),
+        "options": {name: value for name, value in asdict(options).items() if name != without},
     }
 
 

@@ -1,13 +1,16 @@
-"""What a fit found as tables and files: weights.csv, scores.csv, predictions.csv, nulls.csv.
+"""What a fit found as tables and files: weights.csv, and of dimensions scores.csv, predictions.csv and nulls.csv.
+
+Of categories there are category_scores.csv, categories.csv and category_nulls.csv.
 
 Shape legend: P probes · N utterances · L layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,59 +20,94 @@ from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.files.cells import to_csv
 from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
 from probing.probes.ridge import RIDGE, Look
-from probing.probes.ridge_results import NULLS, ridge_estimates
+from probing.probes.ridge_results import CLASS_NULLS, NULLS, ridge_classes, ridge_estimates
 from probing.probes.train import Fit
-from probing.runs.entries import Score
+from probing.runs.categories import (
+    CATEGORIES,
+    CATEGORY_SCORES,
+    Names,
+    categories_table,
+    category_scores_table,
+    category_summary,
+    coded,
+)
+from probing.runs.entries import CategoryScore, Score
 from probing.runs.records import PREDICTIONS
 from probing.runs.scores import Estimator, places, predictions_table, ratings, score_rows, scores_table, summary
+from probing.statistics.classification import tally
 from probing.statistics.concordance import ccc
 
 WEIGHTS, SCORES = "weights.csv", "scores.csv"
-TABLES = (SCORES, NULLS, PREDICTIONS)
 _NULLS = ["dimension", "kind", "labels", "permutation", "layer", "partition", "ccc"]
-Estimates = Mapping[str, Mapping[Estimator, NDArray[np.float64]]]
+_CLASS_NULLS = ["category", *_NULLS[1:-1], "uar"]
+Estimates = dict[str, Mapping[Estimator, NDArray[np.float64]]]
+Classified = dict[str, Mapping[Estimator, Names]]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What a fit found.
+    """What a fit found: of dimensions the first three tables, of categories the next three.
 
     Args:
-        scores: As `runs.scores.scores_table`, a row for each probe and partition.
+        scores: As `runs.scores.scores_table`, a row for each probe and partition; None without dimensions.
         predictions: As `runs.scores.predictions_table`, a column for each probe.
         nulls: CCC of probes of permuted labels: dimension, kind, labels, permutation, layer, partition, ccc.
-        weights: dimension, seed, refit, layer, weight; None where none could be learned.
+        class_scores: As `runs.categories.category_scores_table`; None without categories.
+        classes: As `runs.categories.categories_table`.
+        class_nulls: UAR of probes of permuted labels: category, kind, labels, permutation, layer, partition, uar.
+        weights: dimension (or category), seed, refit, layer, weight; None where none could be learned.
     """
 
-    scores: pd.DataFrame
-    predictions: pd.DataFrame
-    nulls: pd.DataFrame
+    scores: pd.DataFrame | None
+    predictions: pd.DataFrame | None
+    nulls: pd.DataFrame | None
+    class_scores: pd.DataFrame | None = None
+    classes: pd.DataFrame | None = None
+    class_nulls: pd.DataFrame | None = None
     weights: pd.DataFrame | None = None
 
 
-def tables_of(corpus: Corpus, fit: Fit | None, look: Look | None = None, first_layer: int = 0) -> Tables:
+def tables_of(corpus: Corpus, fits: Sequence[Fit], look: Look | None = None, first_layer: int = 0) -> Tables:
     """The tables of trained probes, of ridge probes, or of both.
 
     Args:
         corpus: What they were fitted to.
-        fit: The trained probes.
+        fits: The trained probes.
         look: The ridge probes.
         first_layer: Index of the first state: 0 or, where it is the convolutions' output, −1.
     """
-    trained = estimates_of(fit, first_layer) if fit else {}
-    ridge = ridge_estimates(look) if look else {}
-    estimates = {name: {**trained.get(name, {}), **ridge.get(name, {})} for name in {**trained, **ridge}}
-    known = ([nulls_table(fit, corpus)] if fit else []) + ([look.nulls] if look else [])
-    nulls = [own for own in known if len(own)]  # of an empty table the columns have no types
+    rated = [fit for fit in fits if not fit.classes]
+    named = [fit for fit in fits if fit.classes]
+    estimates = _joined([*(estimates_of(f, first_layer) for f in rated), *([ridge_estimates(look)] if look else [])])
+    classes = _joined([*(classes_of(f, first_layer) for f in named), *([ridge_classes(look)] if look else [])])
+    nulls = [nulls_table(fit, corpus) for fit in rated] + ([look.nulls] if look else [])
+    class_nulls = [class_nulls_table(fit, corpus) for fit in named] + ([look.class_nulls] if look else [])
+    weights = [weights_table(fit, first_layer) for fit in fits]
     return Tables(
-        scores_table(corpus, estimates),
-        predictions_table(corpus, estimates),
-        pd.concat(nulls, ignore_index=True).astype({"layer": "Int64"}) if nulls else pd.DataFrame(columns=_NULLS),
-        weights_table(fit, first_layer) if fit else None,
+        scores_table(corpus, estimates) if estimates else None,
+        predictions_table(corpus, estimates) if estimates else None,
+        _stacked(nulls, _NULLS) if estimates else None,
+        category_scores_table(corpus, classes) if classes else None,
+        categories_table(corpus, classes) if classes else None,
+        _stacked(class_nulls, _CLASS_NULLS) if classes else None,
+        pd.concat(weights, ignore_index=True) if weights else None,
     )
 
 
-def estimates_of(fit: Fit, first_layer: int = 0) -> dict[str, Mapping[Estimator, NDArray[np.float64]]]:
+def _joined(parts: Sequence[dict[str, Mapping[Estimator, Any]]]) -> dict[str, Mapping[Estimator, Any]]:
+    """Target → all its estimators of all parts, in their order."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: {e: found for part in parts for e, found in part.get(name, {}).items()} for name in names}
+
+
+def _stacked(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    known = [own for own in tables if len(own)]  # of an empty table the columns have no types
+    if not known:
+        return pd.DataFrame(columns=list(columns))
+    return pd.concat(known, ignore_index=True).astype({"layer": "Int64"})
+
+
+def estimates_of(fit: Fit, first_layer: int = 0) -> Estimates:
     """Dimension → each of its trained probes → estimates [N] on the unit scale.
 
     Those of permuted labels and of resampled speakers are left out: they are no results of their own.
@@ -79,6 +117,16 @@ def estimates_of(fit: Fit, first_layer: int = 0) -> dict[str, Mapping[Estimator,
         probe = fit.bank.probes[row]
         found.setdefault(probe.dimension, {})[estimator_of(probe, first_layer)] = fit.predictions[row]
     return dict(found)
+
+
+def classes_of(fit: Fit, first_layer: int = 0) -> Classified:
+    """Category → each of its trained probes → estimated classes [N], as `estimates_of`."""
+    names = np.array(fit.classes, dtype=np.str_)
+    found = estimates_of(fit, first_layer)
+    return {
+        category: {one: names[codes_N.astype(np.int64)] for one, codes_N in own.items()}
+        for category, own in found.items()
+    }
 
 
 def kept_rows(probes: Sequence[Probe]) -> NDArray[np.int64]:
@@ -128,57 +176,96 @@ def nulls_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
     On development it is that with the permuted labels, by which training stopped; on test partitions that with the true
     ones, which no permutation touches. Scores on train are left out.
     """
+
+    def scored(name: str, members: NDArray[np.int64], estimates_N: NDArray[np.float64]) -> float | None:
+        truth = ratings(corpus, [name])[members, 0]
+        rated = np.isfinite(truth)
+        return float(ccc(truth[rated], estimates_N[members[rated]])) if rated.any() else None
+
+    return pd.DataFrame(_nulls(fit, corpus, scored), columns=_NULLS).astype({"layer": "Int64"})
+
+
+def class_nulls_table(fit: Fit, corpus: Corpus) -> pd.DataFrame:
+    """UAR of weighted sums that were fitted to permuted labels, as `nulls_table`."""
+
+    def scored(name: str, members: NDArray[np.int64], estimates_N: NDArray[np.float64]) -> float | None:
+        truth = coded(corpus, name)[members]
+        there = truth >= 0
+        return float(tally(truth[there], estimates_N[members[there]], len(fit.classes)).uar) if there.any() else None
+
+    return pd.DataFrame(_nulls(fit, corpus, scored), columns=_CLASS_NULLS).astype({"layer": "Int64"})
+
+
+def _nulls(
+    fit: Fit, corpus: Corpus, scored: Callable[[str, NDArray[np.int64], NDArray[np.float64]], float | None]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a table of permutations; `scored` gives a score on some utterances, None where none has a label."""
     rows = [row for row, probe in enumerate(fit.bank.probes) if probe.kind in (PERMUTED, BY_SPEAKER)]
-    found = []
     for partition in corpus.partitions:
         members = places(corpus, partition)
         for row in rows if partition != TRAIN else []:
             probe = fit.bank.probes[row]
-            truth = ratings(corpus, [probe.dimension])[members, 0]
-            rated = np.isfinite(truth)
-            if partition == DEVELOPMENT:
-                score = float(fit.best_ccc[row])
-            elif rated.any():
-                score = float(ccc(truth[rated], fit.predictions[row, members[rated]]))
-            else:
-                continue
-            found.append((probe.dimension, WEIGHTED, probe.kind, probe.draw, None, partition, score))
-    return pd.DataFrame(found, columns=_NULLS).astype({"layer": "Int64"})
+            on_test = scored(probe.dimension, members, fit.predictions[row]) if partition != DEVELOPMENT else None
+            score = float(fit.best_ccc[row]) if partition == DEVELOPMENT else on_test
+            if score is not None:
+                yield probe.dimension, WEIGHTED, probe.kind, probe.draw, None, partition, score
 
 
-def best_layers(scores: pd.DataFrame) -> dict[str, int]:
-    """Dimension → the trained single layer with the best mean development CCC over seeds."""
+def best_layers(tables: Tables) -> dict[str, int]:
+    """Target → the trained single layer with the best mean development CCC or UAR over seeds."""
+    return _best(tables.scores, "dimension", "ccc") | _best(tables.class_scores, "category", "uar")
+
+
+def _best(scores: pd.DataFrame | None, key: str, value: str) -> dict[str, int]:
+    if scores is None:
+        return {}
     single = scores[(scores.kind == SINGLE) & (scores.partition == DEVELOPMENT)]
-    means = single.groupby(["dimension", "layer"]).ccc.mean()
-    return {dimension: int(means[dimension].idxmax()) for dimension in means.index.unique("dimension")}
+    means = single.groupby([key, "layer"])[value].mean()
+    return {str(name): int(means[name].idxmax()) for name in means.index.unique(key)}
 
 
-def probe_scores(scores: pd.DataFrame, recommended: Mapping[str, int] | None = None) -> tuple[Score, ...]:
+def probe_scores(tables: Tables, recommended: Mapping[str, int] | None = None) -> tuple[Score, ...]:
     """Mean and spread over seeds of each dimension, probe (`weighted`, `best layer: K`, `ridge, layer K`), partition.
 
     The trained single layer named is the one that is best on development, the ridge probe's that of the highest
     cross-validated R²; neither is ever the best on a test partition. Scores on train are left out.
 
     Args:
-        scores: As `runs.scores.scores_table`.
-        recommended: Dimension → layer of the highest R².
+        tables: What a fit found.
+        recommended: Target → layer of the highest R².
     """
-    layers = {SINGLE: best_layers(scores), RIDGE: recommended or {}}
-    names = {SINGLE: "best layer: ", RIDGE: "ridge, layer "}
-    parts = [scores[scores.kind == WEIGHTED].assign(probe=WEIGHTED)]
-    for kind, chosen in layers.items():
-        own = scores[(scores.kind == kind) & (scores.layer == scores.dimension.map(chosen))]
-        parts.append(own.assign(probe=names[kind] + own.layer.astype(str)))
-    kept = pd.concat([part for part in parts if len(part)])
-    kept = kept[kept.partition != TRAIN]
+    if tables.scores is None:
+        return ()
+    kept = _standing(tables.scores, "dimension", best_layers(tables), recommended or {})
     return tuple(Score(**row) for row in score_rows(summary(kept, ("dimension", "probe", "partition"))))
+
+
+def class_scores(tables: Tables, recommended: Mapping[str, int] | None = None) -> tuple[CategoryScore, ...]:
+    """The same of each category, as `probe_scores`."""
+    if tables.class_scores is None:
+        return ()
+    kept = _standing(tables.class_scores, "category", best_layers(tables), recommended or {})
+    rows = score_rows(category_summary(kept, ("category", "probe", "partition")))
+    return tuple(CategoryScore(**row) for row in rows)
+
+
+def _standing(scores: pd.DataFrame, key: str, single: Mapping[str, int], ridge: Mapping[str, int]) -> pd.DataFrame:
+    """The scores that stand for a fit, with the names of their probes."""
+    parts = [scores[scores.kind == WEIGHTED].assign(probe=WEIGHTED)]
+    for kind, chosen, name in ((SINGLE, single, "best layer: "), (RIDGE, ridge, "ridge, layer ")):
+        own = scores[(scores.kind == kind) & (scores.layer == scores[key].map(chosen))]
+        parts.append(own.assign(probe=name + own.layer.astype(str)))
+    kept = pd.concat([part for part in parts if len(part)])
+    return kept[kept.partition != TRAIN]
 
 
 def write_tables(tables: Tables, folder: Path) -> list[str]:
     """Write the tables into a run's folder; the names of the files."""
-    written = {SCORES: tables.scores, NULLS: tables.nulls}
-    written |= {WEIGHTS: tables.weights} if tables.weights is not None else {}
-    for name, table in written.items():
-        to_csv(table, folder / name, "%.8g")
-    to_csv(tables.predictions, folder / PREDICTIONS, "%.7g")
-    return [*written, PREDICTIONS]
+    eight = {SCORES: tables.scores, NULLS: tables.nulls, WEIGHTS: tables.weights}
+    eight |= {CATEGORY_SCORES: tables.class_scores, CLASS_NULLS: tables.class_nulls}
+    seven = {PREDICTIONS: tables.predictions, CATEGORIES: tables.classes}
+    forms = {name: (table, form) for form, own in (("%.8g", eight), ("%.7g", seven)) for name, table in own.items()}
+    written = {name: (table, form) for name, (table, form) in forms.items() if table is not None}
+    for name, (table, form) in written.items():
+        to_csv(table, folder / name, form)
+    return list(written)

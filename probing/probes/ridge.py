@@ -1,6 +1,6 @@
-"""Ridge probes of every layer and dimension at once, in closed form: the quick look, and the recommended importance.
+"""Ridge probes of every layer and target at once, in closed form: the quick look, and the recommended importance.
 
-Shape legend: N utterances · M those of train and development with a rating · L layers · D hidden size · R permutations.
+Shape legend: N utterances · M those of train and development with a label · L layers · D hidden size · R permutations.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.errors import FitError
 from probing.files import size
+from probing.probes.classes import Classes
 from probing.probes.closed_form import LayerStates
 from probing.probes.folds import fold_notes
+from probing.probes.look import CrossValidated, Look
+from probing.probes.memory import memory_of
 from probing.probes.ridge_layer import LayerResult, look_at
 from probing.probes.ridge_plan import BY_SPEAKER, PERMUTED, Plan, plans_of
-from probing.probes.train import FeatureSource, memory_of
-from probing.runs.scores import ratings
-from probing.statistics.concordance import ccc
-from probing.statistics.curves import Curve, confidence_set, r2
+from probing.probes.train import FeatureSource
 
 __all__ = [
     "BY_SPEAKER",
@@ -39,102 +39,6 @@ RIDGE = "ridge"
 PERMUTATIONS = 100
 
 
-@dataclass(frozen=True, eq=False)
-class CrossValidated:
-    """Out-of-fold predictions of one dimension over train and development, by speaker-grouped cross-validation.
-
-    Args:
-        places_M: The utterances' places in the corpus: those of train and development that are rated.
-        predictions_LM: Predictions of each layer on the unit scale, by probes that have not seen the speaker.
-        baseline_M: What is predicted without features: the mean label of the fold's training part.
-        left_out_CL: R² without each of C groups of speakers, neither predicted nor learned from.
-        groups: Names of the groups: the speaker, where it is one.
-        sizes_C: Utterances of each group.
-        speakers_C: Speakers of each group.
-    """
-
-    places_M: NDArray[np.int64]
-    predictions_LM: NDArray[np.float64]
-    baseline_M: NDArray[np.float64]
-    left_out_CL: NDArray[np.float64]
-    groups: tuple[str, ...]
-    sizes_C: NDArray[np.float64]
-    speakers_C: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """What ridge probes find in every layer; everything is on the unit scale.
-
-    Args:
-        corpus: The N utterances.
-        dimensions: What was probed.
-        layers: Indices of the L layers.
-        predictions: Dimension → predictions of all utterances, [L, N], by probes of train with the penalty that is best
-            on development.
-        coefficients: Dimension → the same probes' coefficients, [L, D]; they act on the pooled states as they are.
-        intercepts: Dimension → their intercepts, [L].
-        penalties: Dimension → their penalties α, [L]; see `closed_form`.
-        crossvalidated: Dimension → out-of-fold predictions.
-        nulls: CCC of probes of permuted labels: dimension, kind, labels, permutation, layer, partition, ccc.
-        notes: What a reader should know.
-    """
-
-    corpus: Corpus
-    dimensions: tuple[str, ...]
-    layers: tuple[int, ...]
-    predictions: Mapping[str, NDArray[np.float64]]
-    coefficients: Mapping[str, NDArray[np.float64]]
-    intercepts: Mapping[str, NDArray[np.float64]]
-    penalties: Mapping[str, NDArray[np.float64]]
-    crossvalidated: Mapping[str, CrossValidated]
-    nulls: pd.DataFrame
-    notes: tuple[str, ...] = ()
-
-    def curve(self, dimension: str) -> Curve:
-        """R² of each layer's out-of-fold predictions: how much each layer tells of a dimension."""
-        found = self.crossvalidated[dimension]
-        value_L = r2(self._truth(dimension), found.predictions_LM, found.baseline_M)
-        return Curve(self.layers, value_L, found.left_out_CL, found.sizes_C, found.groups, together_C=found.speakers_C)
-
-    def left_out(self) -> pd.DataFrame:
-        """R² without each group of speakers, from which intervals come.
-
-        Returns:
-            dimension, speaker (or the group's name), speakers and utterances (how many they are), then `layer0`, ….
-        """
-        tables = []
-        for dimension in self.dimensions:
-            found = self.crossvalidated[dimension]
-            columns = {"dimension": dimension, "speaker": found.groups, "speakers": found.speakers_C}
-            columns |= {"utterances": found.sizes_C.astype(int)}
-            columns |= {f"layer{layer}": own_C for layer, own_C in zip(self.layers, found.left_out_CL.T, strict=True)}
-            tables.append(pd.DataFrame(columns))
-        return pd.concat(tables, ignore_index=True)
-
-    def importance(self) -> pd.DataFrame:
-        """dimension, layer, r2, low, high (95 % interval over speakers), in_set (95 % confidence set), ccc."""
-        tables = []
-        for dimension in self.dimensions:
-            curve = self.curve(dimension)
-            best, (low_L, high_L) = confidence_set(curve), curve.intervals()
-            columns = {
-                "dimension": dimension,
-                "layer": self.layers,
-                "r2": curve.value_L,
-                "low": low_L,
-                "high": high_L,
-                "in_set": [layer in best for layer in self.layers],
-                "ccc": ccc(self._truth(dimension), self.crossvalidated[dimension].predictions_LM),
-            }
-            tables.append(pd.DataFrame(columns))
-        return pd.concat(tables, ignore_index=True)
-
-    def _truth(self, dimension: str) -> NDArray[np.float64]:
-        """Ratings of train and development, [M]."""
-        return ratings(self.corpus, [dimension])[self.crossvalidated[dimension].places_M, 0]
-
-
 def ridge_look(
     corpus: Corpus,
     states: NDArray[np.float32],
@@ -142,8 +46,9 @@ def ridge_look(
     first_layer: int = 0,
     permutations: int = PERMUTATIONS,
     device: str = "cpu",
+    balanced: bool = False,
 ) -> Look:
-    """Fit ridge probes to every layer and dimension.
+    """Fit ridge probes to every layer and target.
 
     Each feature is standardised by the probe's own training part, so the scale of a layer does not matter. The probes
     of train take the penalty of the highest CCC on development, as their scores are CCC: the penalty of the smallest
@@ -151,75 +56,120 @@ def ridge_look(
     penalty of the smallest squared error over all other folds. (The probes that predict those have seen the fold; one
     number chosen from nine tenths of the data tells next to nothing of it.)
 
+    Of a category each class is a column of zeros and ones. Its columns have one penalty, chosen by the CCC, or by the
+    squared error, of all of them together, so that estimates sum to 1.
+
     Args:
         corpus: The N utterances.
         states: Their pooled states, [N, L, D], in the corpus's order.
-        dims: Dimensions to probe.
+        dims: Dimensions and categories to probe.
         first_layer: Index of the first state: 0 or, where it is the convolutions' output, −1.
         permutations: Permutations of each kind of null; 0 for none.
         device: PyTorch's name of a device.
+        balanced: Whether all classes of a category count alike in what is decided for (`classes.decided`).
 
     Raises:
-        FitError: A dimension has fewer than two ratings in train or in development (code `too-few`).
+        FitError: A target has fewer than two labels in train or in development (code `too-few`).
     """
     device = "cpu" if torch.device(device).type == "mps" else device  # Apple's has no float64
     layers = tuple(range(first_layer, first_layer + states.shape[1]))
     plans = plans_of(corpus, dims, permutations)
     # Layer by layer: only one is held in another order, and none in float64.
-    found = [(plan, _look_at_all(states, plan, device)) for plan in plans]
-    by_dimension = {name: (plan, results, k) for plan, results in found for k, name in enumerate(plan.names)}
-    ordered = {name: by_dimension[name] for name in dims}
+    found = [(plan, _look_at_all(states, plan, device, balanced)) for plan in plans]
+    by_name = {name: _Target(plan, own, q) for plan, own in found for q, name in enumerate(plan.names)}
+    targets = {name: by_name[name] for name in dims}
+    named = {name: target for name, target in targets.items() if target.classes}
     taught = [utterance for utterance in corpus.utterances if utterance.partition in (TRAIN, DEVELOPMENT)]
     return Look(
         corpus,
-        tuple(dims),
+        tuple(targets),
+        {name: target.classes for name, target in named.items()},
+        balanced,
         layers,
-        {name: np.stack([one.predictions_KN[k] for one in own]) for name, (_, own, k) in ordered.items()},
-        {name: np.stack([one.coefficients_KD[k] for one in own]) for name, (_, own, k) in ordered.items()},
-        {name: np.stack([one.intercepts_K[k] for one in own]) for name, (_, own, k) in ordered.items()},
-        {name: np.stack([one.penalties_K[k] for one in own]) for name, (_, own, k) in ordered.items()},
-        {name: _crossvalidated(plan, own, k) for name, (plan, own, k) in ordered.items()},
-        _nulls_table([(name, layers, own, k) for name, (_, own, k) in ordered.items()]),
-        tuple(fold_notes(taught)),
+        predictions={name: one.of_layers([r.predictions_KN for r in one.results]) for name, one in targets.items()},
+        coefficients={name: one.of_layers([r.coefficients_KD for r in one.results]) for name, one in targets.items()},
+        intercepts={name: one.of_layers([r.intercepts_K for r in one.results]) for name, one in targets.items()},
+        shares={name: one.plan.labels_NK[one.plan.members[TRAIN], one.columns].mean(0) for name, one in named.items()},
+        penalties={
+            name: np.stack([r.penalties_K[one.columns][0] for r in one.results]) for name, one in targets.items()
+        },
+        crossvalidated={name: _crossvalidated(target) for name, target in targets.items()},
+        nulls=_nulls_table({name: one for name, one in targets.items() if not one.classes}, layers),
+        class_nulls=_nulls_table(named, layers).rename(columns={"dimension": "category", "ccc": "uar"}),
+        notes=tuple(fold_notes(taught)),
     )
 
 
-def _look_at_all(states: NDArray[np.float32], plan: Plan, device: str) -> list[LayerResult]:
+@dataclass(frozen=True)
+class _Target:
+    """What was found of one target.
+
+    Args:
+        plan: The plan that has it.
+        results: Of every layer.
+        number: Of the target in the plan.
+    """
+
+    plan: Plan
+    results: Sequence[LayerResult]
+    number: int
+
+    @property
+    def classes(self) -> Classes:
+        """Its classes; none of a dimension."""
+        return self.plan.classes[self.number]
+
+    @property
+    def columns(self) -> slice:
+        """Its columns in the plan."""
+        return self.plan.columns[self.number]
+
+    def of_layers(self, numbers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Its part of numbers [K, …] of every layer: [L, …], and of a category [L, …, classes]."""
+        own = np.stack([one[self.columns] for one in numbers])
+        return np.moveaxis(own, 1, -1) if self.classes else own[:, 0]
+
+
+def _look_at_all(states: NDArray[np.float32], plan: Plan, device: str, balanced: bool) -> list[LayerResult]:
     """What the probes of every layer found."""
-    return [look_at(LayerStates(states[:, place], plan.known, device), plan) for place in range(states.shape[1])]
+    layers = (LayerStates(states[:, place], plan.known, device) for place in range(states.shape[1]))
+    return [look_at(layer, plan, balanced) for layer in layers]
 
 
-def _crossvalidated(plan: Plan, results: Sequence[LayerResult], k: int) -> CrossValidated:
-    """The out-of-fold predictions of a plan's dimension number k."""
-    folding = plan.folding
+def _crossvalidated(target: _Target) -> CrossValidated:
+    """The out-of-fold predictions of a target."""
+    plan, folding, own = target.plan, target.plan.folding, target.columns
+    predictions = target.of_layers([one.out_of_fold_KM for one in target.results])
     return CrossValidated(
-        plan.known,
-        np.stack([one.out_of_fold_KM[k] for one in results]),
-        plan.baseline_MK[:, k],
-        np.stack([one.left_out_CK[:, k] for one in results], axis=1),
+        np.repeat(plan.known, len(target.classes) or 1),
+        plan.labels_NK[plan.known, own].ravel(),
+        predictions.reshape(len(target.results), -1),
+        plan.baseline_MK[:, own].ravel(),
+        target.classes,
+        np.stack([one.left_out_CQ[:, target.number] for one in target.results], axis=1),
         folding.names,
         np.bincount(folding.groups_N[plan.known], minlength=len(folding.names)).astype(float),
         folding.speakers_C,
     )
 
 
-def _nulls_table(found: Sequence[tuple[str, Sequence[int], Sequence[LayerResult], int]]) -> pd.DataFrame:
-    """CCC of probes of permuted labels, a row for each dimension, kind, permutation, layer and partition."""
+def _nulls_table(found: Mapping[str, _Target], layers: Sequence[int]) -> pd.DataFrame:
+    """Scores of probes of permuted labels, a row for each target, kind, permutation, layer and partition."""
     tables = [
         pd.DataFrame(
             {
                 "dimension": name,
                 "kind": RIDGE,
                 "labels": labels,
-                "permutation": np.arange(len(ccc_RK)),
+                "permutation": np.arange(len(score_RQ)),
                 "layer": layer,
                 "partition": partition,
-                "ccc": ccc_RK[:, k],
+                "ccc": score_RQ[:, target.number],
             }
         )
-        for name, layers, results, k in found
-        for layer, one in zip(layers, results, strict=True)
-        for (labels, partition), ccc_RK in one.nulls.items()
+        for name, target in found.items()
+        for layer, one in zip(layers, target.results, strict=True)
+        for (labels, partition), score_RQ in one.nulls.items()
     ]
     columns = ["dimension", "kind", "labels", "permutation", "layer", "partition", "ccc"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

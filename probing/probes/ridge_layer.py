@@ -1,7 +1,8 @@
 """Ridge probes of one layer: by train and development, cross-validated, and of permuted labels.
 
-Shape legend: N utterances of the corpus · M those of train and development with a rating · K dimensions · T targets ·
-R permutations · C groups of speakers · D hidden size · G penalties.
+Shape legend: N utterances of the corpus · M those of train and development with a label · K columns of labels (of each
+dimension one, of each class of a category one) · Q targets (dimensions and categories) · T columns that are solved at
+once · R permutations · C groups of speakers · D hidden size · G penalties.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from probing.corpus.model import DEVELOPMENT, TRAIN
+from probing.probes.classes import Recall, decided
 from probing.probes.closed_form import (
     PENALTIES,
     Decomposition,
@@ -27,6 +29,7 @@ from probing.probes.closed_form import (
     Scorer,
     Sums,
     Targets,
+    owned,
 )
 from probing.probes.left_out import errors_without, groups_of
 from probing.probes.ridge_plan import Plan, Segment
@@ -38,7 +41,7 @@ _TARGETS = 128  # that are solved at once: memory does not grow with the number 
 
 @dataclass(frozen=True)
 class LayerResult:
-    """What ridge probes of one layer found, for the K dimensions of a plan.
+    """What ridge probes of one layer found, for the K columns and Q targets of a plan.
 
     Args:
         coefficients_KD: Of the probes of train; they act on the pooled states as they are.
@@ -46,9 +49,9 @@ class LayerResult:
         penalties_K: Their penalties.
         predictions_KN: Their predictions of all utterances.
         out_of_fold_KM: Cross-validated predictions of train and development.
-        left_out_CK: R² of those without each group of speakers; NaN where there is one, or where the labels of all
+        left_out_CQ: R² of those without each group of speakers; NaN where there is one, or where the labels of all
             others are what is predicted without features.
-        nulls: Kind of permutation and partition → CCC, [R, K].
+        nulls: Kind of permutation and partition → CCC of dimensions and UAR of categories, [R, Q].
     """
 
     coefficients_KD: NDArray[np.float64]
@@ -56,7 +59,7 @@ class LayerResult:
     penalties_K: NDArray[np.float64]
     predictions_KN: NDArray[np.float64]
     out_of_fold_KM: NDArray[np.float64]
-    left_out_CK: NDArray[np.float64]
+    left_out_CQ: NDArray[np.float64]
     nulls: Mapping[tuple[str, str], NDArray[np.float64]]
 
 
@@ -85,8 +88,14 @@ class _Fold:
     labels: LabelSums
 
 
-def look_at(layer: LayerStates, plan: Plan) -> LayerResult:
-    """Fit and score the ridge probes of one layer."""
+def look_at(layer: LayerStates, plan: Plan, balanced: bool = False) -> LayerResult:
+    """Fit and score the ridge probes of one layer.
+
+    Args:
+        layer: Its states.
+        plan: What is learned, of whom.
+        balanced: Whether all classes of a category count alike (`classes.decided`).
+    """
     segments = dict(plan.segments())
     sums = {key: layer.sums(places) for key, places in segments.items()}
     labels = {key: layer.label_sums(places, plan.labels_NK[places]) for key, places in segments.items()}
@@ -100,7 +109,7 @@ def look_at(layer: LayerStates, plan: Plan) -> LayerResult:
         for partition in plan.members
         if partition != TRAIN
     }
-    penalty_K = _best_by_ccc(targets, parts[DEVELOPMENT])
+    penalty_K = _best_by_ccc(targets, parts[DEVELOPMENT], torch.from_numpy(plan.owner_K).to(train.mean_D.device))
     coefficients_DK, intercepts_K = targets.coefficients(penalty_K)
     raw_DK, raw_K = layer.on_raw_states(coefficients_DK, intercepts_K)
     return LayerResult(
@@ -109,21 +118,21 @@ def look_at(layer: LayerStates, plan: Plan) -> LayerResult:
         _numpy(penalty_K),
         layer.predict(np.arange(len(plan.labels_NK)), coefficients_DK, intercepts_K),
         *_cross_validate(layer, plan, sums, labels),
-        _nulls(layer, plan, train, parts),
+        _nulls(layer, plan, train, parts, balanced),
     )
 
 
-def _best_by_ccc(targets: Targets, part: _Part) -> Tensor:
-    """The penalty with which each target has the highest CCC, [T]."""
+def _best_by_ccc(targets: Targets, part: _Part, owner_T: Tensor) -> Tensor:
+    """The penalty with which each dimension, or all classes of a category together, have the highest CCC, [T]."""
     scorer = Scorer(targets, part.seen, part.labels)
-    ccc_GT = torch.stack([scorer.ccc(targets.weights(penalty)) for penalty in PENALTIES])
-    return ccc_GT.new_tensor(PENALTIES)[ccc_GT.argmax(0)]
+    ccc_GQ = torch.stack([scorer.ccc(targets.weights(penalty), owner_T) for penalty in PENALTIES])
+    return ccc_GQ.new_tensor(PENALTIES)[ccc_GQ.argmax(0)][owner_T]
 
 
 def _cross_validate(
     layer: LayerStates, plan: Plan, sums: Mapping[Segment, Sums], labels: Mapping[Segment, LabelSums]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Predictions [K, M] of each fold by probes of the others, and R² without each group, [C, K]."""
+    """Predictions [K, M] of each fold by probes of the others, and R² without each group, [C, Q]."""
     names = sorted({fold for _, fold in sums if fold >= 0})
     own_sums = {fold: _total([own for (_, other), own in sums.items() if other == fold]) for fold in names}
     own_labels = {fold: _total([own for (_, other), own in labels.items() if other == fold]) for fold in names}
@@ -136,10 +145,11 @@ def _cross_validate(
         scorer = Scorer(targets, folds[-1].seen, own_labels[fold])
         error_GK = torch.stack([scorer.squared_error(targets.weights(penalty)) for penalty in PENALTIES])
         errors.append(own_sums[fold].count * error_GK)
-    error_FGK = torch.stack(errors)
-    others_FGK = error_FGK.sum(0) - error_FGK
-    penalty_FK = error_FGK.new_tensor(PENALTIES)[others_FGK.argmin(1)]
-    found_KM = np.empty((len(plan.names), len(plan.known)))
+    owner_K = torch.from_numpy(plan.owner_K).to(layer.mean_D.device)
+    error_FGQ = owned(torch.stack(errors), owner_K)
+    others_FGQ = error_FGQ.sum(0) - error_FGQ
+    penalty_FK = error_FGQ.new_tensor(PENALTIES)[others_FGQ.argmin(1)][:, owner_K]
+    found_KM = np.empty((len(plan.owner_K), len(plan.known)))
     for one, penalty_K in zip(folds, penalty_FK, strict=True):
         own_M = plan.folding.folds_N[plan.known] == one.number
         found_KM[:, own_M] = layer.predict(plan.known[own_M], *one.targets.coefficients(penalty_K))
@@ -149,10 +159,11 @@ def _cross_validate(
 def _left_out(
     layer: LayerStates, plan: Plan, folds: Sequence[_Fold], penalty_FK: Tensor, predictions_KM: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """R² without each group, [C, K]: neither predicted nor learned from; NaN where nothing is left to explain."""
+    """R² without each group, [C, Q]: neither predicted nor learned from; NaN where nothing is left to explain."""
     count, groups_M = len(plan.folding.names), plan.folding.groups_N[plan.known]
     if count < 2:
         return np.full((count, len(plan.names)), np.nan)
+    starts = [own.start for own in plan.columns]
     truth_MK = plan.labels_NK[plan.known]
     error_CK = _by_group(np.square(truth_MK - predictions_KM.T), groups_M, count)
     around_CK = _by_group(np.square(truth_MK - plan.baseline_MK), groups_M, count)
@@ -167,9 +178,10 @@ def _left_out(
         learned = errors_without(fold.targets, penalty_K, groups.take(others), fold.seen, fold.labels)
         left_error_CK[others] += _numpy(learned[0])
         left_around_CK[others] += _numpy(learned[1])
+    error_CQ, around_CQ = (np.add.reduceat(x_CK, starts, axis=1) for x_CK in (left_error_CK, left_around_CK))
     # Where only the group that is left out has other labels than its fold's mean, nothing is left to explain.
-    told_CK = left_around_CK > _CONSTANT * around_CK.sum(0)
-    return 1 - np.divide(left_error_CK, left_around_CK, out=np.full_like(left_error_CK, np.nan), where=told_CK)
+    told_CQ = around_CQ > _CONSTANT * np.add.reduceat(around_CK.sum(0), starts)
+    return 1 - np.divide(error_CQ, around_CQ, out=np.full_like(error_CQ, np.nan), where=told_CQ)
 
 
 def _by_group(numbers_MK: NDArray[np.float64], groups_M: NDArray[np.int64], count: int) -> NDArray[np.float64]:
@@ -178,9 +190,9 @@ def _by_group(numbers_MK: NDArray[np.float64], groups_M: NDArray[np.int64], coun
 
 
 def _nulls(
-    layer: LayerStates, plan: Plan, train: Decomposition, parts: Mapping[str, _Part]
+    layer: LayerStates, plan: Plan, train: Decomposition, parts: Mapping[str, _Part], balanced: bool
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
-    """CCC of probes of permuted labels: kind of permutation and partition → [R, K].
+    """Scores of probes of permuted labels: kind of permutation and partition → [R, Q].
 
     A permuted fit does what the real one does: it learns from permuted labels of train, and takes the penalty that is
     best with permuted labels of development. Where the states tell nothing, true labels are one more permutation, and
@@ -188,7 +200,7 @@ def _nulls(
     which its penalty was chosen, and elsewhere the true ones, which no permutation touches.
     """
     found: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
-    count = len(plan.names)
+    count, owners = len(plan.owner_K), len(plan.names)
     at_once = max(1, _TARGETS // count)
     for kind, orders_RN in plan.orders.items():
         for start in range(0, len(orders_RN), at_once):
@@ -197,13 +209,57 @@ def _nulls(
             targets = train.solve(layer.label_sums(plan.members[TRAIN], taught[TRAIN]))
             own = layer.label_sums(plan.members[DEVELOPMENT], taught[DEVELOPMENT])
             development = _Part(parts[DEVELOPMENT].seen, own)
-            weights_DT = targets.weights(_best_by_ccc(targets, development))
+            apart_RK = plan.owner_K + owners * np.arange(len(chunk))[:, None]
+            owner_T = torch.from_numpy(apart_RK.ravel()).to(train.mean_D.device)
+            penalty_T = _best_by_ccc(targets, development, owner_T)
+            weights_DT = targets.weights(penalty_T)
             columns = np.tile(np.arange(count), len(chunk))
             for name, part in parts.items():
                 labels = own if name == DEVELOPMENT else part.labels.take(columns)
-                ccc_T = Scorer(targets, part.seen, labels).ccc(weights_DT)
-                found.setdefault((kind, name), []).append(_numpy(ccc_T).reshape(len(chunk), count))
+                scores_RQ = _numpy(Scorer(targets, part.seen, labels).ccc(weights_DT, owner_T))
+                scores_RQ = scores_RQ.reshape(len(chunk), owners)
+                shown_NT = taught[name] if name == DEVELOPMENT else plan.labels_NK[plan.members[name]]
+                for target, recall_R in _recalls(layer, plan, targets, penalty_T, (name, shown_NT), balanced).items():
+                    scores_RQ[:, target] = recall_R
+                found.setdefault((kind, name), []).append(scores_RQ)
     return {key: np.concatenate(values) for key, values in found.items()}
+
+
+def _recalls(
+    layer: LayerStates,
+    plan: Plan,
+    targets: Targets,
+    penalty_T: Tensor,
+    part: tuple[str, NDArray[np.float64]],
+    balanced: bool,
+) -> dict[int, NDArray[np.float64]]:
+    """UAR of some fits on a partition: the number of each category → [R].
+
+    It is the only score that is not a function of sums: every utterance is predicted.
+
+    Args:
+        layer: The states.
+        plan: What is learned.
+        targets: R times its K columns, solved.
+        penalty_T: Their penalties.
+        part: A partition, and its labels: [N, R · K], or [N, K] where they are the same for all fits.
+        balanced: As in `look_at`.
+    """
+    categories = [number for number, own in enumerate(plan.classes) if own]
+    if not categories:
+        return {}
+    (name, labels_NT), count = part, len(plan.owner_K)
+    coefficients_DT, intercepts_T = targets.coefficients(penalty_T)
+    fits = len(penalty_T) // count
+    found = {number: Recall(fits, len(plan.classes[number]), penalty_T.device) for number in categories}
+    share_RK = targets.mean_T.reshape(fits, count)
+    for rows, x_BD in layer.chunks(plan.members[name]):
+        estimates_BRK = (x_BD @ coefficients_DT + intercepts_T).reshape(-1, fits, count)
+        labels_BRK = torch.from_numpy(labels_NT[rows]).to(estimates_BRK).reshape(len(x_BD), -1, count)
+        for number, recall in found.items():
+            own = plan.columns[number]
+            recall.add(decided(estimates_BRK[..., own], share_RK[:, own], balanced), labels_BRK[..., own])
+    return {number: recall.uar() for number, recall in found.items()}
 
 
 def _permuted_labels(plan: Plan, orders_RN: NDArray[np.int64], partition: str) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Who is rated, learned from, predicted, left out and permuted: what ridge probes of every layer have in common.
 
-Shape legend: N utterances of the corpus · M those of train and development with a rating · K dimensions ·
-R permutations.
+Shape legend: N utterances of the corpus · M those of train and development with a label · T targets (dimensions and
+categories) · K columns: one of each dimension, one of each class of a category · R permutations.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.errors import FitError
+from probing.probes.classes import Classes, categories_of, columns_of
 from probing.probes.closed_form import Places
 from probing.probes.folds import Folding, folding_of
-from probing.runs.scores import ratings
 from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
 
 PERMUTED, BY_SPEAKER = "permuted", "by-speaker"
@@ -26,21 +26,34 @@ Segment = tuple[str, int]  # partition and fold
 
 @dataclass(frozen=True)
 class Plan:
-    """Dimensions that the same utterances are rated on, and what becomes of those.
+    """Targets that the same utterances have labels of, and what becomes of those.
 
     Args:
-        names: The K dimensions.
-        labels_NK: Their ratings on the unit scale; NaN where there is none.
+        names: The T targets.
+        classes: Of each target; none of a dimension.
+        labels_NK: Ratings on the unit scale, and whether each class is there; NaN where there is no label.
         members: Partition → places of its rated utterances; partitions without any are absent.
         folding: Who of train and development is predicted, and who is left out, together.
         orders: `permuted` and `by-speaker` → the R permutations, [R, N]: whose label an utterance gets.
     """
 
     names: tuple[str, ...]
+    classes: tuple[Classes, ...]
     labels_NK: NDArray[np.float64]
     members: Mapping[str, Places]
     folding: Folding
     orders: Mapping[str, NDArray[np.int64]]
+
+    @cached_property
+    def owner_K(self) -> NDArray[np.int64]:
+        """The number of each column's target."""
+        return np.repeat(np.arange(len(self.names)), [len(own) or 1 for own in self.classes])
+
+    @property
+    def columns(self) -> tuple[slice, ...]:
+        """The columns of each target."""
+        ends = np.cumsum([len(own) or 1 for own in self.classes]).tolist()
+        return tuple(slice(start, end) for start, end in zip([0, *ends], ends, strict=False))
 
     @cached_property
     def known(self) -> Places:
@@ -62,28 +75,35 @@ class Plan:
 
 
 def plans_of(corpus: Corpus, dims: Sequence[str], permutations: int) -> list[Plan]:
-    """One plan for all dimensions that the same utterances are rated on: mostly one in all.
+    """One plan for all targets that the same utterances have labels of: mostly one in all.
+
+    Args:
+        corpus: The N utterances.
+        dims: Dimensions and categories.
+        permutations: R.
 
     Raises:
-        FitError: A dimension has fewer than two ratings in train or in development (code `too-few`).
+        FitError: A target has fewer than two labels in train or in development (code `too-few`).
     """
-    labels_NK = ratings(corpus, dims)
+    known = categories_of(corpus, dims)
+    classes = {name: known.get(name, ()) for name in dims}
+    labels = {name: columns_of(corpus, name, own) for name, own in classes.items()}
     partitions = np.array([utterance.partition for utterance in corpus.utterances])
-    rated_NK = np.isfinite(labels_NK)
-    alike: dict[bytes, list[int]] = {}
-    for column in range(len(dims)):
-        alike.setdefault(rated_NK[:, column].tobytes(), []).append(column)
+    alike: dict[bytes, list[str]] = {}
+    for name, own_NK in labels.items():
+        alike.setdefault(np.isfinite(own_NK[:, 0]).tobytes(), []).append(name)
     everybody = folding_of(corpus, np.flatnonzero(np.isin(partitions, (TRAIN, DEVELOPMENT))))
     plans = []
-    for columns in alike.values():
-        names = tuple(dims[column] for column in columns)
-        rated_N = rated_NK[:, columns[0]]
+    for names in map(tuple, alike.values()):
+        rated_N = np.isfinite(labels[names[0]][:, 0])
         own = {name: np.flatnonzero(rated_N & (partitions == name)) for name in corpus.partitions}
         members = {name: places for name, places in own.items() if len(places)}
         _refuse_too_few(members, names, corpus.name)
         groups = [members[TRAIN], members[DEVELOPMENT]]
         orders = _orders(corpus, groups, permutations)
-        plans.append(Plan(names, labels_NK[:, columns], members, _folding(corpus, everybody, groups), orders))
+        labels_NK = np.concatenate([labels[name] for name in names], axis=1)
+        folding = _folding(corpus, everybody, groups)
+        plans.append(Plan(names, tuple(classes[name] for name in names), labels_NK, members, folding, orders))
     return plans
 
 
@@ -107,8 +127,8 @@ def _refuse_too_few(members: Mapping[str, Places], names: Sequence[str], corpus:
         count = len(members.get(partition, ()))
         if count < 2:
             raise FitError(
-                f"partition {partition} of corpus {corpus} has {count} ratings of {', '.join(names)}",
-                "a CCC needs at least two",
+                f"partition {partition} of corpus {corpus} has {count} labels of {', '.join(names)}",
+                "a score needs at least two",
                 "check the labels with `probe check`, or name another --dim",
                 code="too-few",
             )

@@ -6,8 +6,9 @@ Shape legend: P probes · L layers · D width of the pooled states · H hidden u
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -23,6 +24,7 @@ from probing.probes.ridge import RIDGE, Look
 from probing.runs.owned import REMEDY
 
 PROBES, RIDGE_PROBES = "probes.safetensors", "ridge.safetensors"
+_Bank = TypeVar("_Bank")
 _MOST_LAYERS = 1_000  # the bank keeps a number for each pair of them
 # Version 0.1.0 had one head with one output: its name of each parameter → today's.
 _RENAMED = {
@@ -33,7 +35,9 @@ _RENAMED = {
 }
 
 
-def save_bank(bank: ProbeBank, normalize: str, scale: tuple[float, float], path: Path) -> None:
+def save_bank(
+    bank: ProbeBank, normalize: str, scale: tuple[float, float], path: Path, classes: Sequence[str] = ()
+) -> None:
     """Write a bank's parameters to a file, with its probes and how to feed them in the file's metadata.
 
     Args:
@@ -41,6 +45,7 @@ def save_bank(bank: ProbeBank, normalize: str, scale: tuple[float, float], path:
         normalize: How states are normalized for it: `none` or `layer`.
         scale: Lowest and highest possible rating: what estimates of 0 and 1 stand for.
         path: The file.
+        classes: Of a category: what each output stands for; the class of the largest is the estimate.
     """
     probes = [[probe.dimension, probe.kind, probe.seed, probe.layer] for probe in bank.probes]
     save_file(
@@ -52,18 +57,20 @@ def save_bank(bank: ProbeBank, normalize: str, scale: tuple[float, float], path:
             "pooling": bank.pooling,
             "normalize": normalize,
             "scale": json.dumps(scale),
+            **({"classes": json.dumps(classes)} if classes else {}),
         },
     )
 
 
-def load_bank(path: Path) -> tuple[ProbeBank, str]:
+def load_bank(path: Path) -> tuple[ProbeBank, str, tuple[str, ...]]:
     """Read a bank that `save_bank` wrote, or version 0.1.0.
 
     Args:
         path: A file in a fit's folder.
 
     Returns:
-        The bank, and how states are normalized for it: `none` or `layer`.
+        The bank; how states are normalized for it, `none` or `layer`; and of a category what each output stands for,
+        of which the largest is the estimate.
 
     Raises:
         RunError: The file is not there (code `run-incomplete`) or damaged (`run-damaged`).
@@ -84,10 +91,19 @@ def load_bank(path: Path) -> tuple[ProbeBank, str]:
         head = _head_for(metadata.get("head", MlpHead.kind), probes, parameters)
         bank = ProbeBank(probes, n_layers, head, metadata["pooling"])
         bank.load_state_dict(parameters)
-        return bank, metadata["normalize"]
+        return bank, metadata["normalize"], _classes(metadata, bank.head.sizes["outputs"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         # RuntimeError is what load_state_dict raises over other names or shapes.
         raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
+
+
+def _classes(metadata: Mapping[str, str], outputs: int) -> tuple[str, ...]:
+    """The classes that a file names, one for each output; none of dimensions, which have one output."""
+    classes = parsed(metadata["classes"]) if "classes" in metadata else []
+    texts = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if not texts or (len(set(classes)) or 1) != outputs:
+        raise ValueError(f"it names {str(classes)[:60]} as the classes of {outputs:,} outputs")
+    return tuple(classes)
 
 
 def _probe(what: list[Any], n_layers: int) -> Probe:
@@ -122,19 +138,46 @@ def _head_for(kind: str, probes: list[Probe], parameters: dict[str, Tensor]) -> 
     raise ValueError(f"the head {kind} is unknown")
 
 
-def ridge_bank(look: Look, pooling: str) -> ProbeBank:
-    """Ridge probes, of each dimension and layer one, as a bank of linear heads.
+def numbered(file: str, banks: Sequence[_Bank]) -> dict[str, _Bank]:
+    """Names of the files of several banks: the first has the name given, and those after it are numbered.
+
+    >>> list(numbered("probes.safetensors", [None, None]))
+    ['probes.safetensors', 'probes-2.safetensors']
+    """
+    path = Path(file)
+    return {f"{path.stem}-{n}{path.suffix}" if n > 1 else file: bank for n, bank in enumerate(banks, 1)}
+
+
+def ridge_banks(look: Look, pooling: str) -> list[tuple[ProbeBank, tuple[str, ...]]]:
+    """Ridge probes as banks of linear heads, a head for each layer: one bank of all dimensions, one of each category.
+
+    Where all classes count alike, a category's outputs are estimates over the classes' shares of train, so that the
+    largest output is always the estimate.
 
     Args:
         look: What ridge probes found.
         pooling: How the states were pooled.
+
+    Returns:
+        Each bank with its classes.
     """
+    rated = [name for name in look.dimensions if name not in look.categories]
+    banks = [(_ridge_bank(look, rated, pooling), ())] if rated else []
+    return banks + [(_ridge_bank(look, [name], pooling), classes) for name, classes in look.categories.items()]
+
+
+def _ridge_bank(look: Look, targets: Sequence[str], pooling: str) -> ProbeBank:
     n_layers = len(look.layers)
-    probes = [Probe(name, RIDGE, 0, place) for name in look.dimensions for place in range(n_layers)]
-    width = look.coefficients[look.dimensions[0]].shape[1]
-    head = LinearHead([probe.seed for probe in probes], width, learned=0)
+    probes = [Probe(name, RIDGE, 0, place) for name in targets for place in range(n_layers)]
+    width = look.coefficients[targets[0]].shape[1]
+    outputs = len(look.categories.get(targets[0], ())) or 1
+    head = LinearHead([probe.seed for probe in probes], width, outputs, learned=0)
     with torch.no_grad():
         for row, probe in enumerate(probes):
-            head.map_PDO[row, :, 0] = torch.from_numpy(look.coefficients[probe.dimension][probe.layer])
-            head.bias_PO[row, 0] = float(look.intercepts[probe.dimension][probe.layer])
+            scale_O = look.decisive(probe.dimension)
+            map_DO = look.coefficients[probe.dimension][probe.layer].reshape(width, outputs)
+            head.map_PDO[row] = torch.from_numpy(map_DO * scale_O)
+            head.bias_PO[row] = torch.from_numpy(
+                look.intercepts[probe.dimension][probe.layer].reshape(outputs) * scale_O
+            )
     return ProbeBank(probes, n_layers, head, pooling)

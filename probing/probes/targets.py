@@ -1,9 +1,9 @@
 """What the probes of a bank learn: their labels, the loss of each and the score by which each stops.
 
-A bank knows nothing of it, so another target (categories by cross-entropy, say) is another class here, and as many
-outputs of the heads as it asks for.
+A bank knows nothing of it: dimensions are learned by 1 − CCC with one output, a category by cross-entropy with an
+output for each class.
 
-Shape legend: P probes · N utterances · B those of a batch · O outputs of a head · C speakers.
+Shape legend: P probes · N utterances · B those of a batch · O outputs of a head · C speakers · K classes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probing.corpus.model import Corpus
+from probing.corpus.model import TRAIN, Corpus
+from probing.errors import ScoreError
 from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, Probe
+from probing.probes.classes import Classes
+from probing.runs.categories import coded
 from probing.runs.scores import clusters_of, ratings
+from probing.statistics.classification import tally
 from probing.statistics.concordance import ccc, ccc_loss
 from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
 
@@ -35,6 +39,12 @@ class Target(Protocol):
 
     def score(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
         """Each probe's score on some utterances, [P]; more is better."""
+
+    def ties(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
+        """What decides between equal scores, [P]; more is better."""
+
+    def decided(self, estimates_PBO: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the outputs stand for, [P, B]: numbers on the unit scale, or numbers of classes."""
 
     def only(self, rows: Rows) -> Target:
         """What some of the probes learn."""
@@ -92,10 +102,83 @@ class Regression:
             score_P[own] = ccc(labels_PB[own], estimates_PB[own], self._counts_RN[:, places])
         return score_P
 
+    def ties(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
+        """As `Target`: nothing does, and the earlier epoch is kept."""
+        return np.zeros(len(estimates_PBO))
+
+    def decided(self, estimates_PBO: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `Target`: the estimate itself."""
+        return estimates_PBO[..., 0]
+
     def only(self, rows: Rows) -> Regression:
         """As `Target`."""
-        counts = {new: self._counts[old] for new, old in enumerate(rows.tolist()) if old in self._counts}
-        return Regression(self._labels_PN[rows], counts, self._device)
+        return Regression(self._labels_PN[rows], _of_rows(self._counts, rows), self._device)
+
+
+class Classification:
+    """One class of several for each utterance, learned by cross-entropy and scored by unweighted average recall.
+
+    Small sets have few recalls, so of epochs with equal ones that of the lower loss is the better.
+
+    Args:
+        codes_PN: What to learn, numbers of classes; only those of train and development matter.
+        counts: As of `Regression`.
+        weights_PK: How much each class counts in the loss.
+        device: PyTorch's name of the device of the estimates.
+    """
+
+    def __init__(
+        self,
+        codes_PN: NDArray[np.int64],
+        counts: Mapping[int, NDArray[np.int64]],
+        weights_PK: NDArray[np.float64],
+        device: str = "cpu",
+    ) -> None:
+        self.outputs = weights_PK.shape[1]
+        self._codes_PN, self._counts, self._weights_PK, self._device = codes_PN, dict(counts), weights_PK, device
+        once_N = np.ones(codes_PN.shape[1], np.int64)
+        self._counts_PN = np.stack([self._counts.get(row, once_N) for row in range(len(codes_PN))])
+
+    def loss(self, estimates_PBO: Tensor, places: Rows) -> Tensor:
+        """As `Target`: the mean cross-entropy (natural logarithm), in which utterances count by their class.
+
+        Raises:
+            ScoreError: A loss is not finite (code `not-finite`).
+        """
+        codes_PB, counts_PB = self._codes_PN[:, places], self._counts_PN[:, places]
+        weight_PB = torch.from_numpy(counts_PB * np.take_along_axis(self._weights_PK, codes_PB, 1))
+        weight_PB = weight_PB.float().to(self._device)
+        told_PBO = estimates_PBO.float().log_softmax(-1)
+        own_PB = told_PBO.gather(-1, torch.from_numpy(codes_PB).to(self._device)[..., None])[..., 0]
+        loss_P = -(weight_PB * own_PB).sum(-1) / weight_PB.sum(-1).clamp_min(1e-12)  # of a batch that counts nothing: 0
+        if not bool(loss_P.isfinite().all()):
+            raise ScoreError("the loss is not finite", "an estimate is NaN or too large", code="not-finite")
+        return loss_P
+
+    def score(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
+        """As `Target`.
+
+        Raises:
+            ScoreError: An estimate is NaN or infinite (code `not-finite`).
+        """
+        if not np.isfinite(estimates_PBO).all():
+            raise ScoreError("an estimate is NaN or infinite", "such numbers have no score", code="not-finite")
+        codes_PB, counts_PB = self._codes_PN[:, places], self._counts_PN[:, places]
+        return tally(codes_PB, estimates_PBO.argmax(-1), self.outputs, counts_PB).uar
+
+    def ties(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
+        """As `Target`: minus the loss."""
+        estimates = torch.from_numpy(estimates_PBO).to(self._device, torch.float32)
+        return -self.loss(estimates, places).double().cpu().numpy()
+
+    def decided(self, estimates_PBO: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `Target`: the class of the largest output."""
+        return estimates_PBO.argmax(-1).astype(np.float64)
+
+    def only(self, rows: Rows) -> Classification:
+        """As `Target`."""
+        counts = _of_rows(self._counts, rows)
+        return Classification(self._codes_PN[rows], counts, self._weights_PK[rows], self._device)
 
 
 def regression(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Rows], device: str = "cpu") -> Regression:
@@ -107,25 +190,70 @@ def regression(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Ro
         members: Partition → places of its utterances, for train and development.
         device: PyTorch's name of the device of the estimates.
     """
+    return Regression(taught_labels(corpus, probes, members), _resamples(corpus, probes, members), device)
+
+
+def classification(
+    corpus: Corpus,
+    probes: Sequence[Probe],
+    members: Mapping[str, Rows],
+    classes: Classes,
+    balanced: bool,
+    device: str = "cpu",
+) -> Classification:
+    """What the probes of a bank learn of a category.
+
+    Args:
+        corpus: The N utterances.
+        probes: The P probes, all of one category.
+        members: Partition → places of its utterances, for train and development.
+        classes: Of the category.
+        balanced: Whether all classes of train count alike in the loss, rather than all utterances: each of n
+            utterances of K classes that are there counts n / (K · the number of its class), as in scikit-learn.
+        device: PyTorch's name of the device of the estimates.
+    """
+    codes_PN = taught_labels(corpus, probes, members).astype(np.int64)
+    counts = _resamples(corpus, probes, members)
+    weights_PK = np.ones((len(probes), len(classes)))
+    if balanced:
+        taught_PB = codes_PN[:, members[TRAIN]]
+        once_N = np.ones(len(corpus), np.int64)
+        counts_PB = np.stack([counts.get(row, once_N)[members[TRAIN]] for row in range(len(probes))])
+        truths_PK = tally(taught_PB, taught_PB, len(classes), counts_PB).truths
+        there_PK = truths_PK > 0
+        each_P1 = truths_PK.sum(1, keepdims=True) / there_PK.sum(1, keepdims=True)
+        weights_PK = np.divide(each_P1, truths_PK, out=np.zeros_like(truths_PK), where=there_PK)
+    return Classification(codes_PN, counts, weights_PK, device)
+
+
+def _resamples(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Rows]) -> dict[int, NDArray[np.int64]]:
+    """Row → how often each utterance counts, of the probes that learn from a resample."""
     draws = sorted({probe.draw for probe in probes if probe.kind == REFIT and probe.draw is not None})
     drawn = {draw: resampled_counts(clusters_of(corpus), members, draw) for draw in draws}
-    counts = {row: drawn[p.draw] for row, p in enumerate(probes) if p.kind == REFIT and p.draw is not None}
-    return Regression(taught_labels(corpus, probes, members), counts, device)
+    return {row: drawn[p.draw] for row, p in enumerate(probes) if p.kind == REFIT and p.draw is not None}
+
+
+def _of_rows(counts: Mapping[int, NDArray[np.int64]], rows: Rows) -> dict[int, NDArray[np.int64]]:
+    return {new: counts[old] for new, old in enumerate(rows.tolist()) if old in counts}
 
 
 def taught_labels(corpus: Corpus, probes: Sequence[Probe], members: Mapping[str, Rows]) -> NDArray[np.float64]:
-    """The labels [P, N] to learn from and to stop by, on the unit scale; NaN where an utterance has no rating.
+    """The labels [P, N] to learn from and to stop by.
 
-    They are the true ones, but for the controls, whose labels are permuted within train and within development, between
-    speakers or within them: a control that stopped by true labels would be a selected one, not a null.
+    Ratings are on the unit scale, and NaN where an utterance has none; classes are numbers, and −1 there. They are
+    the true ones, but for the controls, whose labels are permuted within train and within development, between speakers
+    or within them: a control that stopped by true labels would be a selected one, not a null.
 
     Args:
         corpus: The N utterances.
         probes: The P probes.
         members: Partition → places of its utterances; labels are permuted within each.
     """
-    dimensions = tuple(dict.fromkeys(probe.dimension for probe in probes))
-    truth = dict(zip(dimensions, ratings(corpus, dimensions).T, strict=True))
+    known = corpus.categories
+    truth = {
+        name: coded(corpus, name).astype(np.float64) if name in known else ratings(corpus, [name])[:, 0]
+        for name in dict.fromkeys(probe.dimension for probe in probes)
+    }
     speakers, groups = [utterance.speaker for utterance in corpus.utterances], list(members.values())
 
     def labels(probe: Probe) -> NDArray[np.float64]:

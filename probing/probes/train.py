@@ -1,4 +1,4 @@
-"""Train a bank of probes: which layers carry a dimension (section 4.2).
+"""Train a bank of probes: which layers carry a dimension, or tell the classes of a category (section 4.2).
 
 Shape legend: P probes · N utterances · B those of a batch · L layers · D hidden size · O outputs of a head.
 """
@@ -6,9 +6,8 @@ Shape legend: P probes · N utterances · B those of a batch · L layers · D hi
 from __future__ import annotations
 
 import copy
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,18 +17,19 @@ from tqdm import tqdm
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.errors import FitError, ScoreError
-from probing.files import size
-from probing.probes.bank import ProbeBank, count_probes, plan_bank
+from probing.probes.bank import ProbeBank, plan_bank
+from probing.probes.classes import Classes, categories_of
 from probing.probes.features import Features
-from probing.probes.heads import SharedDropout, new_head, numbers_of
+from probing.probes.heads import SharedDropout, new_head
+from probing.probes.memory import banked, refuse_large_bank
 from probing.probes.options import FitOptions
-from probing.probes.targets import Regression, Target, regression
+from probing.probes.targets import Target, classification, regression
 from probing.runs.scores import places
 
-_COPIES = 6  # of a bank's parameters: themselves, gradients, two moments, the best so far, and while narrowing
 _LR_TIMES_WIDTH = 1e-4 * 768  # of the default learning rate and the hidden size
 _WORTH_NARROWING = 0.8  # share of probes still learning below which the others are taken out of the bank
 Rows = NDArray[np.int64]
+_Scored = tuple[NDArray[np.float64], NDArray[np.float64]]  # scores, and what decides between equal ones
 
 
 class FeatureSource(Protocol):
@@ -44,14 +44,16 @@ class Fit:
     """A fitted bank.
 
     Args:
-        bank: Each probe as it was at its best development CCC.
-        predictions: Of all utterances, [P, N], on the unit scale.
+        bank: Each probe as it was at its best development score: CCC of a dimension, UAR of a category.
+        predictions: Of all utterances, [P, N], on the unit scale; or numbers of classes.
         best_epoch: Epoch after which each probe was best, [P], from 1.
-        best_ccc: Each probe's best development CCC, [P]; of probes of permuted labels or resampled speakers with
+        best_ccc: Each probe's best development score, [P]; of probes of permuted labels or resampled speakers with
             those.
         last_weights: Layer weights with which each probe that learns them stopped, [W, L]: as many epochs after its
             best as its patience is, or at the last epoch.
-        curve: Development CCC after each epoch, one [P] an epoch; NaN for probes that had stopped.
+        curve: Development score after each epoch, one [P] an epoch; NaN for probes that had stopped.
+        classes: Of the category; none of dimensions.
+        best_tie: What decides between equal scores, at each probe's best, [P].
     """
 
     bank: ProbeBank
@@ -60,24 +62,28 @@ class Fit:
     best_ccc: NDArray[np.float64]
     last_weights: NDArray[np.float64]
     curve: list[NDArray[np.float64]] = field(default_factory=list)
+    classes: Classes = ()
+    best_tie: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
-    def improve(self, bank: ProbeBank, rows: Rows, score_P: NDArray[np.float64], epoch: int, patience: int) -> int:
+    def improve(self, bank: ProbeBank, rows: Rows, scored: _Scored, epoch: int, patience: int) -> int:
         """Keep the probes that are better than ever, and the scores of all.
 
         Args:
             bank: The probes that are still in the training bank.
             rows: Which of all probes they are.
-            score_P: Their development CCC.
+            scored: Their development scores, and what decides between equal ones, [P] each.
             epoch: The epoch that has ended, from 1.
             patience: A probe that stopped earlier, but is still in the bank, does not count any more.
 
         Returns:
             How many of them had not stopped before this epoch.
         """
+        (score_P, tie_P), best_P = scored, self.best_ccc[rows]
         running_P = epoch - self.best_epoch[rows] <= patience
-        better_P = running_P & (score_P > self.best_ccc[rows])
+        better_P = running_P & ((score_P > best_P) | ((score_P == best_P) & (tie_P > self.best_tie[rows])))
         self.bank.take(bank, np.flatnonzero(better_P), rows[better_P])
         self.best_ccc[rows[better_P]], self.best_epoch[rows[better_P]] = score_P[better_P], epoch
+        self.best_tie[rows[better_P]] = tie_P[better_P]
         learning = rows < len(self.last_weights)  # they come first, also in a narrowed bank
         weights_WL = bank.logits_WL.detach().softmax(-1).double().cpu().numpy()
         self.last_weights[rows[learning & running_P]] = weights_WL[running_P[learning]]
@@ -86,10 +92,21 @@ class Fit:
         return int(running_P.sum())
 
 
+def train_banks(
+    corpus: Corpus, source: FeatureSource, n_layers: int, width: int, options: FitOptions, device: str = "cpu"
+) -> list[Fit]:
+    """Train a bank of all dimensions, and one of each category, whose heads have other numbers of outputs.
+
+    Arguments and errors are those of `train_bank`.
+    """
+    banks = [replace(options, dims=names) for names in banked(corpus, options.dims)]
+    return [train_bank(corpus, source, n_layers, width, own, device) for own in banks]
+
+
 def train_bank(
     corpus: Corpus, source: FeatureSource, n_layers: int, width: int, options: FitOptions, device: str = "cpu"
 ) -> Fit:
-    """Train all probes at once, in one pass over the training partition an epoch.
+    """Train all probes of dimensions, or of one category, at once, in one pass over the training partition an epoch.
 
     Args:
         corpus: Labelled utterances; `source` numbers them in this order.
@@ -105,23 +122,28 @@ def train_bank(
     """
     refuse_unfit(corpus, options.dims)
     hidden = options.hidden or width
-    refuse_large_bank(options, n_layers, width, device)
+    refuse_large_bank(corpus, options, n_layers, width, device)
     probes = plan_bank(options, n_layers)
     members = {partition: places(corpus, partition) for partition in (TRAIN, DEVELOPMENT)}
-    target: Target = regression(corpus, probes, members, device)
+    classes = categories_of(corpus, options.dims).get(options.dims[0], ())
+    target: Target
+    if classes:
+        target = classification(corpus, probes, members, classes, options.balanced, device)
+    else:
+        target = regression(corpus, probes, members, device)
     learned = sum(probe.learns_weights for probe in probes)
     head = new_head(options.head, [probe.seed for probe in probes], width, hidden, target.outputs, learned)
     best = ProbeBank(probes, n_layers, head, options.pooling).to(device)
     none_yet = np.zeros(len(probes), np.int64), np.full(len(probes), -np.inf), np.full((learned, n_layers), np.nan)
-    found = Fit(best, np.empty((len(probes), len(corpus))), *none_yet)
+    found = Fit(best, np.empty((len(probes), len(corpus))), *none_yet, [], classes, np.full(len(probes), -np.inf))
     bank, rows = copy.deepcopy(best), np.arange(len(probes))  # the probes still learning, and which they are
     optimizer = _adam(bank, options)
     with tqdm(total=options.epochs, unit="epoch", desc="fit", disable=None) as bar:
         for epoch in range(1, options.epochs + 1):
             _train_epoch(bank, optimizer, source, target, members[TRAIN], options, epoch)
             estimates_PNO = estimate_all(bank, source, members[DEVELOPMENT], options.batch)
-            score_P = _scored(target, estimates_PNO, members[DEVELOPMENT])
-            running = found.improve(bank, rows, score_P, epoch, options.patience)
+            scored = _scored(target, estimates_PNO, members[DEVELOPMENT])
+            running = found.improve(bank, rows, scored, epoch, options.patience)
             bar.set_postfix({"still learning": running, "best": f"{found.best_ccc.max():.3f}"})
             bar.update()
             go_on_P = epoch + 1 - found.best_epoch[rows] <= options.patience
@@ -131,7 +153,7 @@ def train_bank(
                 own = np.flatnonzero(go_on_P)
                 bank, optimizer = _narrow(bank, optimizer, own, options)
                 target, rows = target.only(own), rows[own]
-    found.predictions = estimate_all(best, source, np.arange(len(corpus)), options.batch)[..., 0]
+    found.predictions = estimate_all(best, source, np.arange(len(corpus)), options.batch, target.decided)
     return found
 
 
@@ -176,10 +198,17 @@ def shuffled_batches(train: Rows, options: FitOptions, epoch: int) -> list[Rows]
 
 
 @torch.inference_mode()
-def estimate_all(bank: ProbeBank, source: FeatureSource, members: Rows, batch: int) -> NDArray[np.float64]:
-    """Estimates of some utterances, [P, N, O]."""
+def estimate_all(
+    bank: ProbeBank,
+    source: FeatureSource,
+    members: Rows,
+    batch: int,
+    taken: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray,
+) -> NDArray[np.float64]:
+    """Estimates of some utterances, [P, N, O], or what is taken of those of each batch."""
     groups = [members[start : start + batch] for start in range(0, len(members), batch)]
-    return np.concatenate([bank(x.to(bank.device)).double().cpu().numpy() for x in source.batches(groups)], axis=1)
+    found = (bank(x.to(bank.device)).double().cpu().numpy() for x in source.batches(groups))
+    return np.concatenate([taken(estimates_PBO) for estimates_PBO in found], axis=1)
 
 
 def _train_epoch(
@@ -205,9 +234,9 @@ def _train_epoch(
         optimizer.step()
 
 
-def _scored(target: Target, estimates_PNO: NDArray[np.float64], members: Rows) -> NDArray[np.float64]:
+def _scored(target: Target, estimates_PNO: NDArray[np.float64], members: Rows) -> _Scored:
     try:
-        return target.score(estimates_PNO, members)
+        return target.score(estimates_PNO, members), target.ties(estimates_PNO, members)
     except ScoreError as error:
         raise _diverged() from error
 
@@ -221,7 +250,7 @@ def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
     """Stop before the work where there is nothing to learn from or to choose by.
 
     Raises:
-        FitError: train or development has fewer than two utterances (code `too-few`), or a single rating
+        FitError: train or development has fewer than two utterances (code `too-few`), or a single rating or class
             (`constant-labels`).
     """
     for partition in (TRAIN, DEVELOPMENT):
@@ -229,40 +258,15 @@ def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
         if len(members) < 2:
             raise FitError(
                 f"partition {partition} of corpus {corpus.name} has {len(members)} utterances",
-                "a CCC needs at least two",
+                "a score needs at least two",
                 f"its partitions are {', '.join(corpus.partitions)}; probes learn from train and stop on development",
                 code="too-few",
             )
         for dimension in dims:
-            if len({utterance.labels.get(dimension) for utterance in members}) < 2:
+            if len({u.labels.get(dimension, u.categories.get(dimension)) for u in members}) < 2:
                 raise FitError(
                     f"{dimension} is the same for every utterance of {partition}",
                     "a constant cannot be learned",
                     "check the labels with `probe check`, or name another --dim",
                     code="constant-labels",
                 )
-
-
-def refuse_large_bank(options: FitOptions, n_layers: int, width: int, device: str) -> None:
-    """A bank must fit into memory with its gradients and Adam's moments.
-
-    Raises:
-        FitError: It does not (code `bank-too-large`).
-    """
-    numbers = numbers_of(options.head, width, options.hidden or width, Regression.outputs)
-    probes = count_probes(options, n_layers)
-    needed, memory = torch.float32.itemsize * _COPIES * probes * numbers, memory_of(device)
-    if needed > memory:
-        raise FitError(
-            f"a bank of {probes:,} probes with {numbers:,} parameters each needs {size(needed)} of memory",
-            f"{device} has {size(memory)}",
-            "lower --seeds, --permutations, --refits or --hidden, or fit fewer dimensions at a time",
-            code="bank-too-large",
-        )
-
-
-def memory_of(device: str) -> int:
-    """Bytes of memory that a device has in all."""
-    if torch.device(device).type == "cpu":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(torch.cuda.get_device_properties(device).total_memory)

@@ -63,43 +63,89 @@ def carried_claim(dimension: str) -> str:
     return f"some layer carries {dimension}"
 
 
-def carried_findings(observed: pd.DataFrame, nulls: pd.DataFrame) -> list[Finding]:
-    """Whether some layer carries each dimension, on each test partition.
+def carried_findings(
+    observed: pd.DataFrame | None,
+    nulls: pd.DataFrame | None,
+    classified: pd.DataFrame | None = None,
+    class_nulls: pd.DataFrame | None = None,
+) -> list[Finding]:
+    """Whether some layer carries each dimension, or tells the classes of each category, on each test partition.
 
-    The largest CCC over the layers is set against the largest over all layers and dimensions that probes of permuted
-    labels reach, so that the best of many is compared with the best of many. On test1, whose speakers are known from
-    train, labels are permuted within speakers: what a voice alone tells does not count.
+    The largest score over the layers is set against the largest over all layers and targets that probes of permuted
+    labels reach, so that the best of many is compared with the best of many. Scores are compared by how far above
+    chance they are, as a share of what there is above it: a CCC is that itself, and a UAR of K classes is 1/K by
+    chance. On test1, whose speakers are known from train, labels are permuted within speakers: what a voice alone tells
+    does not count.
 
     Args:
-        observed: CCC of ridge probes: dimension, layer, partition, ccc.
+        observed: CCC of ridge probes: dimension, layer, partition, ccc; None without dimensions.
         nulls: As nulls.csv; only rows of the kind `ridge` count.
+        classified: UAR of ridge probes: category, layer, partition, uar, classes; None without categories.
+        class_nulls: As category_nulls.csv; only rows of the kind `ridge` count.
 
     Returns:
-        A finding for each dimension and test partition, with its verdict: `holds` at a p-value up to .01, else
-        `undecided`; `not tested` where there are no permutations.
+        A finding for each target and test partition, with its verdict: `holds` at a p-value up to .01, else
+        `undecided`; `not tested` where there are no permutations. There is none where all of a partition is one class.
     """
+    tested = [*_tested(observed, "dimension", "ccc"), *_tested(classified, "category", "uar")]
+    chance = {(one.target, one.partition): one.chance for one in tested}
+    reached = pd.concat([_reached(nulls, "dimension", "ccc", chance), _reached(class_nulls, "category", "uar", chance)])
+    return [_carried(one, reached) for one in tested]
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """The largest score of a target's layers on a partition, and what is reached by chance."""
+
+    target: str
+    partition: str
+    measure: str
+    score: float
+    chance: float
+
+
+def _tested(observed: pd.DataFrame | None, key: str, measure: str) -> list[_Tested]:
+    found: list[_Tested] = []
+    if observed is None:
+        return found
+    for (target, partition), own in observed.groupby([key, "partition"], sort=False):
+        chance = 1 / own.classes.iloc[0] if measure == "uar" else 0.0
+        if partition not in _TAUGHT and chance < 1:
+            found.append(_Tested(str(target), str(partition), measure.upper(), float(own[measure].max()), chance))
+    return found
+
+
+def _reached(
+    nulls: pd.DataFrame | None, key: str, measure: str, chance: Mapping[tuple[str, str], float]
+) -> pd.DataFrame:
+    """labels, partition, permutation, above: how far above chance each probe of permuted labels is."""
+    columns = ["labels", "partition", "permutation", "above"]
+    if nulls is None or nulls.empty:
+        return pd.DataFrame(columns=columns)
     nulls = nulls[nulls.kind == "ridge"]
-    tested = observed[~observed.partition.isin(_TAUGHT)]
-    return [
-        _carried(str(dimension), str(partition), own.ccc.max(), nulls)
-        for (dimension, partition), own in tested.groupby(["dimension", "partition"], sort=False)
-    ]
+    by_chance = np.array([chance.get(pair, np.nan) for pair in zip(nulls[key], nulls.partition, strict=True)])
+    return nulls.assign(above=(nulls[measure] - by_chance) / (1 - by_chance))[columns].dropna()
 
 
-def _carried(dimension: str, partition: str, observed: float, nulls: pd.DataFrame) -> Finding:
-    labels = "by-speaker" if partition == _SEEN else "permuted"
-    how = "labels permuted within speakers" if partition == _SEEN else "labels permuted between speakers"
-    own = nulls[(nulls.labels == labels) & (nulls.partition == partition)]
-    largest = own.groupby("permutation").ccc.max().to_numpy()
-    measure = f"largest CCC of a ridge probe on one layer, against the largest of all ({how})"
-    finding = Finding(carried_claim(dimension), partition, measure, value=float(observed))
+def _carried(tested: _Tested, reached: pd.DataFrame) -> Finding:
+    seen = tested.partition == _SEEN
+    labels, how = ("by-speaker", "within") if seen else ("permuted", "between")
+    own = reached[(reached.labels == labels) & (reached.partition == tested.partition)]
+    largest = own.groupby("permutation").above.max().to_numpy(float)
+    measure = (
+        f"largest {tested.measure} of a ridge probe on one layer, against the largest of all (labels permuted {how} "
+        "speakers)"
+    )
+    finding = Finding(carried_claim(tested.target), tested.partition, measure, value=tested.score)
     if not len(largest):
         return replace(finding, note="no permutations")
-    p = float((1 + (largest >= observed).sum()) / (1 + len(largest)))
+    above, room = (tested.score - tested.chance) / (1 - tested.chance), 1 - tested.chance
+    p = float((1 + (largest >= above).sum()) / (1 + len(largest)))
     verdict = HOLDS if p <= CARRIED_LEVEL else OPEN
     few = 1 / (1 + len(largest)) > CARRIED_LEVEL
     note = f"{len(largest)} permutations are too few" if few else ""
-    return replace(finding, bound=float(largest.max()), p=p, adjusted=p, verdict=verdict, note=note)
+    bound = tested.chance + room * float(largest.max())
+    return replace(finding, bound=bound, p=p, adjusted=p, verdict=verdict, note=note)
 
 
 def layer_findings(

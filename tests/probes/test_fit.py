@@ -123,7 +123,7 @@ def test_controls_are_in_tables_of_their_own(whole: FitRecord) -> None:
         ("weighted", "by-speaker"): 2,
         ("weighted", "permuted"): 2,
     }
-    bank, _ = load_bank(whole.folder / "probes.safetensors")
+    bank, *_ = load_bank(whole.folder / "probes.safetensors")
     assert {probe.kind for probe in bank.probes} == {"weighted", "single"}
     assert len(bank.probes) == len(whole.best_epochs) == 2 + 2 * N_LAYERS
     assert not [name for name in pd.read_csv(whole.folder / "predictions.csv") if "permut" in name or "refit" in name]

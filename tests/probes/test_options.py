@@ -50,8 +50,8 @@ def test_every_setting_is_part_of_the_signature() -> None:
     """Today's fields in their order: what a reader of record.json sees, and what two fits may differ in."""
     settled = asdict(FitOptions(dims=("valence",)))
     assert " ".join(settled) == (
-        "dims head layers seeds normalize pooling hidden lr layer_lr dropout batch epochs patience permutations refits "
-        "data_seed workers"
+        "dims class_weights head layers seeds normalize pooling hidden lr layer_lr dropout batch epochs patience "
+        "permutations refits data_seed workers"
     )
     own = signature(OLD_CONFIGURATION | {"options": settled})
     for name, value in {"head": "linear", "permutations": 0, "refits": 0, "dropout": 0.1}.items():

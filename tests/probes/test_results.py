@@ -13,7 +13,7 @@ from hidden_states import N_LAYERS, OPTIONS, WIDTH, Held, planted_layer
 from probing.corpus.model import Corpus
 from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
 from probing.probes.options import FitOptions
-from probing.probes.results import best_layers, nulls_table, probe_scores, tables_of, write_tables
+from probing.probes.results import Tables, best_layers, nulls_table, probe_scores, tables_of, write_tables
 from probing.probes.ridge import ridge_look
 from probing.probes.targets import taught_labels
 from probing.probes.train import Fit, train_bank
@@ -37,7 +37,7 @@ def small() -> tuple[Corpus, Fit]:
 def test_columns_are_named_as_in_version_0_1_0(small: tuple[Corpus, Fit], tmp_path: Path) -> None:
     """Kind or layer, then seed; figures and older scripts read these names. Weights tell the refits apart."""
     corpus, result = small
-    assert write_tables(tables_of(corpus, result), tmp_path) == [
+    assert write_tables(tables_of(corpus, [result]), tmp_path) == [
         "scores.csv",
         "nulls.csv",
         "weights.csv",
@@ -59,7 +59,7 @@ def test_ridge_probes_stand_beside_trained_ones(small: tuple[Corpus, Fit], tmp_p
     corpus, result = small
     _, states = planted_layer(0, count=60)
     look = ridge_look(corpus, states.mean(1), ("valence",), permutations=2)
-    both, alone = tables_of(corpus, result, look), tables_of(corpus, None, look)
+    both, alone = tables_of(corpus, [result], look), tables_of(corpus, [], look)
     np.testing.assert_array_equal(both.predictions["ridge-layer3"], look.predictions["valence"][3])
     assert set(both.scores.kind) == {WEIGHTED, SINGLE, "ridge"} and set(
         both.scores[both.scores.kind == "ridge"].seed
@@ -107,7 +107,7 @@ def test_predictions_are_on_the_corpus_scale(small: tuple[Corpus, Fit]) -> None:
         scale=(1.0, 7.0),
         utterances=tuple(replace(u, labels={"valence": 1 + 6 * u.labels["valence"]}) for u in corpus.utterances),
     )
-    table = tables_of(rated, result).predictions
+    table = tables_of(rated, [result]).predictions
     row = next(i for i, p in enumerate(result.bank.probes) if p == Probe("valence", SINGLE, 1, 3))
     np.testing.assert_allclose(table["layer3-seed1"], 1 + 6 * result.predictions[row])
     np.testing.assert_allclose(table.truth, [u.labels["valence"] for u in rated.utterances])
@@ -116,18 +116,18 @@ def test_predictions_are_on_the_corpus_scale(small: tuple[Corpus, Fit]) -> None:
 def test_the_convolutions_output_is_layer_minus_one_in_files(small: tuple[Corpus, Fit]) -> None:
     """With a state C in front, files number the layers from −1; the transformer's input stays 0."""
     corpus, result = small
-    tables = tables_of(corpus, result, first_layer=-1)
+    tables = tables_of(corpus, [result], first_layer=-1)
     assert tables.weights is not None
     assert sorted(tables.weights.layer.unique()) == list(range(-1, N_LAYERS - 1))
     assert sorted(tables.scores.layer.dropna().unique()) == list(range(-1, N_LAYERS - 1))
-    from_zero = tables_of(corpus, result).predictions
+    from_zero = tables_of(corpus, [result]).predictions
     np.testing.assert_array_equal(tables.predictions["layer-1-seed0"], from_zero["layer0-seed0"])
 
 
 def test_learned_weights_sum_to_one_and_are_of_weighted_probes_and_their_refits(small: tuple[Corpus, Fit]) -> None:
     """Neither the controls' weights nor one-hot ones are in weights.csv; refits go on with the fit's own seeds."""
     corpus, result = small
-    weights = tables_of(corpus, result).weights
+    weights = tables_of(corpus, [result]).weights
     assert weights is not None and len(weights) == (2 + 3) * N_LAYERS
     np.testing.assert_allclose(weights.groupby(["dimension", "seed", "refit"], dropna=False).weight.sum(), 1)
     own = weights[weights.refit.isna()]
@@ -152,24 +152,35 @@ def scores_of(table: list[tuple[float, float]]) -> pd.DataFrame:
 def test_test_partitions_never_choose() -> None:
     """The single layer that is named is the best on development, also where another wins on test."""
     scores = scores_of([(0.5, 0.1), (0.4, 0.9)])
-    assert best_layers(scores) == {"valence": 0}
-    assert {score.probe for score in probe_scores(scores)} == {"best layer: 0"}
-    assert {score.partition: score.ccc for score in probe_scores(scores)} == {"development": 0.5, "test2": 0.1}
+    assert best_layers(Tables(scores, None, None)) == {"valence": 0}
+    assert {score.probe for score in probe_scores(Tables(scores, None, None))} == {"best layer: 0"}
+    assert {score.partition: score.ccc for score in probe_scores(Tables(scores, None, None))} == {
+        "development": 0.5,
+        "test2": 0.1,
+    }
 
 
 def test_the_ridge_probe_named_is_that_of_the_recommended_layer() -> None:
     """The one of the highest cross-validated R², whatever is best on development or on test."""
     scores = pd.concat([scores_of([(0.5, 0.1), (0.4, 0.9)]).assign(kind=kind) for kind in ("single", "ridge")])
-    found = {score.probe: score.ccc for score in probe_scores(scores, {"valence": 1}) if score.partition == "test2"}
+    found = {
+        score.probe: score.ccc
+        for score in probe_scores(Tables(scores, None, None), {"valence": 1})
+        if score.partition == "test2"
+    }
     assert found == {"best layer: 0": 0.1, "ridge, layer 1": 0.9}
 
 
 def test_scores_on_train_are_not_in_the_record(small: tuple[Corpus, Fit]) -> None:
     """A record says what holds beyond the training partition; scores.csv has the rest, and neither has controls."""
-    scores = tables_of(*small).scores
+    corpus, result = small
+    scores = tables_of(corpus, [result]).scores
     assert "train" in set(scores.partition) and set(scores.kind) == {WEIGHTED, SINGLE}
-    assert {score.partition for score in probe_scores(scores)} == {"development", "test2"}
-    assert {str(score.probe).split(":")[0] for score in probe_scores(scores)} == {"weighted", "best layer"}
+    assert {score.partition for score in probe_scores(Tables(scores, None, None))} == {"development", "test2"}
+    assert {str(score.probe).split(":")[0] for score in probe_scores(Tables(scores, None, None))} == {
+        "weighted",
+        "best layer",
+    }
 
 
 def test_unrated_partitions_are_predicted_but_not_scored() -> None:
@@ -181,7 +192,7 @@ def test_unrated_partitions_are_predicted_but_not_scored() -> None:
     corpus = replace(corpus, utterances=unrated)
     result = fitted(corpus, states, replace(FEW, layers="weighted"))
     assert np.isfinite(result.predictions).all()
-    tables = tables_of(corpus, result)
+    tables = tables_of(corpus, [result])
     assert set(tables.scores.partition) == {"train", "development"} and set(tables.nulls.partition) == {"development"}
     assert np.isfinite(tables.predictions[tables.predictions.partition == "test3"]["weighted-seed0"]).all()
     assert {probe.kind for probe in result.bank.probes} == {WEIGHTED, PERMUTED, BY_SPEAKER, REFIT}
@@ -192,7 +203,9 @@ def test_one_speaker_has_no_interval() -> None:
     corpus, states = planted_layer(2, count=60)
     alone = tuple(replace(u, speaker="one") if u.partition == "test2" else u for u in corpus.utterances)
     corpus = replace(corpus, utterances=alone)
-    scores = tables_of(corpus, fitted(corpus, states, replace(FEW, layers="weighted", permutations=0, refits=0))).scores
+    scores = tables_of(
+        corpus, [fitted(corpus, states, replace(FEW, layers="weighted", permutations=0, refits=0))]
+    ).scores
     assert scores[scores.partition == "test2"].low.isna().all()
     assert scores[scores.partition == "train"].low.notna().all()
-    assert {score.partition for score in probe_scores(scores) if score.low is None} == {"test2"}
+    assert {score.partition for score in probe_scores(Tables(scores, None, None)) if score.low is None} == {"test2"}

@@ -64,7 +64,7 @@ def test_estimates_are_named_by_their_layer(look: Look) -> None:
 
 def test_a_planted_dimension_is_found_and_permuted_labels_are_not(look: Look) -> None:
     """Said of the true labels: carried, at the planted layer; of permuted ones: undecided, and no place."""
-    findings, places = said_of_layers(look, tables_of(look.corpus, None, look).scores)
+    findings, places = said_of_layers(look, tables_of(look.corpus, [], look).scores)
     assert [one.verdict for one in findings if "carries" in one.claim] == ["holds"]
     assert places["valence"].best_layer == 1 and 1 in places["valence"].confidence_set
     corpus, states = planted_layer(2, count=60)
@@ -72,5 +72,5 @@ def test_a_planted_dimension_is_found_and_permuted_labels_are_not(look: Look) ->
     pairs = zip(corpus.utterances, moved, strict=True)
     shuffled = replace(corpus, utterances=tuple(replace(u, labels={"valence": float(label)}) for u, label in pairs))
     nothing = ridge_look(shuffled, states.mean(1), ("valence",), permutations=100)
-    findings, places = said_of_layers(nothing, tables_of(shuffled, None, nothing).scores)
+    findings, places = said_of_layers(nothing, tables_of(shuffled, [], nothing).scores)
     assert {one.verdict for one in findings} == {"undecided"} and not places["valence"].confidence_set

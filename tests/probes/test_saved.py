@@ -16,7 +16,7 @@ from probing.probes.bank import SINGLE, WEIGHTED, Probe, ProbeBank
 from probing.probes.features import Features
 from probing.probes.heads import new_head
 from probing.probes.ridge import ridge_look
-from probing.probes.saved import PROBES, RIDGE_PROBES, load_bank, ridge_bank, save_bank
+from probing.probes.saved import PROBES, RIDGE_PROBES, load_bank, ridge_banks, save_bank
 
 HIDDEN = 5
 
@@ -37,7 +37,7 @@ def saved(path: Path, kind: str = "mlp") -> ProbeBank:
 def test_a_bank_is_read_back_as_it_was_written(tmp_path: Path, kind: str) -> None:
     """Same probes, same kind of head, same answers."""
     bank = saved(tmp_path / PROBES, kind)
-    again, normalize = load_bank(tmp_path / PROBES)
+    again, normalize, _ = load_bank(tmp_path / PROBES)
     assert (again.probes, again.pooling, normalize) == (bank.probes, "mean+max", "layer")
     assert (again.head.kind, again.head.sizes) == (kind, bank.head.sizes)
     x = Features(torch.randn(3, N_LAYERS, WIDTH), torch.randn(3, N_LAYERS, WIDTH))
@@ -64,7 +64,7 @@ def old_file(path: Path, folder_seed: int = 0) -> dict[str, torch.Tensor]:
 def test_probes_of_version_0_1_0_are_read(tmp_path: Path) -> None:
     """They estimate what the paper's head gives, written out in NumPy: v · tanh(Uᵀ Σ_l w_l x_l + b) + c."""
     held = {name: tensor.double().numpy() for name, tensor in old_file(tmp_path / PROBES).items()}
-    bank, normalize = load_bank(tmp_path / PROBES)
+    bank, normalize, _ = load_bank(tmp_path / PROBES)
     assert [(probe.kind, probe.seed, probe.layer) for probe in bank.probes] == [
         ("weighted", 0, None),
         ("shuffled", 0, None),
@@ -85,8 +85,8 @@ def test_ridge_probes_are_read_back_as_a_bank(tmp_path: Path) -> None:
     """Pooled states, times the coefficients, plus the intercept: what the look itself predicts, layer by layer."""
     corpus, states = planted_layer(2, count=40)
     look = ridge_look(corpus, states.mean(1), ("valence",), permutations=0)
-    save_bank(ridge_bank(look, "mean"), "none", corpus.scale, tmp_path / RIDGE_PROBES)
-    bank, _ = load_bank(tmp_path / RIDGE_PROBES)
+    save_bank(ridge_banks(look, "mean")[0][0], "none", corpus.scale, tmp_path / RIDGE_PROBES)
+    bank, *_ = load_bank(tmp_path / RIDGE_PROBES)
     assert [(probe.kind, probe.layer) for probe in bank.probes] == [("ridge", layer) for layer in range(N_LAYERS)]
     found = bank(Features(torch.from_numpy(states.mean(1)), None)).detach()[..., 0]
     np.testing.assert_allclose(found, look.predictions["valence"], atol=1e-5)

@@ -105,11 +105,11 @@ def test_planted_truth_is_recovered(tmp_path: Path, seed: int) -> None:
     corpus = of_many_speakers(corpus)
     source = PooledFeatures(write_cache(tmp_path, states, "pooled"), np.arange(len(corpus)), "mean", "layer")
     fitted = train_bank(corpus, source, N_LAYERS, WIDTH, replace(OPTIONS, normalize="layer", permutations=6))
-    tables = tables_of(corpus, fitted)
+    tables = tables_of(corpus, [fitted])
     weights = tables.weights.groupby("layer").weight.mean()
     scores = tables.scores
     curve = scores[(scores.kind == SINGLE) & (scores.partition == "test2")].groupby("layer").ccc.mean()
-    assert weights.idxmax() == curve.idxmax() == layer == best_layers(scores)["valence"]
+    assert weights.idxmax() == curve.idxmax() == layer == best_layers(tables)["valence"]
     assert curve[layer] > 0.8 and curve.drop(layer).max() < 0.35
     nulls = tables.nulls[(tables.nulls.partition == "test2") & (tables.nulls.labels == PERMUTED)]
     assert len(nulls) == 6 and nulls.ccc.abs().mean() < 0.2
@@ -120,7 +120,7 @@ def test_without_layer_norm_the_scale_shows_in_the_weights() -> None:
     corpus, states = planted_layer(2)
     fitted = train(corpus, states, replace(OPTIONS, layers="weighted"))
     loudest = int(np.abs(states).mean((0, 1, 3)).argmax())
-    assert tables_of(corpus, fitted).weights.groupby("layer").weight.mean()[loudest] < 1 / N_LAYERS
+    assert tables_of(corpus, [fitted]).weights.groupby("layer").weight.mean()[loudest] < 1 / N_LAYERS
 
 
 def test_a_second_training_is_bit_equal() -> None:
@@ -174,7 +174,7 @@ def test_permuted_labels_are_a_null() -> None:
     nulls = nulls_table(fitted, corpus)
     mean = nulls[nulls.labels == PERMUTED].groupby("partition").ccc.mean()
     assert abs(mean["development"]) < 0.08 and abs(mean["test2"]) < 0.08
-    assert tables_of(corpus, fitted).scores.ccc.min() > 0.3
+    assert tables_of(corpus, [fitted]).scores.ccc.min() > 0.3
 
 
 def test_refits_and_permutations_leave_the_fit_as_it_is() -> None:
@@ -184,7 +184,7 @@ def test_refits_and_permutations_leave_the_fit_as_it_is() -> None:
     whole = train(corpus, states, replace(OPTIONS, epochs=12, permutations=2, refits=3))
     own = [row for row, probe in enumerate(whole.bank.probes) if probe in bare.bank.probes]
     np.testing.assert_allclose(whole.predictions[own], bare.predictions, atol=1e-5)
-    tables = tables_of(corpus, whole)
+    tables = tables_of(corpus, [whole])
     assert set(tables.scores.kind) == {WEIGHTED, SINGLE}
     refits = tables.weights[tables.weights.refit.notna()]
     assert sorted(set(refits.refit)) == [1, 2, 3] and (refits.groupby("refit").weight.sum() - 1).abs().max() < 1e-6
