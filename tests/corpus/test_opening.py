@@ -9,6 +9,7 @@ import pytest
 from corpora import HEADER, ROWS, names_all, refusal, write
 
 from probing.corpus.opening import open_corpus
+from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
@@ -102,3 +103,41 @@ def test_the_words_of_a_spec_replace_the_corpus_own(tmp_path):
     spec = CorpusSpec.resolve(str(table), transcripts=words)
     assert [u.text for u in open_corpus(spec).utterances] == ["one", "two", "three"]
     assert [u.text for u in open_corpus(spec.without_other_words()).utterances] == ["hello there", "good day", "bye"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reading", "flag"),
+    [
+        ("msp-podcast:{}", Reading(columns=(("path", "file"),)), "--column"),
+        ("iemocap:{}", Reading(audio_root="/x"), "--audio-root"),
+        ("msp-improv:{}", Reading(categories=("emotion",)), "--category"),
+        ("crema-d:{}", Reading(pattern="{id}.wav"), "--pattern"),
+        ("demo", Reading(pattern="{id}.wav"), "--pattern"),
+    ],
+)
+def test_a_known_corpus_is_read_as_it_is_known(tmp_path, spec, reading, flag):
+    """What a user says of other corpora's files does not fit it."""
+    resolved = CorpusSpec.resolve(spec.format(tmp_path), reading=reading)
+    assert names_all(refusal(CorpusError, "reading", open_corpus, resolved), flag, "does not fit")
+
+
+def test_a_column_of_folds_is_read_for_a_split_by_it(tmp_path):
+    """In place of the partitions that the table has; so it is neither a dimension nor a category."""
+    rows = [f"u{n},a{n}.wav,train,s{n % 6},0.5,{1 + n % 3}" for n in range(12)]
+    table = write(tmp_path / "t.csv", "id,path,partition,speaker,arousal,fold", *rows)
+    corpus = open_corpus(CorpusSpec.resolve(str(table), fold=1, reading=Reading(split="column:fold")))
+    assert corpus.dimensions == ("arousal",) and not corpus.categories
+    assert [u.partition for u in corpus.utterances[:3]] == ["test2", "development", "train"]
+
+
+def test_names_become_ratings_before_a_split_and_other_words(tmp_path):
+    """A label map, a split and transcripts are applied in this order, each to what the one before made."""
+    rows = [f"a{n}.wav,{('joy', 'anger', 'sadness')[n % 3]}" for n in range(12)]
+    table = write(tmp_path / "t.csv", "path,emotion", *rows)
+    ratings = write(tmp_path / "map.csv", "name,arousal", "joy,0.8", "anger,0.9", "sadness,0.2")
+    words = write(tmp_path / "asr.csv", "id,text", *(f"a{n},word" for n in range(12)))
+    reading = Reading(split="random:3", label_map=str(ratings))
+    corpus = open_corpus(CorpusSpec.resolve(str(table), transcripts=words, reading=reading))
+    assert set(corpus.partitions) == {"train", "development", "test1"}
+    assert {u.labels["arousal"] for u in corpus.utterances} == {0.8, 0.9, 0.2}
+    assert {u.text for u in corpus.utterances} == {"word"}
