@@ -153,20 +153,22 @@ def check_corpus(
     return with_leaks(checked, scan, allow_leaks) if needs.learns else checked
 
 
-def with_leaks(checked: Checked, scan: AudioScan, allowed: bool) -> Checked:
-    """The same corpus with what its test partitions share with train and development.
+def with_leaks(checked: Checked, scan: AudioScan, allowed: bool, learned: Corpus | None = None) -> Checked:
+    """The same corpus with what its test partitions share with train and development, which its notes say too.
 
     Args:
         checked: What check_corpus returned.
         scan: What is known of its audio, which need not be what was decoded: a cache knows lengths and checksums too.
         allowed: Whether to go on where they share what they must not.
+        learned: The same corpus as it was split when it was learned from; None: as it is split now.
 
     Raises:
         CorpusError: They do (code `leaks`).
     """
-    leaks = find_leaks(checked.corpus, scan)
-    refuse_leaks(checked.corpus, leaks, allowed)
-    return replace(checked, leaks=leaks)
+    corpus, leaks = checked.corpus, find_leaks(checked.corpus, scan, learned)
+    refuse_leaks(corpus, leaks, allowed)
+    notes = [note for note in corpus.notes if note not in checked.leaks.notes]
+    return replace(checked, leaks=leaks, corpus=replace(corpus, notes=(*notes, *leaks.notes)))
 
 
 def _claimed(memory: Path, claims: ExitStack) -> bool:

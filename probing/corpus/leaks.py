@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from probing.corpus.model import LEARNED, TEST2, Corpus
+from probing.corpus.model import LEARNED, TEST1, TEST2, Corpus
 from probing.corpus.recordings import shared_recordings
 from probing.corpus.scan import AudioScan
 from probing.errors import CorpusError, first_names, number_of
@@ -47,14 +47,24 @@ class Leaks:
         """A line for each leak, as records have it."""
         return tuple(leak.what for leak in self.found)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a command that learns says of them; that all speakers of test1 are seen is what its name says."""
+        seen = {name: pair for name, pair in self.seen.items() if name != TEST1 or pair[0] < pair[1]}
+        return (*(f"leak: {line}" for line in self.stated), *(seen_note(name, *pair) for name, pair in seen.items()))
 
-def find_leaks(corpus: Corpus, scan: AudioScan) -> Leaks:
+
+def find_leaks(corpus: Corpus, scan: AudioScan, learned: Corpus | None = None) -> Leaks:
     """What test partitions share with train and development.
 
     Args:
         corpus: Every partition but train and development counts as a test partition.
         scan: What is known of its audio; paths and segments are compared without it.
+        learned: The same corpus as it was split when it was learned from; None: as it is split now.
     """
+    if learned is not None:
+        kept = [u for u in corpus.utterances if u.partition not in LEARNED]
+        corpus = replace(corpus, utterances=(*kept, *(u for u in learned.utterances if u.partition in LEARNED)))
     unseen = shared_speakers(corpus, TEST2)
     found = []
     if unseen:
@@ -82,9 +92,9 @@ def seen_note(partition: str, shared: int, speakers: int) -> str:
     """How many speakers of a test partition are known from train or development.
 
     >>> seen_note("test", 12, 20)
-    'test: 12 of 20 speakers are seen (in train or development)'
+    'test, seen: 12 of 20 speakers are also in train or development'
     """
-    return f"{partition}: {shared:,} of {number_of(speakers, 'speaker')} are seen (in train or development)"
+    return f"{partition}, seen: {shared:,} of {number_of(speakers, 'speaker')} are also in train or development"
 
 
 def shared_speakers(corpus: Corpus, test: str, seen: Sequence[str] = LEARNED) -> list[str]:

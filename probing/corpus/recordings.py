@@ -29,8 +29,8 @@ def shared_recordings(corpus: Corpus, scan: AudioScan) -> dict[str, list[tuple[s
     Returns:
         Partition → pairs of utterances, the one in it and one in train or development, in the corpus's order.
     """
-    learned = [u for u in corpus.utterances if u.partition in LEARNED and u.path is not None]
-    others = [u for u in corpus.utterances if u.partition not in LEARNED and u.path is not None]
+    learned = [u for u in corpus.utterances if u.partition in LEARNED]
+    others = [u for u in corpus.utterances if u.partition not in LEARNED]
     twins = _same_bytes(learned, others, scan) | _same_samples(learned, others, scan) | _same_parts(learned, others)
     found: dict[str, list[tuple[str, str]]] = {}
     for utterance in others:
@@ -81,14 +81,19 @@ def _same_bytes(learned: Sequence[Utterance], others: Sequence[Utterance], scan:
 
 def _same_parts(learned: Sequence[Utterance], others: Sequence[Utterance]) -> dict[str, str]:
     """Tested utterance → a learned one that is half of the same part of the same file, or more."""
-    paths = {u.path for u in learned} & {u.path for u in others}
-    parts: dict[Path | None, list[Utterance]] = {}
+    files = {_file(u) for u in learned} & {_file(u) for u in others}
+    parts: dict[Path | str, list[Utterance]] = {}
     for utterance in learned:
-        if utterance.path in paths:
-            parts.setdefault(utterance.path, []).append(utterance)
-    known = {path: _Parts.of(group) for path, group in parts.items()}
-    shared = ((u.id, known[u.path].twin(u)) for u in others if u.path in paths)
+        if _file(utterance) in files:
+            parts.setdefault(_file(utterance), []).append(utterance)
+    known = {file: _Parts.of(group) for file, group in parts.items()}
+    shared = ((u.id, known[_file(u)].twin(u)) for u in others if _file(u) in files)
     return {id_: twin for id_, twin in shared if twin is not None}
+
+
+def _file(utterance: Utterance) -> Path | str:
+    """Its file; of one without audio its id, since one corpus may be split in two ways."""
+    return utterance.path or utterance.id
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def described(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitReco
         parts.append(" ".join(_panel(record, panel, shown, size)))
     if "random" in set(drawn.source):
         parts.append(_beside(len(controls)))
+    parts += [f"{line[0].upper()}{line[1:]}." for line in record.corpus.shared]
     return title, " ".join(parts)
 
 
@@ -68,23 +69,34 @@ def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> lis
     band = shown.band[shown.source == "encoder"].iloc[0]
     if panel == IMPORTANCE:
         return [
-            f"R² of ridge probes on each layer, cross-validated over speakers within train and {DEVELOPMENT}{size}; "
-            f"band: {band}.",
+            f"R² of ridge probes on each layer, cross-validated over speakers {_within(record)}{size}; band: {band}.",
             "Markers at the top: the layers of which that of the highest R² can be one, with 95 % confidence, of "
             "dimensions that some layer carries.",
         ]
     if panel == WEIGHT:
         refits = " on resampled training speakers" if "refits" in band else ""
         return [
-            f"Learned weights of the weighted sum on train{size}: mean over {_seeds(shown)}; band: {band}{refits}; "
+            f"Learned weights of the weighted sum on train{size}: mean over {_seeds(shown)}{_folds(record)}; "
+            f"band: {band}{refits}; "
             "dotted: the uniform weight. They say what the sum was made of, which is not how much each layer tells."
         ]
     partition = panel.removeprefix(CCC)
     kind = "ridge probes" if has_ridge(record) else "probes"
     lines = [f"CCC of {kind} on each layer on {partition_title(partition)}{size}; band: {band}."]
+    if record.members:
+        lines.append(f"Each of {len(record.members)} folds tests a part of it, by probes of the other folds.")
     if partition == DEVELOPMENT:
         lines.append(f"Settings were selected on {DEVELOPMENT}, which flatters these scores.")
     return lines + _beyond(partition, shown)
+
+
+def _within(record: FitRecord) -> str:
+    """Of whom the cross-validated probes are."""
+    return f"of all {len(record.members)} folds together" if record.members else f"within train and {DEVELOPMENT}"
+
+
+def _folds(record: FitRecord) -> str:
+    return f" and {len(record.members)} folds" if record.members else ""
 
 
 def _beyond(partition: str, shown: pd.DataFrame) -> list[str]:

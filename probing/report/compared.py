@@ -115,8 +115,12 @@ def dimensions_of(records: Sequence[SystemRecord]) -> list[str]:
 
 
 def corpus_title(record: Record) -> str:
-    """The corpus as a reader must see it: the built-in one is called synthetic wherever its numbers stand."""
-    return BUILT_IN if record.corpus.spec.prefix == "demo" else record.corpus.title
+    """The corpus as a reader must see it, wherever its numbers stand.
+
+    The built-in one is called synthetic, and what test partitions share with train or development is named.
+    """
+    title = BUILT_IN if record.corpus.spec.prefix == "demo" else record.corpus.title
+    return f"{title} ({'; '.join(record.corpus.shared)})" if record.corpus.shared else title
 
 
 def corpus_shown(record: Record) -> str:

@@ -172,4 +172,4 @@ def _title(record: FitRecord) -> list[str]:
     parts = [f"weights of {seeds_of(options['seeds'])}"] if trained else []
     parts += ["states layer-normed"] if options.get("normalize") == "layer" else ["states as they are"]
     parts += [f"{options['pooling']} pooling"] if options.get("pooling", "mean") != "mean" else []
-    return [f"{record.title} on {record.corpus.title}{built_in}", ", ".join(parts)]
+    return [f"{record.title} on {record.corpus.title}{built_in}", ", ".join(parts), *record.corpus.shared]

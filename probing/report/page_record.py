@@ -96,8 +96,10 @@ def _identity(records: Sequence[Record]) -> Table:
     known = [record.corpus.identity for record in records if record.corpus.identity]
     low, high = entry.scale
     rows = [("corpus", corpus_title(records[0])), ("given as", _typed(entry)), ("ratings", f"from {low:g} to {high:g}")]
-    for part in ("labels", "audio", "text"):
+    for part in ("labels", "audio", "text", "categories"):
         found = next((getattr(identity, part) for identity in known if getattr(identity, part)), None)
+        if part == "categories" and found is None:  # most corpora have none
+            continue
         rows.append((f"digest of its {part}", found or (_OLD if not known else "not read")))
     return Table("Which corpus it is", ("", "as recorded"), tuple(rows))
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, TypeAdapter
 
 from probing.corpus.checked import Checked, corpus_name
 from probing.corpus.identity import Identity
+from probing.corpus.model import TEST1
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.runs.scores import cluster_counts
@@ -93,6 +94,16 @@ class CorpusEntry:
     def file_name(self) -> str:
         """The corpus in file names."""
         return corpus_name(self.title, self.spec, self.identity)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """What tables and figures say of recordings and speakers in train or development that are tested on too.
+
+        That every speaker of test1 is seen is what its name says.
+        """
+        numbers = {name: pair for name, pair in self.seen.items() if name != TEST1 or pair[0] < pair[1]}
+        seen = tuple(f"{name}, seen: {known:,} of {all_:,} speakers" for name, (known, all_) in numbers.items())
+        return (*(f"leak: {line}" for line in self.leaks), *seen)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from probing.corpus.checked import Checked, Needs, check_corpus
+from probing.corpus.checked import Checked, Needs, check_corpus, with_leaks
+from probing.corpus.model import Corpus
+from probing.corpus.opening import open_corpus
 from probing.corpus.reading import Reading
 from probing.corpus.spec import DEMO, CorpusSpec, exact
 from probing.corpus.transcripts import OWN
@@ -80,9 +82,10 @@ def evaluate(
         raise OptionError(what, "the system takes no audio", "leave --snr out", code="no-effect")
     device = settle_device(place.device)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(scored.run)
-    own = scored.run is not None and spec.source == scored.run.corpus.spec.source
-    needs = Needs(audio=system.hears, text=system.reads, learns=own)
-    checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache), allow_leaks=place.allow_leaks)
+    needs = Needs(audio=system.hears, text=system.reads)
+    checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
+    if scored.run is not None and spec.source == scored.run.corpus.spec.source:
+        checked = with_leaks(checked, checked.scan, place.allow_leaks, _as_learned(scored.run.corpus.spec, checked.spec))
     if not {*system.dimensions} & {*checked.corpus.dimensions}:
         raise FitError(
             f"corpus {checked.corpus.name} rates none of {', '.join(system.dimensions)}",
@@ -100,6 +103,15 @@ def evaluate(
         if there is not None and not missing_files(there, digests=True):
             return there
         return _made(scored, checked, options, device, folder, configuration, began)
+
+
+def _as_learned(own: CorpusSpec, spec: CorpusSpec) -> Corpus | None:
+    """A run's own corpus where the corpus to score is the same one split otherwise; None where the split is the same.
+
+    What was train in fold 1 may be test2 in fold 2.
+    """
+    alike = (own.fold, own.reading.split) == (spec.fold, spec.reading.split)
+    return None if alike else open_corpus(own.without_other_words())
 
 
 def corpus_to_score(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from builders import save_text_encoder
 from hidden_states import N_LAYERS, planted_layer, write_cache, write_table
 
@@ -19,7 +21,7 @@ from probing.corpus.opening import open_corpus
 from probing.corpus.scan import file_checksum
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
-from probing.errors import CacheError, FitError, OptionError, ProbingError
+from probing.errors import CacheError, CorpusError, FitError, OptionError, ProbingError
 from probing.extraction.extract import extract
 from probing.probes.fit import fit
 from probing.probes.options import FitOptions, FitPlace
@@ -282,6 +284,26 @@ def test_a_cache_made_from_other_audio_is_refused(table: Path, tmp_path: Path) -
     with pytest.raises(CacheError) as caught:
         fit(str(table), None, cache=wrong, runs=tmp_path / "runs", **SHORT)
     assert caught.value.code == "cache-other-audio"
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_a_recording_in_train_and_in_a_test_stops_a_fit(table: Path, tmp_path: Path, ending: str) -> None:
+    """A cache knows its bytes; its samples, in another format, are remembered where they were decoded."""
+    copy = Path(shutil.copytree(table.parent, tmp_path / "copy")) / "small.csv"
+    twin = copy.parent / f"twin.{ending}"
+    soundfile.write(twin, *soundfile.read(copy.parent / "00.wav", dtype="int16"))
+    copy.write_text(copy.read_text().replace("u31,31.wav", f"u31,{twin.name}"))
+    decoded = check_corpus(CorpusSpec.resolve(str(copy)), Needs(audio=True), cache=tmp_path / "caches")
+    sums = list(decoded.scan.checksums.values())
+    states = np.random.default_rng(0).standard_normal((len(sums), 2, N_LAYERS, 12)).astype(np.float32)
+    file = write_cache(tmp_path / "caches/small", states, "pooled", ids=list(decoded.scan.checksums), audio=sums).path
+    settings = {"cache": file, "runs": tmp_path / "runs", "dims": "valence", "head": "ridge", "permutations": 0}
+    with pytest.raises(CorpusError) as caught:
+        fit(str(copy), None, **settings)
+    assert caught.value.code == "leaks" and "u31 is u00" in caught.value.why
+    record = fit(str(copy), None, **settings, allow_leaks=True)
+    leak = "1 recording of test2 is also in train or development"
+    assert record.corpus.leaks == (leak,) and f"leak: {leak}" in record.notes
 
 
 def test_extract_then_fit(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:

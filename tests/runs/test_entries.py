@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,11 @@ def test_a_system_hears_and_reads_what_its_parts_do(tmp_path: Path) -> None:
     """Audio, text or both."""
     systems = [write_run(tmp_path, audio, text).system for audio, text in (("a", None), (None, "t"), ("a", "t"))]
     assert [(system.hears, system.reads) for system in systems] == [(True, False), (False, True), (True, True)]
+
+
+def test_what_is_shared_is_said_unless_a_partition_s_name_says_it():
+    """Leaks, and the speakers that are seen: those of test1 only where some of them are new."""
+    entry = CorpusEntry("c", "c", CorpusSpec("/d/c.csv"), (1, 5), {}, seen={"test1": (20, 20)})
+    assert entry.shared == ()
+    entry = replace(entry, leaks=("2 recordings …",), seen={"test1": (3, 4), "test": (12, 20)})
+    assert entry.shared == ("leak: 2 recordings …", "test1, seen: 3 of 4 speakers", "test, seen: 12 of 20 speakers")
