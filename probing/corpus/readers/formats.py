@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from probing.corpus.readers import (
+    audformat_folder,
     audio_folder,
     crema_d,
     datasets_folder,
@@ -24,7 +25,7 @@ from probing.corpus.readers.separated import SEPARATORS
 from probing.errors import CorpusError
 
 # Readers of folders that are tables; the first whose marks are there decides.
-_FOLDERS = (kaldi, audio_folder, datasets_folder)
+_FOLDERS = (kaldi, audformat_folder, audio_folder, datasets_folder)
 # The prefix of a public corpus → the reader of its folder as it is unpacked.
 PUBLIC: dict[str, Callable[[Path], Cells]] = {
     "crema-d": crema_d.read,
