@@ -85,7 +85,8 @@ def evaluate(
     needs = Needs(audio=system.hears, text=system.reads)
     checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
     if scored.run is not None and spec.source == scored.run.corpus.spec.source:
-        checked = with_leaks(checked, checked.scan, place.allow_leaks, _as_learned(scored.run.corpus.spec, checked.spec))
+        learned = _as_learned(scored.run.corpus.spec, checked.spec)
+        checked = with_leaks(checked, checked.scan, place.allow_leaks, learned)
     if not {*system.dimensions} & {*checked.corpus.dimensions}:
         raise FitError(
             f"corpus {checked.corpus.name} rates none of {', '.join(system.dimensions)}",
