@@ -55,10 +55,10 @@ def make_plan(
     segments: Mapping[str, Place] = NO_SEGMENTS,
     first: int = 0,
 ) -> tuple[Part, ...]:
-    """Bucket utterances by length, longest first, and fill batches and parts greedily.
+    """Fill parts with recordings, those of the longest utterances first; then bucket the utterances of each by length.
 
-    The longest batch comes first, so what does not fit into memory shows at once. Parts are filled with recordings,
-    those with the longest utterances first, and the utterances of a part are then bucketed by length.
+    Batches and parts are filled greedily. The longest batch comes first, so what does not fit into memory shows at
+    once.
 
     Args:
         samples: Utterance id → length in samples at 16 kHz.

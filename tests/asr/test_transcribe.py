@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from segmented import joined
 from whisper import OWN, SAID
 
 from probing.asr.finished import finished, head, line
@@ -207,3 +208,12 @@ def test_what_is_not_spoken_cannot_be_read_instead(whisper: Path, spoken: Path) 
     with pytest.raises(OptionError) as caught:
         transcribe(spec, str(whisper))
     assert caught.value.code == "no-effect"
+
+
+def test_segments_of_a_recording_are_transcribed_as_files_are(whisper: Path, spoken: Path) -> None:
+    """With the same errors; the tables differ in what they were made from."""
+    files = write_down(spoken, whisper, batch=2)
+    parts = write_down(joined(spoken, Path("long")), whisper, "parts.csv", batch=2)
+    assert parts.table.read_text() == files.table.read_text() and parts.wer == files.wer
+    made = [json.loads(found.record.read_text()) for found in (files, parts)]
+    assert made[0]["audio"] != made[1]["audio"]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import names_all, record, refusal, save_table, write
+from segmented import joined
 
 from probing.audio.acoustics import NUISANCES, measures, nuisances, versions
 from probing.audio.contours import Contours
@@ -287,3 +288,16 @@ def test_a_kill_loses_a_part_at_most_and_running_again_goes_on(tmp_path, root, w
     lines = path.read_text("utf-8").splitlines()
     assert lines[: len(kept)] == kept and len(lines) == 401
     assert not list((root / "big").glob("*.partial"))
+
+
+def test_segments_have_the_acoustics_of_files(tmp_path, root, count):
+    """In the corpus's order, though those of one recording are measured together; a change stops the work."""
+    table = save_table(tmp_path / "files")
+    long = joined(table, tmp_path / "long")
+    corpus = opened(long, root)
+    first = acoustics_of(corpus, root)
+    assert count == ["u0", "u3", "u6", "u1", "u4", "u7", "u2", "u5"]
+    assert np.array_equal(first.values_NF, acoustics_of(opened(table, root), root).values_NF)
+    recording = long.with_name("long0.wav")
+    recording.write_bytes(recording.read_bytes()[:-1] + b"\1")
+    refusal(CacheError, "audio-changed", acoustics_of, corpus, tmp_path / "other")

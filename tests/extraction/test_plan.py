@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,6 +79,25 @@ def test_parts_of_a_large_corpus_grow() -> None:
     assert [len(part.ids) for part in make_plan({f"{n}": minute for n in range(25)}, 240)] == [10, 10, 5]
     large = make_plan({f"{n}": minute for n in range(60_000)}, 240)
     assert 490 <= len(large) <= 500
+
+
+@given(samples=some_lengths, recordings=st.integers(1, 5), part_seconds=st.sampled_from([3.0, 20.0, 600.0]))
+def test_segments_of_a_recording_are_together(samples: dict[str, int], recordings: int, part_seconds: float) -> None:
+    """Each recording is in as few parts as its length allows and, at a border, one more; in each it is one stretch."""
+    places = {id_: (f"r{n % recordings}", float(n)) for n, id_ in enumerate(sorted(samples))}
+    plan = make_plan(samples, 2, part_seconds, places)
+    assert sorted(ids(plan)) == sorted(samples)
+    assert make_plan(dict(reversed(samples.items())), 2, part_seconds, places) == plan
+    for recording in {name for name, _ in places.values()}:
+        own = [{id_ for id_ in part.ids if places[id_][0] == recording} for part in plan]
+        length = sum(samples[id_] for id_ in set.union(*own)) / RATE
+        assert sum(map(bool, own)) <= length // part_seconds + 2
+        starts = [sorted(places[id_][1] for id_ in ids_) for ids_ in own if ids_]
+        assert all(before[-1] < after[0] for before, after in pairwise(starts))
+    longest = min(samples, key=lambda id_: (-samples[id_], id_))
+    assert places[longest][0] in {places[id_][0] for id_ in plan[0].ids}
+    for part in plan:
+        assert [samples[id_] for id_ in part.ids] == sorted((samples[id_] for id_ in part.ids), reverse=True)
 
 
 @given(lengths, budgets, st.randoms(use_true_random=False))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from segmented import joined
 from small_systems import built
 
 from probing.corpus.checked import Checked, Needs, check_corpus
@@ -78,6 +79,20 @@ def test_noise_changes_what_is_fed_and_is_the_same_again(checked: Checked, check
     clean, noisy, again = (feed(checked, ["arousal"], processor, snr=snr).items[3]["sound"] for snr in (None, 5, 5))
     np.testing.assert_array_equal(noisy, again)
     assert len(clean) == len(noisy) and not np.allclose(clean, noisy, atol=1e-3)
+
+
+def test_segments_are_fed_as_files_are(
+    checked: Checked, table: Path, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    """Clean and with noise, in any order."""
+    spec = CorpusSpec.resolve(str(joined(table, tmp_path / "long")))
+    long = check_corpus(spec, Needs(audio=True, text=True), cache=tmp_path)
+    _, processor = built(checkpoints["hubert"])
+    for snr in (None, 5):
+        files, parts = (feed(one, ["arousal"], processor, snr=snr) for one in (checked, long))
+        assert files.lengths == parts.lengths
+        for place in (31, 4, 17, 4, 0):
+            np.testing.assert_array_equal(files.items[place]["sound"], parts.items[place]["sound"])
 
 
 def test_long_transcripts_are_counted_and_truncated_only_if_told_so(
