@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.audio.decode import load
 from probing.audio.noise import degraded
 from probing.cache.reader import Cache
 from probing.corpus.checked import Checked
 from probing.corpus.model import Corpus
+from probing.corpus.waveforms import Waveforms
 from probing.encoders.opening import open_encoder
 from probing.encoders.speech import SpeechEncoder
 from probing.encoders.whisper import window_notes
@@ -106,10 +106,10 @@ def _audio_encoder(system: str) -> SpeechEncoder | None:
 
 
 def _from_files(corpus: Corpus, snr: float | None) -> Callable[[str], NDArray[np.float32]]:
-    paths = {utterance.id: utterance.path for utterance in corpus.utterances}
+    waveforms = Waveforms(corpus.utterances)
     if snr is None:
-        return lambda id_: load(paths[id_] or "")
-    return lambda id_: degraded(load(paths[id_] or ""), snr, id_)
+        return waveforms
+    return lambda id_: degraded(waveforms(id_), snr, id_)
 
 
 def _from_cache(cache: Cache) -> Callable[[str], NDArray[np.float32]]:
