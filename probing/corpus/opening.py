@@ -18,6 +18,7 @@ import difflib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from probing.corpus.label_map import with_proxies
@@ -39,6 +40,7 @@ _SCALES = {  # each release knows its own
     "msp-improv": msp_improv.SCALE,
     DEMO: (1.0, 7.0),
 }
+_COMPARED = 1_000  # names in a folder that a path is compared with
 _KNOWN = (
     "corpora are: demo, path/to/table.csv (or .tsv, .json, .jsonl, .parquet), path/to/folder, "
     f"{', '.join(f'{prefix}:/path/to/release' for prefix in RELEASES)}, "
@@ -162,6 +164,8 @@ def _refuse_reading(spec: CorpusSpec, typed: str) -> None:
 def _nearest(source: str) -> str:
     """What the user may have meant by an unknown spec."""
     if source and Path(source).is_dir():
+        if known := formats.known_as(Path(source)):
+            return f"its files are called like those of that corpus: type {known}:{source}"
         named = " or ".join(f"{prefix}:{source}" for prefix in PREFIXES)
         return (
             "type the path of a table in that folder; or --pattern '{speaker}_{emotion}_{id}.wav' if the names of its "
@@ -170,6 +174,17 @@ def _nearest(source: str) -> str:
     prefix, colon, rest = source.partition(":")
     near = difflib.get_close_matches(prefix.lower(), [DEMO, *PREFIXES], n=1)
     if not near:
-        return "type one of those"
+        return _nearest_path(Path(source)) or "type one of those"
     path = f":{rest if colon else '/path/to/release'}" if near[0] in PREFIXES else ""
     return f"did you mean {near[0]}{path}?"
+
+
+def _nearest_path(path: Path) -> str:
+    """The file or folder that may be meant by a path at which there is none; nothing where it is no such path."""
+    if path.exists() or len(path.parts) < 2 or not path.parent.is_dir():
+        return ""
+    found = difflib.get_close_matches(
+        path.name, islice((entry.name for entry in path.parent.iterdir()), _COMPARED), n=1
+    )
+    there = f"there is no such file or folder in {path.parent}"
+    return f"{there}: did you mean {path.parent / found[0]}?" if found else f"{there}: correct the path"

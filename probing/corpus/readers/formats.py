@@ -63,3 +63,14 @@ def cells_of(path: Path, names: str | None = None) -> Cells | None:
     if ending in json_table.ENDINGS:
         return json_table.read(path)
     return parquet.read(path) if ending == parquet.ENDING else None
+
+
+def known_as(folder: Path) -> str | None:
+    """The prefix of the public corpus whose files are those of a folder, by all of their names; None of any other."""
+    for prefix, read in PUBLIC.items():
+        try:
+            if not read(folder).notes:
+                return prefix
+        except CorpusError:
+            continue
+    return None

@@ -49,7 +49,7 @@ def read(folder: Path, pattern: str) -> Cells:
     rows = [(path, said) for path in found if (said := says(path)) is not None]
     if not rows:
         why = f"{number_of(len(found), 'recording')} in it, but none fits {pattern!r}: {first_names(found, 3)}"
-        raise CorpusError(f"{folder}", why, _EXAMPLE, code="pattern-unmatched")
+        raise CorpusError(f"folder {folder}", why, _nearest(pattern, found), code="pattern-unmatched")
     paths = [path for path, _ in rows]
     columns = {name: [said[name] for _, said in rows] for name in fields}
     columns["id"] = _ids(paths, columns.get("id"))
@@ -148,6 +148,15 @@ def _expressions(tokens: Sequence[dict[str, str | None]], pattern: str) -> Itera
                 raise _malformed(pattern, f"nothing says where {{{token['name']}}} ends and the next field begins")
             excluded = "".join(f"(?!{re.escape(other['text'])})" for other in beside if other["text"])
             yield f"(?P<{token['name']}>(?:{excluded}.)+)"
+
+
+def _nearest(pattern: str, found: Sequence[str]) -> str:
+    """What may be meant by a pattern that none of the recordings found fits."""
+    ending = Path(pattern).suffix
+    shorter = pattern.removesuffix(ending)
+    if ending.lower() in AUDIO_ENDINGS and any(map(compiled(shorter)[1], found)):
+        return f"leave out the ending, which is another: --pattern {shorter!r}"
+    return _EXAMPLE
 
 
 def _ids(paths: Sequence[str], said: Sequence[str] | None) -> list[str]:
