@@ -57,7 +57,7 @@ def require(
             "; ".join(f"{len(ids):,} without {what}: {first_names(ids)}" for what, ids in lacking.items()),
             "; ".join(
                 [
-                    *meant(without(corpus, audio=audio, text=text), corpus.unused),
+                    *meant(without(corpus, audio=audio, text=text), [*corpus.unused, *corpus.categories]),
                     f"complete the corpus, or leave them out: --allow-missing {len(missing)}",
                 ]
             ),

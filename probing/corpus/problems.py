@@ -10,7 +10,7 @@ from probing.corpus.leaks import Leaks, seen_note
 from probing.corpus.learnable import unlearnable, unscorable
 from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
 from probing.corpus.readers.columns import meant
-from probing.corpus.recordings import overlaps
+from probing.corpus.recordings import overlaps, repeated
 from probing.corpus.scan import AudioScan
 from probing.corpus.sentences import giveaways
 from probing.errors import first_names, number_of
@@ -53,9 +53,10 @@ def notes_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence[st
     yield from _misspelt(list(corpus.partitions))
     yield from unscorable(corpus, targets)
     yield from giveaways(corpus, targets)
+    yield from _repeated(corpus, scan)
     yield from _overlapping(corpus)
     yield from _without_words(corpus)
-    yield from meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions])
+    yield from meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions, *corpus.categories])
     yield from _unused(corpus)
 
 
@@ -64,7 +65,7 @@ def _lacking_throughout(corpus: Corpus, targets: Sequence[str]) -> Iterator[tupl
     absent = without(corpus)
     if len(absent) == 2:
         line = "no utterance has an audio path or a text, so nothing can be extracted"
-        yield _with(line, meant(absent, corpus.unused)), 1
+        yield _with(line, meant(absent, [*corpus.unused, *corpus.categories])), 1
     learned = [partition for partition in LEARNED if partition in corpus.partitions]
     if len(learned) == 2 and not targets:
         about = [f"column {column}: {why}" for column, why in corpus.unused.items()]
@@ -101,6 +102,14 @@ def _misspelt(partitions: Sequence[str]) -> Iterator[str]:
         near = difflib.get_close_matches(partition, names, n=1, cutoff=_ALIKE)
         if near:
             yield f"partition {partition} is not {names[near[0]]}: correct its name, if it is that"
+
+
+def _repeated(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
+    """Recordings that are there twice, which is no leak as long as both are on one side of the split."""
+    pairs = [f"{one} is {other}" for one, other in repeated(corpus, scan)]
+    if pairs:
+        what = number_of(len(pairs), "recording is", "recordings are")
+        yield f"{what} the same as an earlier one, sample by sample: {first_names(pairs)}"
 
 
 def _overlapping(corpus: Corpus) -> Iterator[str]:

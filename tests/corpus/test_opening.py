@@ -141,3 +141,12 @@ def test_names_become_ratings_before_a_split_and_other_words(tmp_path):
     assert set(corpus.partitions) == {"train", "development", "test1"}
     assert {u.labels["arousal"] for u in corpus.utterances} == {0.8, 0.9, 0.2}
     assert {u.text for u in corpus.utterances} == {"word"}
+
+
+def test_a_path_that_is_misspelt_is_shown_its_neighbour(tmp_path):
+    """Of a folder as of a file."""
+    (tmp_path / "ravdess").mkdir()
+    error = refusal(CorpusError, "corpus-unknown", open_corpus, str(tmp_path / "ravdes"))
+    assert names_all(error, f"did you mean {tmp_path / 'ravdess'}?")
+    error = refusal(CorpusError, "corpus-unknown", open_corpus, str(tmp_path / "zzz"))
+    assert names_all(error, f"no such file or folder in {tmp_path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -81,7 +82,23 @@ def read_targets(
             _read_classes(column, written, found)
         else:
             _read_column(cells, column, scale, found)
+    for category, names in found.categories.items():
+        found.notes += _alike(category, names)
     return found
+
+
+def _alike(category: str, names: Sequence[str]) -> list[str]:
+    """A note on classes that differ only in the case of their letters: most likely they are one.
+
+    >>> _alike("emotion", ["joy", "Joy", "anger"])
+    ['emotion has classes that differ only in the case of their letters: Joy and joy']
+    """
+    spellings: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        spellings.setdefault(name.casefold(), []).append(name)
+    twice = [" and ".join(same) for same in spellings.values() if len(same) > 1]
+    what = f"{category} has classes that differ only in the case of their letters"
+    return [f"{what}: {first_names(twice)}"] if twice else []
 
 
 def _read_column(cells: Cells, column: str, scale: tuple[float, float] | None, found: Targets) -> None:
@@ -173,11 +190,12 @@ def _demanded(cells: Cells, name: str) -> str:
 
 
 def _any_number(written: Sequence[str]) -> bool:
-    """Whether some of a column's cells are numbers."""
+    """Whether some of a column's cells are numbers; nan and inf are names as far as that goes."""
     for cell in set(written):
         try:
-            float(cell.replace(",", "."))
+            number = float(cell.replace(",", "."))
         except ValueError:
             continue
-        return True
+        if math.isfinite(number):
+            return True
     return False

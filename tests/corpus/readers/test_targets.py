@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
+import pandas as pd
 import pytest
 from corpora import names_all, refusal, write
 
@@ -45,6 +49,13 @@ def test_any_column_is_a_category_if_the_user_says_so(tmp_path):
     assert corpus.categories == ("Emotion", "arousal", "speaker") and corpus.dimensions == ()
     assert corpus.classes("Emotion") == ("1", "2")
     assert corpus.utterances[0].speaker == "s1"
+
+
+def test_classes_that_differ_only_in_case_are_noted(tmp_path):
+    """They stay two, since nobody said that they are one."""
+    corpus = read(table(tmp_path, "path,emotion", "a,Joy", "b,joy", "c,nan"))
+    assert corpus.classes("emotion") == ("Joy", "joy", "nan")
+    assert any("Joy and joy" in note for note in corpus.notes)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +228,27 @@ def test_rows_of_one_recording_need_both_times(tmp_path):
     assert [u.segment for u in whole.utterances] == [None, None]
     other = read(half, reading=Reading(columns=(("other", "start"),)))
     assert other.dimensions == ("other",)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows_open_in_seconds(tmp_path):
+    """In time that grows no faster than their number: ten times as many take less than twenty times as long."""
+    rng = np.random.default_rng(0)
+    took = []
+    for rows in (10_000, 100_000):
+        columns = {
+            "id": [f"u{n}" for n in range(rows)],
+            "path": [f"a/{n // 4}.wav" for n in range(rows)],
+            "start": np.arange(rows) % 4,
+            "end": np.arange(rows) % 4 + 0.9,
+            "speaker": [f"s{n % 997}" for n in range(rows)],
+            "emotion": rng.choice(["joy", "anger", "fear"], rows),
+            "note": [f"note {n}" for n in range(rows)],
+        }
+        columns |= {f"{name}{rater}": rng.uniform(1, 7, rows) for name in ("arousal", "valence_") for rater in (1, 2)}
+        pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
+        begun = time.process_time()
+        corpus = read(tmp_path / "t.csv", (1, 7))
+        took.append(time.process_time() - begun)
+        assert (len(corpus), corpus.categories, len(corpus.dimensions)) == (rows, ("emotion",), 2)
+    assert took[1] < 6 and took[1] < 20 * took[0]
