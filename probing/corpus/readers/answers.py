@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from probing.corpus.model import EMOTIONS
 from probing.errors import number_of
 
 EMOTION, SECONDARY = "emotion", "secondary emotions"  # the class that a rater chose, and all classes heard
-_Answers = Mapping[str, tuple[float, ...] | tuple[str, ...]]
+Answers = Mapping[str, tuple[float, ...] | tuple[str, ...]]  # of one utterance
+_REMEMBERED = 4096  # spellings: most raters use few words
 # Letters of the consensus, and what raters of MSP-Podcast and MSP-Improv could choose; X is no agreement, so no class.
 CLASSES = {
     "A": "anger",
@@ -30,40 +32,39 @@ CLASSES = {
 }
 NO_AGREEMENT = "X"
 _CHOICES = {"angry": "anger", "sad": "sadness", "happy": "happiness"} | {name: name for name in CLASSES.values()}
-_RATER = re.compile(
-    r"[^;]*;(?P<emotion>[^;]*);(?P<secondary>.*?);\s*A:(?P<arousal>[^;]*);\s*V:(?P<valence>[^;]*);\s*D:(?P<dominance>[^;]*).*"
-)
+_RATER = re.compile(r"[^;]*;([^;]*);(.*?);\s*A:([^;]*);\s*V:([^;]*);\s*D:([^;]*).*")
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """One rater's answers on one utterance, as written; blank where there is none.
 
     Args:
         id: The utterance.
+        ratings: Arousal, valence, dominance.
         emotion: The class chosen.
-        secondary: All classes heard, separated by commas.
-        ratings: Dimension → rating.
+        secondary: All classes heard, as one answer (see `named`).
     """
 
     id: str
+    ratings: Sequence[str] = ()
     emotion: str = ""
     secondary: str = ""
-    ratings: Mapping[str, str] = field(default_factory=dict)
 
 
 def said_in(line: str, id_: str) -> Said | None:
     """A rater's line of MSP-Podcast and MSP-Improv, `WORKER1; Happy; Happy,Amused; A:5.0; V:6.0; D:4.0;`; else None.
 
-    >>> said_in("W1; Sad; Sad,Tired; A:2; V:1; D:3;", "u1").secondary
-    'Sad,Tired'
+    >>> said_in("W1; Sad; Tired,Sad; A:2; V:1; D:3;", "u1")
+    Said(id='u1', ratings=('2', '1', '3'), emotion='sadness', secondary='sad, tired')
     """
     found = _RATER.fullmatch(line.strip())
     if found is None:
         return None
-    return Said(id_, chosen(found["emotion"]), found["secondary"].strip(), {d: found[d].strip() for d in EMOTIONS})
+    emotion, secondary, *ratings = found.groups()
+    return Said(id_, tuple(ratings), chosen(emotion), named(secondary))
 
 
+@lru_cache(_REMEMBERED)
 def chosen(written: str) -> str:
     """The class that a rater of MSP-Podcast or MSP-Improv chose; any other word is other.
 
@@ -74,6 +75,7 @@ def chosen(written: str) -> str:
     return _CHOICES.get(word, "other") if word else ""
 
 
+@lru_cache(_REMEMBERED)
 def named(written: str, separator: str = ",") -> str:
     """The names of a list, sorted and once each, as one answer: raters agree who heard the same.
 
@@ -83,36 +85,33 @@ def named(written: str, separator: str = ",") -> str:
     return ", ".join(sorted({name for part in written.split(separator) if (name := part.strip().lower())}))
 
 
-def gathered(said: Iterable[Said], scale: tuple[float, float]) -> tuple[dict[str, _Answers], list[str]]:
+def gathered(said: Iterable[Said], scale: tuple[float, float]) -> tuple[dict[str, Answers], list[str]]:
     """All raters' answers by utterance, and a note on ratings that are no numbers on the scale.
 
     Args:
         said: One rater after the other, in any order.
         scale: Lowest and highest possible rating.
     """
-    names: dict[str, dict[str, list[str]]] = {}
-    ratings: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[Any]]] = {}
+    numbers: dict[str, float | None] = {}  # hundreds of thousands of ratings repeat few numbers
     odd = 0
     for one in said:
-        for target, name in ((EMOTION, one.emotion), (SECONDARY, named(one.secondary))):
-            if name:
-                names.setdefault(one.id, {}).setdefault(target, []).append(name)
-        for dimension, written in one.ratings.items():
-            value = _number(written, scale)
+        given = found.setdefault(one.id, {})
+        for dimension, written in zip(EMOTIONS, one.ratings, strict=False):
+            if written not in numbers:
+                numbers[written] = _number(written, scale)
+            value = numbers[written]
             if value is not None:
-                ratings.setdefault(one.id, {}).setdefault(dimension, []).append(value)
+                given.setdefault(dimension, []).append(value)
             elif written.strip().lower() not in ("", "nan"):
                 odd += 1
-    found: dict[str, _Answers] = {
-        id_: {
-            **{dimension: tuple(given) for dimension, given in ratings.get(id_, {}).items()},
-            **{target: tuple(given) for target, given in names.get(id_, {}).items()},
-        }
-        for id_ in dict.fromkeys((*ratings, *names))
-    }
+        for target, name in ((EMOTION, one.emotion), (SECONDARY, one.secondary)):
+            if name:
+                given.setdefault(target, []).append(name)
     low, high = scale
     what = number_of(odd, "rating of a single rater is", "ratings of single raters are")
-    return found, [f"{what} no number from {low:g} to {high:g}, and not used"] if odd else []
+    notes = [f"{what} no number from {low:g} to {high:g}, and not used"] if odd else []
+    return {id_: {target: tuple(all_) for target, all_ in given.items()} for id_, given in found.items()}, notes
 
 
 def classes_of(codes: Iterable[str], classes: Mapping[str, str], none: str) -> tuple[list[dict[str, str]], list[str]]:

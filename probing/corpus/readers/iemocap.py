@@ -50,7 +50,7 @@ _TURN = re.compile(r"Ses0(?P<session>[1-5])[FM]_\w+_(?P<speaker>[FM])\d+")
 _LABELS = re.compile(r"\[[^]]*\]\s+(?P<turn>\S+)\s+(?P<emotion>\S+)\s+\[(?P<ratings>[^]]*)\]\s*")
 _RATER = re.compile(r"(?P<kind>[AC])-E[0-9]+:(?P<said>[^(]*)(?:\(.*)?")  # E: one of the evaluators
 _ANSWER = re.compile(r"(?P<dimension>val|act|dom)\s+(?P<rating>[^;\s]+)")
-_SHORT = {"val": "valence", "act": "arousal", "dom": "dominance"}
+_SHORT = ("act", "val", "dom")  # arousal, valence, dominance
 _CLASSES = {
     "ang": "anger",
     "hap": "happiness",
@@ -192,10 +192,10 @@ def _said(turn: _Turn) -> Iterator[Said]:
             continue
         if found["kind"] == "C":
             words = [word.strip().lower() for word in found["said"].split(";")]
-            yield Said(turn.id, named(",".join(_CHOICES.get(word, word) for word in words)))
+            yield Said(turn.id, emotion=named(",".join(_CHOICES.get(word, word) for word in words)))
         else:
-            given = {_SHORT[answer["dimension"]]: answer["rating"] for answer in _ANSWER.finditer(found["said"])}
-            yield Said(turn.id, ratings=given)
+            given = {answer["dimension"]: answer["rating"] for answer in _ANSWER.finditer(found["said"])}
+            yield Said(turn.id, [given.get(short, "") for short in _SHORT])
 
 
 def _numbers(written: str) -> list[float]:

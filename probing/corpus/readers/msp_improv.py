@@ -26,7 +26,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from probing.corpus.model import FEMALE, MALE, Corpus, Utterance
@@ -172,7 +172,8 @@ def _said(one: _Rated) -> Iterator[Said]:
     for line in one.said:
         said = said_in(line, one.id)
         if said is not None:
-            yield replace(said, ratings={**said.ratings, "arousal": _turned(said.ratings["arousal"])})
+            activation, *others = said.ratings
+            yield said._replace(ratings=(_turned(activation), *others))
 
 
 def _turned(written: str) -> str:

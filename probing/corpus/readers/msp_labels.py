@@ -18,10 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from probing.corpus.readers import json_table
-from probing.corpus.readers.answers import Said, chosen, gathered, said_in
+from probing.corpus.readers.answers import Answers, Said, chosen, gathered, named, said_in
 from probing.corpus.readers.cells import Cells, read_cells
 from probing.corpus.readers.columns import demand_columns
 from probing.corpus.readers.release import files_in, stem
@@ -31,6 +30,7 @@ from probing.files.checked_json import read_json
 from probing.files.reading import demand_regular
 
 FILES = ("labels_consensus.csv", "labels_concensus.csv", "labels_consensus.json", "labels_concensus.json")
+# In the order of EMOTIONS.
 DIMENSIONS = {"EmoAct": "arousal", "EmoVal": "valence", "EmoDom": "dominance"}
 _NEEDED = ("FileName", "Split_Set", *DIMENSIONS)
 _KNOWN = (*_NEEDED, "SpkrID", "Gender", "EmoClass")
@@ -64,7 +64,7 @@ def read_labels(source: Path) -> Cells:
     return cells
 
 
-def read_answers(source: Path, scale: tuple[float, float]) -> tuple[Mapping[str, Mapping[str, Any]], list[str]]:
+def read_answers(source: Path, scale: tuple[float, float]) -> tuple[Mapping[str, Answers], list[str]]:
     """What single raters said: by utterance, target → answers; and notes.
 
     Args:
@@ -89,10 +89,13 @@ def _said_in_rows(path: Path) -> Iterator[Said]:
         _, header = next(records, (1, []))
         places = {name.strip().lower(): place for place, name in enumerate(header)}
         demand_columns(list(places), ("filename",), path)
+        own, detail = places["filename"], places.get("emodetail")
         for _, row in records:
-            cells = {name: row[place] for name, place in places.items() if place < len(row)}
-            id_ = stem(cells.get("filename", "").strip())
-            one = said_in(cells["emodetail"], id_) if "emodetail" in cells else _said(id_, cells)
+            if len(row) != len(header):
+                continue  # a comma in a rater's own word
+            id_ = stem(row[own].strip())
+            cells = {} if detail is not None else {name: row[place] for name, place in places.items()}
+            one = _said(id_, cells) if detail is None else said_in(row[detail], id_)
             if one is not None:
                 yield one
 
@@ -121,5 +124,5 @@ def _said_in_lines(path: Path) -> Iterator[Said]:
 
 def _said(id_: str, cells: Mapping[str, str]) -> Said:
     """A rater's answers in cells of their own; columns are in lower case."""
-    ratings = {dimension: cells.get(column.lower(), "") for column, dimension in DIMENSIONS.items()}
-    return Said(id_, chosen(cells.get("emoclass_major", "")), cells.get("emoclass_second", ""), ratings)
+    ratings = [cells.get(column.lower(), "") for column in DIMENSIONS]
+    return Said(id_, ratings, chosen(cells.get("emoclass_major", "")), named(cells.get("emoclass_second", "")))
