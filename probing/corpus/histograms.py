@@ -18,6 +18,7 @@ from probing.statistics.reliability import Reliability, reliability
 _BINS = 7  # of a label histogram: the answers of a 7-point scale
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 96
+_JOINT = "\N{NO-BREAK SPACE}"  # between a class and its number, which stay on one line
 
 
 def seconds_of(group: tuple[Utterance, ...], scan: AudioScan) -> NDArray[np.float64]:
@@ -94,9 +95,9 @@ def class_lines(corpus: Corpus) -> Iterator[str]:
     wrapped = textwrap.TextWrapper(_WIDTH, subsequent_indent=" " * 42, break_long_words=False, break_on_hyphens=False)
     for category, partitions in class_counts(corpus).items():
         for partition, counts in partitions.items():
-            named = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+            named = ", ".join(f"{name}{_JOINT}{count:,}" for name, count in counts.items())
             head = f"  {category:<14}{partition:<14}{sum(counts.values()):>9,}"
-            yield from wrapped.wrap(f"{head}   {named}")
+            yield from (line.replace(_JOINT, " ") for line in wrapped.wrap(f"{head}   {named}"))
 
 
 def agreement(corpus: Corpus) -> dict[str, Reliability]:

@@ -141,6 +141,18 @@ def _middle(utterance: Utterance) -> float:
     return (start + end) / 2
 
 
+def repeated(corpus: Corpus, scan: AudioScan) -> list[tuple[str, str]]:
+    """Utterances with the same samples as an earlier one, with that, where both are learned from or neither is."""
+    first: dict[tuple[bool, int], str] = {}
+    found = []
+    for utterance in corpus.utterances:
+        if utterance.id in scan.content:
+            key = utterance.partition in LEARNED, scan.content[utterance.id]
+            twin = first.setdefault(key, utterance.id)
+            found += [(utterance.id, twin)] if twin != utterance.id else []
+    return found
+
+
 def overlaps(utterances: Sequence[Utterance]) -> Iterator[tuple[str, str]]:
     """Segments that overlap with the one before them in the same file, with it, by file and start."""
     spans = sorted((str(u.path), *u.segment, u.id) for u in utterances if u.path is not None and u.segment)

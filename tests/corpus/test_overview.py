@@ -182,3 +182,23 @@ def test_check_counts_the_errors_of_transcripts(tmp_path):
     assert any("asr" in note and "train 0.0%" in note for note in notes)  # zero is 0 for Whisper's normaliser
     write(words, "id,text", "u0,other 0", *said)
     assert any("train 12.5%" in note for note in check(CorpusSpec.resolve(str(table), transcripts=words)).notes)
+
+
+def test_raters_agree_as_far_as_their_answers_do(whole):
+    """Of each dimension and category by itself; nothing is said where nobody's answers are known."""
+    assert "raters" not in str(overview(whole, scan_of(whole)))
+    answers = [{"arousal": (1.0, 1.0) if n % 2 else (7.0, 7.0, 7.0), "emotion": ("joy", "fear")} for n in range(32)]
+    utterances = [replace(u, answers=a) for u, a in zip(whole.utterances, answers, strict=True)]
+    lines = str(overview(replace(whole, utterances=tuple(utterances)), scan_of(whole))).splitlines()
+    arousal, emotion = (line.split() for line in lines[lines.index("") :] if line.endswith("answers"))
+    assert arousal == ["arousal", "1.000", "32", "utterances,", "80", "answers"]
+    assert emotion[0] == "emotion" and float(emotion[1]) < 0 and emotion[2:] == ["32", "utterances,", "64", "answers"]
+
+
+def test_utterances_without_words_and_columns_without_use_are_notes(whole):
+    """What reads words asks for all of them, by a count that can be typed."""
+    corpus = replace(changed(whole, "train-a0", text=None), unused={"room": "it has one name throughout"})
+    found = overview(corpus, scan_of(corpus))
+    assert found.count == 0
+    assert any("--allow-missing" in note and note.endswith("train-a0") for note in found.notes)
+    assert found.notes[-1] == "columns that are not used: room (it has one name throughout)"

@@ -12,7 +12,7 @@ import soundfile
 from corpora import corpus_of, record
 
 from probing.corpus.model import Utterance
-from probing.corpus.recordings import overlaps, shared_recordings
+from probing.corpus.recordings import overlaps, repeated, shared_recordings
 from probing.corpus.scan import AudioScan, scan_audio
 
 
@@ -121,6 +121,15 @@ def test_parts_are_found_as_by_comparing_all_pairs(seed):
     found = dict(shared_recordings(corpus_of(*utterances), AudioScan()).get("test1", []))
     assert found.keys() == {id_ for id_, twins in by_pairs.items() if twins}
     assert all(twin in by_pairs[id_] for id_, twin in found.items())
+
+
+def test_recordings_that_are_there_twice_on_one_side_are_named(corpus, tmp_path):
+    """With the first one; those on both sides are leaks, and are told there."""
+    shutil.copy(tmp_path / "train.wav", tmp_path / "development.wav")
+    assert repeated(corpus, scan_audio(corpus.utterances)) == [("development", "train")]
+    shutil.copy(tmp_path / "test2.wav", tmp_path / "held-out.wav")
+    shutil.copy(tmp_path / "test2.wav", tmp_path / "development.wav")
+    assert repeated(corpus, scan_audio(corpus.utterances)) == [("held-out", "test2")]
 
 
 def test_segments_that_overlap_are_named_with_the_earlier_one():
