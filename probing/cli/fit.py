@@ -8,7 +8,7 @@ import click
 
 from probing.cli.command import command
 from probing.cli.derive import given, options_of
-from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options
+from probing.cli.named import CORPORA, ENCODERS, FoldsOptions, corpus_options, encoder_options
 from probing.cli.printing_fit import fitted
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
@@ -21,6 +21,7 @@ _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dt
 
 @command(epilog=f"{CORPORA} {ENCODERS}")
 @corpus_options
+@options_of(FoldsOptions, "over")
 @encoder_options
 @click.option("--paper", is_flag=True, help=f"The paper's own settings where it states them: {paper_words()}.")
 @options_of(FitOptions, "options")
@@ -28,6 +29,7 @@ _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dt
 @options_of(FitPlace, "place")
 def fit(
     corpus: CorpusSpec,
+    over: FoldsOptions,
     encoder: EncoderSpec,
     paper: bool,
     options: FitOptions,
@@ -48,6 +50,7 @@ def fit(
     Example: probe fit --dim valence
              probe fit --head ridge (a first look, in seconds)
              probe fit my/table.csv --scale 1 7 --encoder hubert-base --dim all --layers both --seeds 5
+             probe fit my/table.csv --split speaker:5 --folds all
     """
     named = source.cache.suffix == ".h5"
     if named and (others := given(*_SETTLED)):
@@ -67,6 +70,9 @@ def fit(
             "leave it out",
             code="no-effect",
         )
-    from probing.probes.fit import fit as run
+    if over.folds:
+        from probing.probes.over_folds import fit_folds as run
+    else:
+        from probing.probes.fit import fit as run
 
     click.echo(fitted(run(corpus, None if named else encoder, options, source, place)))

@@ -48,6 +48,18 @@ class CorpusOptions:
 
 
 @dataclass(frozen=True)
+class FoldsOptions:
+    """Whether all folds of a corpus are tested, or one."""
+
+    folds: str | None = option(
+        None,
+        "Test every fold in turn (`all`), and pool what they test; a fold whose run is there is not run again.",
+        choices=("all",),
+        shown_default="the fold that --fold names",
+    )
+
+
+@dataclass(frozen=True)
 class WordsOptions:
     """What a system reads in place of the corpus's own words."""
 

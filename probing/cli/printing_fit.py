@@ -18,7 +18,7 @@ _WIDTH = 120  # of a terminal
 _KINDS = {"ridge": "ridge probes of all layers", "weighted": "the weighted sum"}
 _FILES = """
     importance.csv weights.csv scores.csv nulls.csv predictions.csv crossvalidated.csv jackknife.csv
-    probes.safetensors ridge.safetensors
+    folds.csv probes.safetensors ridge.safetensors
 """.split()
 
 
@@ -35,6 +35,7 @@ def fitted(record: FitRecord) -> str:
         *wrapped([_heading(record)]),
         crossed(table, {"dimension": 12, "probe": 18}),
         *wrapped(_chance(record)),
+        *wrapped(_by_fold(record)),
         *wrapped(placed(summary) for summary in record.layers.values()),
         *wrapped(said(finding) for finding in record.findings),
         *wrapped(f"note: {note}" for note in record.notes),
@@ -79,6 +80,24 @@ def _chance(record: FitRecord) -> list[str]:
         ]
         how = "within speakers" if labels == "by-speaker" else "between speakers"
         lines.append(f"by chance on {partition}, labels permuted {how}: {', '.join(parts)}")
+    return lines
+
+
+def _by_fold(record: FitRecord) -> list[str]:
+    """How the scores of a pooled run differ from fold to fold: a line for each dimension."""
+    if not record.members:
+        return []
+    from probing.report.reading import read
+    from probing.runs.folds import FOLDS
+
+    table, lines = read(record, FOLDS, ("fold", "dimension", "kind", "ccc")), []
+    for dimension, own in table.groupby("dimension", sort=False):
+        best = record.layers[str(dimension)].best_layer
+        kinds = {"the weighted sum": own.kind == "weighted"}
+        kinds |= {f"ridge probes of layer {best}": (own.kind == "ridge") & (own.layer == best)}
+        means = {what: own[chosen].groupby("fold").ccc.mean() for what, chosen in kinds.items() if chosen.any()}
+        parts = [f"{what} {_range(scores)}, mean {scores.mean():.3f}" for what, scores in means.items()]
+        lines.append(f"fold by fold, {dimension}: {'; '.join(parts)}")
     return lines
 
 

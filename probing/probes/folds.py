@@ -15,6 +15,7 @@ from probing.corpus.model import Corpus, Utterance
 from probing.runs.scores import clusters_of
 
 FOLDS = 10
+CROSS_VALIDATION = "cross-validation "  # begins all that is noted of them
 GROUPS = 10  # of each fold at most: a hundred are as many as an interval can use
 
 
@@ -99,9 +100,9 @@ def fold_notes(utterances: Sequence[Utterance]) -> list[str]:
     """What a reader should know about the folds of some utterances."""
     speakers = {utterance.speaker for utterance in utterances}
     if None in speakers:
-        return ["cross-validation is by utterance where no speaker is named, so a voice may count as knowledge"]
+        return [f"{CROSS_VALIDATION}is by utterance where no speaker is named, so a voice may count as knowledge"]
     if len(speakers) == 1:
-        return ["cross-validation is by utterance, since there is one speaker"]
+        return [f"{CROSS_VALIDATION}is by utterance, since there is one speaker"]
     if len(speakers) < FOLDS:
-        return [f"cross-validation leaves out one of only {len(speakers)} speakers at a time"]
+        return [f"{CROSS_VALIDATION}leaves out one of only {len(speakers)} speakers at a time"]
     return []

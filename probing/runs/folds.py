@@ -11,6 +11,7 @@ Shape legend: N utterances of the pooled corpus.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,11 +19,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from probing.corpus.identity import Identity, identify
 from probing.corpus.model import TEST1, TEST2, Corpus
 from probing.errors import RunError, first_names
 from probing.runs.categories import Classified, category_scores_table
+from probing.runs.entries import Clusters, CorpusEntry
 from probing.runs.owned import REMEDY
-from probing.runs.scores import Estimator, scores_table
+from probing.runs.scores import Estimator, cluster_counts, scores_table
 
 FOLDS, CATEGORY_FOLDS = "folds.csv", "category_folds.csv"
 Estimates = Mapping[str, Mapping[Estimator, NDArray[np.float64]]]
@@ -82,6 +85,43 @@ def divided(corpus: Corpus, names: Sequence[str]) -> Corpus:
 def by_fold(pooled: Corpus, numbers: NDArray[np.int64]) -> Corpus:
     """A pooled corpus whose partitions are the folds: by it two splits of one corpus are told apart."""
     return divided(pooled, [str(number) for number in numbers])
+
+
+def pooled_entry(entries: Sequence[CorpusEntry], pooled: Corpus, numbers: NDArray[np.int64]) -> CorpusEntry:
+    """What a record says about a corpus of which all folds are pooled.
+
+    Args:
+        entries: What the records of the folds say, the first fold first.
+        pooled: What all folds test.
+        numbers: The fold that tests each utterance.
+    """
+    first, known = entries[0], entries[0].identity or Identity("")
+    identity = identify(by_fold(pooled, numbers), categories=known.categories is not None)
+    return CorpusEntry(
+        name=pooled.name,
+        title=f"{pooled.name} over {len(entries)} folds",
+        spec=replace(first.spec, fold=None),
+        scale=pooled.scale,
+        utterances={partition: len(members) for partition, members in pooled.partitions.items()},
+        identity=replace(identity, audio=known.audio, text=known.text),  # which no split changes
+        left_out=tuple(dict.fromkeys(id_ for entry in entries for id_ in entry.left_out)),
+        clusters={partition: Clusters(**counts) for partition, counts in cluster_counts(pooled).items()},
+        leaks=tuple(dict.fromkeys(line for entry in entries for line in entry.leaks)),
+        seen=_seen(pooled, numbers),
+    )
+
+
+def _seen(pooled: Corpus, numbers: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+    """Partition → how many of its speakers are in several folds, so that they are learned from, and how many it has."""
+    pairs = {(u.speaker, int(fold)) for u, fold in zip(pooled.utterances, numbers, strict=True)}
+    folds = Counter(speaker for speaker, _ in pairs)
+    found = {}
+    for partition, members in pooled.partitions.items():
+        names = {u.speaker for u in members if u.speaker}
+        shared = sum(folds[name] > 1 for name in names)
+        if shared and partition != TEST2:
+            found[partition] = (shared, len(names))
+    return found
 
 
 def pooled_estimates(tables: Sequence[pd.DataFrame], folds: Sequence[Corpus], pooled: Corpus) -> Estimates:

@@ -1,0 +1,189 @@
+"""A fit of every fold of a split, and a run that pools what they tested: the work of `probe fit --folds all`.
+
+Every fold has a run of its own, as `probe fit --fold k` makes it; one that is there already is not made again, so that
+a loop that was killed goes on where it was. The pooled run is written last. Of it
+
+    scores, predictions    are of what each fold's probes say of the utterances that the fold tests, each once
+    nulls                  are of labels permuted over the whole corpus, to which every fold is fitted again
+    importance             is of ridge probes cross-validated over all speakers, as if there were no test
+    weights                are those of the folds: their mean for each seed, and all of their refits
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from probing.corpus.model import DEVELOPMENT, Corpus
+from probing.corpus.opening import every_fold
+from probing.corpus.spec import CorpusSpec
+from probing.encoders.spec import EncoderSpec
+from probing.extraction.options import CacheOptions
+from probing.files.cells import to_csv
+from probing.options import with_settings
+from probing.probes.fit import make, options_named
+from probing.probes.folds import CROSS_VALIDATION
+from probing.probes.notes import SELECTED_ON
+from probing.probes.options import FitOptions, FitPlace
+from probing.probes.pool import Folds, Pool, whole_look
+from probing.probes.prepared import ENCODER, Ready, configuration_of, identity_of, prepare
+from probing.probes.results import best_layers, class_scores, probe_scores, write_tables
+from probing.probes.ridge import Look
+from probing.probes.ridge_results import RIDGE_FILES, said_of_layers, write_look
+from probing.runs.folders import new_run
+from probing.runs.folds import (
+    FOLDS,
+    Member,
+    fold_numbers,
+    pooled_corpus,
+    pooled_entry,
+)
+from probing.runs.records import FitRecord
+from probing.runs.scores import interval_notes, labels_digest
+from probing.runs.store import all_records, missing_files, provenance, signature, write_record
+
+
+def fit_folds(
+    corpus: CorpusSpec | str,
+    encoder: EncoderSpec | str | None = ENCODER,
+    options: FitOptions | None = None,
+    source: CacheOptions | None = None,
+    place: FitPlace | None = None,
+    **settings: Any,
+) -> FitRecord:
+    """Fit every fold of a corpus, and write the run that pools them.
+
+    Arguments are those of `probing.probes.fit.fit`.
+
+    Returns:
+        The pooled run's record; read back where it had been written before.
+
+    Raises:
+        CorpusError: The corpus is not split into folds (code `no-folds`), or a fold is named (`exclusive`).
+        ProbingError: As `fit`.
+    """
+    began = time.time()
+    parts = (options or options_named(settings), source or CacheOptions(), place or FitPlace())
+    options, source, place = with_settings(parts, settings)
+    spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
+    folds = _fitted(every_fold(spec), encoder, options, source, place)
+    pooled = pooled_corpus(folds.corpora)
+    configuration = _configuration(folds, pooled)
+    there = [one for one in all_records(Path(place.runs)) if isinstance(one, FitRecord) and one.members]
+    for record in there:
+        named = [(record.folder / member.folder).resolve() for member in record.members]
+        same = record.signature == signature(configuration)
+        if same and named == [one.folder.resolve() for one in folds.members] and not missing_files(record):
+            return record
+    return _written(folds, pooled, configuration, place, began)
+
+
+def _fitted(
+    specs: Sequence[CorpusSpec],
+    encoder: EncoderSpec | str | None,
+    options: FitOptions,
+    source: CacheOptions,
+    place: FitPlace,
+) -> Folds:
+    """The fit of every fold, made where it is not there yet; one cache serves all."""
+    first = prepare(specs[0], encoder, options, source, place)
+    settled = replace(source, cache=first.cache.path, store=None)
+    known = [one for one in all_records(Path(place.runs)) if isinstance(one, FitRecord) and not one.members]
+    members, corpora = [], []
+    for number, spec in enumerate(specs, 1):
+        ready = first
+        if number > 1:  # the encoder is not opened again
+            ready = replace(
+                prepare(spec, None, options, settled, place), encoder=first.encoder, parameters=first.parameters
+            )
+        record = next((one for one in reversed(known) if _is_of(one, ready)), None)
+        print(f"fold {number} of {len(specs)}{f': {record.folder}' if record else ''}", file=sys.stderr)
+        members.append(record or make(ready, place, time.time()))
+        corpora.append(ready.checked.corpus)
+    return Folds(first, tuple(members), tuple(corpora))
+
+
+def _is_of(record: FitRecord, ready: Ready) -> bool:
+    """Whether a run is the fit that would be made."""
+    if record.signature != signature(configuration_of(ready)):
+        return False
+    return record.corpus.identity == identity_of(ready.checked, ready.cache) and not missing_files(record)
+
+
+def _configuration(folds: Folds, pooled: Corpus) -> dict[str, Any]:
+    """Everything that settles the pooled run's numbers."""
+    layout, options = folds.ready.cache.layout, folds.ready.options
+    return {
+        "corpus": pooled.name,
+        "labels": labels_digest(pooled, options.dims),
+        "scale": pooled.scale,
+        "fingerprint": layout.fingerprint,
+        "store": layout.store,
+        "options": asdict(options),
+        "folds": [member.signature for member in folds.members],
+    }
+
+
+def _written(
+    folds: Folds, pooled: Corpus, configuration: Mapping[str, Any], place: FitPlace, began: float
+) -> FitRecord:
+    """Pool, and write the run's folder."""
+    first = folds.members[0]
+    numbers = fold_numbers(folds.corpora, pooled)
+    look = whole_look(folds.ready, pooled, numbers)
+    tested = Pool(folds, pooled, numbers)
+    tables = tested.tables(look)
+    chosen = tested.with_development(tables)
+    findings, layers = said_of_layers(look, tables.scores, tables.class_scores)
+    recommended = {name: summary.best_layer for name, summary in layers.items()}
+    record = replace(
+        first,
+        corpus=pooled_entry([member.corpus for member in folds.members], pooled, numbers),
+        best_layers=best_layers(chosen),
+        best_epochs=(),
+        layers=layers,
+        findings=findings,
+        scores=tuple(s for s in probe_scores(chosen, recommended) if s.partition != DEVELOPMENT),
+        category_scores=tuple(s for s in class_scores(chosen, recommended) if s.partition != DEVELOPMENT),
+        notes=tuple(_notes(folds, pooled, look)),
+        **provenance(configuration, began),
+    )
+    with new_run(f"fit-{record.corpus.file_name}-{record.encoder_file_name}", Path(place.runs)) as new:
+        record = replace(record, members=_members(folds, new.final))
+        names = write_tables(tables, new.aside)
+        write_look(look, new.aside)
+        by_fold = tested.by_fold()
+        for name, table in by_fold.items():
+            to_csv(table, new.aside / name, "%.8g")
+        record = write_record(record, new.aside, [*names, *RIDGE_FILES, *by_fold])
+    return replace(record, folder=new.final)
+
+
+def _members(folds: Folds, folder: Path) -> tuple[Member, ...]:
+    """The folds' runs as the pooled run names them."""
+    return tuple(
+        Member(number, os.path.relpath(member.folder, folder), member.signature)
+        for number, member in enumerate(folds.members, 1)
+    )
+
+
+def _notes(folds: Folds, pooled: Corpus, look: Look) -> list[str]:
+    """What a reader should know: what is true of all folds, and what pooling makes of them."""
+    first, partition = folds.members[0], pooled.utterances[0].partition
+    parts = [f"{name}: " for corpus in folds.corpora for name in corpus.partitions]
+    shared = [note for note in first.notes if all(note in member.notes for member in folds.members)]
+    kept = [note for note in shared if not note.startswith((*parts, CROSS_VALIDATION)) and note != SELECTED_ON]
+    count = len(folds.members)
+    return [
+        f"{partition} is what each of {count} folds tests, every utterance once; scores are over the whole, and "
+        f"{FOLDS} has those of each fold",
+        "importance is of ridge probes cross-validated over the speakers of all folds together",
+        *kept,
+        *interval_notes(pooled),
+        *(note for note in look.notes if note not in kept),
+    ]
