@@ -81,7 +81,7 @@ def demand_columns(header: Sequence[str], needed: Sequence[str], path: Path, own
         found = near(absent[0], (name for name in header if name not in needed))
         remedy = f"rename column {found} to {absent[0]}" if found else f"add a column {absent[0]}"
         if found and absent[0] in own:
-            remedy = f"type --column {absent[0]}={found}, if it is that, or rename it"
+            remedy = "; ".join(meant([name for name in own if name not in header], header)) or remedy
         if len(header) == 1 and (mark := next((m for m in ";\t,|" if m in header[0]), "")):
             remedy = f"its cells are separated by {mark!r}: save it with commas as .csv, or with tabs as .tsv"
         what = f"table {path} has no column {', '.join(absent)}"

@@ -115,7 +115,7 @@ def _ids(cells: Cells) -> list[str]:
         demand_unique(cells.column("id"), cells.path)
         return cells.column("id")
     if "path" not in cells or near("id", cells.columns, alike=1):
-        demand_columns(list(cells.columns), ["id"], cells.path, own=OWN)
+        demand_columns(list(cells.columns), ["path" if _only_path(cells) else "id"], cells.path, own=OWN)
     cells.demand_filled("path")
     paths = cells.column("path")
     named = time_columns(cells.columns)
@@ -126,6 +126,11 @@ def _ids(cells: Cells) -> list[str]:
                 return ids
     demand_unique(ids, cells.path)
     return ids
+
+
+def _only_path(cells: Cells) -> bool:
+    """Whether a column is called nearly like that of paths, which are ids too, and none like that of ids."""
+    return near("id", cells.columns, alike=0.8) is None and near("path", cells.columns, alike=0.8) is not None
 
 
 def _partitions(cells: Cells, split: bool) -> list[str]:

@@ -169,6 +169,9 @@ def test_without_ids_the_files_are_their_own(tmp_path):
     refusal(CorpusError, "cell-blank", read, write(tmp_path / "t.csv", "path,text", "a.wav,x", ",y"))
     named = write(tmp_path / "t.csv", "path,utt_id", "a.wav,x")
     assert names_all(refusal(CorpusError, "column-missing", read, named), "--column id=utt_id")
+    bare = write(tmp_path / "t.csv", "file,actor,emotion", "a.wav,x,joy")
+    error = refusal(CorpusError, "column-missing", read, bare)
+    assert names_all(error, "no column path", "--column path=file", "--column speaker=actor")
 
 
 def test_without_partitions_a_corpus_is_unsplit(tmp_path):
