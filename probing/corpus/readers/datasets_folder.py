@@ -78,7 +78,10 @@ def read(folder: Path) -> Cells:
         return _cells(folder, files, splits, datasets)
     except CorpusError:
         raise
-    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        *(pyarrow.ArrowException, OSError, ValueError),
+        *(LookupError, TypeError, AttributeError, RecursionError),
+    ) as error:
         # All that Arrow and the library raise for a file that is not what it should be.
         why = str(error).partition("\n")[0] or type(error).__name__
         remedy = "copy it again, or write it again with dataset.save_to_disk(FOLDER)"
@@ -111,9 +114,13 @@ def _saved(folder: Path, datasets: Any) -> list[_Split]:
     loaded = datasets.load_from_disk(str(folder))
     named = loaded if isinstance(loaded, datasets.DatasetDict) else {"": loaded}
 
+    def batches(dataset: Any, columns: list[str], rows: int) -> Iterator[Any]:
+        for table in dataset.with_format("arrow").select_columns(columns).iter(rows):
+            table.validate(full=True)  # mapped from the file, where an offset may be any number
+            yield table
+
     def split(name: str, dataset: Any) -> _Split:
-        arrow = dataset.with_format("arrow")
-        return _Split(name, dataset.features, len(dataset), lambda of, rows: arrow.select_columns(of).iter(rows))
+        return _Split(name, dataset.features, len(dataset), partial(batches, dataset))
 
     return [split(name, dataset) for name, dataset in named.items()]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from probing.audio.endings import AUDIO_ENDINGS
-from probing.errors import ProbingError
+from probing.errors import CorpusError, ProbingError
 from probing.files import absolute, claim, digest, read_json, slug, write_json
 
 _INDEX = "index.json"
@@ -36,7 +36,7 @@ def unpacked(source: Path, files: Sequence[Path], rows: int, recordings: _Record
         The absolute path of each recording, blank where it is not embedded, and its name.
 
     Raises:
-        OSError: They cannot be written.
+        CorpusError: They cannot be written (code `not-writable`).
     """
     stated = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     cache = Path(absolute(os.environ.get("PROBING_CACHE", "cache")))
@@ -46,8 +46,13 @@ def unpacked(source: Path, files: Sequence[Path], rows: int, recordings: _Record
         return found
     if all(raw is None for raw, _ in recordings()):
         return [("", name) for _, name in recordings()]
-    with claim(into, wait=True):
-        return _listed(into, rows) or _write(into, rows, recordings)
+    try:
+        with claim(into, wait=True):
+            return _listed(into, rows) or _write(into, rows, recordings)
+    except OSError as error:
+        what = f"the recordings of {source} cannot be unpacked to {into}"
+        remedy = "free as much space there as the folder has, or set PROBING_CACHE to another folder"
+        raise CorpusError(what, error.strerror or str(error), remedy, code="not-writable") from error
 
 
 def _listed(into: Path, rows: int) -> _Found | None:

@@ -164,6 +164,15 @@ def test_the_cache_may_be_elsewhere(here, monkeypatch):
     assert open_corpus("set").utterances[0].path.is_relative_to(here / "elsewhere" / "unpacked")
 
 
+def test_a_cache_that_cannot_be_written_is_named(here):
+    """A file is where its folder should be."""
+    dataset(1).save_to_disk("set")
+    (here / "cache").write_text("")
+    with pytest.raises(CorpusError) as error:
+        open_corpus("set")
+    assert error.value.code == "not-writable" and "PROBING_CACHE" in error.value.remedy
+
+
 def damaged(folder: Path, kind: str) -> None:
     """Damage a saved dataset in one way."""
     if kind == "state":
@@ -172,17 +181,33 @@ def damaged(folder: Path, kind: str) -> None:
         (folder / "dataset_info.json").write_text('{"features": [')
     elif kind == "other":
         (folder / "state.json").write_text("{}")
+    elif kind == "features":
+        info = folder / "dataset_info.json"
+        info.write_text(info.read_text().replace('"_type"', '"_typ"'))
     else:
         arrow = next(folder.glob("*.arrow"))
         whole = arrow.read_bytes()
         arrow.write_bytes(whole[: len(whole) // 2] if kind == "cut" else os.urandom(len(whole)))
 
 
-@pytest.mark.parametrize("kind", ["state", "json", "other", "cut", "noise"])
+@pytest.mark.parametrize("kind", ["state", "json", "other", "features", "cut", "noise"])
 def test_a_damaged_dataset_is_an_error(here, kind):
     """Without a traceback, whatever is damaged."""
     dataset(2).save_to_disk("set")
     damaged(here / "set", kind)
+    with pytest.raises(CorpusError) as error:
+        open_corpus("set")
+    assert error.value.code == "datasets-folder"
+
+
+def test_offsets_that_lie_outside_the_file_are_an_error(here):
+    """Arrow maps a file without looking at them, and would read what is not there."""
+    dataset(2).save_to_disk("set")
+    arrow = next((here / "set").glob("*.arrow"))
+    whole = arrow.read_bytes()
+    offsets = np.array([0, 2, 4], "<i4").tobytes()  # of the speakers s0 and s1
+    assert whole.count(offsets) == 1
+    arrow.write_bytes(whole.replace(offsets, np.array([0, 1 << 30, 4], "<i4").tobytes()))
     with pytest.raises(CorpusError) as error:
         open_corpus("set")
     assert error.value.code == "datasets-folder"

@@ -19,7 +19,7 @@ def folder_of(folder: Path, *names: str) -> Path:
 
 
 def test_ravdess(tmp_path):
-    """The example of its description: audio only, speech, fearful, normal, dogs, first repetition, actor 12, a woman."""
+    """The example of its description: audio only, speech, fearful, normal, dogs, first repetition, actor 12."""
     folder_of(
         tmp_path, "Actor_12/03-01-06-01-02-01-12.wav", "Actor_01/03-02-05-02-01-02-01.wav", "01-01-06-01-02-01-12.mp4"
     )
