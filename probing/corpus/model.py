@@ -70,6 +70,8 @@ class Corpus:
         notes: What a user should know but need not mend (unlabelled partitions, unknown speakers …).
         fold: The fold that is tested on, of a corpus that is split into folds.
         unused: Column of a table that is neither a dimension nor a category → why.
+        release: Which release of the corpus it is, such as `1.11`; None where nothing tells it. It is no part of file
+            names.
     """
 
     name: str
@@ -78,11 +80,17 @@ class Corpus:
     notes: tuple[str, ...] = ()
     fold: int | None = None
     unused: Mapping[str, str] = field(default_factory=dict)
+    release: str | None = None
 
     @property
     def title(self) -> str:
         """Its name, with its fold where it has folds: each fold is a result of its own."""
         return self.name if self.fold is None else f"{self.name} fold {self.fold}"
+
+    @property
+    def full_title(self) -> str:
+        """Its title with its release, as a reader must see it: two releases are never to be compared."""
+        return with_release(self.title, self.name, self.release)
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -136,6 +144,15 @@ class Corpus:
         """Map [0, 1] back to the corpus's scale."""
         low, high = self.scale
         return low + ratings * (high - low)
+
+
+def with_release(title: str, name: str, release: str | None) -> str:
+    """A corpus's title with its release behind its name.
+
+    >>> with_release("msp-podcast fold 2", "msp-podcast", "1.11"), with_release("mine", "mine", None)
+    ('msp-podcast 1.11 fold 2', 'mine')
+    """
+    return title if release is None else f"{name} {release}{title.removeprefix(name)}"
 
 
 def partition_name(spelling: str) -> str:

@@ -50,7 +50,7 @@ class Overview:
         corpus = self.corpus
         low, high = corpus.scale
         rated = f", labels on {low:g} to {high:g}" if corpus.dimensions else ""
-        blocks = [[f"{corpus.title}: {number_of(len(corpus), 'utterance')}{rated}"]]
+        blocks = [[f"{corpus.full_title}: {number_of(len(corpus), 'utterance')}{rated}"]]
         blocks.append([*partition_lines(corpus, self.scan)])
         blocks.append([*rating_lines(corpus)] if corpus.dimensions else [])
         blocks.append([*class_lines(corpus)] if corpus.categories else [])

@@ -145,7 +145,7 @@ def _measure(found: Sequence[Charted]) -> str:
 
 
 def _title(found: Sequence[Charted]) -> list[str]:
-    corpus = found[0].record.corpus.title
+    corpus = found[0].record.corpus.full_title
     built_in = " (built-in synthetic speech)" if found[0].record.corpus.spec.prefix == "demo" else ""
     return [f"Which layer of which encoder, on {corpus}{built_in}"]
 

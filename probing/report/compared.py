@@ -119,14 +119,14 @@ def corpus_title(record: Record) -> str:
 
     The built-in one is called synthetic, and what test partitions share with train or development is named.
     """
-    title = BUILT_IN if record.corpus.spec.prefix == "demo" else record.corpus.title
+    title = BUILT_IN if record.corpus.spec.prefix == "demo" else record.corpus.full_title
     return f"{title} ({'; '.join(record.corpus.shared)})" if record.corpus.shared else title
 
 
 def corpus_shown(record: Record) -> str:
     """The corpus with its digest, which tells two corpora of one name apart."""
     identity = record.corpus.identity
-    return f"{record.corpus.title} ({identity.short if identity else 'version 0.1.0: no digest'})"
+    return f"{record.corpus.full_title} ({identity.short if identity else 'version 0.1.0: no digest'})"
 
 
 def model_name(record: SystemRecord, words: bool = True) -> str:

@@ -157,7 +157,7 @@ def title_of(record: LayersRecord) -> list[str]:
     sound = (
         f"sound: {record.acoustics.measures} measures ({record.acoustics.recipe})" if record.acoustics else "no sound"
     )
-    return [f"What the layers of {record.title} contain, on {record.corpus.title}{built_in}", f"{words}; {sound}"]
+    return [f"What the layers of {record.title} contain, on {record.corpus.full_title}{built_in}", f"{words}; {sound}"]
 
 
 def _grid(

@@ -40,7 +40,7 @@ def caption(record: LayersRecord, table: pd.DataFrame) -> str:
 
 def described(record: LayersRecord, table: pd.DataFrame) -> tuple[str, str]:
     """The caption without the findings: its title, and what the panels show."""
-    title, parts = f"What the layers of {record.title} contain, on {record.corpus.title}{_synthetic(record)}.", []
+    title, parts = f"What the layers of {record.title} contain, on {record.corpus.full_title}{_synthetic(record)}.", []
     sentences = {SHARES: _shares, ERASURE: _falls, DESCRIPTION: _bits, NUISANCE: _nuisances}
     panels = [name for name in sentences if (table.analysis == name).any()]
     for letter, name in zip("abcd", panels, strict=False):
@@ -52,7 +52,7 @@ def described_similarity(record: LayersRecord, table: pd.DataFrame) -> tuple[str
     """What the maps of similarity show: a title and a text."""
     others = [name for name in others_in(table) if name != record.encoder.name]
     beside = f" and of {', '.join(others)}" if others else ""
-    title = f"Which layers of {record.title}{beside} are alike, on {record.corpus.title}{_synthetic(record)}."
+    title = f"Which layers of {record.title}{beside} are alike, on {record.corpus.full_title}{_synthetic(record)}."
     sentences = ["Debiased linear CKA of pooled states."]
     if record.encoder.name in others_in(table):
         sentences.append("Outlined within the encoder: layers that learned weights cannot tell apart.")

@@ -42,7 +42,7 @@ def plot_similarity(record: LayersRecord, table: pd.DataFrame, figure: Figure) -
     maps = {other: grid(table, CKA, other) for other in others_in(table)}
     names = {name: legible(name) for name in (*maps, record.encoder.name)}
     built_in = " — built-in synthetic speech" if record.corpus.spec.prefix == "demo" else ""
-    title = [legible(f"Which layers of {record.encoder.title} are alike, on {record.corpus.title}{built_in}")]
+    title = [legible(f"Which layers of {record.encoder.title} are alike, on {record.corpus.full_title}{built_in}")]
     cell = min(_CELL, (_WIDTH - _BESIDE * (len(maps) + 1)) / sum(own.shape[1] for own in maps.values()))
     widths = [max(cell * own.shape[1], _LETTER * (5 + len(names[other]))) for other, own in maps.items()]
     letters = [int((_WIDTH - _BESIDE * len(maps)) * width / sum(widths) / _LETTER) for width in widths]

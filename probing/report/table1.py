@@ -65,7 +65,7 @@ def table1(records: Sequence[SystemRecord], against: SystemRecord | None = None)
                     row |= difference_of(record, reference, dimension, partition)
                 if partition == UNSEEN and SEEN in tests:
                     row |= _fall(record, dimension)
-                rows.append(row | {"corpus": record.corpus.title, "run": record.folder.name})
+                rows.append(row | {"corpus": record.corpus.full_title, "run": record.folder.name})
     return pd.DataFrame(rows)
 
 

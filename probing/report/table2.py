@@ -100,7 +100,7 @@ def _row(condition: Condition, human: Condition | None, dimension: str, partitio
     }
     if human is not None and condition is not human:
         row |= {"against": "human", **difference_of(tested, human.tested, dimension, partition)}
-    row |= {"counted": condition.tested_on.counted, "corpus": run.corpus.title}
+    row |= {"counted": condition.tested_on.counted, "corpus": run.corpus.full_title}
     return row | {"run": run.folder.name, "test": "" if tested is run else tested.folder.name}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, TypeAdapter
 
 from probing.corpus.checked import Checked, corpus_name
 from probing.corpus.identity import Identity
-from probing.corpus.model import TEST1
+from probing.corpus.model import TEST1, with_release
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.runs.scores import cluster_counts
@@ -77,6 +78,7 @@ class CorpusEntry:
         leaks: What test partitions share with train and development although they must not, as --allow-leaks permits;
             a line each.
         seen: Other test partition → how many of its speakers are in train or development, and how many it has.
+        release: Which release of the corpus it is; None where nothing tells it. It is no part of file names.
     """
 
     name: str
@@ -89,6 +91,13 @@ class CorpusEntry:
     clusters: Mapping[str, Clusters] = field(default_factory=dict)
     leaks: tuple[str, ...] = ()
     seen: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    release: str | None = None
+
+    @property
+    def full_title(self) -> str:
+        """Its title with its release, and with the label map whose proxies stand in for ratings: what titles say."""
+        title, mapped = with_release(self.title, self.name, self.release), self.spec.reading.label_map
+        return title if mapped is None else f"{title}, ratings: proxies by label map {Path(mapped).stem}"
 
     @property
     def file_name(self) -> str:
@@ -283,4 +292,5 @@ def corpus_entry(checked: Checked, identity: Identity | None = None) -> CorpusEn
         clusters={partition: Clusters(**counts) for partition, counts in cluster_counts(corpus).items()},
         leaks=checked.leaks.stated,
         seen=checked.leaks.seen,
+        release=corpus.release,
     )

@@ -108,6 +108,7 @@ def pooled_entry(entries: Sequence[CorpusEntry], pooled: Corpus, numbers: NDArra
         clusters={partition: Clusters(**counts) for partition, counts in cluster_counts(pooled).items()},
         leaks=tuple(dict.fromkeys(line for entry in entries for line in entry.leaks)),
         seen=_seen(pooled, numbers),
+        release=first.release,
     )
 
 

@@ -11,6 +11,7 @@ from corpora import save_table
 
 from probing.corpus.checked import Needs, check_corpus
 from probing.corpus.identity import Identity
+from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.runs.entries import Clusters, CorpusEntry, corpus_entry
 
@@ -55,3 +56,12 @@ def test_what_is_shared_is_said_unless_a_partition_s_name_says_it():
     assert entry.shared == ()
     entry = replace(entry, leaks=("2 recordings …",), seen={"test1": (3, 4), "test": (12, 20)})
     assert entry.shared == ("leak: 2 recordings …", "test1, seen: 3 of 4 speakers", "test, seen: 12 of 20 speakers")
+
+
+def test_titles_have_the_release_and_the_label_map_and_file_names_do_not():
+    """Results on two releases are never compared, and proxies are no ratings; runs keep their names."""
+    entry = CorpusEntry("msp-podcast", "msp-podcast fold 2", CorpusSpec("msp-podcast:/M"), (1, 7), {}, release="1.11")
+    assert entry.full_title == "msp-podcast 1.11 fold 2"
+    assert (entry.title, entry.file_name) == ("msp-podcast fold 2", "msp-podcast_fold_2")
+    mapped = CorpusSpec("/d/c.csv", reading=Reading(label_map="pad"))
+    assert CorpusEntry("c", "c", mapped, (0, 1), {}).full_title == "c, ratings: proxies by label map pad"

@@ -107,7 +107,8 @@ def read(folder: Path, with_text: bool = True, with_answers: bool = False) -> Co
         )
         for id_, path, partition, speaker, rated, sex, named in rows
     )
-    return Corpus("msp-podcast", SCALE, utterances, (*_unlabelled(utterances), *notes))
+    number = release[0] if release else None
+    return Corpus("msp-podcast", SCALE, utterances, (*_unlabelled(utterances), *notes), release=number)
 
 
 def _labels_file(folder: Path) -> Path:

@@ -356,4 +356,5 @@ def test_else_its_readme_or_folder_tells_it(tmp_path, below, readme, found):
     corpus = open_corpus(f"msp-podcast:{root}")
     told = [note for note in corpus.notes if note.startswith("release ")]
     assert [note.split()[1].rstrip(",") for note in told] == ([found] if found else [])
-    assert corpus.name == "msp-podcast"
+    assert (corpus.name, corpus.title, corpus.release) == ("msp-podcast", "msp-podcast", found)
+    assert corpus.full_title == (f"msp-podcast {found}" if found else "msp-podcast")
