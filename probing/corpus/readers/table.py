@@ -8,6 +8,7 @@ scale is a dimension too, and one of names that repeat is a category.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def corpus_of(
             (`ids-repeated`); an id or a partition is blank (`cell-blank`); a name has control characters
             (`control-character`) or no end (`cell-long`); a label is not a finite number (`not-a-number`) or is off the
             scale (`off-scale`; `scale-needed` where none was given); a segment has no place in its recording
-            (`segment-bounds`); the audio's folder is not there (`folder-missing`); or there is nothing to use
-            (`nothing-to-read`).
+            (`segment-bounds`); the audio's folder is not there (`folder-missing`), or no path is relative to it
+            (`audio-root`); or there is nothing to use (`nothing-to-read`).
     """
     cells = renamed(cells, reading.columns)
     for column in (*OWN, *filter(None, time_columns(cells.columns) or ())):
@@ -74,11 +75,10 @@ def corpus_of(
     segments = read_segments(cells)
     found = read_targets(cells, (*OWN, *(time_columns(cells.columns) or ())), scale, reading.categories)
     _demand_something(cells, found)
-    root = _root(cells, reading)
     utterances = tuple(
         Utterance(
             id_,
-            root / file if file else None,
+            file,
             partition,
             speaker or None,
             rated,
@@ -90,7 +90,7 @@ def corpus_of(
         )
         for id_, file, partition, speaker, rated, text, sex, named, segment, said in zip(
             ids,
-            cells.column("path"),
+            _files(cells, reading.audio_root),
             partitions,
             cells.column("speaker"),
             rows_of(found.labels, len(cells)),
@@ -105,7 +105,7 @@ def corpus_of(
     notes = [*cells.notes, *found.notes]
     if not any(utterance.speaker for utterance in utterances):
         notes.append("no speakers are given: intervals are by utterance")
-    return Corpus(name or readable(cells.path.stem), scale or UNIT, utterances, tuple(notes), unused=found.unused)
+    return Corpus(readable(name or cells.path.stem), scale or UNIT, utterances, tuple(notes), unused=found.unused)
 
 
 def _ids(cells: Cells) -> list[str]:
@@ -144,16 +144,22 @@ def _partitions(cells: Cells, split: bool) -> list[str]:
     return [UNSPLIT] * len(cells)
 
 
-def _root(cells: Cells, reading: Reading) -> Path:
-    """The folder that paths are relative to."""
-    if reading.audio_root is None:
-        return cells.path if cells.path.is_dir() else cells.path.parent
-    root = Path(reading.audio_root)
-    if not root.is_dir():
-        why = "it is a file" if root.exists() else "there is no such folder"
-        remedy = "name the folder that the audio paths of the corpus are relative to"
-        raise CorpusError(f"--audio-root {root}", why, remedy, code="folder-missing")
-    return root
+def _files(cells: Cells, audio_root: str | None) -> list[Path | None]:
+    """The audio files; folders in their paths may be separated as Windows does."""
+    written = cells.column("path")
+    if os.sep == "/" and any("\\" in path and "/" not in path for path in set(written)):
+        written = [path if "/" in path else path.replace("\\", "/") for path in written]
+    root = cells.path if cells.path.is_dir() else cells.path.parent
+    if audio_root is not None:
+        root = Path(audio_root)
+        if not root.is_dir():
+            why = "it is a file" if root.exists() else "there is no such folder"
+            remedy = "name the folder that the audio paths of the corpus are relative to"
+            raise CorpusError(f"--audio-root {root}", why, remedy, code="folder-missing")
+        if all(map(os.path.isabs, filter(None, written))):
+            why = f"no audio path of {cells.path} is relative to a folder"
+            raise CorpusError(f"--audio-root {root}", why, "leave --audio-root out", code="audio-root")
+    return [root / path if path else None for path in written]
 
 
 def _demand_something(cells: Cells, found: Targets) -> None:

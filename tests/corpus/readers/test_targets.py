@@ -143,11 +143,15 @@ def test_one_of_ours_has_one_name():
 
 
 def test_audio_may_be_elsewhere(tmp_path):
-    """Relative to the folder that is named; an absolute path stays; a folder that there is not is refused."""
+    """Relative to the folder that is named, also as Windows writes paths; an absolute one stays as it is."""
     (tmp_path / "sounds").mkdir()
     paths = table(tmp_path, "path,arousal", "a/b.wav,0", "/c.wav,1")
     corpus = read(paths, reading=Reading(audio_root=str(tmp_path / "sounds")))
     assert [str(u.path) for u in corpus.utterances[:2]] == [f"{tmp_path}/sounds/a/b.wav", "/c.wav"]
+    other = table(tmp_path, "path,arousal", "a\\b.wav,0")
+    assert read(other).utterances[0].path == tmp_path / "a/b.wav"
+    whole = table(tmp_path, "path,arousal", "/c.wav,0")
+    refusal(CorpusError, "audio-root", read, whole, reading=Reading(audio_root=str(tmp_path)))
     absent = Reading(audio_root=str(tmp_path / "absent"))
     assert names_all(refusal(CorpusError, "folder-missing", read, paths, reading=absent), "--audio-root", "absent")
 
