@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import pandas as pd
 
 from probing.errors import number_of
-from probing.report.importance import CCC, DEVELOPMENT, IMPORTANCE, PERMUTED, PERMUTED_SUM, WEIGHT
+from probing.report.importance import CHANCE, DEVELOPMENT, IMPORTANCE, PERMUTED, PERMUTED_SUM, WEIGHT
 from probing.report.located import located
-from probing.report.panels import size_of
+from probing.report.panels import measured, size_of
 from probing.report.ridge import BY_SPEAKER, has_ridge, null_labels
 from probing.report.style import partition_title
 from probing.report.wording import placed, said_in_markdown
 from probing.runs.escapes import markdown
 from probing.runs.printing import seeds_of
 from probing.runs.records import FitRecord
+
+_MEASURES = {"CCC": "CCC", "UAR": "UAR (unweighted average recall)"}
 
 
 def caption(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitRecord] = ()) -> str:
@@ -53,7 +55,7 @@ def described(record: FitRecord, drawn: pd.DataFrame, controls: Sequence[FitReco
         controls: The fits on random encoders beside it.
     """
     synthetic = " (built-in synthetic speech)" if record.corpus.spec.prefix == "demo" else ""
-    title, parts = f"What the layers of {record.title} tell on {record.corpus.title}{synthetic}.", []
+    title, parts = f"What the layers of {record.title} tell on {record.corpus.full_title}{synthetic}.", []
     for panel in dict.fromkeys(drawn.panel):
         shown = drawn[drawn.panel == panel]
         size = f" ({size_of(shown)})" if size_of(shown) else ""
@@ -70,6 +72,7 @@ def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> lis
     if panel == IMPORTANCE:
         return [
             f"R² of ridge probes on each layer, cross-validated over speakers {_within(record)}{size}; band: {band}.",
+            *_skill(record),
             "Markers at the top: the layers of which that of the highest R² can be one, with 95 % confidence, of "
             "dimensions that some layer carries.",
         ]
@@ -80,14 +83,22 @@ def _panel(record: FitRecord, panel: str, shown: pd.DataFrame, size: str) -> lis
             f"band: {band}{refits}; "
             "dotted: the uniform weight. They say what the sum was made of, which is not how much each layer tells."
         ]
-    partition = panel.removeprefix(CCC)
+    measure, partition = measured(panel)
     kind = "ridge probes" if has_ridge(record) else "probes"
-    lines = [f"CCC of {kind} on each layer on {partition_title(partition)}{size}; band: {band}."]
+    lines = [f"{_MEASURES[measure]} of {kind} on each layer on {partition_title(partition)}{size}; band: {band}."]
     if record.members:
         lines.append(f"Each of {len(record.members)} folds tests a part of it, by probes of the other folds.")
     if partition == DEVELOPMENT:
         lines.append(f"Settings were selected on {DEVELOPMENT}, which flatters these scores.")
     return lines + _beyond(partition, shown)
+
+
+def _skill(record: FitRecord) -> list[str]:
+    """What R² is of categories."""
+    if not record.category_scores:
+        return []
+    names = ", ".join(dict.fromkeys(score.category for score in record.category_scores))
+    return [f"Of {names} it is that of the classes' probabilities (the skill by the Brier score)."]
 
 
 def _within(record: FitRecord) -> str:
@@ -105,7 +116,10 @@ def _beyond(partition: str, shown: pd.DataFrame) -> list[str]:
     if PERMUTED in sources:
         number = shown.band[shown.source == PERMUTED].iloc[0]
         how = "within" if null_labels(partition) == BY_SPEAKER else "between"
-        lines.append(f"Grey: {number} {how} speakers, all layers and dimensions together.")
+        what = "categories" if CHANCE in sources else "dimensions"
+        lines.append(f"Grey: {number} {how} speakers, all layers and {what} together.")
+    if CHANCE in sources:
+        lines.append("Dotted: what guessing reaches, one in as many classes as there are.")
     if "weighted" in sources:
         over = _seeds(shown[shown.source == "weighted"])
         grey = list(shown.band[shown.source == PERMUTED_SUM])

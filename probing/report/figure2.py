@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from probing.files import write_text
 from probing.report.caption import caption
-from probing.report.importance import CCC, IMPORTANCE, PERMUTED, WEIGHT, drawn_of
+from probing.report.importance import CCC, CHANCE, IMPORTANCE, PERMUTED, UAR, WEIGHT, drawn_of
 from probing.report.naming import fit_stem
 from probing.report.panels import LEVELS, MARKER, PERMUTED_GREY, RANDOM, ROW, SMALL, USUAL, draw, entitle
 from probing.report.ridge import RIDGE
@@ -50,10 +50,10 @@ def plot_layers(
 
     The panels stand over one axis of layers, and each says of how many speakers it is: the R² of ridge probes,
     cross-validated over speakers in train and development, which is the recommended importance, with the 95 %
-    confidence set of the best layer; the CCC of ridge probes on each test partition, the range of permuted labels and,
-    at the right edge, the CCC of the weighted sum; and the learned weights, which are last because they say what a sum
-    was made of rather than what a layer holds. A fit of version 0.1.0 has no ridge probes: its probes of single layers,
-    where it fitted any, and its weights are drawn.
+    confidence set of the best layer; the CCC of ridge probes on each test partition (of categories the UAR, with what
+    guessing reaches), the range of permuted labels and, at the right edge, the score of the weighted sum; and the
+    learned weights, which are last because they say what a sum was made of rather than what a layer holds. A fit of
+    version 0.1.0 has no ridge probes: its probes of single layers, where it fitted any, and its weights are drawn.
 
     Args:
         record: A fit.
@@ -107,7 +107,8 @@ def _plot(record: FitRecord, drawn: pd.DataFrame, figure: Figure) -> NDArray[np.
             right = max(right, draw(ax, panel, shown, styles))
             entitle(ax, panel, shown)
             ax.tick_params(labelsize=SMALL, length=2, pad=2)
-        _share_y([ax for ax, panel in zip(axes, panels, strict=True) if panel.startswith(CCC)])
+        for measure in (CCC, UAR):
+            _share_y([ax for ax, panel in zip(axes, panels, strict=True) if panel.startswith(measure)])
         layer_axis(axes[-1], int(layers.min()), int(layers.max()))
         axes[-1].set_xlim(int(layers.min()) - 0.5, right)
         axes[-1].xaxis.label.set_size(USUAL)
@@ -120,7 +121,7 @@ def _plot(record: FitRecord, drawn: pd.DataFrame, figure: Figure) -> NDArray[np.
 
 def _share_y(axes: Sequence[Axes]) -> None:
     """The same limits for all, wide enough for each."""
-    limits = [ax.get_ylim() for ax in axes]
+    limits = [ax.get_ylim() for ax in axes]  # of no panel nothing
     for ax in axes:
         ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
@@ -153,6 +154,8 @@ def _others(drawn: pd.DataFrame) -> list[Line2D | Patch]:
         found.append(Line2D([], [], label=names[source], markerfacecolor=LEVELS[source] or GREY, **dot))
     if WEIGHT in set(drawn.panel):
         found.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="uniform weight (1/L)"))
+    if CHANCE in sources:
+        found.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="guessing (UAR)"))
     if PERMUTED in sources:
         found.append(Patch(color=PERMUTED_GREY, label="range of permuted labels"))
     if "random" in sources:
@@ -172,4 +175,4 @@ def _title(record: FitRecord) -> list[str]:
     parts = [f"weights of {seeds_of(options['seeds'])}"] if trained else []
     parts += ["states layer-normed"] if options.get("normalize") == "layer" else ["states as they are"]
     parts += [f"{options['pooling']} pooling"] if options.get("pooling", "mean") != "mean" else []
-    return [f"{record.title} on {record.corpus.title}{built_in}", ", ".join(parts), *record.corpus.shared]
+    return [f"{record.title} on {record.corpus.full_title}{built_in}", ", ".join(parts), *record.corpus.shared]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,17 @@ from scipy.special import stdtrit
 from probing.report.controls import seed_of
 from probing.report.located import undecided
 from probing.report.reading import damaged, read
-from probing.report.ridge import RIDGE, curves_of, has_ridge, importance_of, null_labels, nulls_of, sizes_of
+from probing.report.ridge import RIDGE, curves_of, has_ridge, importance_of, null_labels, sizes_of
+from probing.report.told import Told, told_of
 from probing.runs.printing import SEEN, UNSEEN
 from probing.runs.records import FitRecord
 
 IMPORTANCE = "importance"  # the panel of cross-validated R²
 WEIGHT = "weight"  # the panel of the learned weights
-CCC = "CCC "  # before a partition: the panel of its scores
+CCC, UAR = "CCC ", "UAR "  # before a partition: the panel of its scores, of dimensions and of categories
 DEVELOPMENT = "development"
 PERMUTED, PERMUTED_SUM = "permuted", "permuted sum"  # sources: what single layers and weighted sums make of no labels
+CHANCE = "chance"  # source: what guessing reaches
 _SOURCES = {"single": "encoder", "weighted": "weighted", "shuffled": "shuffled"}  # of a score, by its kind of probe
 _OF_LOOK = {RIDGE: "encoder", "weighted": "weighted"}  # the same where single layers have ridge probes
 _NULLS = {RIDGE: PERMUTED, "weighted": PERMUTED_SUM}
@@ -29,7 +32,6 @@ _COLUMNS = """
 """.split()
 _WHOLE = ("seed", "random", "layer", "speakers", "utterances")
 _OF_WEIGHTS = ("dimension", "seed", "layer", "weight")
-_OF_SCORES = ("dimension", "kind", "layer", "seed", "partition", "ccc")
 
 
 def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFrame:
@@ -40,10 +42,11 @@ def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFr
         controls: The same fit on the same encoder with random weights (`probing.report.controls`).
 
     Returns:
-        panel (`importance`: cross-validated R² of ridge probes; `CCC ` and a partition; `weight`), source (`encoder`:
-        learned weights and single-layer probes; `random`: those of a control; `weighted`: the weighted sum; `permuted`
-        and `permuted sum`: what ridge probes of all layers, and weighted sums, give on permuted labels; `shuffled`: the
-        one weighted sum on permuted labels that earlier versions fitted), dimension (none where all are meant), seed
+        panel (`importance`: cross-validated R² of ridge probes; `CCC `, or of categories `UAR `, and a partition;
+        `weight`), source (`encoder`: learned weights and single-layer probes; `random`: those of a control;
+        `weighted`: the weighted sum; `permuted` and `permuted sum`: what ridge probes of all layers, and weighted sums,
+        give on permuted labels; `chance`: what guessing a class reaches; `shuffled`: the one weighted sum on permuted
+        labels that earlier versions fitted), dimension (or category; none where all are meant), seed
         (of the training), random (seed of a control's weights), layer (of a curve; −1 is state C, the raw output of the
         convolutions), value, and low, high and band: the ends of what is drawn about the mean over seeds, and what they
         are; in_set: in `importance`, whether the layer may be the best; speakers and utterances of the panel.
@@ -58,20 +61,23 @@ def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFr
         other = other[(other.source == "encoder") & other.panel.isin(shared) & other.dimension.isin(drawn.dimension)]
         other = other.assign(source="random", random=seed_of(control), low=np.nan, high=np.nan, band="", in_set=None)
         drawn = pd.concat([drawn, other], ignore_index=True)
-    places = {panel: place for place, panel in enumerate((IMPORTANCE, CCC + UNSEEN, CCC + SEEN))}
+    first = [measure + partition for measure in (CCC, UAR) for partition in (UNSEEN, SEEN)]
+    places = {panel: place for place, panel in enumerate((IMPORTANCE, *first))}
     order = drawn.panel.map(lambda panel: places.get(panel, 9 if panel == WEIGHT else 8))
     return drawn.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
 def _run_table(record: FitRecord, beside: bool = False) -> pd.DataFrame:
     """One run's curves, weights, and scores on the test partitions; of a run beside another, no permutations."""
-    scores = read(record, "scores.csv", _OF_SCORES)
-    tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", DEVELOPMENT)] or [DEVELOPMENT]
-    if has_ridge(record):
-        parts = [_importance(record, beside), *_look(record, scores, tests, beside)]
-    else:
-        scores = scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)]
-        parts = [_of_partition(record, scores, partition, _SOURCES) for partition in tests]
+    parts = [_importance(record, beside)] if has_ridge(record) else []
+    for told in told_of(record):
+        scores = told.scores
+        tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", DEVELOPMENT)] or [DEVELOPMENT]
+        if has_ridge(record):
+            parts += _look(record, told, tests, beside)
+        else:
+            trained = replace(told, scores=scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)])
+            parts += [_of_partition(record, trained, partition, _SOURCES) for partition in tests]
     if record.options.get("head") != RIDGE:
         parts.append(_weights(record))
     known = [part.reindex(columns=_COLUMNS) for part in parts if len(part)]
@@ -89,34 +95,37 @@ def _importance(record: FitRecord, beside: bool) -> pd.DataFrame:
     return table.assign(**named, in_set=in_set, speakers=speakers, utterances=utterances)
 
 
-def _look(record: FitRecord, scores: pd.DataFrame, tests: Sequence[str], beside: bool) -> list[pd.DataFrame]:
+def _look(record: FitRecord, told: Told, tests: Sequence[str], beside: bool) -> list[pd.DataFrame]:
     """Ridge probes of single layers and the weighted sum on each test partition, and what permuted labels give."""
-    scores, nulls = scores[scores.kind.isin(_OF_LOOK)], None if beside else nulls_of(record)
+    kept, nulls = replace(told, scores=told.scores[told.scores.kind.isin(_OF_LOOK)]), told.nulls
     parts = []
     for partition in tests:
-        parts.append(_of_partition(record, scores, partition, _OF_LOOK))
-        if nulls is None:
+        panel = f"{told.measure} {partition}"
+        parts.append(_of_partition(record, kept, partition, _OF_LOOK))
+        if beside:
             continue
         own = nulls[(nulls.partition == partition) & (nulls.labels == null_labels(partition))]
-        parts += [_range_of(own[own.kind == kind], partition, source) for kind, source in _NULLS.items()]
+        parts += [_range_of(own[own.kind == kind], panel, source) for kind, source in _NULLS.items()]
+        rows = [{"dimension": name, "value": value} for name, value in told.chance(partition).items()]
+        parts.append(pd.DataFrame(rows).assign(panel=panel, source=CHANCE))
     return parts
 
 
-def _range_of(nulls: pd.DataFrame, partition: str, source: str) -> pd.DataFrame:
-    """One row: the lowest and the highest CCC of all permutations, layers and dimensions."""
+def _range_of(nulls: pd.DataFrame, panel: str, source: str) -> pd.DataFrame:
+    """One row: the lowest and the highest score of all permutations, layers and targets."""
     if nulls.empty:
         return pd.DataFrame()
     band = f"range over {nulls.permutation.nunique()} permutations of the labels"
-    ends = {"low": nulls.ccc.min(), "high": nulls.ccc.max()}
-    return pd.DataFrame([{"panel": CCC + partition, "source": source, "band": band, **ends}])
+    ends = {"low": nulls.value.min(), "high": nulls.value.max()}
+    return pd.DataFrame([{"panel": panel, "source": source, "band": band, **ends}])
 
 
-def _of_partition(record: FitRecord, scores: pd.DataFrame, partition: str, sources: dict[str, str]) -> pd.DataFrame:
+def _of_partition(record: FitRecord, told: Told, partition: str, sources: dict[str, str]) -> pd.DataFrame:
     """One partition's scores with the interval of the mean over seeds as the band, or the range where one is absent."""
-    own = scores[scores.partition == partition].rename(columns={"ccc": "value"})
-    own = own.assign(panel=CCC + partition, source=own.kind.map(sources))
+    own = told.scores[told.scores.partition == partition]
+    own = own.assign(panel=f"{told.measure} {partition}", source=own.kind.map(sources))
     if (len(own) or has_ridge(record)) and not own.source.eq("encoder").any():
-        raise damaged(record, "scores.csv", f"no layer has a score on {partition}")
+        raise damaged(record, told.file, f"no layer has a score on {partition}")
     clusters = record.corpus.clusters.get(partition)
     by = clusters.by if clusters else "speaker"
     known = {"utterances": own.n.max()} if "n" in own and len(own) else {}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from probing.errors import number_of
-from probing.report.reading import read
-from probing.report.ridge import RIDGE, curves_above, has_ridge, nulls_of
+from probing.report.ridge import RIDGE, curves_above, has_ridge
+from probing.report.told import CCC, UAR, Told, told_of
 from probing.runs.records import FitRecord
 from probing.statistics.layers import (
     LayerSummary,
@@ -56,5 +56,13 @@ def undecided(record: FitRecord) -> list[str]:
 
 
 def _carried(record: FitRecord) -> list[Finding]:
-    scores: pd.DataFrame = read(record, "scores.csv", ("dimension", "kind", "layer", "partition", "ccc"))
-    return carried_findings(scores[scores.kind == RIDGE], nulls_of(record))
+    told = {own.measure: own for own in told_of(record)}
+    return carried_findings(*_compared(told.get(CCC), "dimension"), *_compared(told.get(UAR), "category"))
+
+
+def _compared(told: Told | None, key: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Scores of ridge probes and of permuted labels, with the names that they have in their files."""
+    if told is None:
+        return None, None
+    names = {"dimension": key, "value": told.measure.lower()}
+    return told.scores[told.scores.kind == RIDGE].rename(columns=names), told.nulls.rename(columns=names)

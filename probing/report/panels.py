@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from probing.errors import number_of
-from probing.report.importance import CCC, IMPORTANCE, PERMUTED, PERMUTED_SUM, WEIGHT
+from probing.report.importance import CCC, CHANCE, IMPORTANCE, PERMUTED, PERMUTED_SUM, UAR, WEIGHT
 from probing.report.style import GREY, Look, legible, partition_title
 
 SMALL, USUAL = 6.0, 7.0  # points, at the width of a column
@@ -32,7 +32,18 @@ def panel_title(panel: str) -> str:
         return "Learned weights of the layers"
     if panel == IMPORTANCE:
         return "Importance: cross-validated R² of ridge probes"
-    return f"CCC of single layers, {partition_title(panel.removeprefix(CCC))}"
+    measure, partition = measured(panel)
+    return f"{measure} of single layers, {partition_title(partition)}"
+
+
+def measured(panel: str) -> tuple[str, str]:
+    """The measure and the partition of a panel of scores.
+
+    >>> measured("UAR test2")
+    ('UAR', 'test2')
+    """
+    prefix = UAR if panel.startswith(UAR) else CCC
+    return prefix.strip(), panel.removeprefix(prefix)
 
 
 def size_of(shown: pd.DataFrame) -> str:
@@ -58,8 +69,10 @@ def draw(ax: Axes, panel: str, shown: pd.DataFrame, styles: Mapping[str, Look]) 
     first, last = int(curves.layer.min()), int(curves.layer.max())
     if panel == WEIGHT:
         ax.axhline(1 / (last - first + 1), color=GREY, linestyle=":", linewidth=0.9)
-    else:
+    elif not panel.startswith(UAR):
         ax.axhline(0, color=GREY, linewidth=0.6)
+    for chance in shown.value[shown.source == CHANCE].unique():
+        ax.axhline(chance, color=GREY, linestyle=":", linewidth=0.9, label="_chance")
     for dimension, look in styles.items():
         _random(ax, shown[(shown.source == "random") & (shown.dimension == dimension)], dimension, look)
     for dimension, look in styles.items():
@@ -87,7 +100,7 @@ def entitle(ax: Axes, panel: str, shown: pd.DataFrame) -> None:
     title = "\n".join(textwrap.wrap(legible(panel_title(panel)), _WIDEST_TITLE))
     ax.set_title(title, loc="left", fontsize=USUAL, pad=3.5 + 1.25 * SMALL * len(lines))
     names = {WEIGHT: "weight", IMPORTANCE: "R²"}
-    ax.set_ylabel(names.get(panel, "CCC"), fontsize=USUAL)
+    ax.set_ylabel(names.get(panel) or measured(panel)[0], fontsize=USUAL)
 
 
 def _curve(ax: Axes, own: pd.DataFrame, dimension: str, look: Look) -> None:
@@ -140,10 +153,11 @@ def _levels(ax: Axes, shown: pd.DataFrame, styles: Mapping[str, Look], edge: flo
 
 def _limits(ax: Axes, panel: str, shown: pd.DataFrame) -> None:
     """Limits that hold all values, and all bands so far as a score can go."""
-    least, most = (0.0 if panel == WEIGHT else -1.0), 1.0
-    ends = shown[["low", "high"]].to_numpy(float).clip(least, most)
+    share = panel == WEIGHT or panel.startswith(UAR)  # which is never below 0
+    ends = shown[["low", "high"]].to_numpy(float).clip(0.0 if share else -1.0, 1.0)
     values = np.concatenate([ends.ravel(), shown.value.to_numpy(float)])
-    low, high = min(0.0, float(np.nanmin(values))), float(np.nanmax(values))
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    low = low if panel.startswith(UAR) else min(0.0, low)
     if panel == WEIGHT:  # nearly uniform weights would lie on the edge
         high = max(high, 1.3 / shown.layer.nunique())
     room = 0.06 * (high - low)

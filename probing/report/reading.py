@@ -13,8 +13,17 @@ from probing.files.checked_csv import read_table
 from probing.runs.owned import REMEDY, own_file
 from probing.runs.records import FitRecord
 
-_WORDS = ("id", "partition", "speaker", "dimension", "kind", "labels")  # columns that are not numbers
-_WHOLE = ("layer", "seed", "refit", "permutation", "n", "speakers", "utterances")  # columns of whole numbers
+_WORDS = (
+    "id",
+    "partition",
+    "speaker",
+    "dimension",
+    "category",
+    "class",
+    "kind",
+    "labels",
+)  # columns that are not numbers
+_WHOLE = ("layer", "seed", "refit", "permutation", "n", "classes", "speakers", "utterances")  # columns of whole numbers
 _BLANK = ("speaker", "low", "high")  # where a blank cell says something; so it does where a name begins like:
 _LAYER = "layer"
 _YES_OR_NO = "in_set"

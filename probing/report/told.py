@@ -1,0 +1,64 @@
+"""Scores of a fit's probes, and what permuted labels give: CCC of dimensions and UAR of categories, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from probing.report.reading import has, read
+from probing.report.ridge import NULLS
+from probing.runs.categories import CATEGORY_SCORES
+from probing.runs.records import FitRecord
+
+CCC, UAR = "CCC", "UAR"
+CATEGORY_NULLS = "category_nulls.csv"
+_SCORES = "scores.csv"
+_KEYS = {CCC: "dimension", UAR: "category"}
+_VALUES = {CCC: "ccc", UAR: "uar"}
+_FILES = {CCC: (_SCORES, NULLS), UAR: (CATEGORY_SCORES, CATEGORY_NULLS)}
+_OF_NULLS = ("kind", "labels", "permutation", "layer", "partition")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One measure's scores.
+
+    Args:
+        measure: `CCC` or `UAR`.
+        file: Where the scores were read.
+        scores: As the file has them, but with the target in `dimension` and the score in `value`.
+        nulls: Of permuted labels, likewise; no rows where there were none.
+    """
+
+    measure: str
+    file: str
+    scores: pd.DataFrame
+    nulls: pd.DataFrame
+
+    def chance(self, partition: str) -> Mapping[str, float]:
+        """Category → what guessing reaches on a partition: one in as many classes as there are."""
+        own = self.scores[self.scores.partition == partition]
+        return (1 / own.groupby("dimension", sort=False).classes.first()).to_dict() if self.measure == UAR else {}
+
+
+def told_of(record: FitRecord) -> list[Told]:
+    """The scores of a fit: of its dimensions, if it has any, and of its categories.
+
+    Raises:
+        RunError: A file is missing, changed or damaged.
+    """
+    has_classes = has(record, CATEGORY_SCORES)
+    rated = has(record, _SCORES) or not has_classes  # a fit has scores; of one whose file is lost, reading says so
+    return [_read(record, measure) for measure, there in ((CCC, rated), (UAR, has_classes)) if there]
+
+
+def _read(record: FitRecord, measure: str) -> Told:
+    (file, nulls_file), key, value = _FILES[measure], _KEYS[measure], _VALUES[measure]
+    counted = ("classes",) if measure == UAR else ()
+    scores = read(record, file, (key, "kind", "layer", "seed", "partition", value, *counted))
+    of_nulls = (key, *_OF_NULLS, value)
+    nulls = read(record, nulls_file, of_nulls) if has(record, nulls_file) else pd.DataFrame(columns=list(of_nulls))
+    names = {key: "dimension", value: "value"}
+    return Told(measure, file, scores.rename(columns=names), nulls.rename(columns=names))
