@@ -14,7 +14,7 @@ from probing.files import absolute, shown
 
 DEMO = "demo"
 RELEASES = ("msp-podcast", "iemocap", "msp-improv")
-PUBLIC = ("crema-d", "emodb", "ravdess", "savee", "shemo")  # read as tables, from their file names
+PUBLIC = ("crema-d", "emodb", "meld", "ravdess", "savee", "shemo")  # read as tables, most from their file names
 PREFIXES = (*RELEASES, *PUBLIC)
 SPLIT_BY_SESSION = ("iemocap", "msp-improv")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")  # endings, whatever their case

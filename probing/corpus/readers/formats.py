@@ -13,6 +13,7 @@ from probing.corpus.readers import (
     emodb,
     json_table,
     kaldi,
+    meld,
     parquet,
     pattern,
     ravdess,
@@ -30,6 +31,7 @@ _FOLDERS = (kaldi, audformat_folder, audio_folder, datasets_folder)
 PUBLIC: dict[str, Callable[[Path], Cells]] = {
     "crema-d": crema_d.read,
     "emodb": emodb.read,
+    "meld": meld.read,
     "ravdess": ravdess.read,
     "savee": savee.read,
     "shemo": shemo.read,

@@ -77,6 +77,28 @@ def test_a_name_has_one_reading_or_none(names, path, said):
     assert pattern.compiled(names)[1](path) == said
 
 
+@pytest.mark.parametrize(
+    ("corpus", "names", "path", "said"),
+    [
+        ("TESS", "{speaker}_{text}_{emotion}", "OAF_back_angry.wav", "OAF back angry"),
+        ("ESD", "{speaker}/{emotion}/*", "0011/Angry/0011_000351.wav", "0011 Angry"),
+        ("EmoV-DB", "{speaker}/{emotion}_*_{id}", "bea/anger_1-28_0011.wav", "bea anger 0011"),
+        (
+            "SUBESCO",
+            "{sex}_{n}_{speaker}_S_{s}_{emotion}_{id}",
+            "F_02_MONIKA_S_1_NEUTRAL_5.wav",
+            "F 02 MONIKA 1 NEUTRAL 5",
+        ),
+        ("JL", "{speaker}_{emotion}_*", "female1_angry_10a_1.wav", "female1 angry"),
+        ("MESD", "{emotion}_{voice}_{list}_{text}", "Anger_C_A_abajo.wav", "Anger C A abajo"),
+        ("EMOVO", "{emotion}-{speaker}-{text}", "f1/dis-f1-b1.wav", "dis f1 b1"),
+    ],
+)
+def test_patterns_for_public_corpora(corpus, names, path, said):
+    """With whose names, as their authors or users show them, nothing but a pattern is needed."""
+    assert " ".join(pattern.compiled(names)[1](path).values()) == said, corpus
+
+
 @given(
     values=st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="/_\0"), min_size=1), min_size=1, max_size=5

@@ -116,6 +116,32 @@ def test_shemo(tmp_path):
     assert {said[f"M02{code}01"][2] for code in "AHNW"} == {"anger", "happiness", "neutral", "surprise"}
 
 
+def meld(folder: Path) -> Path:
+    """Two rows for each split, of which clip 1 of train was not converted, and clip 1 of test is not there."""
+    header = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
+    row = '{0},"You liked it, {0}?",{1},{2},{3},6,{0},8,21,"00:16:16,059","00:16:21,731"'
+    said = (("Monica", "joy", "positive"), ("Ross", "neutral", "neutral"))
+    for split in ("train", "dev", "test"):
+        folder_of(folder, f"{split}_splits/dia6_utt0.mp4")
+        rows = [row.format(number, *each) for number, each in enumerate(said)]
+        (folder / f"{split}_sent_emo.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    return folder_of(folder, "train_splits/dia6_utt1.mp4", "wav/dev/dia6_utt0.wav", "wav/dev/dia6_utt1.wav")
+
+
+def test_meld(tmp_path):
+    """Its three tables are the partitions, each with clips of its own under the same names."""
+    corpus = open_corpus(f"meld:{meld(tmp_path)}")
+    assert {name: len(of) for name, of in corpus.partitions.items()} == {"train": 2, "development": 2, "test": 2}
+    of = {u.id: u for u in corpus.utterances}
+    first = of["train_dia6_utt0"]
+    assert (first.speaker, first.text, first.segment) == ("Monica", "You liked it, 0?", None)
+    assert first.categories == {"emotion": "joy", "sentiment": "positive"}
+    paths = {name: str(u.path.relative_to(tmp_path)) for name, u in of.items()}
+    assert paths["train_dia6_utt1"] == "train_splits/dia6_utt1.mp4"
+    assert paths["dev_dia6_utt1"] == "wav/dev/dia6_utt1.wav"
+    assert paths["test_dia6_utt1"] == "test_splits/dia6_utt1.mp4"
+
+
 @pytest.mark.parametrize(
     ("prefix", "name", "code"),
     [
@@ -125,6 +151,7 @@ def test_shemo(tmp_path):
         ("crema-d", "1001_ABC_ANG_XX.wav", "code-unknown"),
         ("savee", "XY/a01.wav", "code-unknown"),
         ("shemo", "F03X02.wav", "code-unknown"),
+        ("meld", "train_splits/dia0_utt0.mp4", "release-missing"),
         ("ravdess", "a.wav", "pattern-unmatched"),
         ("ravdess", "a.txt", "no-audio"),
     ],
