@@ -70,8 +70,10 @@ def prepare(
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
     # A cache knows the bytes of its recordings; their samples are remembered beside it, where they were decoded.
-    memory = audio_memory(checked.spec, Path(cache.path).parent.parent)
-    heard = replace(_heard(checked.corpus, cache), content=remembered(checked.corpus.utterances, memory).content)
+    known = remembered(checked.corpus.utterances, audio_memory(checked.spec, Path(cache.path).parent.parent))
+    cached = _heard(checked.corpus, cache)
+    sums = known.checksums | cached.checksums
+    heard = AudioScan(known.samples | cached.samples, checksums=sums, content=known.content)
     checked = with_leaks(checked, heard, place.allow_leaks)
     return Ready(checked, cache, rows, reopened, parameters, options, device)
 
