@@ -60,7 +60,7 @@ def _column(columns: Collection[str], ours: str, theirs: str, cells: Cells) -> s
         raise CorpusError(typed, cells.unused[theirs], "choose another column", code="column-missing")
     close = difflib.get_close_matches(theirs, list(columns)[:MOST_COMPARED], n=1)
     raise CorpusError(
-        f"{typed}: {cells.path} has no column {theirs}",
+        f"{cells.path} has no column {theirs} to be read as its {ours}",
         f"it has {first_names(list(columns), 20)}",
         f"did you mean {close[0]}?" if close else "name one of those",
         code="column-missing",

@@ -126,7 +126,7 @@ def test_columns_are_called_as_the_user_says(tmp_path):
 @pytest.mark.parametrize(
     ("pair", "code", "facts"),
     [
-        (("path", "fiel"), "column-missing", ["--column path=fiel", "has no column fiel", "did you mean file?"]),
+        (("path", "fiel"), "column-missing", ["no column fiel", "its path", "did you mean file?"]),
         (("speeker", "who"), "column-unknown", ["speeker", "--column speaker=who"]),
     ],
 )
