@@ -25,8 +25,7 @@ from probing.corpus.readers.parquet import texts
 from probing.corpus.readers.release import walk
 from probing.corpus.readers.separated import too_large
 from probing.corpus.readers.unpacked import unpacked
-from probing.errors import CorpusError, first_names, number_of
-from probing.files import shown
+from probing.errors import CorpusError, first_names
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
 _SHARD = re.compile(r"(?P<split>[\w.]+(?:-[\w.]+)*?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.parquet")
@@ -160,7 +159,6 @@ def _cells(folder: Path, files: Sequence[Path], splits: Sequence[_Split], datase
         raise too_large(folder, f"it has {rows:,} rows and {len(kept):,} columns")
     columns = {name: [cell for split in splits for cell in _texts(split, name, features[name])] for name in kept}
     unused = {name: "it has lists, structures or bytes, no cells" for name in features if name not in columns}
-    notes: tuple[str, ...] = ()
     names: list[str] = []
     if audio := [name for name, feature in features.items() if _is_audio(feature, datasets)]:
         recording, *others = audio
@@ -171,7 +169,6 @@ def _cells(folder: Path, files: Sequence[Path], splits: Sequence[_Split], datase
         found = unpacked(folder, files, rows, partial(_recordings, splits, recording))
         names = [name for _, name in found]
         columns["path"] = [path or name for path, name in found]
-        notes = _where([Path(path) for path, _ in found if path])
     partitions = [split.name for split in splits for _ in range(split.rows)]
     if len(set(partitions)) > 1:
         columns.setdefault("partition", partitions)
@@ -179,13 +176,7 @@ def _cells(folder: Path, files: Sequence[Path], splits: Sequence[_Split], datase
     numbers = [number for split in splits for number in range(1, split.rows + 1)]
     labels = [name for name in kept if isinstance(features[name], datasets.ClassLabel)]
     read = plain_cells(folder, columns, numbers, unused)
-    return replace(read, names=frozenset(labels), notes=notes)
-
-
-def _where(written: Sequence[Path]) -> tuple[str, ...]:
-    """A note of where embedded recordings were unpacked to."""
-    what = number_of(len(written), "recording was", "recordings were")
-    return (f"{what} unpacked to {shown(str(written[0].parent))}",) if written else ()
+    return replace(read, names=frozenset(labels))
 
 
 def _is_audio(feature: Any, datasets: Any) -> bool:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from probing.audio.endings import AUDIO_ENDINGS
 from probing.errors import CorpusError, ProbingError
-from probing.files import absolute, claim, digest, read_json, slug, write_json
+from probing.files import absolute, claim, digest, read_json, shown, slug, write_json
 
 _INDEX = "index.json"
 _BEGINS = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff\xfb": ".mp3", b"FORM": ".aiff"}
@@ -80,7 +80,8 @@ def _is_entry(entry: object) -> bool:
 def _write(into: Path, rows: int, recordings: _Recordings) -> _Found:
     into.mkdir(parents=True, exist_ok=True)
     listed = []
-    for row, (raw, name) in enumerate(tqdm(recordings(), desc="unpacking", unit="file", total=rows, disable=None)):
+    bar = tqdm(recordings(), desc=f"unpacking to {shown(str(into))}", unit="file", total=rows, disable=None)
+    for row, (raw, name) in enumerate(bar):
         written = "" if raw is None else f"{row:08d}{_ending(raw, name)}"
         if raw is not None:
             (into / written).write_bytes(raw)
