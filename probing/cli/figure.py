@@ -24,7 +24,13 @@ _LAYERS, _ATLAS, _CONTENTS = "2", "atlas", "contents"
 _CURVES = ("wer", "snr")
 _SUGGESTED = 3  # random encoders, of which a spread can be seen
 _OF_CONTROLS = ("dims", "normalize", "pooling")  # options that a control shares with the fit beside it
-_MEANT_FOR = {"control": (_LAYERS,), "no_control": (_LAYERS,), "dim": _CURVES, "name": (*_CURVES, _ATLAS, _CONTENTS)}
+_MEANT_FOR = {
+    "control": (_LAYERS,),
+    "no_control": (_LAYERS,),
+    "folds": (_LAYERS,),
+    "dim": _CURVES,
+    "name": (*_CURVES, _ATLAS, _CONTENTS),
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,12 @@ class FigureOptions:
         shown_default="the latest of each, if there are any",
     )
     no_control: bool = option(False, "Figure 2 only: leave fits on random encoders out.")
+    folds: str | None = option(
+        None,
+        "Figure 2 only: draw the fit over all folds (`all`) that RUN is a part of; without RUN, the latest.",
+        choices=("all",),
+        shown_default="RUN itself",
+    )
     dim: str = option("valence", "Dimension to plot (wer, snr).", metavar="NAME")
     out: Path = out_option()
     name: str | None = name_option()
@@ -101,10 +113,13 @@ def _layers(run: Path | None, options: FigureOptions) -> list[Path]:
     """Draw Figure 2 beside its controls, print its caption, and say how to make controls if there are none."""
     from probing.report.controls import find_controls, require_controls
     from probing.report.figure2 import figure2
+    from probing.runs.pooling import whole_of
     from probing.runs.records import FitRecord
     from probing.runs.store import latest, read_kind
 
-    record = read_kind(run, FitRecord) if run else latest(FitRecord, options.runs)
+    record = read_kind(run, FitRecord) if run else latest(FitRecord, options.runs, bool(options.folds))
+    if options.folds:
+        record = whole_of(record)
     beside = [] if options.no_control else find_controls(record, options.runs)
     if options.control:
         beside = require_controls(record, [read_kind(control, FitRecord) for control in options.control])
@@ -168,6 +183,7 @@ def _control(record: FitRecord, random: EncoderSpec) -> list[str]:
     fit += ["--dtype", dtype] * (dtype != "float16")
     fit += ["--cache", str(cache)] * (cache.absolute() != Path("cache").absolute()) + missing
     runs = record.folder.parent
+    fit += ["--folds", "all"] * bool(record.members)
     fit += ["--runs", str(runs)] * (runs.absolute() != Path("runs").absolute())
     extract = extract_command(spec, random, record.cache.store, dtype, cache)
     return [" ".join([extract, *missing]), shlex.join(fit)]

@@ -11,7 +11,6 @@ a loop that was killed goes on where it was. The pooled run is written last. Of 
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -37,14 +36,13 @@ from probing.probes.ridge import Look
 from probing.probes.ridge_results import RIDGE_FILES, said_of_layers, write_look
 from probing.runs.folders import new_run
 from probing.runs.folds import (
-    FOLDS,
-    Member,
     fold_numbers,
     pooled_corpus,
     pooled_entry,
 )
+from probing.runs.pooling import members_of, pooled_notes, pooled_there
 from probing.runs.records import FitRecord
-from probing.runs.scores import interval_notes, labels_digest
+from probing.runs.scores import labels_digest
 from probing.runs.store import all_records, missing_files, provenance, signature, write_record
 
 
@@ -74,12 +72,8 @@ def fit_folds(
     folds = _fitted(every_fold(spec), encoder, options, source, place)
     pooled = pooled_corpus(folds.corpora)
     configuration = _configuration(folds, pooled)
-    there = [one for one in all_records(Path(place.runs)) if isinstance(one, FitRecord) and one.members]
-    for record in there:
-        named = [(record.folder / member.folder).resolve() for member in record.members]
-        same = record.signature == signature(configuration)
-        if same and named == [one.folder.resolve() for one in folds.members] and not missing_files(record):
-            return record
+    if there := pooled_there(FitRecord, Path(place.runs), signature(configuration), folds.members):
+        return there
     return _written(folds, pooled, configuration, place, began)
 
 
@@ -154,7 +148,7 @@ def _written(
         **provenance(configuration, began),
     )
     with new_run(f"fit-{record.corpus.file_name}-{record.encoder_file_name}", Path(place.runs)) as new:
-        record = replace(record, members=_members(folds, new.final))
+        record = replace(record, members=members_of(folds.members, new.final))
         names = write_tables(tables, new.aside)
         write_look(look, new.aside)
         by_fold = tested.by_fold()
@@ -164,26 +158,9 @@ def _written(
     return replace(record, folder=new.final)
 
 
-def _members(folds: Folds, folder: Path) -> tuple[Member, ...]:
-    """The folds' runs as the pooled run names them."""
-    return tuple(
-        Member(number, os.path.relpath(member.folder, folder), member.signature)
-        for number, member in enumerate(folds.members, 1)
-    )
-
-
 def _notes(folds: Folds, pooled: Corpus, look: Look) -> list[str]:
-    """What a reader should know: what is true of all folds, and what pooling makes of them."""
-    first, partition = folds.members[0], pooled.utterances[0].partition
-    parts = [f"{name}: " for corpus in folds.corpora for name in corpus.partitions]
-    shared = [note for note in first.notes if all(note in member.notes for member in folds.members)]
-    kept = [note for note in shared if not note.startswith((*parts, CROSS_VALIDATION)) and note != SELECTED_ON]
-    count = len(folds.members)
-    return [
-        f"{partition} is what each of {count} folds tests, every utterance once; scores are over the whole, and "
-        f"{FOLDS} has those of each fold",
-        "importance is of ridge probes cross-validated over the speakers of all folds together",
-        *kept,
-        *interval_notes(pooled),
-        *(note for note in look.notes if note not in kept),
-    ]
+    """What a reader should know."""
+    kept = pooled_notes(folds.members, folds.corpora, pooled)
+    kept = [note for note in kept if not note.startswith(CROSS_VALIDATION) and note != SELECTED_ON]
+    whole = "importance is of ridge probes cross-validated over the speakers of all folds together"
+    return [kept[0], whole, *kept[1:], *look.notes]

@@ -10,5 +10,6 @@ records      what a record says, typed and versioned
 version1     records of version 0.1.0 in today's form
 store        records: written, sealed, read by one reader; runs complete or not, listed
 folders      folders of new runs
+pooling      what pooled runs have in common: members, notes, how they are found again
 printing     scores and runs as text
 """

@@ -230,16 +230,17 @@ def all_records(root: Path = RUNS) -> list[Record]:
     return sorted(found, key=lambda record: (record.date, record.folder.name))
 
 
-def latest(kind: type[_Kind], root: Path = RUNS) -> _Kind:
-    """The newest run of a kind.
+def latest(kind: type[_Kind], root: Path = RUNS, pooled: bool = False) -> _Kind:
+    """The newest run of a kind; `pooled`: of those that pool all folds.
 
     Raises:
         RunError: There is none (code `no-run`).
     """
-    found = [record for record in all_records(root) if isinstance(record, kind)]
+    found = [record for record in all_records(root) if isinstance(record, kind) and (record.members or not pooled)]
     if not found:
-        command = next(name for name, own in KINDS.items() if own is kind)
-        raise RunError(f"there is no {command} run in {root}", "", f"run `probe {command}` first", code="no-run")
+        command = next(name for name, own in KINDS.items() if own is kind) + " --folds all" * pooled
+        what = f"there is no run of `probe {command}` in {root}"
+        raise RunError(what, "", f"run `probe {command}` first", code="no-run")
     return found[-1]
 
 

@@ -13,16 +13,19 @@ from corpora import refusal
 from hidden_states import planted_layer, write_cache
 from sklearn.metrics import recall_score
 
+from probing.cli.figure import control_commands
 from probing.corpus.opening import open_corpus
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.spec import EncoderSpec
 from probing.errors import CorpusError, RunError
 from probing.predict.predictor import open_run
 from probing.probes import over_folds
 from probing.probes.over_folds import fit_folds
 from probing.report.figure2 import figure2
+from probing.runs.pooling import whole_of
 from probing.runs.records import FitRecord
-from probing.runs.store import all_records, missing_files, read_record
+from probing.runs.store import all_records, latest, missing_files, read_record
 from probing.statistics.concordance import ccc
 
 FOLDS, COUNT = 3, 84
@@ -78,7 +81,7 @@ def pooled(world: World, runs: Path, fitted: list[FitRecord]) -> FitRecord:
 
 def _members(record: FitRecord) -> list[FitRecord]:
     """The runs of its folds, by their folders."""
-    found = [read_record(record.folder / member.folder) for member in record.members]
+    found = [read_record((record.folder / member.folder).resolve()) for member in record.members]
     return [one for one in found if isinstance(one, FitRecord)]
 
 
@@ -166,6 +169,19 @@ def test_a_loop_that_was_killed_goes_on(
     again = fit_folds(world[0], None, cache=world[1], runs=pooled.folder.parent, **SHORT)
     assert (again.folder, again.date) == (pooled.folder, pooled.date)
     assert len(all_records(pooled.folder.parent)) == FOLDS + 1
+
+
+def test_a_fold_leads_to_the_run_that_pools_it(pooled: FitRecord, tmp_path: Path) -> None:
+    """Which is itself one; a run that nobody pools has none, and controls of a pooled run are over all folds too."""
+    member = _members(pooled)[1]
+    assert whole_of(member).folder == whole_of(pooled).folder == pooled.folder
+    assert latest(FitRecord, pooled.folder.parent, pooled=True).folder == pooled.folder
+    alone = replace(member, folder=tmp_path / "runs/alone")
+    refusal(RunError, "no-run", whole_of, alone)
+    refusal(RunError, "no-run", latest, FitRecord, tmp_path, True)
+    encoder = replace(pooled.encoder, spec=EncoderSpec("demo-hubert"))
+    commands = control_commands(replace(pooled, encoder=encoder))
+    assert [("--folds all" in line, "--fold " in line) for line in commands[:2]] == [(False, False), (True, False)]
 
 
 def test_a_pooled_run_has_no_weights_of_its_own(pooled: FitRecord) -> None:
