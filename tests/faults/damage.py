@@ -22,7 +22,7 @@ _AT_ONCE = 10  # damaged recordings that one command is given; where it breaks, 
 _BATCH = 10  # damaged own files of one trial, so that what it needs undisturbed is made once
 _RUN = "runs/fit"
 _NOTES = ("  - ", "Ignored unknown")  # how notes of `check` begin, and what the library tokenizers says, on stdout
-_REMARKS = ("rename column", "is not used as a dimension", "Ignored unknown")  # they name what is damaged, not its file
+_REMARKS = ("--column", "columns that are not used", "Ignored unknown")  # they name what is damaged, not its file
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d\S*)?|-20\d{6}-\d{6}|\d+(\.\d+)? [GMk]B free|\d\d:\d\d")
 
 
