@@ -20,7 +20,9 @@ from probing.options import option
 class _Forecast:
     """Whether anything is extracted."""
 
-    dry_run: bool = option(False, "Only print hours, frames or tokens, bytes and free disk.")
+    dry_run: bool = option(
+        False, "Only print hours, frames or tokens, bytes, free disk and, by a short timing, how long it will take."
+    )
 
 
 @command(epilog=f"{CORPORA} {ENCODERS}", resumes=True)
@@ -46,7 +48,11 @@ def extract(
     prepared = prepare(corpus, encoder, options, place, dry=forecast.dry_run)
     say_left_out(prepared.checked.left_out)
     click.echo(prepared.forecast, err=not forecast.dry_run)
-    if not forecast.dry_run:
-        cache = prepared.run()
-        waiting = "other processes are still writing parts; the last of them to finish completes the cache"
-        click.echo(cache.path if cache else waiting)
+    if forecast.dry_run:
+        from probing.extraction.timing import timed
+
+        click.echo(timed(prepared))
+        return
+    cache = prepared.run()
+    waiting = "other processes are still writing parts; the last of them to finish completes the cache"
+    click.echo(cache.path if cache else waiting)

@@ -5,7 +5,7 @@ commands   the `probe extract` command as the user types it (loads without torch
 plan       which utterances go into which batch and part
 inputs     what an encoder is given of an utterance
 pooling    what a cache keeps of one utterance's hidden states
-cost       what an extraction will take
+cost       what an extraction will take: hours, bytes; timing: how long
 matching   how far a cache is a corpus's own
 locate     where a corpus's cache is
 parts      decode, encode, write: one process's share

@@ -147,6 +147,22 @@ class Extraction:
         """What the cache says of itself."""
         return layout_of(self.checked.corpus, self.encoder, self.options.store, self.options.dtype)
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Utterance id → length in samples."""
+        return {utterance.id: self.scan.samples[utterance.id] for utterance in self.checked.corpus.utterances}
+
+    @property
+    def budget(self) -> float:
+        """Seconds of a batch."""
+        return self.options.batch_seconds or self.encoder.usual_batch_seconds
+
+    @property
+    def segments(self) -> dict[str, tuple[str, float]]:
+        """Utterance id → recording and start, of segments that are heard."""
+        heard = () if self.encoder.reads else self.checked.corpus.utterances
+        return {u.id: (f"{u.path}", u.segment[0]) for u in heard if u.segment}
+
     def run(self) -> Cache | None:
         """Extract what is not yet in the cache and write the file that users open.
 
@@ -210,13 +226,10 @@ class Extraction:
 
     def _settle(self) -> tuple[Part, ...]:
         """The plan to follow; another one than a running process follows is refused."""
-        folder = parts_folder(self.path)
-        lengths = {utterance.id: self.scan.samples[utterance.id] for utterance in self.checked.corpus.utterances}
-        budget = self.options.batch_seconds or self.encoder.usual_batch_seconds
-        if self.options.shard is None and plan_changes(folder, lengths, budget, self.options.part_seconds):
+        folder, lengths, budget, seconds = parts_folder(self.path), self.lengths, self.budget, self.options.part_seconds
+        if self.options.shard is None and plan_changes(folder, lengths, budget, seconds):
             _refuse_busy(folder)
-        segments = {u.id: (f"{u.path}", u.segment[0]) for u in self.checked.corpus.utterances if u.segment}
-        plan = settle_plan(folder, lengths, budget, self.options.part_seconds, {} if self.encoder.reads else segments)
+        plan = settle_plan(folder, lengths, budget, seconds, self.segments)
         for part in plan:
             if (folder / part.name).is_file():
                 self._refuse_changed(folder / part.name, part)

@@ -26,7 +26,7 @@ from probing.extraction.plan import Part
 from probing.extraction.pooling import summarise
 
 _AHEAD = 3  # batches decoded ahead of the device
-_DECODERS = 2  # threads that decode audio
+DECODERS = 2  # threads that decode audio
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -55,20 +55,19 @@ class Job:
         lengths = [self._scan.samples[id_] for id_ in part.ids]
         frames = [self._encoder.frames(length) for length in lengths]
         audio = [self._scan.checksums.get(id_, 0) for id_ in part.ids]
-        # A part at a time, so that no more than its segments are cut and kept.
-        fed = feed([self._utterances[id_] for id_ in part.ids], self._encoder, self._scan)
+        fed = self.feed(part.ids)
 
         def decode(batch: Sequence[str]) -> list[Any]:
             return [fed(id_) for id_ in batch]
 
         with (
-            ThreadPoolExecutor(_DECODERS) as decoders,
+            ThreadPoolExecutor(DECODERS) as decoders,
             ThreadPoolExecutor(1) as pen,
             PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
         ):
             written: Future[None] | None = None
             for batch, inputs in zip(part.batches, _ahead(decoders, decode, part.batches), strict=True):
-                entries = self._encode(batch, inputs)
+                entries = self.encode(batch, inputs)
                 if written:
                     written.result()
                 written = pen.submit(_write_batch, writer, batch, entries)
@@ -77,7 +76,16 @@ class Job:
                 written.result()
             writer.finish()
 
-    def _encode(self, batch: Sequence[str], inputs: list[Any]) -> list[Entry]:
+    def feed(self, ids: Sequence[str]) -> Callable[[str], Any]:
+        """What the encoder is given of some utterances, by their ids; of a recording nothing else is cut and kept."""
+        return feed([self._utterances[id_] for id_ in ids], self._encoder, self._scan)
+
+    def encode(self, batch: Sequence[str], inputs: list[Any]) -> list[Entry]:
+        """What the store keeps of a batch.
+
+        Raises:
+            CacheError: It does not fit into the device's memory (code `memory`), or a value not into the number format.
+        """
         lengths = [self._scan.samples[id_] for id_ in batch]
         try:
             states_BTLD, frames_B = encoding(self._encoder, self._layout.store)(inputs)
