@@ -11,6 +11,7 @@ from commands import typed
 
 from probing.cli.command import command
 from probing.cli.named import corpus_and_words_options, encoder_options_of_old
+from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 
@@ -53,6 +54,22 @@ def test_the_words_of_a_spec_can_be_typed_again(here: Path) -> None:
     corpus = CorpusSpec(str(here / "x.csv"), (1.0, 7.5), None, str(here / "t.csv"), 0.2)
     encoder = EncoderSpec("a/b", 3, "v1", True)
     assert shown(*corpus.words(), *encoder.words()) == [corpus.to_json(), encoder.to_json()]
+
+
+def test_how_a_corpus_is_read_can_be_typed_again(here: Path) -> None:
+    """Each option as often as it was typed, with folders that hold from everywhere; a map that ships stays a name."""
+    reading = Reading(
+        "speaker:5", (("path", "file"), ("speaker", "who")), ("code", "take"), str(here / "a b"), "{id}.wav", "shipped"
+    )
+    corpus = CorpusSpec(str(here / "x.parquet"), fold=2, reading=reading)
+    assert shown(*corpus.words()) == [corpus.to_json(), EncoderSpec("demo-hubert").to_json()]
+    words = "x.jsonl --column path=a=b --audio-root sounds --label-map maps/mine.csv"
+    read = shown(*words.split())[0]["reading"]
+    assert read == {
+        "columns": [["path", "a=b"]],
+        "audio_root": str(here / "sounds"),
+        "label_map": str(here / "maps/mine.csv"),
+    }
 
 
 def test_the_number_of_layers_had_another_spelling() -> None:
