@@ -27,20 +27,15 @@ def say_left_out(ids: Sequence[str]) -> None:
 def trained(record: FinetuneRecord) -> str:
     """A training's scores, notes and files."""
     say_left_out(record.corpus.left_out)
-    from probing.runs.printing import intervals_said
+    from probing.runs.printing import intervals_said, measured
 
     system, seeds = record.system, len(record.seeds)
     heading = (
-        f"CCC, mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}] · {system.name} "
+        f"{measured(record)}, mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}] · {system.name} "
         f"({system.parameters / 1e6:.3g} M parameters, {system.regime}) on {record.corpus.title}"
     )
-    return _whole(
-        record,
-        heading,
-        scores_of(record),
-        {"dimension": 12},
-        ("record.json", "scores.csv", "predictions.csv", "seed0"),
-    )
+    files = ("record.json", *_tables(record), *(() if record.members else ("seed0",)))
+    return _whole(record, heading, scores_of(record), {"dimension": 12}, files)
 
 
 def evaluated(record: EvaluationRecord, run: Path) -> str:
@@ -50,19 +45,26 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
         record: The evaluation.
         run: Folder of the run that was scored, as the user typed it.
     """
-    from probing.runs.printing import intervals_said
+    from probing.runs.printing import intervals_said, measured
     from probing.runs.records import FinetuneRecord
     from probing.runs.store import read_kind
 
     say_left_out(record.corpus.left_out)
-    heading = f"CCC [{intervals_said([len(record.seeds)])}] · {record.title} ({run}) on {record.corpus.title}"
-    names = ("record.json", "scores.csv", "predictions.csv")
+    heading = (
+        f"{measured(record)} [{intervals_said([len(record.seeds)])}] · {record.title} ({run}) on {record.corpus.title}"
+    )
+    names = ("record.json", *_tables(record))
     # Another corpus's development partition has selected nothing.
     if record.published is not None:
         selected = record.published.trained_on(record.corpus)
     else:
         selected = read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
     return _whole(record, heading, scores_of(record), {"dimension": 12}, names, selected)
+
+
+def _tables(record: Record) -> list[str]:
+    """The tables of a run's scores and estimates."""
+    return [name for name in record.required if name.endswith(".csv")]
 
 
 def scores_of(record: Record) -> pd.DataFrame:
@@ -86,10 +88,12 @@ def _whole(
     files: Sequence[str],
     selected: bool = True,
 ) -> str:
-    from probing.runs.printing import crossed
+    from probing.runs.printing import classified, crossed
 
+    parts = [heading] + [crossed(scores, keys, selected)] * bool(len(scores))
+    parts += [classified(record.category_scores, selected)] if record.category_scores else []
     notes = [f"note: {note}" for note in record.notes]
-    return "\n".join([heading, crossed(scores, keys, selected), *notes, *(f"{record.folder}/{name}" for name in files)])
+    return "\n".join([*parts, *notes, *(f"{record.folder}/{name}" for name in files)])
 
 
 def transcribed(found: Transcripts) -> str:

@@ -189,9 +189,10 @@ class SystemEntry:
         trainable: Number of those that were trained.
         frozen: Encoders that were not trained, `audio` and `text`.
         regime: `FT` (fine-tuned), `FT⇒FRZ` (frozen after fine-tuning) or `FRZ` (frozen as pre-trained).
-        dimensions: What it estimates, in order.
+        dimensions: The dimensions that it estimates, in order.
         random: Whether an encoder's weights were random at the start.
         spec: What builds it again: the encoders' resolved names.
+        categories: The categories that it estimates → their classes, in order.
     """
 
     name: str
@@ -205,6 +206,7 @@ class SystemEntry:
     dimensions: tuple[str, ...]
     random: bool = False
     spec: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def hears(self) -> bool:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from probing.corpus.model import DEVELOPMENT
 from probing.runs.escapes import latex, markdown, plain
-from probing.runs.records import FitRecord, Record, Score
+from probing.runs.records import CategoryScore, FitRecord, Record, Score
 from probing.runs.scores import summary
 
 SEEN, UNSEEN = "test1", "test2"
 _TITLES = {SEEN: "seen", UNSEEN: "unseen"}  # as the paper calls them
+_Score = TypeVar("_Score", Score, CategoryScore)
 _WHOLE = (None, "weighted")  # probes of a score that need no name: a full system, a weighted sum
 _STANDING = ("weighted", "ridge", "best layer")  # how the names of the probes begin that stand for a run
+MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}  # of categories, and their titles
 _SELECTED_ON = f"{DEVELOPMENT} (selected on)"  # early stopping chose what scores best there
 
 
@@ -104,6 +107,32 @@ def printed(scores: pd.DataFrame) -> str:
     return crossed(summary(scores), {"dimension": 12})
 
 
+def measure_of(score: CategoryScore, measure: str) -> str:
+    """A measure of a category as text; UAR has an interval."""
+    said = f"{getattr(score, measure):.3f}"
+    return f"{said} {ends(score.low, score.high)}" if measure == "uar" else said
+
+
+def classified(scores: Sequence[CategoryScore], selected: bool = True) -> str:
+    """Scores of categories as text: a line for each category, probe and measure, a column for each partition.
+
+    Args:
+        scores: Of a record.
+        selected: Whether what is scored was selected on the development partition.
+    """
+    partitions = list(dict.fromkeys(score.partition for score in scores))
+    probed = any(score.probe for score in scores)
+    titles = [_SELECTED_ON if selected and p == DEVELOPMENT else p for p in partitions]
+    lines = [f"{'category':12s}" + f"{'probe':18s}" * probed + f"{'measure':12s}" + "".join(f"{t:26s}" for t in titles)]
+    for category, probe in dict.fromkeys((score.category, score.probe) for score in scores):
+        own = {s.partition: s for s in scores if (s.category, s.probe) == (category, probe)}
+        head = f"{plain(category):11s} " + f"{plain(probe or ''):17s} " * probed
+        for measure, title in MEASURES.items():
+            cells = (measure_of(own[p], measure) if p in own else "—" for p in partitions)
+            lines.append(f"{head}{title:12s}" + "".join(f"{cell:26s}" for cell in cells))
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def line(record: Record) -> str:
     """A line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder.
 
@@ -111,11 +140,10 @@ def line(record: Record) -> str:
     version 0.1.0, which had no ridge probes, of the single layer that is best on development. A run of `probe layers`
     has no scores.
     """
-    scores = " ".join(
-        f"{plain(score.dimension)} {plain(score.partition)} {score.ccc:.3f}"
-        + f" ({score.probe})" * (score.probe not in _WHOLE)
-        for score in _standing(record)
-    )
+    found = [(s.probe, f"{plain(s.dimension)} {plain(s.partition)} {s.ccc:.3f}") for s in _standing(record.scores)]
+    named = _standing(record.category_scores)
+    found += [(s.probe, f"{plain(s.category)} {plain(s.partition)} UAR {s.uar:.3f}") for s in named]
+    scores = " ".join(said + f" ({probe})" * (probe not in _WHOLE) for probe, said in found)
     identity = record.corpus.identity
     known = plain(record.corpus.title) + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
     when = record.date[:16].replace("T", " ")
@@ -123,18 +151,24 @@ def line(record: Record) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _standing(record: Record) -> list[Score]:
+def _standing(scores: Sequence[_Score]) -> list[_Score]:
     """The scores on test partitions that stand for a run: those of the first kind of probe that it has."""
-    tests = [score for score in record.scores if score.partition not in ("train", DEVELOPMENT)]
+    tests = [score for score in scores if score.partition not in ("train", DEVELOPMENT)]
     kinds = ([s for s in tests if (s.probe or "weighted").startswith(kind)] for kind in _STANDING)
     return next((own for own in kinds if own), [])
+
+
+def measured(record: Record) -> str:
+    """What a run's scores measure: CCC of dimensions, UAR and more of categories."""
+    categories = ", ".join(MEASURES.values())
+    return "; ".join(["CCC"] * bool(record.scores) + [categories] * bool(record.category_scores)) or "CCC"
 
 
 def heading(record: Record, seeds: int) -> str:
     """The line above a run's scores: what they are, of which encoder or system, on which corpus."""
     over = f"mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}]"
     read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
-    return f"CCC, {over} · {plain(record.title)} on {plain(record.corpus.title)}{read}"
+    return f"{measured(record)}, {over} · {plain(record.title)} on {plain(record.corpus.title)}{read}"
 
 
 def markdown_table(frame: pd.DataFrame, written: Callable[[object], str] = markdown) -> str:

@@ -21,8 +21,8 @@ from torch.utils.data import Dataset
 
 from probing.corpus.model import Corpus
 from probing.errors import FitError, ProbingError, Terminated
-from probing.runs.scores import ratings
 from probing.systems.processor import Processor
+from probing.systems.targets import Classes, targets_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,13 +39,20 @@ class Utterances(Dataset[Item]):
 
     Args:
         corpus: The utterances.
-        dimensions: The K names whose ratings are the labels.
+        dimensions: Those whose ratings are labels.
         sound: What the audio encoder is given of an utterance; None for text alone.
+        categories: Those of which the places of the classes are labels.
     """
 
-    def __init__(self, corpus: Corpus, dimensions: Sequence[str], sound: Sound | None = None) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        dimensions: Sequence[str],
+        sound: Sound | None = None,
+        categories: Classes | None = None,
+    ) -> None:
         self._utterances, self._sound = corpus.utterances, sound
-        self.labels_NK = ratings(corpus, dimensions)
+        self.labels_NK = targets_of(corpus, dimensions, categories or {})
 
     def with_labels(self, labels_NK: NDArray[np.float64]) -> Utterances:
         """The same with other labels [N, K]."""

@@ -23,6 +23,7 @@ from probing.extraction.locate import cache_path, find_cache
 from probing.systems.batches import Collate, Feed, Utterances
 from probing.systems.build import parts_of
 from probing.systems.processor import Processor
+from probing.systems.targets import Classes
 
 LATENTS = "latents"
 _DTYPES = ("float32", "float16")  # of a latents cache, the more exact first
@@ -34,15 +35,17 @@ def feed(
     processor: Processor,
     latents: Cache | None = None,
     snr: float | None = None,
+    categories: Classes | None = None,
 ) -> Feed:
     """Get a corpus ready for a system.
 
     Args:
         checked: Utterances with what the system takes.
-        dimensions: Names of its outputs.
+        dimensions: Names of the dimensions that it estimates.
         processor: The system's.
         latents: A cache of the front end's output, from `find_latents`.
         snr: Audio is put into a room and noise at this ratio, in dB (`probing.audio.noise`); None: it is left as it is.
+        categories: The categories that it estimates, with their classes.
 
     Raises:
         CorpusError: Transcripts are longer than the text encoder's maximum and are not to be truncated (code
@@ -60,12 +63,13 @@ def feed(
         )
     ids = [utterance.id for utterance in corpus.utterances]
     if processor.audio is None:
-        return Feed(Utterances(corpus, dimensions), [counts[id_] for id_ in ids], Collate(processor), None, long)
+        items = Utterances(corpus, dimensions, categories=categories)
+        return Feed(items, [counts[id_] for id_ in ids], Collate(processor), None, long)
     lengths = [scan.samples[id_] for id_ in ids]
     sound = _from_cache(latents) if latents else _from_files(corpus, snr)
     collate = Collate(processor, lengths if latents else None)
     heard = window_notes(lengths, processor.window) if processor.window else ()
-    return Feed(Utterances(corpus, dimensions, sound), lengths, collate, latents, long, heard)
+    return Feed(Utterances(corpus, dimensions, sound, categories), lengths, collate, latents, long, heard)
 
 
 def token_counts(corpus: Corpus, processor: Processor) -> dict[str, int]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from probing.corpus.model import Corpus
+from probing.corpus.model import TRAIN, Corpus
 from probing.runs.scores import ratings
 from probing.statistics.concordance import ccc_loss
 
@@ -33,6 +33,17 @@ def split_targets(corpus: Corpus, dims: Sequence[str]) -> tuple[tuple[str, ...],
     """
     categories = {name: corpus.classes(name) for name in corpus.categories if name in dims}
     return tuple(name for name in dims if name not in categories), categories
+
+
+def balanced(corpus: Corpus, category: str) -> list[float]:
+    """A weight for each class that lets all classes of train count alike: n / (C · its utterances).
+
+    They are those of scikit-learn's `compute_class_weight("balanced", …)`. A class that is not in train has none.
+    """
+    own = [u.categories.get(category) for u in corpus.utterances if u.partition == TRAIN]
+    counts = [own.count(name) for name in corpus.classes(category)]
+    there = sum(count > 0 for count in counts)
+    return [sum(counts) / (there * count) if count else 0.0 for count in counts]
 
 
 def targets_of(corpus: Corpus, dimensions: Sequence[str], categories: Classes) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,22 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from probing.errors import number_of
 from probing.files import slug, write_text
 from probing.runs.escapes import markdown, plain
-from probing.runs.printing import ends, intervals_said, markdown_table, partition_title, seeds_of
+from probing.runs.printing import (
+    MEASURES,
+    ends,
+    intervals_said,
+    markdown_table,
+    measure_of,
+    partition_title,
+    seeds_of,
+)
 from probing.runs.records import FinetuneRecord, SystemEntry
 from probing.runs.scores import noted_of_intervals
 from probing.runs.store import amend_record
 from probing.training.resume import CARD
 
 NOT_STATED = "not stated"
+_ON_HUBS = {"uar": "recall", "macro_f1": "f1", "accuracy": "accuracy"}  # what they call the measures of categories
 
 
 def write_cards(record: FinetuneRecord) -> None:
@@ -79,17 +89,15 @@ def card(record: FinetuneRecord, folder: str) -> str:
     system, notes = record.system, _notes(record)
     blocks = [
         f"# {markdown(system.name)} on {markdown(record.corpus.title)}",
-        "Estimates dimensions of emotion in speech. Encoders, pooling, early fusion and "
-        "a regression head, after de Oliveira, Raj Prabhu and Gerkmann (Interspeech 2023).",
+        f"Estimates {_estimated(system)} in speech. Encoders, pooling, early fusion and "
+        "a head, after de Oliveira, Raj Prabhu and Gerkmann (Interspeech 2023).",
         markdown_table(_facts(record)),
         "## Scores",
-        f"Concordance correlation coefficient, mean over {seeds_of(len(record.seeds))} "
-        f"[{intervals_said([len(record.seeds)])}].",
-        markdown_table(_scores(record)),
+        *_scores(record),
         *(["\n".join(f"- {markdown(note)}" for note in notes)] if notes else []),
         "## Use",
         _usage(folder, system),
-        "Ratings describe how an utterance sounds to listeners of that corpus, not of what its speaker feels; other "
+        "Labels describe how an utterance sounds to listeners of that corpus, not what its speaker feels; other "
         "languages, rooms and ways of speaking were not tested unless a table above says so.",
     ]
     return str(ModelCard(f"---\n{_header(record).to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))
@@ -126,10 +134,23 @@ def _header(record: FinetuneRecord) -> ModelCardData:
         )
         for score in record.scores
     ]
+    results += [
+        EvalResult(
+            task_type=task,
+            dataset_type=slug(corpus.title),
+            dataset_name=plain(corpus.title),
+            dataset_split=plain(score.partition),
+            metric_type=_ON_HUBS[field],
+            metric_name=f"{title} of {plain(score.category)}",
+            metric_value=getattr(score, field),
+        )
+        for score in record.category_scores
+        for field, title in MEASURES.items()
+    ]
     return ModelCardData(
         library_name="transformers",
         tags=["speech-emotion-recognition", "probing", *(["text"] if system.reads else [])],
-        metrics=["ccc"],
+        metrics=list(dict.fromkeys(result.metric_type for result in results)),
         model_name=plain(f"{system.name} on {corpus.title}"),
         eval_results=results,
         license="other" if record.data_licence else None,
@@ -140,18 +161,19 @@ def _header(record: FinetuneRecord) -> ModelCardData:
 def _facts(record: FinetuneRecord) -> pd.DataFrame:
     system, corpus = record.system, record.corpus
     low, high = corpus.scale
+    rated = [f"{', '.join(system.dimensions)}, on {low:g} to {high:g}"] if system.dimensions else []
     inputs = ["audio (mono, 16 kHz)"] * system.hears + ["text"] * system.reads
     frozen = [*["convolutional front end"] * system.hears, *system.frozen]
     facts = {
         "Input": " and ".join(inputs),
-        "Output": f"{', '.join(system.dimensions)}, on {low:g} to {high:g}",
+        "Output": "; ".join([*rated, *(f"{name}: {', '.join(own)}" for name, own in system.categories.items())]),
         "Encoders": system.name + " (random weights at the start)" * system.random,
         "Parameters": f"{system.parameters / 1e6:.3g} M, {system.trainable / 1e6:.3g} M of them trained",
         "Frozen": ", ".join(frozen) or "nothing",
         "Trained on": f"{corpus.title}, " + ", ".join(f"{n:,} {name}" for name, n in corpus.utterances.items()),
         "Words": record.words.title if system.reads else "none",
         "Licence of the data": record.data_licence or NOT_STATED,
-        "Loss": "1 − CCC, averaged over the dimensions",
+        "Loss": _loss(record),
         "Learning rate": f"{record.used['lr']:g}, batches of {record.options['batch']}, dropout "
         f"{record.options['dropout']:g}",
         "Training seeds": str(len(record.seeds)),
@@ -159,27 +181,50 @@ def _facts(record: FinetuneRecord) -> pd.DataFrame:
     return pd.DataFrame([(name, plain(fact)) for name, fact in facts.items()], columns=["", " "])
 
 
-def _scores(record: FinetuneRecord) -> pd.DataFrame:
-    """A row for each dimension, a column for each partition."""
-    cells = {(score.dimension, score.partition): score for score in record.scores}
-    partitions = list(dict.fromkeys(score.partition for score in record.scores))
+def _estimated(system: SystemEntry) -> str:
+    parts = ["dimensions of emotion"] * bool(system.dimensions) + [plain(name) for name in system.categories]
+    return " and ".join(parts)
 
-    def cell(dimension: str, partition: str) -> str:
-        score = cells.get((dimension, partition))
-        return "—" if score is None else f"{score.ccc:.3f} {ends(score.low, score.high)}"
 
-    columns = ["", *(partition_title(partition) for partition in partitions)]
-    rows = [[dimension, *(cell(dimension, p) for p in partitions)] for dimension in record.system.dimensions]
-    return pd.DataFrame(rows, columns=columns)
+def _loss(record: FinetuneRecord) -> str:
+    dimensions, categories = record.system.dimensions, record.system.categories
+    weights = " with balanced class weights" if record.options.get("class_weights") == "balanced" else ""
+    parts = ["1 − CCC of each dimension"] * bool(dimensions) + [f"cross-entropy{weights}"] * bool(categories)
+    return f"{' and '.join(parts)}, averaged" if categories else "1 − CCC, averaged over the dimensions"
+
+
+def _scores(record: FinetuneRecord) -> Iterator[str]:
+    """What the scores are, and a row for each dimension or category, a column for each partition."""
+    said = f"mean over {seeds_of(len(record.seeds))} [{intervals_said([len(record.seeds)])}]"
+    if record.scores:
+        cells = {(s.dimension, s.partition): f"{s.ccc:.3f} {ends(s.low, s.high)}" for s in record.scores}
+        yield f"Concordance correlation coefficient, {said}."
+        yield markdown_table(_by_partition(cells))
+    if record.category_scores:
+        measured = [(s, field, title) for field, title in MEASURES.items() for s in record.category_scores]
+        cells = {(f"{s.category}, {title}", s.partition): measure_of(s, field) for s, field, title in measured}
+        yield f"Unweighted average recall (UAR), {said}; macro-F1 and accuracy."
+        yield markdown_table(_by_partition(cells))
+
+
+def _by_partition(cells: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """A table of texts, by the names of row and partition."""
+    names, partitions = (list(dict.fromkeys(own)) for own in zip(*cells, strict=True))
+    rows = [[name, *(cells.get((name, partition), "—") for partition in partitions)] for name in names]
+    return pd.DataFrame(rows, columns=["", *map(partition_title, partitions)])
 
 
 def _usage(folder: str, system: SystemEntry) -> str:
     waveforms = '[load("recording.wav")]' if system.hears else "None"
     texts = ', ["what is said"]' if system.reads else ""
+    found = ["ratings = system.ratings(outputs)"] * bool(system.dimensions)
+    found += ["probabilities = system.probabilities(outputs)  # by category, of its classes"] * bool(system.categories)
+    asked = "\n".join(found)
     return f"""```python
 from probing import EmotionSystem, Processor, load
 
 folder = {folder!r}
 system, processor = EmotionSystem.from_pretrained(folder), Processor.from_pretrained(folder)
-ratings = system.ratings(system(**processor({waveforms}{texts})).logits)
+outputs = system(**processor({waveforms}{texts})).logits
+{asked}
 ```"""

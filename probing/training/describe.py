@@ -5,42 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from accelerate import PartialState
-from numpy.typing import NDArray
 
 from probing.corpus.checked import Checked
-from probing.corpus.model import Corpus
 from probing.encoders.numerics import weights_digest
 from probing.encoders.spec import any_random
 from probing.environment import processes
 from probing.errors import first_names
-from probing.files import digest, slug, written_aside
-from probing.files.cells import to_csv
-from probing.runs.records import PREDICTIONS, Score, SystemEntry
-from probing.runs.scores import (
-    SEED,
-    Estimator,
-    interval_notes,
-    labels_digest,
-    predictions_table,
-    score_rows,
-    scores_table,
-    summary,
-)
+from probing.files import digest, slug
+from probing.runs.records import SystemEntry
+from probing.runs.scores import interval_notes, labels_digest
 from probing.systems.build import parts_of
 from probing.systems.model import EmotionSystem
 from probing.training.accelerated import other_settings
 from probing.training.options import FinetuneOptions, as_typed
 from probing.training.start import learning_rate, only_head_learns, uses_bf16
 
-SCORES = "scores.csv"
 _FREE = ("seeds", "workers")  # options that may differ when a run is resumed
-_LATER = ("window",)  # options that the first version did not have: without them a configuration is what it was
+# Options that the first version did not have, and what they are where they change nothing: without them a configuration
+# is what it was.
+_LATER = {"window": None, "class_weights": "none"}
 
 
 def default_name(checked: Checked, system: EmotionSystem, options: FinetuneOptions) -> str:
@@ -64,7 +50,7 @@ def configuration_of(
     """
     corpus, checksums = checked.corpus, checked.scan.checksums
     typed = {key: value for key, value in asdict(options).items() if key not in _FREE}
-    chosen = {key: value for key, value in typed.items() if key not in _LATER or value is not None}
+    chosen = {key: value for key, value in typed.items() if key not in _LATER or value != _LATER[key]}
     if only_head_learns(system):  # its default was ten times as high in version 0.1.0: the rate tells such runs apart
         chosen["lr"] = as_typed(learning_rate(options, system))
     texts = [u.text for u in corpus.utterances] if system.text is not None else []
@@ -116,7 +102,8 @@ def system_entry(system: EmotionSystem, name: str, options: FinetuneOptions) -> 
         trainable=sum(p.numel() for p in system.parameters() if p.requires_grad),
         frozen=options.freeze,
         regime=_regime(options),
-        dimensions=options.dims,
+        dimensions=tuple(system.config.dimensions),
+        categories={name: tuple(classes) for name, classes in system.config.categories.items()},
         random=any_random(encoders),
         spec=tuple(parts_of(name)),
     )
@@ -127,36 +114,6 @@ def _regime(options: FinetuneOptions) -> str:
     if not options.freeze:
         return "FT"
     return "FT⇒FRZ" if "audio" in dict(options.init) else "FRZ"
-
-
-def write_tables(
-    corpus: Corpus, found: dict[int, NDArray[np.floating]], dimensions: Sequence[str], folder: Path
-) -> tuple[Score, ...]:
-    """Write predictions.csv and scores.csv of some training seeds.
-
-    Args:
-        corpus: The N utterances.
-        found: Training seed → estimates [N, K], 0 and 1 being the ends of the scale.
-        dimensions: Names of the K estimates; those that the corpus does not rate are left out.
-        folder: Where they go.
-
-    Returns:
-        The mean over seeds for each dimension and partition, with its interval.
-    """
-    rated = [(k, name) for k, name in enumerate(dimensions) if name in corpus.dimensions]
-    estimates = {
-        name: {Estimator(f"{SEED}{seed}", seed): found_NK[:, k] for seed, found_NK in found.items()}
-        for k, name in rated
-    }
-    scores = scores_table(corpus, estimates)
-    _write_csv(predictions_table(corpus, estimates), folder / PREDICTIONS, "%.7g")
-    _write_csv(scores, folder / SCORES, "%.8g")
-    return tuple(Score(**row) for row in score_rows(summary(scores)))
-
-
-def _write_csv(table: pd.DataFrame, path: Path, numbers: str) -> None:
-    with written_aside(path) as aside:
-        to_csv(table, aside, numbers)
 
 
 def notes(

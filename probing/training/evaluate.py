@@ -16,12 +16,12 @@ from probing.corpus.reading import Reading
 from probing.corpus.spec import DEMO, CorpusSpec, exact
 from probing.corpus.transcripts import OWN
 from probing.encoders.device import settle_device
-from probing.errors import FitError, OptionError, RunError
+from probing.errors import OptionError, RunError
 from probing.files import absolute, file_digest, slug
 from probing.options import with_settings
 from probing.runs.entries import CorpusEntry, corpus_entry
 from probing.runs.published import names_published
-from probing.runs.records import PREDICTIONS, EvaluationRecord, FinetuneRecord
+from probing.runs.records import EvaluationRecord, FinetuneRecord
 from probing.runs.scores import interval_notes
 from probing.runs.store import (
     RECORD,
@@ -33,11 +33,11 @@ from probing.runs.store import (
 )
 from probing.systems.inference import estimates
 from probing.systems.inputs import feed
-from probing.training.describe import SCORES, write_tables
 from probing.training.options import EvaluateOptions, EvaluatePlace
 from probing.training.resume import sole_writer, sweep
 from probing.training.scored import Scored, to_score
 from probing.training.start import readers
+from probing.training.tables import demand_labels, write_tables
 
 
 def evaluate(
@@ -67,7 +67,7 @@ def evaluate(
         EncoderError: The published model cannot be opened.
         CorpusError: The corpus cannot be opened, lacks what the system takes, or is the one that it learned from and
             leaks (code `leaks`).
-        FitError: The corpus rates none of the system's dimensions (code `no-ratings`).
+        FitError: The corpus has no label of what the system estimates (code `no-ratings`).
         OptionError: An option changes nothing (code `no-effect`), or no corpus is named for a published model
             (`no-corpus`).
     """
@@ -87,13 +87,7 @@ def evaluate(
     if scored.run is not None and spec.source == scored.run.corpus.spec.source:
         learned = _as_learned(scored.run.corpus.spec, checked.spec)
         checked = with_leaks(checked, checked.scan, place.allow_leaks, learned)
-    if not {*system.dimensions} & {*checked.corpus.dimensions}:
-        raise FitError(
-            f"corpus {checked.corpus.name} rates none of {', '.join(system.dimensions)}",
-            f"its dimensions are {', '.join(checked.corpus.dimensions) or 'none'}",
-            "name a corpus with one of those",
-            code="no-ratings",
-        )
+    demand_labels(checked.corpus, system)
     configuration = _configuration(scored, checked, options)
     named = scored.folder / _name(scored, checked, options)
     folder, there = _settled(named, configuration)
@@ -248,11 +242,13 @@ def _made(
     entry = corpus_entry(checked)
     sweep(folder)
     (folder / RECORD).unlink(missing_ok=True)  # of an evaluation that is damaged
+    tables = write_tables(corpus, found, system, folder)
     record = EvaluationRecord(
         command="evaluate",
         corpus=entry,
-        scores=write_tables(corpus, found, system.dimensions, folder),
-        notes=(*_notes(scored, checked, entry, options), *source.notes),
+        scores=tables.scores,
+        category_scores=tables.category_scores,
+        notes=(*_notes(scored, checked, entry, options), *source.notes, *tables.notes),
         system=system,
         seeds=scored.seeds,
         words=checked.words,
@@ -263,7 +259,7 @@ def _made(
         published=scored.published,
         **provenance(configuration, began),
     )
-    return write_record(record, folder, [PREDICTIONS, SCORES])
+    return write_record(record, folder, tables.files)
 
 
 def _notes(scored: Scored, checked: Checked, entry: CorpusEntry, options: EvaluateOptions) -> tuple[str, ...]:
@@ -272,7 +268,7 @@ def _notes(scored: Scored, checked: Checked, entry: CorpusEntry, options: Evalua
     notes = [*corpus.notes, *interval_notes(corpus), *checked.words.notes()]
     if options.snr is not None:
         notes.append(f"audio in a room and pink noise, {exact(options.snr)} dB")
-    if corpus.scale != scored.scale:
+    if corpus.scale != scored.scale and {*scored.system.dimensions} & {*corpus.dimensions}:
         (low, high), (bottom, top) = scored.scale, corpus.scale
         notes.append(f"estimates were mapped from {low:g} to {high:g} through [0, 1] to {bottom:g} to {top:g}")
     if scored.published is not None and scored.published.trained_on(entry):

@@ -3,8 +3,8 @@
     runs/<name>/configuration.json   what settles the numbers; written first, compared when the run is resumed
     runs/<name>/seed0/               system and processor, as save_pretrained writes them, history.csv, training.json
     runs/<name>/.seed0/              checkpoints while it is trained
-    runs/<name>/predictions.csv      estimates on the corpus's own scale
-    runs/<name>/scores.csv           CCC of each seed on each partition with intervals
+    runs/<name>/predictions.csv      estimates on the corpus's own scale; of categories categories.csv
+    runs/<name>/scores.csv           CCC of each seed on each partition with intervals; category_scores.csv
     runs/<name>/record.json          written last, with the digests of all of these files
     runs/<name>/README.md            the model card, of the record; in each seed's folder too
 
@@ -18,49 +18,27 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-import transformers
 from accelerate import PartialState
 
-from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
-from probing.encoders.device import settle_device
-from probing.environment import refuse_half_launched
-from probing.errors import FitError
 from probing.options import with_settings
 from probing.runs.entries import corpus_entry
-from probing.runs.records import PREDICTIONS, FinetuneRecord
+from probing.runs.records import FinetuneRecord
 from probing.runs.store import CONFIGURATION, provenance, write_record
-from probing.systems.batches import Feed
-from probing.systems.build import kinds_of
 from probing.systems.inference import estimates, opened_system
-from probing.systems.inputs import feed, find_latents, latents_command
-from probing.systems.model import EmotionSystem
-from probing.systems.processor import Processor
-from probing.training.accelerated import (
-    by_the_first,
-    held_by_the_first,
-    refuse_conflicts,
-    shown_settings,
-)
+from probing.training.accelerated import by_the_first, held_by_the_first, shown_settings
 from probing.training.card import state_licence, write_cards
-from probing.training.cost import Forecast, measured, seconds_saved
+from probing.training.cost import Forecast, measured
 from probing.training.datasets import Material, labels_to_learn, learned_and_scored
-from probing.training.describe import (
-    SCORES,
-    configuration_of,
-    default_name,
-    notes,
-    system_entry,
-    write_tables,
-)
+from probing.training.describe import configuration_of, notes, system_entry
 from probing.training.frozen import Seen
+from probing.training.job import Job, fed_for_training, prepared, say_latents
 from probing.training.options import FinetuneOptions, FinetunePlace
 from probing.training.resume import (
     begin,
@@ -73,38 +51,11 @@ from probing.training.resume import (
     sole_writer,
     trainings,
 )
-from probing.training.start import learning_rate, only_head_learns, readers, started, uses_bf16
+from probing.training.start import learning_rate, readers, started, uses_bf16
+from probing.training.tables import write_tables
 from probing.training.train import train
 
 SYSTEM = "demo-hubert"
-
-
-@dataclass(frozen=True)
-class _Job:
-    """All that a run is told, and its system as the training of seed 0 begins.
-
-    Args:
-        checked: Labelled utterances with what the system takes.
-        name: The system, as the user names it.
-        options: How it is trained; its dimensions are settled.
-        place: Where, and what may be read.
-        device: PyTorch's name of a device.
-        first: The system.
-        processor: What feeds it.
-    """
-
-    checked: Checked
-    name: str
-    options: FinetuneOptions
-    place: FinetunePlace
-    device: str
-    first: EmotionSystem
-    processor: Processor
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return Path(self.place.runs) / (self.place.name or default_name(self.checked, self.first, self.options))
 
 
 def finetune(
@@ -135,7 +86,7 @@ def finetune(
     """
     began = time.time()
     options, place = with_settings((options, place), settings)
-    job = _prepared(corpus, system, options, place)
+    job = prepared(corpus, system, options, place)
     chief = PartialState(cpu=not job.device.startswith("cuda")).is_main_process
     settled = configuration_of(job.checked, job.first, job.options, job.device)
     # A finished run is only read, so it needs no claim.
@@ -150,13 +101,13 @@ def finetune(
             if not chief:
                 return None
             return state_licence(there.record, licence) if licence else there.record
-        source = _fed(job)
+        source = fed_for_training(job)
         configuration = {**settled, "latents": source.latents.layout.fingerprint if source.latents else None}
         demand_same(job.folder, there.begun_with, configuration)
         if chief:
             begin(job.folder, configuration, there)
             print("".join(f"{line}\n" for line in shown_settings()), end="", file=sys.stderr)
-            _say_latents(job, source)
+            say_latents(job, source)
         seen = Seen(source, job.processor, job.device, options.batch, readers(options.workers, job.device))
         before = len(there.record.seeds) if there.record else 0  # a run never loses a seed
         seeds = range(max(options.seeds, before))
@@ -181,34 +132,10 @@ def forecast(
 
     Arguments and errors are those of `finetune`.
     """
-    job = _prepared(corpus, system, options, place, dry=True)
-    source = feed(job.checked, job.options.dims, job.processor)
+    job = prepared(corpus, system, options, place, dry=True)
+    source = job.fed()
     members = learned_and_scored(job.checked.corpus)
     return measured(job.first, source, members, job.options, job.device, Path(place.runs))
-
-
-def _prepared(
-    corpus: CorpusSpec | str, system: str, options: FinetuneOptions, place: FinetunePlace, dry: bool = False
-) -> _Job:
-    """Open corpus and system, and settle what depends on them; a dry run does not even remember the audio."""
-    transformers.utils.logging.disable_progress_bar()  # of each file that is written or read
-    device = settle_device(place.device)
-    refuse_half_launched()
-    refuse_conflicts(device)
-    uses_bf16(options, device)  # refuses what the device cannot compute
-    kinds = kinds_of(system)
-    spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
-    needs = Needs(audio="audio" in kinds, text="text" in kinds, dims=options.dims, learns=True)
-    root = Path(place.cache)
-    checked = check_corpus(spec, needs, place.allow_missing, root, not dry, allow_leaks=place.allow_leaks)
-    dims = settle_dims(checked.corpus, options.dims)
-    if not dims:
-        what, remedy = f"corpus {checked.corpus.name}", "add a column of ratings to the table"
-        raise FitError(what, "no utterance has a rating", remedy, code="no-labels")
-    learned_and_scored(checked.corpus)
-    options = replace(options, dims=dims)
-    first, processor = started(system, checked.corpus, options, seed=0)
-    return _Job(checked, system, options, place, device, first, processor)
 
 
 def _licence_to_state(record: FinetuneRecord, place: FinetunePlace) -> str | None:
@@ -216,33 +143,7 @@ def _licence_to_state(record: FinetuneRecord, place: FinetunePlace) -> str | Non
     return place.data_licence if place.data_licence != record.data_licence else None
 
 
-def _fed(job: _Job) -> Feed:
-    """The corpus as the system takes it, from cached latents where there are any and they would be read."""
-    wanted = job.place.latents and not only_head_learns(job.first)  # frozen encoders are run only once
-    latents = find_latents(job.checked, job.name, Path(job.place.cache)) if wanted else None
-    return feed(job.checked, job.options.dims, job.processor, latents)
-
-
-def _say_latents(job: _Job, source: Feed) -> None:
-    """Say on stderr what the latents cache saves, or how to make one."""
-    if job.first.audio is None or only_head_learns(job.first):
-        return
-    if source.latents is None:
-        command = latents_command(job.checked, job.name, Path(job.place.cache))
-        if command is None:  # a front end whose output is not worth keeping
-            return
-        print(f"the frozen front end is computed in every step; cache its output once with: {command}", file=sys.stderr)
-        return
-    saved = seconds_saved(job.first, feed(job.checked, job.options.dims, job.processor), source, job.device)
-    utterances = sum(map(len, learned_and_scored(job.checked.corpus).values()))
-    print(
-        f"front end read from {source.latents.path}: saves {saved * job.options.batch:.2f} s per step, "
-        f"{saved * utterances:.0f} s per epoch",
-        file=sys.stderr,
-    )
-
-
-def _train_seed(job: _Job, seen: Seen, seed: int) -> None:
+def _train_seed(job: Job, seen: Seen, seed: int) -> None:
     """Train with one seed; its folder gets its name when all is in it."""
     corpus, options, chief = job.checked.corpus, job.options, PartialState().is_main_process
     place, work = job.folder / f"seed{seed}", checkpoints_of(job.folder, seed)
@@ -268,7 +169,7 @@ def _train_seed(job: _Job, seen: Seen, seed: int) -> None:
 
 
 def _finished(
-    job: _Job, seen: Seen, seeds: range, configuration: Mapping[str, Any], began: float, licence: str | None
+    job: Job, seen: Seen, seeds: range, configuration: Mapping[str, Any], began: float, licence: str | None
 ) -> FinetuneRecord:
     """Score every trained seed, and write tables, record and cards."""
     options, device = job.options, job.device
@@ -278,12 +179,15 @@ def _finished(
         system = opened_system(job.folder / f"seed{seed}")
         found[seed] = estimates(system, seen.by(system), device, options.batch, workers=workers).numpy()
     trained = trainings(job.folder, seeds)
+    entry = system_entry(job.first, job.name, options)
+    tables = write_tables(job.checked.corpus, found, entry, job.folder)
     record = FinetuneRecord(
         command="finetune",
         corpus=corpus_entry(job.checked),
-        scores=write_tables(job.checked.corpus, found, options.dims, job.folder),
+        scores=tables.scores,
+        category_scores=tables.category_scores,
         notes=(*notes(job.checked, options, seen.source.truncated, trained), *seen.source.notes, *shown_settings()),
-        system=system_entry(job.first, job.name, options),
+        system=entry,
         seeds=tuple(seeds),
         words=job.checked.words if job.first.text is not None else Words(),
         shuffled=options.shuffled,
@@ -296,6 +200,6 @@ def _finished(
         folder=job.folder,
         **provenance(configuration, began),
     )
-    files = [PREDICTIONS, SCORES, CONFIGURATION, *files_of(job.folder, seeds)]
+    files = [*tables.files, CONFIGURATION, *files_of(job.folder, seeds)]
     write_cards(record)  # before the record: with it the run has ended
     return write_record(record, job.folder, files)

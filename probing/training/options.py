@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probing.errors import OptionError
-from probing.options import allow_leaks_option, allow_missing_option, cache_option, device_option, option, runs_option, validate
+from probing.options import (
+    allow_leaks_option,
+    allow_missing_option,
+    cache_option,
+    device_option,
+    option,
+    runs_option,
+    validate,
+)
 
 PARTS = ("audio", "text")  # encoders of a system
 FUSIONS = ("sum", "concat")  # of average and maximum
 PRECISIONS = ("bf16", "float32")
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 def as_typed(rate: float) -> float:
@@ -28,8 +37,8 @@ class FinetuneOptions:
 
     dims: tuple[str, ...] = option(
         ("all",),
-        "Dimension to predict; may be repeated, all are learned jointly. `all` stands for those of arousal, valence "
-        "and dominance that the corpus rates.",
+        "Dimension or category to predict; may be repeated, all are learned jointly. `all` stands for those of "
+        "arousal, valence and dominance that the corpus rates or, where it rates nothing, for its categories.",
         flag="--dim",
         metavar="NAME",
     )
@@ -44,7 +53,9 @@ class FinetuneOptions:
         above=0,
         shown_default="1e-5; below 768 units inversely proportional to the hidden size",
     )
-    batch: int = option(16, "Utterances in a step of one process; the loss is 1 − CCC over a batch.", at_least=2)
+    batch: int = option(
+        16, "Utterances in a step of one process; a dimension's loss is 1 − CCC over a batch.", at_least=2
+    )
     epochs: int = option(30, "Maximum number of epochs.", at_least=1)
     max_steps: int | None = option(None, "Maximum number of steps.", at_least=1, shown_default="no limit")
     evaluate_every: int | None = option(
@@ -55,7 +66,12 @@ class FinetuneOptions:
         shown_default="one epoch",
     )
     patience: int = option(
-        5, "Number of evaluations without a better development CCC after which training stops.", at_least=1
+        5, "Number of evaluations without a better development CCC or UAR after which training stops.", at_least=1
+    )
+    class_weights: str = option(
+        "none",
+        "How much a class counts in the loss of its category: `none`, by its utterances; `balanced`, as any other.",
+        choices=CLASS_WEIGHTS,
     )
     dropout: float = option(0.1, "Dropout probability throughout the system.", at_least=0, below=1)
     fusion: str = option("sum", "How average and maximum over time are combined.", choices=FUSIONS)

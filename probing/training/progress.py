@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
@@ -34,12 +35,9 @@ class Progress(TrainerCallback):
             return
         if "loss" in logs:
             tqdm.write(f"step {state.global_step:,}: loss {float(logs['loss']):.3f}", file=sys.stderr)
-        if "eval_ccc" in logs:
-            scores = {
-                key.removeprefix("eval_ccc_"): value for key, value in logs.items() if key.startswith("eval_ccc_")
-            }
-            shown = " ".join(f"{name} {value:.3f}" for name, value in scores.items())
-            tqdm.write(f"step {state.global_step:,}: development CCC {shown}", file=sys.stderr)
+        if "eval_ccc" in logs or "eval_score" in logs:
+            shown = ", ".join(part for part in map(partial(_scores, logs), ("ccc", "uar")) if part)
+            tqdm.write(f"step {state.global_step:,}: development {shown}", file=sys.stderr)
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Move the bar; look, if it is time."""
@@ -50,3 +48,10 @@ class Progress(TrainerCallback):
     def on_train_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Close the bar."""
         self._bar.close()
+
+
+def _scores(logs: Mapping[str, Any], measure: str) -> str:
+    """What was logged of a measure, `ccc` of dimensions or `uar` of categories; nothing where nothing was."""
+    prefix = f"eval_{measure}_"
+    found = [f"{key.removeprefix(prefix)} {value:.3f}" for key, value in logs.items() if key.startswith(prefix)]
+    return " ".join([measure.upper(), *found]) if found else ""

@@ -14,6 +14,7 @@ from probing.systems.build import build_system
 from probing.systems.inference import opened_system
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
+from probing.systems.targets import balanced, split_targets
 from probing.training.accelerated import precision_of
 from probing.training.options import PARTS, FinetuneOptions
 
@@ -26,7 +27,7 @@ def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> t
 
     Args:
         name: The system's name.
-        corpus: Whose scale its estimates are on.
+        corpus: Whose scale and classes its estimates are of.
         options: How it is trained; its dimensions are settled.
         seed: Of its head, and of the encoders that --init takes.
 
@@ -35,11 +36,15 @@ def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> t
         RunError: --init names a run that is not whole (code `run-incomplete`), another command's (`run-kind`), or one
             whose record cannot be read.
     """
+    dimensions, categories = split_targets(corpus, options.dims)
+    weighted = categories if options.class_weights == "balanced" else ()
     system, processor = build_system(
         name,
         seed,
         options.window,
-        dimensions=options.dims,
+        dimensions=dimensions,
+        categories=categories,
+        class_weights={category: balanced(corpus, category) for category in weighted},
         scale=corpus.scale,
         fusion=options.fusion,
         dropout=options.dropout,

@@ -1,9 +1,9 @@
 """Train one system on a corpus's train partition, with transformers' Trainer (section 3.2).
 
-Adam at a constant rate, batches of utterances of similar length, loss 1 − CCC averaged over dimensions, and the state
-that is best on the whole development partition kept. A training that was killed is resumed from its last checkpoint and
-ends as one that was not: the order of the batches depends on seed and epoch alone, and optimiser, random states and
-early stopping are in the checkpoint (`probing.training.checkpoints`).
+Adam at a constant rate, batches of utterances of similar length, the loss averaged over targets (1 − CCC of dimensions,
+cross-entropy of categories), and the state that is best on the whole development partition kept. A training that was
+killed is resumed from its last checkpoint and ends as one that was not: the order of the batches depends on seed and
+epoch alone, and optimiser, random states and early stopping are in the checkpoint (`probing.training.checkpoints`).
 
 The CCC of the loss is over one batch. With several processes (torchrun) each has a batch of its own, and their
 gradients are averaged.
@@ -24,7 +24,6 @@ import torch
 from torch.utils.data import Subset
 from transformers import (
     EarlyStoppingCallback,
-    EvalPrediction,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -35,8 +34,8 @@ from transformers import (
 from probing.corpus.model import DEVELOPMENT, TRAIN
 from probing.environment import processes
 from probing.errors import FitError, RunError, ScoreError, first_names
-from probing.statistics.concordance import ccc
 from probing.systems.batches import by_length, readers_watched
+from probing.systems.config import SystemConfig
 from probing.systems.model import EmotionSystem
 from probing.training.accelerated import by_the_first
 from probing.training.checkpoints import (
@@ -54,8 +53,9 @@ from probing.training.datasets import Buckets, Material
 from probing.training.options import FinetuneOptions
 from probing.training.progress import Progress
 from probing.training.start import hold_fewer_activations, learning_rate, readers, uses_bf16
+from probing.training.stopping import metric_of, scores_of
 
-_LOGGED = ("loss", "grad_norm", "learning_rate", "epoch", "step", "eval_loss", "eval_ccc")
+_LOGGED = ("loss", "grad_norm", "learning_rate", "epoch", "step", "eval_loss", "eval_ccc", "eval_score")
 
 
 def train(
@@ -72,7 +72,8 @@ def train(
         device: PyTorch's name of a device; torchrun gives each process its own.
 
     Returns:
-        `steps`, `best_step`, `best_ccc` (mean over dimensions on development), `history`, what was logged, and
+        `steps`, `best_step`, the best mean score on development (`best_ccc`, or `best_score` with categories),
+        `history`, what was logged, and
         `damaged_checkpoints` and `unsealed_checkpoints`, steps of those that were not resumed, if there were any.
 
     Raises:
@@ -87,16 +88,18 @@ def train(
         hold_fewer_activations(system)
     if options.spec_augment:
         np.random.seed(seed)  # transformers draws its spans from NumPy's global state
+    config: Any = system.config  # a SystemConfig, which transformers' types do not know
+    metric = metric_of(config)
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
     trainer = _Trainer(
         material.ids,
         buckets,
         model=system,
-        args=_arguments(options, learning_rate(options, system), every, seed, folder, device),
+        args=_arguments(options, learning_rate(options, system), metric, every, seed, folder, device),
         data_collator=material.collate,
         train_dataset=Subset(material.items, learned),
         eval_dataset=Subset(material.items, scored),
-        compute_metrics=lambda found: _scores(found, options.dims),
+        compute_metrics=lambda found: scores_of(found, config),
         callbacks=[_Epoch(buckets), EarlyStoppingCallback(options.patience), Progress()],
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which is for results
@@ -112,16 +115,17 @@ def train(
     found = {
         "steps": state.global_step,
         "best_step": state.best_global_step,
-        "best_ccc": state.best_metric,
-        "history": [_ordered(entry, options) for entry in state.log_history if "loss" in entry or "eval_ccc" in entry],
+        f"best_{metric}": state.best_metric,
+        "history": [_ordered(e, config) for e in state.log_history if "loss" in e or f"eval_{metric}" in e],
     }
     passed = by_the_first(lambda: {"damaged_checkpoints": damaged(folder), "unsealed_checkpoints": unsealed(folder)})
     return found | {name: steps for name, steps in passed.items() if steps}
 
 
-def _ordered(entry: Mapping[str, Any], options: FinetuneOptions) -> dict[str, Any]:
+def _ordered(entry: Mapping[str, Any], config: SystemConfig) -> dict[str, Any]:
     """What was logged in one order of names; that of a checkpoint's is another."""
-    names = [*_LOGGED, *(f"eval_ccc_{name}" for name in options.dims)]
+    names = [*_LOGGED, *(f"eval_ccc_{name}" for name in config.dimensions)]
+    names += [f"eval_uar_{name}" for name in config.categories]
     return {name: entry[name] for name in [*names, *sorted({*entry} - {*names})] if name in entry}
 
 
@@ -131,7 +135,7 @@ def _global(options: FinetuneOptions) -> int:
 
 
 def _arguments(
-    options: FinetuneOptions, lr: float, every: int, seed: int, folder: Path, device: str
+    options: FinetuneOptions, lr: float, metric: str, every: int, seed: int, folder: Path, device: str
 ) -> TrainingArguments:
     gpu = device.startswith("cuda")
     workers = readers(options.workers, device)
@@ -165,7 +169,7 @@ def _arguments(
         logging_steps=every,
         logging_nan_inf_filter=False,
         load_best_model_at_end=True,
-        metric_for_best_model="ccc",
+        metric_for_best_model=metric,
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
         ddp_find_unused_parameters=False,
@@ -246,13 +250,3 @@ class _Trainer(Trainer):
             "check their audio and labels, or lower --lr; the last checkpoint is kept",
             code="loss-not-finite",
         )
-
-
-def _scores(found: EvalPrediction, dimensions: Sequence[str]) -> dict[str, float]:
-    """CCC over the whole partition: of each dimension, and their mean."""
-    try:
-        scores = ccc(np.asarray(found.label_ids).T, np.asarray(found.predictions).T)
-    except ScoreError as error:
-        what, remedy = "no score on development", "lower --lr; the last checkpoint is kept"
-        raise FitError(what, error.what, remedy, code="estimate-not-finite") from error
-    return {"ccc": float(scores.mean())} | {f"ccc_{name}": float(s) for name, s in zip(dimensions, scores, strict=True)}

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,13 +13,12 @@ from small_systems import built
 
 from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.identity import Identity
-from probing.corpus.model import Corpus, Utterance
+from probing.corpus.model import Corpus
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words
 from probing.files import digest
-from probing.statistics.concordance import ccc
 from probing.systems.build import build_system
-from probing.training.describe import configuration_of, default_name, notes, system_entry, write_tables
+from probing.training.describe import configuration_of, default_name, notes, system_entry
 from probing.training.options import FinetuneOptions
 
 DEMO = Checked(CorpusSpec("demo"), Corpus("demo", (1, 7), ()), Identity("12"))
@@ -140,31 +138,6 @@ def test_a_system_s_entry_names_its_parts_and_its_regime(options: dict[str, Any]
     assert entry.trainable == sum(p.numel() for p in system.parameters() if p.requires_grad)
     alone = system_entry(built(Path("bert"))[0], "bert", FinetuneOptions())
     assert (alone.audio, alone.text, alone.modality, alone.hears, alone.reads) == (None, "bert", "text", False, True)
-
-
-def test_tables_hold_estimates_on_the_corpus_s_scale_and_their_scores(tmp_path: Path) -> None:
-    """Dimensions that the corpus does not rate are left out; the truth scores 1, over the whole partition."""
-    rng = np.random.default_rng(0)
-    truth = rng.uniform(1, 5, 24)
-    utterances = tuple(
-        Utterance(f"u{i}", None, "test1" if i % 2 else "test2", f"s{i % 6}", {"valence": float(value)})
-        for i, value in enumerate(truth)
-    )
-    corpus = Corpus("made-up", (1, 5), utterances)
-    unit = (truth - 1) / 4
-    noisy = unit + rng.normal(0, 0.1, 24)
-    found = {seed: np.stack([np.zeros(24), estimate], axis=1) for seed, estimate in ((0, unit), (3, noisy))}
-    scores = write_tables(corpus, found, ["joy", "valence"], tmp_path)
-    predictions = pd.read_csv(tmp_path / "predictions.csv")
-    assert list(predictions.columns) == ["id", "partition", "speaker", "dimension", "truth", "seed0", "seed3"]
-    np.testing.assert_allclose(predictions.seed0, truth, rtol=1e-6)
-    table = pd.read_csv(tmp_path / "scores.csv").set_index(["partition", "seed"])
-    assert set(table.dimension) == {"valence"} and table.loc[("test1", 0), "ccc"] == pytest.approx(1)
-    own = float(ccc(truth[1::2], 1 + 4 * noisy[1::2]))
-    assert table.loc[("test1", 3), "ccc"] == pytest.approx(own)
-    (mean,) = [score for score in scores if score.partition == "test1"]
-    assert mean.ccc == pytest.approx((1 + own) / 2, abs=1e-6) and mean.n == 12 and mean.probe is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["predictions.csv", "scores.csv"]
 
 
 def test_notes_say_which_checkpoints_were_not_resumed() -> None:

@@ -214,7 +214,7 @@ def test_a_run_that_another_process_has_finished_meanwhile_is_read(
     def after_another(folder: Path) -> Iterator[None]:
         monkeypatch.setattr(module, "sole_writer", sole_writer)
         made.append(trained("bert", "raced"))
-        for name in ("train", "estimates", "feed"):
+        for name in ("train", "estimates", "fed_for_training"):
             monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was made again"))
         made.append(contents(places / "runs/raced"))
         with sole_writer(folder):

@@ -116,7 +116,7 @@ def test_estimates_that_are_not_finite_stop_a_training(
         lambda self, *a, **k: pool(self, *a, **k) * (float("nan") if self.training is learning else 1.0),
     )
     if not learning:
-        monkeypatch.setattr("probing.systems.model.ccc_loss", lambda p, y: (p - y).square().mean(-1).nan_to_num())
+        monkeypatch.setattr("probing.systems.targets.ccc_loss", lambda p, y: (p - y).square().mean(-1).nan_to_num())
     with pytest.raises(FitError) as caught:
         trained("bert", f"broken-{code}")
     assert caught.value.code == code
