@@ -77,7 +77,9 @@ def read_targets(
         elif column == sex and not _any_number(written):
             found.sexes, others = read_sexes(written, column)
             found.notes += others
-            _read_classes(column.lower(), [name or "" for name in found.sexes], found)
+            named_sexes = [name or "" for name in found.sexes]
+            if not _why_no_category(named_sexes):  # else it is read all the same
+                found.categories[column.lower()] = named_sexes
         elif column in cells.names:
             _read_classes(column, written, found)
         else:
@@ -116,18 +118,23 @@ def _read_column(cells: Cells, column: str, scale: tuple[float, float] | None, f
 
 def _read_classes(column: str, names: list[str], found: Targets) -> None:
     """A column of names is a category where they are few and repeat."""
+    if why := _why_no_category(names):
+        found.unused[column] = why
+    else:
+        found.categories[column] = names
+
+
+def _why_no_category(names: Sequence[str]) -> str:
+    """Why names are not those of classes; nothing where they are."""
     present = [name for name in names if name]
     classes = set(present)
     if len(classes) < 2:
-        why = f"it has one name throughout ({first_names(sorted(classes))})" if classes else "it is blank"
-    elif max(map(len, classes)) > _LONGEST_CLASS or not all(map(str.isprintable, classes)):
-        why = "it has texts, no names"
-    elif len(classes) > _MOST_CLASSES or 2 * len(classes) > len(present):
-        why = f"it has {len(classes):,} different names in {number_of(len(present), 'row')}"
-    else:
-        found.categories[column] = names
-        return
-    found.unused[column] = why
+        return f"it has one name throughout ({first_names(sorted(classes))})" if classes else "it is blank"
+    if max(map(len, classes)) > _LONGEST_CLASS or not all(map(str.isprintable, classes)):
+        return "it has texts, no names"
+    if len(classes) > _MOST_CLASSES or 2 * len(classes) > len(present):
+        return f"it has {len(classes):,} different names in {number_of(len(present), 'row')}"
+    return ""
 
 
 def _demanded_classes(cells: Cells, column: str) -> list[str]:

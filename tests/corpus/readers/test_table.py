@@ -114,7 +114,7 @@ def test_any_numeric_column_on_the_scale_is_a_dimension(tmp_path):
     corpus = read(table, scale=(1, 5))
     assert corpus.dimensions == ("arousal", "engagement")
     assert "engagement" not in by_id(corpus)["u2"].labels
-    assert list(corpus.unused) == ["gender", "age", "room"]  # of which gender is used for something else
+    assert list(corpus.unused) == ["age", "room"]  # gender is used for something else
     assert not any("age" in note for note in corpus.notes)
     assert "'kitchen'" in corpus.unused["room"] and "line 3" in corpus.unused["room"]
     assert "31" in corpus.unused["age"]

@@ -40,6 +40,8 @@ def test_sex_and_gender_are_a_category_too(tmp_path):
     assert corpus.categories == ("gender",) and corpus.classes("gender") == ("female", "male")
     assert [u.categories.get("gender") for u in corpus.utterances[:4]] == ["female", "male", "male", None]
     assert [u.sex for u in corpus.utterances[:4]] == ["female", "male", "male", None]
+    women = read(table(tmp_path, "path,sex", "a,F"))
+    assert (women.categories, women.unused, women.utterances[0].sex) == ((), {}, "female")
 
 
 def test_any_column_is_a_category_if_the_user_says_so(tmp_path):
