@@ -31,7 +31,8 @@ def shared_recordings(corpus: Corpus, scan: AudioScan) -> dict[str, list[tuple[s
     """
     learned = [u for u in corpus.utterances if u.partition in LEARNED]
     others = [u for u in corpus.utterances if u.partition not in LEARNED]
-    twins = _same_bytes(learned, others, scan) | _same_samples(learned, others, scan) | _same_parts(learned, others)
+    heard = [u for u in learned if u.path is not None], [u for u in others if u.path is not None]
+    twins = _same_bytes(*heard, scan) | _same_samples(*heard, scan) | _same_parts(learned, others)
     found: dict[str, list[tuple[str, str]]] = {}
     for utterance in others:
         if utterance.id in twins:

@@ -80,7 +80,7 @@ def compare(
     layers = read_kind(fit, FitRecord) if isinstance(fit, Path) else fit
     if layers is not None:
         demand_one_corpus([layers, *named_runs])  # before anything is written
-    title = corpus_title(records[0])
+    title = corpus_title(*records)
     beside: list[Record | str] = [*([reference] if reference else []), *roles_said(teacher, student)]
     stem = set_stem(named_runs, name, *beside)
     tables = {

@@ -114,13 +114,15 @@ def dimensions_of(records: Sequence[SystemRecord]) -> list[str]:
     return common
 
 
-def corpus_title(record: Record) -> str:
+def corpus_title(record: Record, *others: Record) -> str:
     """The corpus as a reader must see it, wherever its numbers stand.
 
-    The built-in one is called synthetic, and what test partitions share with train or development is named.
+    The built-in one is called synthetic, and what test partitions share with train or development is named, also where
+    only one of several runs knows it.
     """
     title = BUILT_IN if record.corpus.spec.prefix == "demo" else record.corpus.full_title
-    return f"{title} ({'; '.join(record.corpus.shared)})" if record.corpus.shared else title
+    shared = dict.fromkeys(line for one in (record, *others) for line in one.corpus.shared)
+    return f"{title} ({'; '.join(shared)})" if shared else title
 
 
 def corpus_shown(record: Record) -> str:

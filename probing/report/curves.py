@@ -154,7 +154,7 @@ def _series(condition: Condition, over: str) -> tuple[str, ...]:
 def _plot(
     drawn: pd.DataFrame, records: Sequence[FinetuneRecord], over: str, dimension: str, figure: Figure
 ) -> NDArray[np.object_]:
-    partitions, corpus = list(dict.fromkeys(drawn.partition)), corpus_title(records[0])
+    partitions, corpus = list(dict.fromkeys(drawn.partition)), corpus_title(*records)
     names = {name: legible(name) for name in (*drawn.model, *partitions, corpus, dimension)}
     with drawing(names.values()):
         figure.set_size_inches(1 + 3.4 * len(partitions), 4.1)

@@ -78,7 +78,7 @@ def plot_gains(records: Sequence[FinetuneRecord], figure: Figure | None = None) 
     Returns:
         Two panels, the relative and the absolute gain.
     """
-    return _plot(gains(records), corpus_title(records[0]), figure_to_show(figure))
+    return _plot(gains(records), corpus_title(*records), figure_to_show(figure))
 
 
 def figure3(records: Sequence[FinetuneRecord], out: Path = FIGURES, name: str | None = None) -> list[Path]:
@@ -95,7 +95,7 @@ def figure3(records: Sequence[FinetuneRecord], out: Path = FIGURES, name: str | 
     drawn, figure = gains(records), Figure()
     if drawn.empty:
         return []
-    _plot(drawn, corpus_title(records[0]), figure)
+    _plot(drawn, corpus_title(*records), figure)
     return save(figure, out / shortened(f"figure3-{set_stem(records, name)}"), drawn)
 
 

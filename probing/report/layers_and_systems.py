@@ -96,7 +96,7 @@ def _plot(
     layers, scores = drawn[drawn.side == "layers"], drawn[drawn.side == "systems"]
     panels = [panel for panel in _PANELS if (layers.panel == panel).any()]
     tests, models = list(dict.fromkeys(scores.partition)), list(dict.fromkeys(scores.model))
-    title = f"{fit.title}'s layers and the full systems, {corpus_title(records[0])}"
+    title = f"{fit.title}'s layers and the full systems, {corpus_title(*records)}"
     dimensions = list(dict.fromkeys(drawn.dimension.dropna()))  # what permuted labels give is of no one dimension
     names = {name: legible(name) for name in (*dimensions, *models, *tests, title)}
     with drawing(names.values()):

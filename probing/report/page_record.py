@@ -95,7 +95,7 @@ def _identity(records: Sequence[Record]) -> Table:
     entry = records[0].corpus
     known = [record.corpus.identity for record in records if record.corpus.identity]
     low, high = entry.scale
-    rows = [("corpus", corpus_title(records[0])), ("given as", _typed(entry)), ("ratings", f"from {low:g} to {high:g}")]
+    rows = [("corpus", corpus_title(*records)), ("given as", _typed(entry)), ("ratings", f"from {low:g} to {high:g}")]
     for part in ("labels", "audio", "text", "categories"):
         found = next((getattr(identity, part) for identity in known if getattr(identity, part)), None)
         if part == "categories" and found is None:  # most corpora have none

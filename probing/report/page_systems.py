@@ -85,7 +85,7 @@ def _selected_on(record: EvaluationRecord) -> bool:
 
 
 def _table1(records: Sequence[FinetuneRecord]) -> Iterator[Table]:
-    table, corpus = _titles(table1(records)), corpus_title(records[0])
+    table, corpus = _titles(table1(records)), corpus_title(*records)
     keys = ["modality", "model", "parameters_M"]
     table = table.assign(parameters_M=[f"{number:.3g}" for number in table.parameters_M])
     said = f"Table 1 on {corpus}: CCC, mean over training seeds ± standard deviation over seeds"
@@ -108,7 +108,7 @@ def _table2(records: Sequence[FinetuneRecord]) -> Iterator[Table]:
     apart = table.groupby([*keys, *_SPREAD_OVER]).ccc.transform("size") > 1
     keys += ["run", "test"] * bool(apart.any())
     table = table.assign(wer=[f"{x:.1%}" if x == x else NOTHING for x in table.wer])
-    said = f"Table 2 on {corpus_title(records[0])}: CCC, mean over training seeds ± standard deviation over seeds"
+    said = f"Table 2 on {corpus_title(*records)}: CCC, mean over training seeds ± standard deviation over seeds"
     counted = "; ".join(how for how in dict.fromkeys(table.counted) if how)
     said += f" [{intervals_said(table.seeds)}]." + f" Word errors: {counted}." * bool(counted)
     cells = wide(table, keys, _SPREAD_OVER, _score)
@@ -159,7 +159,7 @@ def _figure3(records: Sequence[FinetuneRecord]) -> Iterator[Drawing]:
     drawn = gains(own) if own else pd.DataFrame()
     if drawn.empty:
         return
-    figure, title = Figure(), f"Figure 3: what text adds to valence, {corpus_title(records[0])}"
+    figure, title = Figure(), f"Figure 3: what text adds to valence, {corpus_title(*records)}"
     plot_gains(own, figure)
     unknown = drawn[drawn.said.fillna("") != ""]
     undefined = " ".join(f"{row.encoder}, {titled(row.partition)}: {row.said}." for row in unknown.itertuples())

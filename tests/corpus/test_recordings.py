@@ -83,6 +83,14 @@ def test_the_same_part_of_copies_is_found(corpus, tmp_path):
         assert bool(shared_recordings(both, scan_audio(both.utterances))) is shared
 
 
+def test_utterances_without_audio_are_no_recordings():
+    """Whatever a cache says of them; of a corpus that is split in two ways they are the same by their ids."""
+    said = corpus_of(Utterance("a", None, "train", text="x"), Utterance("b", None, "test1", text="x"))
+    assert shared_recordings(said, AudioScan({"a": 800, "b": 800}, {}, {"a": 7, "b": 7})) == {}
+    both_ways = corpus_of(*said.utterances, Utterance("b", None, "train", text="x"))
+    assert shared_recordings(both_ways, AudioScan()) == {"test1": [("b", "b")]}
+
+
 @pytest.mark.parametrize(
     ("learned", "tested", "shared"),
     [

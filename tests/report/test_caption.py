@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from builders import write_fit
@@ -47,3 +48,12 @@ def test_development_is_marked(tmp_path: Path) -> None:
     """Where it is all there is, the reader is told that settings were selected on it."""
     text = words(write_ridge_fit(tmp_path, partitions=("train", "development")))
     assert "development (selected on)" in text and "flatters" in text
+
+
+def test_what_is_shared_with_training_is_told(tmp_path: Path) -> None:
+    """A leak that was allowed, and the speakers of a test partition that are seen."""
+    record = write_ridge_fit(tmp_path)
+    entry = replace(record.corpus, leaks=("1 recording of test1",), seen={"test": (12, 20)})
+    text = words(replace(record, corpus=entry))
+    assert "Leak: 1 recording of test1. Test, seen: 12 of 20 speakers." in text
+    assert "Leak" not in words(record) and "seen:" not in words(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,14 @@ def test_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     compare([write_run(tmp_path, "large").folder], tmp_path / "out")
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err == ""
+
+
+def test_every_table_says_what_its_tests_share_with_training(tmp_path: Path) -> None:
+    """Of any of the runs, in Markdown and in LaTeX."""
+    entry = replace(entry_of("made-up", 240), leaks=("1 recording of test1 …",), seen={"test": (12, 20)})
+    runs = [write_run(tmp_path, "large"), write_run(tmp_path, "small", entry=entry)]
+    for name, text in compare(runs, tmp_path / "out").texts.items():
+        assert "leak: 1 recording" in text and "12 of 20 speakers" in text, name
 
 
 def test_other_runs_and_other_corpora_overwrite_nothing(tmp_path: Path) -> None:

@@ -192,3 +192,12 @@ def test_the_spread_is_the_records(tmp_path: Path) -> None:
     (row,) = (s for s in many.scores if (s.dimension, s.partition) == ("valence", "test1"))
     assert spread_of(many, "valence", "test1") == row.sd is not None
     assert spread_of(one, "valence", "test1") is None
+
+
+def test_a_corpus_is_titled_with_what_its_tests_share_with_training(tmp_path: Path) -> None:
+    """Leaks and seen speakers stand wherever its numbers do: in the title of every table and figure."""
+    entry = replace(entry_of("made-up", 240), leaks=("1 recording …",), seen={"test": (12, 20)})
+    run = write_run(tmp_path, "large", entry=entry)
+    said = "made-up (leak: 1 recording …; test, seen: 12 of 20 speakers)"
+    silent = write_run(tmp_path, None, "words")
+    assert corpus_title(run) == corpus_title(silent, run) == said and corpus_title(silent) == "made-up"
