@@ -24,18 +24,15 @@ def renamed(cells: Cells, pairs: Sequence[tuple[str, str]]) -> Cells:
         pairs: Ours and theirs.
 
     Raises:
-        CorpusError: There is no such column of theirs (code `column-missing`), or two for one of ours, or one of ours
-            is misspelt (`column-unknown`).
+        CorpusError: There is no such column of theirs (code `column-missing`), one of ours is misspelt
+            (`column-unknown`), or two columns differ only in case and are one of ours (`column-repeated`).
     """
-    spelling = {name: name for name in KNOWN}
-    found = {spelling.get(name.lower(), name): column for name, column in cells.columns.items()}
-    if len(found) < len(cells.columns):
-        demand_columns([spelling.get(name.lower(), name) for name in cells.columns], (), cells.path)
+    header = [name.lower() if name.lower() in KNOWN else name for name in cells.columns]
+    demand_columns(header, (), cells.path)
+    found = dict(zip(header, cells.columns.values(), strict=True))
     if not pairs:
         return replace(cells, columns=found)
-    theirs = {}
-    for ours, name in pairs:
-        theirs[ours] = _column(found, ours, name, cells)
+    theirs = {ours: _column(found, ours, name, cells) for ours, name in pairs}
     taken = set(theirs.values())
     columns = {name: column for name, column in found.items() if name not in taken and name not in theirs}
     columns |= {ours: found[name] for ours, name in theirs.items()}

@@ -41,14 +41,14 @@ def time_columns(columns: Iterable[str]) -> tuple[str, str] | None:
 
 
 def read_segments(cells: Cells) -> list[tuple[float, float] | None]:
-    """Start and end of each row in seconds; None where both cells are blank: the whole recording.
+    """Start and end of each row in seconds; None where both cells are blank, or there are no recordings.
 
     Raises:
         CorpusError: A time is not a finite number (code `not-a-number`), or a segment lacks one of its times, is empty,
             begins before its recording, or lies where none has a place (`segment-bounds`).
     """
     named = time_columns(cells.columns)
-    if named is None:
+    if named is None or "path" not in cells:
         return [None] * len(cells)
     try:
         starts, ends = (numbers_of(cells, column) for column in named)
