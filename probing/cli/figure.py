@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from probing.encoders.spec import EncoderSpec
     from probing.runs.records import FitRecord
 
-_LAYERS, _ATLAS, _CONTENTS = "2", "atlas", "contents"
+_LAYERS, _ATLAS, _CONTENTS, _CONFUSION = "2", "atlas", "contents", "confusion"
 _CURVES = ("wer", "snr")
+_DIMENSION = "valence"  # whose curve is drawn if none is named
 _SUGGESTED = 3  # random encoders, of which a spread can be seen
 _OF_CONTROLS = ("dims", "normalize", "pooling")  # options that a control shares with the fit beside it
 _MEANT_FOR = {
     "control": (_LAYERS,),
     "no_control": (_LAYERS,),
     "folds": (_LAYERS,),
-    "dim": _CURVES,
-    "name": (*_CURVES, _ATLAS, _CONTENTS),
+    "dim": (*_CURVES, _CONFUSION),
+    "name": (*_CURVES, _ATLAS, _CONTENTS, _CONFUSION),
 }
 
 
@@ -50,7 +51,12 @@ class FigureOptions:
         choices=("all",),
         shown_default="RUN itself",
     )
-    dim: str = option("valence", "Dimension to plot (wer, snr).", metavar="NAME")
+    dim: str | None = option(
+        None,
+        "Dimension to plot (wer, snr), or category (confusion).",
+        metavar="NAME",
+        shown_default="valence, or the run's first category",
+    )
     out: Path = out_option()
     name: str | None = name_option()
     runs: Path = runs_option()
@@ -62,7 +68,7 @@ class FigureOptions:
 
 
 @command()
-@click.argument("which", type=click.Choice([_LAYERS, _ATLAS, _CONTENTS, *_CURVES]))
+@click.argument("which", type=click.Choice([_LAYERS, _CONFUSION, _ATLAS, _CONTENTS, *_CURVES]))
 @click.argument("drawn", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
 @options_of(FigureOptions, "options")
 def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
@@ -72,6 +78,9 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
 
     2: what each layer tells of each dimension, from a `probe fit` run, with a caption and the findings in words. Beside
     it stand the latest fits of the same corpus on the same encoder with random weights (`@random`, `@random:1` …).
+
+    confusion: which classes of a category are taken for which on the test partitions, from a run of `probe fit`,
+    `finetune` or `evaluate`.
 
     atlas: which layer of which encoder, from `probe fit` RUNs on one corpus: every encoder's curve over relative depth
     and over its layers, above those of its random twins where each encoder has some; a map of all encoders; and tables:
@@ -88,6 +97,7 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
 
     \b
     Example: probe figure 2
+             probe figure confusion --dim emotion
              probe figure atlas runs/fit-demo-*
              probe figure contents runs/layers-demo-*
              probe figure wer runs/finetune-demo-demo-distilhubert+demo-tinybert*
@@ -95,11 +105,10 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     for flag in given(*(name for name, figures in _MEANT_FOR.items() if which not in figures)):
         why, remedy = f"figure {which} does not depend on it", f"leave {flag} out"
         raise OptionError(f"{flag} changes nothing", why, remedy, code="no-effect")
-    if which in (_LAYERS, _CONTENTS):
+    if which in _OF_ONE:
+        kind, draw = _OF_ONE[which]
         if len(drawn) > 1:
-            kind = "layers" if which == _CONTENTS else "fit"
-            raise OptionError(f"figure {which}", "it is drawn from one RUN", f"name one {kind} run", code="one-run")
-        draw = _contents if which == _CONTENTS else _layers
+            raise OptionError(f"figure {which}", "it is drawn from one RUN", f"name one {kind}run", code="one-run")
         paths = draw(drawn[0] if drawn else None, options)
     elif which == _ATLAS:
         paths = _atlas(drawn, options)
@@ -143,6 +152,25 @@ def _contents(run: Path | None, options: FigureOptions) -> list[Path]:
     paths = figure_contents(record, options.out, options.name)
     click.echo(paths[-1].read_text("utf-8").replace("**", ""))
     return paths
+
+
+def _confusion(run: Path | None, options: FigureOptions) -> list[Path]:
+    """Draw which classes are taken for which, and print the caption."""
+    from probing.errors import RunError
+    from probing.report.confusion import figure_confusion
+    from probing.runs.store import all_records, read_record
+
+    found = [read_record(run)] if run else [own for own in all_records(options.runs) if own.category_scores]
+    if not found:
+        remedy = "run `probe fit` or `probe finetune` with --dim CATEGORY first"
+        raise RunError(f"there is no run of a category in {options.runs}", "", remedy, code="no-run")
+    paths = figure_confusion(found[-1], options.out, options.dim, options.name)
+    click.echo(paths[-1].read_text("utf-8").replace("**", ""))
+    return paths
+
+
+# Figures that are drawn from one run: which kind it is, in an error, and what draws it.
+_OF_ONE = {_LAYERS: ("fit ", _layers), _CONTENTS: ("layers ", _contents), _CONFUSION: ("", _confusion)}
 
 
 def _atlas(drawn: tuple[Path, ...], options: FigureOptions) -> list[Path]:
@@ -196,4 +224,4 @@ def _curve(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> list[
     from probing.runs.store import latest, read_kind
 
     records = [read_kind(run, FinetuneRecord) for run in drawn] or [latest(FinetuneRecord, options.runs)]
-    return curve(records, which, options.out, options.dim, options.name)
+    return curve(records, which, options.out, options.dim or _DIMENSION, options.name)

@@ -168,7 +168,7 @@ class ClassPredictions:
         """
         key = (category, partition, training)
         if key not in self._samples:
-            columns = [name for name in self.table.columns if _is_seed(name)]
+            columns = [name for name in self.table.columns if is_seed(name)]
             self._samples[key] = self.sample_of(columns, category, partition, training)
         return self._samples[key]
 
@@ -195,12 +195,13 @@ class ClassPredictions:
         named = own[["truth", *columns]].to_numpy(str).T
         names, numbers = np.unique(named, return_inverse=True)
         codes = numbers.reshape(named.shape).astype(np.float64)
-        seeds = [int(name.removeprefix(SEED)) if _is_seed(name) else place for place, name in enumerate(columns)]
+        seeds = [int(name.removeprefix(SEED)) if is_seed(name) else place for place, name in enumerate(columns)]
         clusters = own.speaker.where(own.speaker.notna(), "utterance:" + own.id)
         return ClassSample(
             tuple(own.id), codes[0], codes[1:], tuple(seeds), tuple(clusters), training, tuple(map(str, names))
         )
 
 
-def _is_seed(column: str) -> bool:
+def is_seed(column: str) -> bool:
+    """Whether a column of estimates is that of a system's training seed."""
     return column.startswith(SEED) and column.removeprefix(SEED).isdecimal()
