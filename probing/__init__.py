@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from probing.extraction.extract import extract
     from probing.predict.predictor import open_run
     from probing.probes.fit import fit
+    from probing.probes.over_folds import fit_folds
     from probing.report.compare import compare
     from probing.report.figure2 import plot_layers
     from probing.statistics.concordance import ccc
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from probing.systems.processor import Processor
     from probing.training.evaluate import evaluate
     from probing.training.finetune import finetune
+    from probing.training.over_folds import finetune_folds
 
 __version__ = "0.2.0.dev0"
 __all__ = [
@@ -71,7 +73,9 @@ __all__ = [
     "evaluate",
     "extract",
     "finetune",
+    "finetune_folds",
     "fit",
+    "fit_folds",
     "load",
     "open_cache",
     "open_corpus",
@@ -91,7 +95,9 @@ _HOMES = {
     "evaluate": "probing.training.evaluate",
     "extract": "probing.extraction.extract",
     "finetune": "probing.training.finetune",
+    "finetune_folds": "probing.training.over_folds",
     "fit": "probing.probes.fit",
+    "fit_folds": "probing.probes.over_folds",
     "load": "probing.audio.decode",
     "open_cache": "probing.cache.reader",
     "open_corpus": "probing.corpus.opening",

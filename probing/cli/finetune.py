@@ -8,7 +8,7 @@ import click
 
 from probing.cli.command import command
 from probing.cli.derive import options_of
-from probing.cli.named import CORPORA, corpus_and_words_options
+from probing.cli.named import CORPORA, FoldsOptions, corpus_and_words_options
 from probing.cli.printing import system_sizes, trained
 from probing.corpus.spec import CorpusSpec
 from probing.options import option
@@ -31,10 +31,13 @@ class _What:
 
 @command(epilog=f"{_SYSTEMS} {CORPORA}", resumes=True)
 @corpus_and_words_options
+@options_of(FoldsOptions, "over")
 @options_of(_What, "what")
 @options_of(FinetuneOptions, "options")
 @options_of(FinetunePlace, "place")
-def finetune(corpus: CorpusSpec, what: _What, options: FinetuneOptions, place: FinetunePlace) -> None:
+def finetune(
+    corpus: CorpusSpec, over: FoldsOptions, what: _What, options: FinetuneOptions, place: FinetunePlace
+) -> None:
     """Fine-tune a full system: audio, text or both.
 
     The run's folder is named after corpus and system. If the command is killed, rerun it to resume from the last
@@ -43,6 +46,7 @@ def finetune(corpus: CorpusSpec, what: _What, options: FinetuneOptions, place: F
 
     \b
     Example: probe finetune my/table.csv --scale 1 7 --system distilhubert+tinybert --seeds 3
+             probe finetune my/table.csv --split speaker:5 --folds all
              torchrun --nproc-per-node 4 -m probing finetune my/table.csv --scale 1 7 --system hubert-base
     """
     if what.list:
@@ -50,11 +54,16 @@ def finetune(corpus: CorpusSpec, what: _What, options: FinetuneOptions, place: F
 
         click.echo(system_sizes(parameter_table()))
         return
-    from probing.training.finetune import finetune as run
+    from probing.corpus.opening import every_fold
+    from probing.training.finetune import finetune as one_fold
     from probing.training.finetune import forecast
+    from probing.training.over_folds import finetune_folds
 
     if what.dry_run:
+        if over.folds:
+            click.echo(f"one of {len(every_fold(corpus))} folds:")
         click.echo(forecast(corpus, what.system, options, place))
         return
+    run = finetune_folds if over.folds else one_fold
     if record := run(corpus, what.system, options, place):  # None in all but the first of several processes
         click.echo(trained(record))

@@ -1,6 +1,7 @@
 """Fine-tune and score full systems (section 3.2).
 
 finetune     corpus × system → a run's folder: `probe finetune`
+over_folds   a training for every fold, pooled: `probe finetune --folds all`
 evaluate     a trained system, or a published model, × a corpus: `probe evaluate`
 scored       what is scored: a run, or a published model
 options      of both commands
