@@ -1,4 +1,4 @@
-"""Folders as people have them, on the command line: recordings without any table, and what is said without a pattern."""
+"""Folders as people have them, on the command line: bare recordings, and what is said without a pattern."""
 
 from __future__ import annotations
 

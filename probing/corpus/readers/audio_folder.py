@@ -7,24 +7,18 @@ one table for all, the folders that the recordings lie in, if those are names of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from probing.corpus.model import ALIASES, DEVELOPMENT, TRAIN
-from probing.corpus.readers import json_table, parquet
-from probing.corpus.readers.cells import Cells, read_cells
-from probing.corpus.readers.columns import KNOWN, demand_columns
+from probing.corpus.readers import tables
+from probing.corpus.readers.cells import Cells
+from probing.corpus.readers.columns import demand_columns
 from probing.corpus.readers.release import folders
+from probing.corpus.readers.split_tables import SPLITS
 from probing.corpus.readers.stacked import stacked
 
-_TABLES: dict[str, Callable[[Path], Cells]] = {
-    "metadata.csv": lambda path: read_cells(path, KNOWN, ()),
-    "metadata.jsonl": json_table.read,
-    "metadata.parquet": parquet.read,
-}
+_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FILE_NAMES = ("file_name", "audio_file_name", "path")
-_SPLITS = frozenset({TRAIN, DEVELOPMENT, "test", "testing", "eval", "evaluation", *ALIASES})
 
 
 def holds(folder: Path) -> bool:
@@ -41,8 +35,8 @@ def read(folder: Path) -> Cells:
     """
     parts = [(_split_of(folder, table), _relative(folder, table)) for table in _tables(folder)]
     cells = stacked(folder, parts)
-    first = [PurePosixPath(path).parts[0].lower() if path else "" for path in cells.column("path")]
-    if "partition" not in cells and len(set(first)) > 1 and _SPLITS.issuperset(first):
+    first = [path.partition("/")[0].lower() for path in cells.column("path")]
+    if "partition" not in cells and len(set(first)) > 1 and SPLITS.issuperset(first):
         return replace(cells, columns={**cells.columns, "partition": first})
     return cells
 
@@ -63,11 +57,11 @@ def _split_of(folder: Path, table: Path) -> str:
 
 def _relative(folder: Path, table: Path) -> Cells:
     """The cells of a table, with its file names as paths from a folder above it."""
-    cells = _TABLES[table.name](table)
+    cells = tables.read(table)
     spelling = {name.lower(): name for name in cells.columns}
     column = next((spelling[name] for name in _FILE_NAMES if name in spelling), _FILE_NAMES[0])
     demand_columns(list(cells.columns), [column], table)
     below = table.parent.relative_to(folder)
-    paths = [str(below / name) if name else "" for name in cells.column(column)]
+    paths = [(below / name).as_posix() if name else "" for name in cells.column(column)]
     others = {name: written for name, written in cells.columns.items() if name not in (column, "path")}
     return replace(cells, columns={**others, "path": paths})

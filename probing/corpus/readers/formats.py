@@ -11,22 +11,20 @@ from probing.corpus.readers import (
     crema_d,
     datasets_folder,
     emodb,
-    json_table,
     kaldi,
     meld,
-    parquet,
     pattern,
     ravdess,
     savee,
     shemo,
+    split_tables,
+    tables,
 )
-from probing.corpus.readers.cells import Cells, read_cells
-from probing.corpus.readers.columns import KNOWN
-from probing.corpus.readers.separated import SEPARATORS
+from probing.corpus.readers.cells import Cells
 from probing.errors import CorpusError
 
 # Readers of folders that are tables; the first whose marks are there decides.
-_FOLDERS = (kaldi, audformat_folder, audio_folder, datasets_folder)
+_FOLDERS = (kaldi, audformat_folder, audio_folder, split_tables, datasets_folder)
 # The prefix of a public corpus → the reader of its folder as it is unpacked.
 PUBLIC: dict[str, Callable[[Path], Cells]] = {
     "crema-d": crema_d.read,
@@ -59,12 +57,7 @@ def cells_of(path: Path, names: str | None = None) -> Cells | None:
     if path.is_dir():
         reader = next((reader for reader in _FOLDERS if reader.holds(path)), None)
         return None if reader is None else reader.read(path)
-    ending = path.suffix.lower()
-    if ending in SEPARATORS:
-        return read_cells(path, KNOWN, ())
-    if ending in json_table.ENDINGS:
-        return json_table.read(path)
-    return parquet.read(path) if ending == parquet.ENDING else None
+    return tables.read(path) if tables.is_table(path.name.lower()) else None
 
 
 def known_as(folder: Path) -> str | None:
