@@ -20,9 +20,9 @@ from probing.options import option
 _Callback = Callable[..., Any]
 
 CORPORA = """CORPUS is `demo` (built in); a table (path/to/table.csv, .tsv, .json, .jsonl or .parquet); a folder of
-recordings whose names follow a --pattern, of Kaldi, audformat or Hugging Face datasets; a release (msp-podcast:/path,
-iemocap:/path, msp-improv:/path); or a public corpus as it is unpacked (crema-d:/path, emodb:/path, meld:/path,
-ravdess:/path, savee:/path, shemo:/path)."""
+recordings whose names follow a --pattern, of a table for each partition (train.csv, test.csv), of Kaldi, audformat or
+Hugging Face datasets; a release (msp-podcast:/path, iemocap:/path, msp-improv:/path); or a public corpus as it is
+unpacked (crema-d:/path, emodb:/path, meld:/path, ravdess:/path, savee:/path, shemo:/path)."""
 ENCODERS = """Encoders: hubert-base, distilhubert, wav2vec2-large-robust-12, wavlm-base-plus, data2vec-audio-base,
 whisper-tiny, whisper-base and larger ones, w2v-bert-2.0, demo-hubert, demo-distilhubert; any HuBERT, wav2vec2 (XLS-R,
 MMS), WavLM, data2vec-audio, conformer, UniSpeech, UniSpeech-SAT, Whisper, w2v-BERT 2.0, Parakeet, SEW, SEW-D or

@@ -23,13 +23,15 @@ from typing import Any
 from probing.corpus.readers.cells import MOST_CELLS, Cells, plain_cells
 from probing.corpus.readers.parquet import texts
 from probing.corpus.readers.release import walk
-from probing.corpus.readers.separated import too_large
+from probing.corpus.readers.separated import MOST_BYTES, too_large
 from probing.corpus.readers.unpacked import unpacked
 from probing.errors import CorpusError, first_names
+from probing.files.quantities import size
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
 _SHARD = re.compile(r"(?P<split>[\w.]+(?:-[\w.]+)*?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.parquet")
 _ROWS, _ROWS_WITH_AUDIO = 10_000, 16  # at a time
+_MOST_COMPRESSED = 100  # times; digital silence is more, but no corpus
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,18 @@ def _of_parquet(folder: Path, datasets: Any) -> list[_Split]:
 
     def split(name: str, path: Path) -> _Split:
         with parquet.ParquetFile(path) as file:
+            _demand_bounded(path, file.metadata)
             features = datasets.Features.from_arrow_schema(file.schema_arrow)
             return _Split(name, features, file.metadata.num_rows, partial(batches, path))
 
     return [split(name, path) for (_, name), paths in found.items() for path in paths]
+
+
+def _demand_bounded(path: Path, promised: Any) -> None:
+    """Refuse a file that promises far more than recordings and texts can be compressed to."""
+    held = sum(promised.row_group(group).total_byte_size for group in range(promised.num_row_groups))
+    if held > MOST_BYTES + _MOST_COMPRESSED * path.stat().st_size:
+        raise too_large(path, f"it has {size(path.stat().st_size)}, and promises {size(held)}")
 
 
 def _cells(folder: Path, files: Sequence[Path], splits: Sequence[_Split], datasets: Any) -> Cells:

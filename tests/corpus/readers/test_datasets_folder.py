@@ -212,6 +212,20 @@ def test_offsets_that_lie_outside_the_file_are_an_error(here):
     assert error.value.code == "datasets-folder"
 
 
+def test_a_file_that_promises_more_than_it_can_hold_is_refused(here, monkeypatch):
+    """Before it is decoded: 4 MiB of zeros in some kilobytes, and a bound that is as much smaller."""
+    import pyarrow
+    from pyarrow import parquet
+
+    monkeypatch.setattr(datasets_folder, "MOST_BYTES", 1 << 16)
+    (here / "set").mkdir()
+    table = pyarrow.table({"audio": pyarrow.array([bytes(1 << 18)] * 16, pyarrow.binary()), "emotion": ["joy"] * 16})
+    parquet.write_table(table, here / "set" / "train.parquet", compression="zstd", use_dictionary=False)
+    with pytest.raises(CorpusError) as error:
+        open_corpus("set")
+    assert error.value.code == "table-large"
+
+
 def test_several_datasets_in_one_folder_are_named(here):
     """Each is a corpus of its own."""
     for name in ("plain", "clean"):
