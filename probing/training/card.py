@@ -108,6 +108,7 @@ def _notes(record: FinetuneRecord) -> list[str]:
     clusters = record.corpus.clusters.items()
     left_out, truncated = len(record.corpus.left_out), record.truncated
     notes = [
+        *record.corpus.shared,
         *(noted_of_intervals(partition, own.by, own.number) for partition, own in clusters),
         f"{number_of(left_out, 'utterance')} of the corpus could not be used" * bool(left_out),
         f"{number_of(truncated, 'transcript was', 'transcripts were')} truncated" * bool(truncated),

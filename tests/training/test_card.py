@@ -112,6 +112,12 @@ def test_a_control_and_what_is_frozen_are_said(run: FinetuneRecord) -> None:
     assert "| Frozen | convolutional front end, audio, text |" in text
 
 
+def test_a_leak_that_was_allowed_is_said(run: FinetuneRecord) -> None:
+    """Whoever takes the weights must know that a score is not one on unseen material."""
+    leak = "2 recordings of test1 are also in train or development"
+    assert leak in card(replace(run, corpus=replace(run.corpus, leaks=(leak,))), ".") and "leak" not in card(run, ".")
+
+
 def test_a_run_of_version_0_1_0_keeps_its_record_and_its_cards(run: FinetuneRecord, tmp_path: Path) -> None:
     """A licence stated later changes no byte of it."""
     copy = replace(run, folder=shutil.copytree(run.folder, tmp_path / "copy"))
