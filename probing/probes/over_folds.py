@@ -129,7 +129,7 @@ def _written(
     """Pool, and write the run's folder."""
     first = folds.members[0]
     numbers = fold_numbers(folds.corpora, pooled)
-    look = whole_look(folds.ready, pooled, numbers)
+    look = whole_look(folds, pooled, numbers)
     tested = Pool(folds, pooled, numbers)
     tables = tested.tables(look)
     chosen = tested.with_development(tables)

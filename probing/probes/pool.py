@@ -121,9 +121,16 @@ def _development(member: FitRecord, name: str) -> pd.DataFrame:
     return scores[scores.partition == DEVELOPMENT]
 
 
-def whole_look(ready: Ready, pooled: Corpus, numbers: NDArray[np.int64]) -> Look:
-    """Ridge probes over the whole, and what they reach on permuted labels over all folds."""
-    layout, options, count = ready.cache.layout, ready.options, len(pooled)
+def whole_look(folds: Folds, pooled: Corpus, numbers: NDArray[np.int64]) -> Look:
+    """Ridge probes over the whole, and what they reach on permuted labels over all folds.
+
+    Args:
+        folds: The fits of all folds.
+        pooled: What they test.
+        numbers: The fold that tests each utterance.
+    """
+    ready, count = folds.ready, len(pooled)
+    layout, options = ready.cache.layout, ready.options
     refuse_large_states(count, layout.n_states, layout.width)
     rows = rows_of(ready.cache, [u.id for u in pooled.utterances], "the `probe extract` command")
     states = pooled_states(features_from(ready.cache, rows, options), count)
@@ -132,7 +139,9 @@ def whole_look(ready: Ready, pooled: Corpus, numbers: NDArray[np.int64]) -> Look
     look = ridge_look(whole, states, options.dims, layout.first_layer, 0, ready.device, options.balanced)
     permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
     plans = plans_of(whole, options.dims, 0)
-    tested = Pooled(pooled, numbers, permutations, options.balanced)
+    number_of = dict(zip((u.id for u in pooled.utterances), numbers.tolist(), strict=True))
+    development = tuple(number_of[corpus.partitions[DEVELOPMENT][0].id] for corpus in folds.corpora)
+    tested = Pooled(pooled, numbers, development, permutations, options.balanced)
     nulls, class_nulls = pooled_nulls(tested, states, plans, layout.first_layer, ready.device)
     return replace(look, corpus=pooled, nulls=nulls, class_nulls=class_nulls)
 

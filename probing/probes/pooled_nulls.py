@@ -38,13 +38,15 @@ class Pooled:
 
     Args:
         corpus: The N utterances, each of the partition that its fold calls its test.
-        folds_N: The fold that tests each utterance; the next one, cyclically, is development.
+        folds_N: The fold that tests each utterance, from 1.
+        development: Of each fold, the first one first, the fold whose utterances are its development partition.
         permutations: R, of the kind that the partition asks for: between speakers, within them on test1.
         balanced: Whether all classes of a category count alike (`classes.decided`).
     """
 
     corpus: Corpus
     folds_N: NDArray[np.int64]
+    development: tuple[int, ...]
     permutations: int
     balanced: bool = False
 
@@ -73,11 +75,13 @@ class _Permuted:
     Args:
         plan: Whose.
         folds_M: The fold that tests each utterance that has a label.
-        orders_RM: Whose labels it gets.
+        development: As of `Pooled`.
+        orders_RM: Whose labels each utterance gets.
     """
 
     plan: Plan
     folds_M: NDArray[np.int64]
+    development: tuple[int, ...]
     orders_RM: NDArray[np.int64]
 
     @cached_property
@@ -110,7 +114,7 @@ def pooled_nulls(
     device = "cpu" if torch.device(device).type == "mps" else device  # Apple's has no float64
     tables: dict[str, list[pd.DataFrame]] = {"ccc": [], "uar": []}
     for plan in plans if tests.permutations else ():
-        own = _Permuted(plan, tests.folds_N[plan.known], tests.orders(plan.known))
+        own = _Permuted(plan, tests.folds_N[plan.known], tests.development, tests.orders(plan.known))
         for place in range(states.shape[1]):
             found = _of_layer(LayerStates(states[:, place], plan.known, device), own, tests.balanced)
             known: dict[str, Any] = {"kind": RIDGE, "labels": tests.labels, "permutation": range(tests.permutations)}
@@ -129,18 +133,16 @@ def _table(tables: Sequence[pd.DataFrame], named: str, score: str) -> pd.DataFra
 def _of_layer(layer: LayerStates, permuted: _Permuted, balanced: bool) -> list[NDArray[np.float64]]:
     """Each target's score of one layer, [R]."""
     plan, fits = permuted.plan, len(permuted.orders_RM)
-    names = np.unique(permuted.folds_M)
-    members = [np.flatnonzero(permuted.folds_M == fold) for fold in names]
-    sums = [layer.sums(plan.known[own]) for own in members]
-    everything = reduce(operator.add, sums), layer.label_sums(plan.known, permuted.labels_MT)
+    members = {int(fold): np.flatnonzero(permuted.folds_M == fold) for fold in np.unique(permuted.folds_M)}
+    sums = {fold: layer.sums(plan.known[own]) for fold, own in members.items()}
+    everything = reduce(operator.add, sums.values()), layer.label_sums(plan.known, permuted.labels_MT)
     found_MRK = np.empty((len(plan.known), fits, len(plan.owner_K)))
-    for k, after in enumerate(np.roll(np.arange(len(names)), -1)):
+    for fold, own in members.items():
         tested, development = (
-            (sums[own], layer.label_sums(plan.known[members[own]], permuted.labels_MT[members[own]]))
-            for own in (k, after)
+            (sums[one], layer.label_sums(plan.known[members[one]], permuted.labels_MT[members[one]]))
+            for one in (fold, permuted.development[fold - 1])
         )
-        places = plan.known[members[k]]
-        found_MRK[members[k]] = _of_fold(layer, places, everything, tested, development, permuted, balanced)
+        found_MRK[own] = _of_fold(layer, plan.known[own], everything, tested, development, permuted, balanced)
     return [_scores(permuted, found_MRK[..., own], own) for own in plan.columns]
 
 
