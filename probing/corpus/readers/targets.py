@@ -133,7 +133,8 @@ def _why_no_category(names: Sequence[str]) -> str:
     if max(map(len, classes)) > _LONGEST_CLASS or not all(map(str.isprintable, classes)):
         return "it has texts, no names"
     if len(classes) > _MOST_CLASSES or 2 * len(classes) > len(present):
-        return f"it has {len(classes):,} different names in {number_of(len(present), 'row')}"
+        many = f"it has {len(classes):,} different names in {number_of(len(present), 'row')}"
+        return many if len(classes) > _MOST_CLASSES else f"{many}; --category makes classes of them all the same"
     return ""
 
 
