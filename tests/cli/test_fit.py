@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -42,6 +43,15 @@ def test_a_fit_writes_what_it_prints(pooled: list[object]) -> None:
     with safe_open(folder / "probes.safetensors", "pt") as probes:
         rows = probes.get_tensor("head.outer_PHO").shape[0]
         assert len(json.loads(probes.metadata()["probes"])) == rows == 3 * 2 * 5
+
+
+def test_a_dry_run_only_prints(pooled: list[object]) -> None:
+    """How long the fit would take, and of all folds as many times; nothing is written."""
+    found = done("fit", *pooled, *FIT, "--dry-run").stdout
+    assert re.search(r"^3 trained probes: .* \(3 epochs", found, re.MULTILINE)
+    assert re.match(r"at most \d+:\d+ on one cpu", found.splitlines()[-1]) and not Path("runs").exists()
+    folds = done("fit", *pooled, *FIT, "--split", "speaker:3", "--folds", "all", "--dry-run").stdout
+    assert "for 3 folds on one cpu" in folds.splitlines()[-1] and not Path("runs").exists()
 
 
 def test_what_is_printed_are_the_record_s_scores(pooled: list[object]) -> None:
