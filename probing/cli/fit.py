@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import click
 
@@ -14,7 +14,16 @@ from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.errors import OptionError
 from probing.extraction.options import CacheOptions
+from probing.options import option
 from probing.probes.options import FitOptions, FitPlace, paper_words
+
+
+@dataclass(frozen=True)
+class _Forecast:
+    """Whether anything is fitted."""
+
+    dry_run: bool = option(False, "Only print, by a short timing, how long it will take.")
+
 
 _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dtype")  # by a cache file
 
@@ -27,6 +36,7 @@ _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dt
 @options_of(FitOptions, "options")
 @options_of(CacheOptions, "source", shown={"cache": {"metavar": "PATH"}})
 @options_of(FitPlace, "place")
+@options_of(_Forecast, "forecast")
 def fit(
     corpus: CorpusSpec,
     over: FoldsOptions,
@@ -35,6 +45,7 @@ def fit(
     options: FitOptions,
     source: CacheOptions,
     place: FitPlace,
+    forecast: _Forecast,
 ) -> None:
     """Fit probes to cached hidden states.
 
@@ -70,9 +81,15 @@ def fit(
             "leave it out",
             code="no-effect",
         )
+    opened = None if named else encoder
+    if forecast.dry_run:
+        from probing.probes.cost import forecast as measure
+
+        click.echo(measure(corpus, opened, options, source, place, over.folds is not None))
+        return
     if over.folds:
         from probing.probes.over_folds import fit_folds as run
     else:
         from probing.probes.fit import fit as run
 
-    click.echo(fitted(run(corpus, None if named else encoder, options, source, place)))
+    click.echo(fitted(run(corpus, opened, options, source, place)))
