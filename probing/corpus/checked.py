@@ -10,7 +10,7 @@ from pathlib import Path
 from probing.corpus.audit import leave_out_damaged, require, require_split
 from probing.corpus.identity import Identity, identify
 from probing.corpus.leaks import Leaks, find_leaks, refuse_leaks
-from probing.corpus.model import EMOTIONS, Corpus
+from probing.corpus.model import EMOTION_NAMES, EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan, say_forgotten, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
@@ -19,7 +19,6 @@ from probing.errors import AudioError, OptionError
 from probing.files import claim, slug
 
 ALL = "all"  # as a dimension: those of arousal, valence and dominance that the corpus rates
-_EMOTION = ("emotion", "emoclass", "label", "class", "category")  # names of the category that is meant, in this order
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,7 @@ def _all_of(corpus: Corpus) -> tuple[str, ...]:
     if rated:
         return rated
     lowered = {name.lower(): name for name in corpus.categories}
-    return next(((lowered[name],) for name in _EMOTION if name in lowered), corpus.categories)
+    return next(((lowered[name],) for name in EMOTION_NAMES if name in lowered), corpus.categories)
 
 
 def audio_memory(corpus: CorpusSpec | Corpus, cache: Path) -> Path:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from probing.errors import CorpusError
 
 EMOTIONS = ("arousal", "valence", "dominance")  # the paper's three; any other numeric column may be probed too
+EMOTION_NAMES = ("emotion", "emoclass", "label", "class", "category")  # of the category of emotion, the likeliest first
 FEMALE, MALE = "female", "male"
 TRAIN, DEVELOPMENT, TEST1, TEST2 = "train", "development", "test1", "test2"
 LEARNED = (TRAIN, DEVELOPMENT)  # what is learned from, and chosen by

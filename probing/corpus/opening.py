@@ -129,7 +129,8 @@ def _refuse_unfit(spec: CorpusSpec) -> None:
     _refuse_reading(spec, typed)
     if spec.fold is not None and spec.prefix not in SPLIT_BY_SESSION and spec.reading.split is None:
         why = f"only {' and '.join(SPLIT_BY_SESSION)} have folds"
-        raise CorpusError(f"--fold {spec.fold} does not fit {typed}", why, "leave --fold out", code="fold")
+        remedy = "leave --fold out, or split the corpus: --split speaker:5"
+        raise CorpusError(f"--fold {spec.fold} does not fit {typed}", why, remedy, code="fold")
     if spec.scale is None:
         return
     low, high = spec.scale

@@ -22,14 +22,22 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.corpus.model import DEVELOPMENT, TEST1, TEST2, TRAIN, Corpus, Utterance
+from probing.corpus.model import (
+    DEVELOPMENT,
+    EMOTION_NAMES,
+    EMOTIONS,
+    TEST1,
+    TEST2,
+    TRAIN,
+    Corpus,
+    Utterance,
+)
 from probing.errors import CorpusError, first_names, number_of
 
 SPEAKER, LEAVE_ONE_OUT, RANDOM, COLUMN = "speaker", "leave-one-speaker-out", "random", "column"
 SEED = 0  # of the order in which speakers and utterances are dealt to folds
 FEWEST = 3  # folds: one to test on, one for development, one to learn from
 _EXAMPLES = f"type {SPEAKER}:5, {LEAVE_ONE_OUT}, {RANDOM}:5 or {COLUMN}:NAME"
-_CATEGORIES = ("emotion", "emoclass", "label", "class", "category")  # which of several strata come from
 _BINS = 5  # of a rating, where there is no category
 _MOST_SHOWN = 30  # names of tested speakers
 _OWN = ("partition", "speaker", "sex")  # columns by which any corpus can be split
@@ -48,6 +56,12 @@ class Split:
     kind: str
     folds: int | None = None
     column: str | None = None
+
+    @property
+    def typed(self) -> str:
+        """What a user types."""
+        what = self.folds or self.column
+        return f"{self.kind}:{what}" if what else self.kind
 
     @classmethod
     def resolve(cls, typed: str) -> Self:
@@ -146,12 +160,12 @@ def folds_of(
     if split.kind == COLUMN:
         values = _values(utterances, str(split.column), {theirs: ours for ours, theirs in columns}, table)
         names = sorted(set(values), key=_natural)
-        _demand(len(names), FEWEST, "value", f"{COLUMN}:{split.column}")
+        _demand(len(names), FEWEST, "value", split.typed)
         number = {name: place for place, name in enumerate(names)}
         return np.array([number[value] for value in values]), len(names), f" ({first_names(names, 12)})"
     groups = _speakers_of(utterances) if split.kind != RANDOM else None
     found = len(set(groups)) if groups else len(utterances)
-    _demand(found, split.folds or FEWEST, "speaker" if groups else "utterance", split.kind)
+    _demand(found, split.folds or FEWEST, "speaker" if groups else "utterance", split.typed)
     splitter, strata, told = _splitter(split, utterances, found)
     folds_M = _dealt(splitter, strata or ["0"] * len(utterances), groups)
     if strata and len(set(folds_M.tolist())) < (split.folds or found):  # a stratified fold of groups can stay empty
@@ -193,18 +207,21 @@ def _dealt(splitter: Any, strata: Sequence[str], groups: Sequence[str] | None) -
 
 def _strata(utterances: Sequence[Utterance]) -> tuple[list[str], str]:
     """What folds should hold alike: the classes of a category, or a rating in five bins; and its name."""
-    categories = sorted({name for u in utterances for name in u.categories})
-    if categories:
-        named = next((name for name in _CATEGORIES if name in categories), categories[0])
-        return [u.categories.get(named, "") for u in utterances], named
-    dimensions = Corpus("", (0.0, 1.0), tuple(utterances)).dimensions
-    if not dimensions:
+    corpus = Corpus("", (0.0, 1.0), tuple(utterances))
+    rated, named = corpus.dimensions, corpus.categories
+    # Other categories may say who speaks or where: they are the last resort.
+    lowered = {name.lower(): name for name in named}
+    likeliest = [lowered[name] for name in EMOTION_NAMES if name in lowered]
+    likeliest += [name for name in EMOTIONS if name in rated] + [*named, *rated]
+    if not likeliest:
         return [], ""
-    named = dimensions[0]
-    ratings = np.array([u.labels.get(named, np.nan) for u in utterances])
+    chosen = likeliest[0]
+    if chosen in named:
+        return [u.categories.get(chosen, "") for u in utterances], chosen
+    ratings = np.array([u.labels.get(chosen, np.nan) for u in utterances])
     edges = np.unique(np.nanquantile(ratings, np.arange(1, _BINS) / _BINS))
     bins = np.where(np.isnan(ratings), -1, np.digitize(ratings, edges))
-    return [str(one) for one in bins], named
+    return [str(one) for one in bins], chosen
 
 
 def _values(utterances: Sequence[Utterance], name: str, ours: dict[str, str], table: bool) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from corpora import names_all, refusal, write
@@ -69,6 +71,16 @@ def test_a_rating_in_five_bins_stratifies_where_there_is_no_category():
         assert np.bincount(bins[tested]).tolist() == [8] * 5
 
 
+def test_folds_are_alike_in_emotion_first():
+    """A category of another name may say where somebody spoke: ratings of emotion come before it."""
+    corpus = _corpus(labels=True)
+    sessions = tuple(replace(u, categories={"session": f"x{i % 3}"}) for i, u in enumerate(corpus.utterances))
+    assert "by emotion:" in split_anew(corpus, "random:3").notes[-1]
+    assert "by valence:" in split_anew(replace(corpus, utterances=sessions), "random:3").notes[-1]
+    unrated = tuple(replace(u, labels={}) for u in sessions)
+    assert "by session:" in split_anew(replace(corpus, utterances=unrated), "random:3").notes[-1]
+
+
 def test_every_utterance_is_tested_once_and_no_tested_speaker_is_learned_from():
     """Fold k + 1 is development, cyclically; the rest is train."""
     corpus = _corpus()
@@ -120,7 +132,8 @@ def test_a_split_that_cannot_be_meant_is_refused(how):
 @pytest.mark.parametrize("how", ["speaker:13", "random:73", "column:room"])
 def test_a_split_that_does_not_fit_the_corpus_is_refused(how):
     """More folds than speakers or utterances, or a column that it does not have."""
-    refusal(CorpusError, "split", split_anew, _corpus(), how, table=False)
+    error = refusal(CorpusError, "split", split_anew, _corpus(), how, table=False)
+    assert names_all(error, how)
 
 
 def test_a_speaker_who_is_not_named_cannot_be_kept_out():
