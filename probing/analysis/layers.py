@@ -29,7 +29,7 @@ from probing.extraction.options import CacheOptions
 from probing.files import absolute, shown
 from probing.files.cells import to_csv
 from probing.options import with_settings
-from probing.probes.options import FitPlace
+from probing.probes.options import ProbesPlace
 from probing.runs.entries import corpus_entry
 from probing.runs.folders import new_run
 from probing.runs.records import AcousticsEntry, FinetuneRecord, LayersRecord
@@ -58,7 +58,7 @@ def layers(
     encoder: EncoderSpec | str = ENCODER,
     options: LayersOptions | None = None,
     source: CacheOptions | None = None,
-    place: FitPlace | None = None,
+    place: ProbesPlace | None = None,
     **settings: Any,
 ) -> LayersRecord:
     """Analyse what the layers of a cached encoder contain, and write a run's folder.
@@ -84,7 +84,7 @@ def layers(
             encoder is compared with itself (`beside-twice`), or `cache` is a single file (`one-cache`).
     """
     began = time.time()
-    parts = (options or LayersOptions(), source or CacheOptions(), place or FitPlace())
+    parts = (options or LayersOptions(), source or CacheOptions(), place or ProbesPlace())
     options, source, place = with_settings(parts, settings)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
     named = encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
@@ -105,7 +105,7 @@ def layers(
 
 
 def _read(
-    spec: CorpusSpec, encoder: EncoderSpec, options: LayersOptions, source: CacheOptions, place: FitPlace
+    spec: CorpusSpec, encoder: EncoderSpec, options: LayersOptions, source: CacheOptions, place: ProbesPlace
 ) -> _Ready:
     """Read every cache, and measure the recordings."""
     if source.cache.suffix == ".h5":

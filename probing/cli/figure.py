@@ -24,7 +24,7 @@ _LAYERS, _ATLAS, _CONTENTS, _CONFUSION = "2", "atlas", "contents", "confusion"
 _CURVES = ("wer", "snr")
 _DIMENSION = "valence"  # whose curve is drawn if none is named
 _SUGGESTED = 3  # random encoders, of which a spread can be seen
-_OF_CONTROLS = ("dims", "normalize", "pooling")  # options that a control shares with the fit beside it
+_OF_CONTROLS = ("dims", "class_weights", "normalize", "pooling")  # options that a control shares with its fit
 _MEANT_FOR = {
     "control": (_LAYERS,),
     "no_control": (_LAYERS,),

@@ -25,7 +25,7 @@ class _Forecast:
     dry_run: bool = option(False, "Only print, by a short timing, how long it will take.")
 
 
-_SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dtype")  # by a cache file
+_SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dtype", "extract")  # by a cache file
 
 
 @command(epilog=f"{CORPORA} {ENCODERS}")
@@ -62,6 +62,7 @@ def fit(
              probe fit --head ridge (a first look, in seconds)
              probe fit my/table.csv --scale 1 7 --encoder hubert-base --dim all --layers both --seeds 5
              probe fit my/table.csv --split speaker:5 --folds all
+             probe fit my/recordings --pattern '{speaker}_{emotion}_{id}.wav' --split speaker:5 --extract
     """
     named = source.cache.suffix == ".h5"
     if named and (others := given(*_SETTLED)):

@@ -12,7 +12,7 @@ from probing.cli.printing_layers import analysed
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
-from probing.probes.options import FitPlace
+from probing.probes.options import ProbesPlace
 
 
 @command(epilog=f"{CORPORA} {ENCODERS}")
@@ -20,13 +20,13 @@ from probing.probes.options import FitPlace
 @encoder_options
 @options_of(LayersOptions, "options")
 @options_of(CacheOptions, "source", without=("store",))
-@options_of(FitPlace, "place")
+@options_of(ProbesPlace, "place")
 def layers(
     corpus: CorpusSpec,
     encoder: EncoderSpec,
     options: LayersOptions,
     source: CacheOptions,
-    place: FitPlace,
+    place: ProbesPlace,
 ) -> None:
     """Analyse what each layer contains: words or sound, and which of them carries the emotion.
 

@@ -195,8 +195,8 @@ def paper_words() -> str:
 
 
 @dataclass(frozen=True)
-class FitPlace:
-    """Where the fit is computed and its run kept, and how many utterances may be left out."""
+class ProbesPlace:
+    """Where probes are computed and their run kept, and how many utterances may be left out."""
 
     runs: Path = runs_option()
     device: str | None = device_option()
@@ -205,3 +205,10 @@ class FitPlace:
 
     def __post_init__(self) -> None:
         validate(self)
+
+
+@dataclass(frozen=True)
+class FitPlace(ProbesPlace):
+    """The same, and whether hidden states are extracted first."""
+
+    extract: bool = option(False, "Extract first what the cache lacks, as `probe extract` does.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,15 @@ from probing.corpus.model import Corpus
 from probing.corpus.scan import AudioScan, remembered
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
-from probing.encoders.opening import open_encoder
+from probing.encoders.opening import Encoder, open_encoder
 from probing.encoders.spec import EncoderSpec, any_random
-from probing.errors import FitError, OptionError
+from probing.errors import CacheError, FitError, OptionError
+from probing.extraction.extract import prepared
 from probing.extraction.inputs import refuse_other_inputs
-from probing.extraction.options import CacheOptions
+from probing.extraction.options import CacheOptions, ExtractOptions
 from probing.probes.classes import categories_of
 from probing.probes.options import FitOptions, FitPlace
-from probing.probes.sources import choose_cache, refuse_store, rows_of
+from probing.probes.sources import choose_cache, refuse_store, rows_of, settle_store
 from probing.probes.train import refuse_unfit
 from probing.runs.entries import EncoderEntry
 from probing.runs.scores import labels_digest
@@ -61,11 +63,20 @@ def prepare(
 ) -> Ready:
     """Check and open all that a fit reads; arguments and errors are those of `fit`."""
     device = settle_device(place.device)
-    needs = Needs(dims=options.dims, learns=True)
-    checked = check_corpus(spec, needs, place.allow_missing, allow_leaks=place.allow_leaks)
+    of_folder = Path(source.cache).suffix != CACHE_FILE
+    root = Path(source.cache) if of_folder else Path(source.cache).parent.parent
+    needs, opened = Needs(dims=options.dims, learns=True), None
+    if place.extract and of_folder:
+        opened = _opened(encoder, source, device)
+        needs = replace(needs, audio=not opened.reads, text=opened.reads, frames=opened.frames)
+    checked = check_corpus(spec, needs, place.allow_missing, root, allow_leaks=place.allow_leaks)
     options = replace(options, dims=_dimensions(checked, options))
     refuse_unfit(checked.corpus, options.dims)
-    cache, reopened, parameters = _open_cache(checked, encoder, source, options)
+    if opened is not None:
+        _extract(checked, opened, source, options)
+    elif of_folder:
+        opened = _opened(encoder, source)
+    cache = _open_cache(checked, opened, encoder, source, options)
     command = f"the `probe extract` command that made {cache.path}"
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
@@ -75,6 +86,7 @@ def prepare(
     sums = known.checksums | cached.checksums
     heard = AudioScan(known.samples | cached.samples, checksums=sums, content=known.content)
     checked = with_leaks(checked, heard, place.allow_leaks)
+    reopened, parameters = (opened.spec, opened.parameters) if opened is not None else (None, None)
     return Ready(checked, cache, rows, reopened, parameters, options, device)
 
 
@@ -102,26 +114,43 @@ def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
     return dims
 
 
-def _open_cache(
-    checked: Checked, encoder: EncoderSpec | str | None, source: CacheOptions, options: FitOptions
-) -> tuple[Cache, EncoderSpec | None, int | None]:
-    """The cache to read; what opens its encoder again and the number of its parameters, if that is known."""
-    path = Path(source.cache)
-    if path.suffix == CACHE_FILE:
-        if encoder not in (None, ENCODER) or source.store is not None:
-            other = "--store" if source.store is not None else "--encoder"
-            why = "a cache file settles what was extracted and how"
-            remedy = "name the file alone, or the folder of all caches with the options"
-            raise OptionError(f"--cache {path} and {other}", why, remedy, code="exclusive")
-        cache = open_cache(path)
-        refuse_store(f"{path}", cache.layout.store)
-        return cache, None, None
+def _opened(encoder: EncoderSpec | str | None, source: CacheOptions, device: str = "cpu") -> Encoder:
+    """The encoder whose cache is read, or made."""
     if encoder is None:
         remedy = "name the encoder, or one cache file with --cache"
-        raise OptionError("no encoder is named", f"{path} is a folder of caches", remedy, code="no-encoder")
-    spec = encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
-    opened = open_encoder(spec)
-    return choose_cache(checked, opened, replace(source, cache=path), options), spec, opened.parameters
+        raise OptionError("no encoder is named", f"{source.cache} is a folder of caches", remedy, code="no-encoder")
+    return open_encoder(encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder), device)
+
+
+def _extract(checked: Checked, encoder: Encoder, source: CacheOptions, options: FitOptions) -> None:
+    """Extract what the cache lacks; of a whole one nothing."""
+    kept = ExtractOptions(settle_store(checked, encoder, source, options), source.dtype)
+    extraction = prepared(checked, encoder, kept, Path(source.cache))
+    print(extraction.forecast, file=sys.stderr)
+    if extraction.run() is None:
+        why, remedy = "other processes are still writing parts", "run it again when they have ended"
+        raise CacheError(f"{extraction.path} is not finished", why, remedy, code="cache-unfinished")
+
+
+def _open_cache(
+    checked: Checked,
+    opened: Encoder | None,
+    encoder: EncoderSpec | str | None,
+    source: CacheOptions,
+    options: FitOptions,
+) -> Cache:
+    """The cache to read: of an encoder, or the one file that is named."""
+    path = Path(source.cache)
+    if opened is not None:
+        return choose_cache(checked, opened, replace(source, cache=path), options)
+    if encoder not in (None, ENCODER) or source.store is not None:
+        other = "--store" if source.store is not None else "--encoder"
+        why = "a cache file settles what was extracted and how"
+        remedy = "name the file alone, or the folder of all caches with the options"
+        raise OptionError(f"--cache {path} and {other}", why, remedy, code="exclusive")
+    cache = open_cache(path)
+    refuse_store(f"{path}", cache.layout.store)
+    return cache
 
 
 def identity_of(checked: Checked, cache: Cache) -> Identity:

@@ -124,15 +124,26 @@ def choose_cache(checked: Checked, encoder: Encoder, source: CacheOptions, optio
         CacheError: No probe can be fitted from the store asked for (code `store-unfit`), there is no cache of the
             corpus and this very encoder (as `find_cache`), or it is damaged.
     """
+    store = settle_store(checked, encoder, source, options)
+    command = extract_command(checked.spec, encoder.spec, store, source.dtype, source.cache)
+    return find_cache(checked.corpus, layout_of(checked.corpus, encoder, store, source.dtype), source.cache, command)
+
+
+def settle_store(checked: Checked, encoder: Encoder, source: CacheOptions, options: FitOptions) -> str:
+    """The store to read: the one asked for, or the best one that is there, or else the best one.
+
+    Arguments are those of `choose_cache`.
+
+    Raises:
+        CacheError: No probe can be fitted from the store asked for (code `store-unfit`).
+    """
     if source.store is not None:
         refuse_store(f"--store {source.store}", source.store)
-    best, other = FIT_STORES if MAX in options.pooling and options.learns_weights else FIT_STORES[::-1]
-    layouts = {store: layout_of(checked.corpus, encoder, store, source.dtype) for store in FIT_STORES}
-    store = source.store or best
-    if source.store is None and cache_path(checked.corpus, layouts[best], source.cache) is None:
-        store = other if cache_path(checked.corpus, layouts[other], source.cache) is not None else best
-    command = extract_command(checked.spec, encoder.spec, store, source.dtype, source.cache)
-    return find_cache(checked.corpus, layouts[store], source.cache, command)
+        return source.store
+    stores = FIT_STORES if MAX in options.pooling and options.learns_weights else FIT_STORES[::-1]
+    layouts = {store: layout_of(checked.corpus, encoder, store, source.dtype) for store in stores}
+    there = (store for store in stores if cache_path(checked.corpus, layouts[store], source.cache) is not None)
+    return next(there, stores[0])
 
 
 def refuse_store(what: str, store: str) -> None:

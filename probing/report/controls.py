@@ -15,7 +15,8 @@ from probing.runs.records import FitRecord
 from probing.runs.store import RUNS, all_records, is_complete
 
 _SAME_ESTIMATE = ("seeds", "workers")  # options that leave what a fit without a ridge look estimates the same
-_OF_THE_LOOK = ("normalize", "pooling")  # the only ones that matter to a ridge look, which is exact from either store
+# The only ones that matter to a ridge look, which is exact from either store.
+_OF_THE_LOOK = ("class_weights", "normalize", "pooling")
 _REMEDY = "name runs made with the same corpus and options, or leave --control out, which finds them"
 
 
