@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from probing.corpus.readers.cells import Cells, cut, demand_file, plain_cells
+from probing.corpus.readers.cells import MOST_CELLS, Cells, cut, demand_file, plain_cells
 from probing.corpus.readers.columns import KNOWN
 from probing.corpus.readers.separated import LONGEST_LINE, MOST_BYTES, too_large
 from probing.errors import CorpusError
@@ -54,21 +54,25 @@ def read(path: Path, key: str = "id") -> Cells:
 
 def _text(path: Path) -> str:
     try:
-        return bounded_bytes(path, MOST_BYTES).decode("utf-8-sig")
+        text = bounded_bytes(path, MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _damaged(path, "", f"byte {error.start:,} of it is not UTF-8") from error
     except ValueError as error:
         raise too_large(path, str(error)) from error
+    if (values := sum(map(text.count, ",[{"))) > MOST_CELLS:
+        raise too_large(path, f"it has some {values:,} values")
+    return text
 
 
 def _of_lines(path: Path) -> Iterator[tuple[int, _Row]]:
     """The line of each object and the object; blank lines are passed over."""
-    held = 0
+    held = values = 0
     with path.open("rb") as file:
         for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
             held += len(raw)
-            if len(raw) == LONGEST_LINE or held > MOST_BYTES:
-                raise too_large(path, f"{number:,} lines of it take {size(held)}")
+            values += raw.count(b",") + 1
+            if len(raw) == LONGEST_LINE or held > MOST_BYTES or values > MOST_CELLS:
+                raise too_large(path, f"{number:,} lines of it take {size(held)}, and have some {values:,} values")
             where = f", line {number}"
             try:
                 written = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
@@ -150,6 +154,8 @@ def _of_columns(path: Path, columns: Mapping[str, list[Any]]) -> list[_Row]:
 def _cells(path: Path, rows: Sequence[_Row], lines: list[int], counted: str) -> Cells:
     """Cells of rows, in columns by the order in which their names first occur."""
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if len(names) * len(rows) > MOST_CELLS:
+        raise too_large(path, f"it has {len(names):,} columns and {len(rows):,} rows")
     nested = {name for row in rows for name, value in row.items() if isinstance(value, dict | list)}
     columns = {name: [_cell(row.get(name)) for row in rows] for name in names if name not in nested}
     return plain_cells(path, columns, lines, dict.fromkeys(sorted(nested), _NESTED), counted)

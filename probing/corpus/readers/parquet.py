@@ -30,7 +30,7 @@ def read(path: Path) -> Cells:
     demand_file(path)
     try:
         import pyarrow
-        from pyarrow import parquet
+        from pyarrow import parquet, types
     except ImportError as error:
         raise CorpusError(
             f"table {path}",
@@ -38,19 +38,22 @@ def read(path: Path) -> Cells:
             "type: pip install 'probing[parquet]' (in a clone: pip install -e '.[parquet]')",
             code="extra-missing",
         ) from error
-    try:
-        with parquet.ParquetFile(path, memory_map=False) as file:
-            schema = file.schema_arrow
+    with path.open("rb") as raw:
+        try:
+            promised = parquet.ParquetFile(raw)
+            schema = promised.schema_arrow
             demand_columns(schema.names, (), path)
             kept = [name for name in schema.names if _is_single(schema.field(name).type)]
-            _demand_bounded(path, file.metadata, len(kept))
-            table = file.read(columns=kept, use_threads=False)
+            _demand_bounded(path, promised.metadata, len(kept))
+            raw.seek(0)
+            # A text of a megabyte that a million rows share stays one in memory.
+            shared = [name for name in kept if types.is_string(schema.field(name).type)]
+            table = parquet.ParquetFile(raw, read_dictionary=shared).read(columns=kept, use_threads=False)
             columns = {name: texts(table.column(name)) for name in kept}
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        remedy = "copy it again, or write it again, for example with pandas: to_parquet()"
-        raise CorpusError(
-            f"table {path} is damaged", str(error).partition("\n")[0], remedy, code="table-parquet"
-        ) from error
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError, IndexError) as error:
+            why = str(error).partition("\n")[0]
+            remedy = "copy it again, or write it again, for example with pandas: to_parquet()"
+            raise CorpusError(f"table {path} is damaged", why, remedy, code="table-parquet") from error
     unused = {name: "it has lists, structures or bytes, no cells" for name in schema.names if name not in columns}
     return plain_cells(path, columns, list(range(1, table.num_rows + 1)), unused)
 
@@ -75,11 +78,19 @@ def texts(column: Any) -> list[str]:
     from pyarrow import compute, types
 
     if types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        return [text for chunk in column.chunks for text in _shared(chunk)]
     if types.is_floating(column.type):
         column = compute.if_else(compute.is_nan(column), pyarrow.scalar(None, column.type), column)
     texts = column.cast(pyarrow.large_string()) if not types.is_large_string(column.type) else column
     return [text or "" for text in texts.to_pylist()]
+
+
+def _shared(chunk: Any) -> list[str]:
+    """A part of a column that says which of a few values each cell has."""
+    import pyarrow
+
+    values = texts(pyarrow.chunked_array([chunk.dictionary]))
+    return ["" if place is None else values[place] for place in chunk.indices.to_pylist()]
 
 
 def _demand_bounded(path: Path, promised: Any, columns: int) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from probing.corpus.model import EMOTIONS
 
 _NAMED = ("emotion", "emoclass", "label", "class", "category")  # usual names of the column with the name of an emotion
+_LONGEST = 60  # characters
 _BASES = "|".join((*EMOTIONS, *_NAMED))
 _WHO = "(?:rater|annotator|evaluator|worker|coder|judge|r|a)?"
 _FORMS = (
@@ -30,6 +31,8 @@ def raters_columns(columns: Iterable[str]) -> dict[str, list[str]]:
     """
     found: dict[str, dict[int, str]] = {}
     for column in columns:
+        if len(column) > _LONGEST:  # of a name without end, the time to match it would grow with its square
+            continue
         matched = next((match for form in _FORMS if (match := form.fullmatch(column))), None)
         if matched:
             found.setdefault(matched["base"].lower(), {}).setdefault(int(matched["number"]), column)

@@ -96,3 +96,11 @@ def test_memory_is_bounded(tmp_path, monkeypatch):
     for name in ("t.json", "t.jsonl"):
         table = write(tmp_path / name, *['{"id": "a"}'] * 20)
         refusal(CorpusError, "table-large", open_corpus, str(table))
+    monkeypatch.undo()
+    monkeypatch.setattr(json_table, "MOST_CELLS", 15)
+    rows = [f'{{"column {n}": 1}}' for n in range(4)]  # few values, but a table of four columns and rows
+    for name, lines in (("a.json", ["[", *["{},"] * 20, "{}]"]), ("b.jsonl", ["{}"] * 20), ("c.jsonl", rows)):
+        assert names_all(
+            refusal(CorpusError, "table-large", open_corpus, str(write(tmp_path / name, *lines))),
+            "4 columns" if name == "c.jsonl" else "values",
+        )

@@ -77,6 +77,14 @@ def test_memory_is_bounded_before_anything_is_decoded(tmp_path, monkeypatch):
     refusal(CorpusError, "table-empty", parquet.read, saved(tmp_path / "e.parquet", id=pa.array([], pa.string())))
 
 
+def test_a_text_that_all_rows_share_is_kept_once(tmp_path):
+    """A file of a few kilobytes can promise terabytes of text."""
+    said = pa.DictionaryArray.from_arrays(pa.array([0, None] * 500, pa.int32()), ["x" * 10_000])
+    found = parquet.read(saved(tmp_path / "t.parquet", id=[str(n) for n in range(1000)], text=said))
+    assert found.columns["text"] == ["x" * 10_000, ""] * 500
+    assert len({id(text) for text in found.columns["text"]}) == 2
+
+
 def test_without_the_library_it_is_said_what_to_install(tmp_path, monkeypatch):
     """By the extra that brings it."""
     table = saved(tmp_path / "t.parquet", id=["a"])
