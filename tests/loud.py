@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class Loudness:
     """
 
     dimensions = ("arousal", "valence", "dominance")
+    categories: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     hears = True
     title = "loudness"
     scale = (1.0, 7.0)

@@ -27,6 +27,9 @@ class _Other:
         None, "Corpus to evaluate on; see below.", metavar="CORPUS", shown_default="the one that it was trained on"
     )
     revision: str | None = option(None, "Branch, tag or commit of a model on the hub.", shown_default="main")
+    encoder: str | None = option(
+        None, "Encoder of a fit run, if the run does not name it or it has moved.", metavar="NAME"
+    )
 
 
 @command(epilog=CORPORA, resumes=True)
@@ -46,12 +49,15 @@ def evaluate(
     options: EvaluateOptions,
     place: EvaluatePlace,
 ) -> None:
-    """Score a fine-tuned RUN, or a published model, on every partition.
+    """Score a fine-tuned RUN, a fit's probes, or a published model, on every partition.
 
     Intervals are by speaker. On another corpus than its own, predictions are mapped through [0, 1] to that
     corpus's scale. The run is given the words that it was trained on, unless --transcripts names others, or `own` for
     the corpus's own. Predictions and scores go to RUN/evaluations/. Once it has finished, the same command prints its
     scores again.
+
+    RUN may also be a fit: its probes with learned layer weights (or else of its best layer) read the hidden states of
+    the corpus from a cache, which `probe extract` makes.
 
     RUN may also be a published emotion model, a folder or a hub id, of the layout of audEERING's
     (audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim) or of the Odyssey 2024 baseline's
@@ -65,17 +71,16 @@ def evaluate(
              probe evaluate audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim --corpus my/table.csv --scale 1 7
     """
     from probing.runs.published import names_published
-    from probing.runs.records import FinetuneRecord
-    from probing.runs.store import read_kind
-    from probing.training.evaluate import corpus_to_score
     from probing.training.evaluate import evaluate as score
+    from probing.training.scored import read_trained
+    from probing.training.scored_corpus import corpus_to_score
 
     published = names_published(run)
     needless = [] if published else given("runs")
     if needless:
         why = "a run's evaluations are kept with it"
         raise OptionError(f"{needless[0]} changes nothing", why, "leave it out", code="no-effect")
-    trained = None if published else read_kind(run, FinetuneRecord)
+    trained = None if published else read_trained(run)
     heard = words.transcripts, words.corrupt_words
     corpus = corpus_to_score(trained, other.corpus, opened.scale, opened.fold, *heard, reading)
-    click.echo(evaluated(score(run, corpus, options, place, other.revision), run))
+    click.echo(evaluated(score(run, corpus, options, place, other.revision, other.encoder), run))

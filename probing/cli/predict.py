@@ -58,9 +58,10 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     RUN is the folder of a `probe finetune` or `probe fit` run; predictions are on the scale of its corpus. Or it is a
     published emotion model, a folder or a hub id, of audEERING's layout or of the Odyssey 2024 baseline's: its outputs
     0 to 1 become predictions from 1 to 7, MSP-Podcast's scale. FILE is an audio file, a folder of them or a pattern.
-    The table is CSV: file, start and end (s), the dimensions, and the text if the run takes text. Of a fit, the probes
-    with learned layer weights are used or, if it has none, those of the layer that is best on development. A file that
-    cannot be decoded is named on stderr, the others are processed, and the exit status is 1.
+    The table is CSV: file, start and end (s), the dimensions, the class of each category with the probability of every
+    class (emotion, emotion=angry …), and the text if the run takes text. Of a fit, the probes with learned layer
+    weights are used or, if it has none, those of the layer that is best on development. A file that cannot be decoded
+    is named on stderr, the others are processed, and the exit status is 1.
 
     \b
     Example: probe predict runs/finetune-demo-demo-hubert interview.flac --window 5 --hop 2.5 --plot interview.png
@@ -104,7 +105,7 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     if options.plot and len(found.table):
         from probing.report.over_time import over_time
 
-        over_time(found.table, predictor.dimensions, predictor.scale, predictor.title, options.plot)
+        over_time(found.table, *predictor.drawn, predictor.title, options.plot)
         click.echo(options.plot, err=not options.out)
     if found.refused:
         click.echo(f"{len(found.refused):,} of {len(named):,} files could not be used", err=True)

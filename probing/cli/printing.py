@@ -46,8 +46,7 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
         run: Folder of the run that was scored, as the user typed it.
     """
     from probing.runs.printing import intervals_said, measured
-    from probing.runs.records import FinetuneRecord
-    from probing.runs.store import read_kind
+    from probing.runs.store import read_record
 
     say_left_out(record.corpus.left_out)
     heading = (
@@ -58,7 +57,7 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
     if record.published is not None:
         selected = record.published.trained_on(record.corpus)
     else:
-        selected = read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
+        selected = read_record(record.folder / record.run).same_corpus(record)
     return _whole(record, heading, scores_of(record), {"dimension": 12}, names, selected)
 
 

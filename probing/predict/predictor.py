@@ -1,11 +1,11 @@
-"""Arousal, valence and dominance of any recording, from a finished run.
+"""Dimensions and categories of any recording, from a finished run.
 
-Shape legend: S samples at 16 kHz · N windows · K dimensions.
+Shape legend: S samples at 16 kHz · N windows · K dimensions · O estimates: K ratings, then probabilities of classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,8 @@ class Predictor:
         name: What messages call it: a run's folder, or a model's name.
 
     Attributes:
-        dimensions: What it estimates.
+        dimensions: The dimensions that it estimates.
+        categories: The categories that it estimates → their classes.
         scale: Lowest and highest rating of the corpus that it was trained on: of published models 1 and 7,
             MSP-Podcast's.
         reads: Whether it needs the words.
@@ -40,7 +41,20 @@ class Predictor:
     def __init__(self, trained: Trained, name: str | Path) -> None:
         self._trained, self._name = trained, name
         self.dimensions, self.reads, self.title = trained.dimensions, trained.reads, trained.title
-        self.scale = trained.scale
+        self.scale, self.categories = trained.scale, trained.categories
+
+    @property
+    def columns(self) -> list[str]:
+        """What a table of estimates calls them."""
+        width = len(self.dimensions) + sum(map(len, self.categories.values()))
+        return list(estimates_table(np.empty((0, width)), self.dimensions, self.categories))
+
+    @property
+    def drawn(self) -> tuple[list[str], tuple[float, float]]:
+        """What a plot shows, and the ends of its axis: dimensions or, where there are none, probabilities."""
+        if self.dimensions:
+            return list(self.dimensions), self.scale
+        return [column for column in self.columns if column not in self.categories], (0.0, 1.0)
 
     def predict(
         self,
@@ -62,8 +76,9 @@ class Predictor:
             batch: Windows in a batch; it changes no estimate.
 
         Returns:
-            start, end (s), the dimensions on the corpus's own scale (mean over the run's seeds), and text where the
-            run reads; a row for each window.
+            start, end (s), then of each window the dimensions on the corpus's own scale, the class of each category
+            and the probability of each of its classes (`emotion=angry`), all means over the run's seeds; and text where
+            the run reads.
 
         Raises:
             AudioError: The file cannot be used.
@@ -75,14 +90,14 @@ class Predictor:
         spans = windows(len(waveform), window, hop)
         pieces = [waveform[start:end] for start, end in spans]
         texts = self._texts(pieces, text, asr)
-        estimates_NK = np.concatenate(
+        estimates_NO = np.concatenate(
             [
                 self._trained.estimate(pieces[at : at + batch], texts[at : at + batch] if texts else None)
                 for at in range(0, len(pieces), batch)
             ]
         )
         table = pd.DataFrame(np.array(spans) / SAMPLE_RATE, columns=["start", "end"])
-        table[list(self.dimensions)] = estimates_NK
+        table = pd.concat([table, estimates_table(estimates_NO, self.dimensions, self.categories)], axis=1)
         return table.assign(text=texts) if texts else table
 
     def demand_words(self, given: bool) -> None:
@@ -110,6 +125,19 @@ class Predictor:
         if not self.reads:
             return None
         return asr(pieces) if asr else [text or ""] * len(pieces)
+
+
+def estimates_table(
+    estimates_NO: NDArray[np.float64], dimensions: Sequence[str], categories: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Estimates by name: ratings, and of each category the most probable class and the probability of each."""
+    table = pd.DataFrame(estimates_NO[:, : len(dimensions)], columns=list(dimensions))
+    start = len(dimensions)
+    for category, classes in categories.items():
+        own_NC = estimates_NO[:, start : (start := start + len(classes))]
+        table[category] = np.array(classes, np.object_)[own_NC.argmax(1)]
+        table[[f"{category}={name}" for name in classes]] = own_NC
+    return table
 
 
 def open_run(

@@ -22,7 +22,8 @@ class Predicted:
     """The estimates of some recordings.
 
     Args:
-        table: file, start, end (s), the dimensions and, of a run that reads, text; a row for each window.
+        table: file, start, end (s), what was estimated (`Predictor.predict`) and, of a run that reads, text; a row for
+            each window.
         refused: Why the other files could not be used.
         notes: What is to be known of files that could be used, a line for each kind.
     """
@@ -90,7 +91,7 @@ def predict_files(
         notes[str(path)] = sound.notes
         table.insert(0, "file", readable(path))
         tables.append(table)
-    columns = ["file", "start", "end", *predictor.dimensions] + ["text"] * predictor.reads
+    columns = ["file", "start", "end", *predictor.columns] + ["text"] * predictor.reads
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     return Predicted(table, tuple(refused), summed_up(notes))
 

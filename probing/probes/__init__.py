@@ -8,6 +8,7 @@ train       the training loop
 results     a fitted bank as tables and files
 ridge       probes of every layer in closed form, with ridge_plan, ridge_layer, closed_form, left_out and folds
 prepared    what a fit reads, checked and opened
+standing    the probes that stand for a fit, ready to estimate again
 fit         cache → finished run: `probe fit`
 over_folds  a fit of every fold, pooled, with pool and pooled_nulls: `probe fit --folds all`
 """

@@ -1,27 +1,26 @@
-"""A trained system, or a published model, × a corpus → an evaluation: the work of `probe evaluate`."""
+"""A trained system, a fit's probes or a published model × a corpus → an evaluation: the work of `probe evaluate`."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from probing.corpus.checked import Checked, Needs, check_corpus, with_leaks
-from probing.corpus.model import Corpus
-from probing.corpus.opening import open_corpus
-from probing.corpus.reading import Reading
 from probing.corpus.spec import DEMO, CorpusSpec, exact
-from probing.corpus.transcripts import OWN
 from probing.encoders.device import settle_device
 from probing.errors import OptionError, RunError
-from probing.files import absolute, file_digest, slug
+from probing.files import slug
 from probing.options import with_settings
 from probing.runs.entries import CorpusEntry, corpus_entry
 from probing.runs.published import names_published
-from probing.runs.records import EvaluationRecord, FinetuneRecord
+from probing.runs.records import EvaluationRecord, FitRecord
 from probing.runs.scores import interval_notes
 from probing.runs.store import (
     RECORD,
@@ -34,8 +33,10 @@ from probing.runs.store import (
 from probing.systems.inference import estimates
 from probing.systems.inputs import feed
 from probing.training.options import EvaluateOptions, EvaluatePlace
+from probing.training.probed import States, states_of
 from probing.training.resume import sole_writer, sweep
 from probing.training.scored import Scored, to_score
+from probing.training.scored_corpus import as_learned, corpus_to_score, no_corpus
 from probing.training.start import readers
 from probing.training.tables import demand_labels, write_tables
 
@@ -46,9 +47,10 @@ def evaluate(
     options: EvaluateOptions = EvaluateOptions(),  # noqa: B008 - frozen
     place: EvaluatePlace = EvaluatePlace(),  # noqa: B008
     revision: str | None = None,
+    encoder: str | None = None,
     **settings: Any,
 ) -> EvaluationRecord:
-    """Score a fine-tuned run, or a published model, on every partition of a corpus.
+    """Score a fine-tuned run, the probes of a fit, or a published model, on every partition of a corpus.
 
     Args:
         run: The run's folder; or the folder or the hub id of a published emotion model.
@@ -56,14 +58,16 @@ def evaluate(
         options: How.
         place: Where to compute, and where the evaluation of a published model is kept.
         revision: Branch, tag or commit of a published model on the hub.
+        encoder: What opens a fit's encoder, where its record does not say so or it has moved.
         **settings: Fields of both by their names: `evaluate(run, snr=10)`.
 
     Returns:
         The evaluation's record; read back where the same evaluation had finished before.
 
     Raises:
-        RunError: The folder holds no whole `finetune` run (code `no-run`, `run-kind`, `run-incomplete` …), or another
-            process is writing the evaluation (`run-busy`).
+        RunError: The folder holds no whole `finetune` or `fit` run (code `no-run`, `run-kind`, `run-incomplete` …), or
+            another process is writing the evaluation (`run-busy`).
+        CacheError: The corpus's hidden states are not in a cache, which the probes of a fit read.
         EncoderError: The published model cannot be opened.
         CorpusError: The corpus cannot be opened, lacks what the system takes, or is the one that it learned from and
             leaks (code `leaks`).
@@ -74,20 +78,24 @@ def evaluate(
     began = time.time()
     options, place = with_settings((options, place), settings)
     if corpus is None and names_published(run):
-        raise _no_corpus()
-    scored = to_score(run, revision, Path(place.runs))
-    system = scored.system
-    if options.snr is not None and not system.hears:
-        what = f"--snr {exact(options.snr)} changes nothing"
-        raise OptionError(what, "the system takes no audio", "leave --snr out", code="no-effect")
+        raise no_corpus()
     device = settle_device(place.device)
+    scored = to_score(run, revision, Path(place.runs), device)
+    system, fitted = scored.system, isinstance(scored.run, FitRecord)
+    _refuse_idle(scored, options, encoder)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(scored.run)
-    needs = Needs(audio=system.hears, text=system.reads)
+    # A fit's probes decode no audio and read no words: the cache has what their encoder made of them.
+    needs = Needs() if fitted else Needs(audio=system.hears, text=system.reads)
     checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
     if scored.run is not None and spec.source == scored.run.corpus.spec.source:
-        learned = _as_learned(scored.run.corpus.spec, checked.spec)
+        learned = as_learned(scored.run.corpus.spec, checked.spec)
         checked = with_leaks(checked, checked.scan, place.allow_leaks, learned)
     demand_labels(checked.corpus, system)
+    states = None
+    if isinstance(scored.run, FitRecord):
+        states = states_of(scored.run, checked, Path(place.cache), encoder)
+        checked = replace(checked, identity=states.identity)
+    task = _Task(scored, checked, options, device, states)
     configuration = _configuration(scored, checked, options)
     named = scored.folder / _name(scored, checked, options)
     folder, there = _settled(named, configuration)
@@ -97,75 +105,18 @@ def evaluate(
         folder, there = _settled(named, configuration)  # another process may have ended meanwhile
         if there is not None and not missing_files(there, digests=True):
             return there
-        return _made(scored, checked, options, device, folder, configuration, began)
+        return _made(task, folder, configuration, began)
 
 
-def _as_learned(own: CorpusSpec, spec: CorpusSpec) -> Corpus | None:
-    """A run's own corpus where the corpus to score is the same one split otherwise; None where the split is the same.
-
-    What was train in fold 1 may be test2 in fold 2.
-    """
-    alike = (own.fold, own.reading.split) == (spec.fold, spec.reading.split)
-    return None if alike else open_corpus(own.without_other_words())
-
-
-def corpus_to_score(
-    trained: FinetuneRecord | None,
-    typed: str | None = None,
-    scale: tuple[float, float] | None = None,
-    fold: int | None = None,
-    transcripts: str | None = None,
-    corrupt_words: float | None = None,
-    reading: Reading | None = None,
-) -> CorpusSpec:
-    """The corpus to score a run on, of what a user types beside the run.
-
-    Args:
-        trained: The run; None: a published model, which has no corpus of its own.
-        typed: Another corpus; None: that which it was trained on, and then also its scale, fold and words, where no
-            others are given.
-        scale: Lowest and highest possible rating of a table.
-        fold: The fold that is tested on.
-        transcripts: A table of words, or `own` for the corpus's own words.
-        corrupt_words: Word errors made on purpose, per word.
-        reading: How another corpus is read.
-
-    Raises:
-        RunError: The transcripts that it was trained on are missing or have changed (code `transcripts-changed`).
-        OptionError: No corpus is named for a published model (code `no-corpus`).
-    """
-    table = None if transcripts is None or transcripts == OWN else absolute(transcripts)
-    if typed is not None:
-        return CorpusSpec.resolve(typed, scale, fold, table, corrupt_words, reading)
-    if trained is None:
-        raise _no_corpus()
-    own = trained.corpus.spec
-    spec = replace(own.without_other_words(), scale=scale or own.scale, fold=own.fold if fold is None else fold)
-    if transcripts is not None or trained.words.human:
-        return replace(spec, transcripts=table, corrupt_words=corrupt_words)
-    _demand_transcripts(trained)
-    rate = trained.words.rate if corrupt_words is None else corrupt_words
-    return replace(spec, transcripts=own.transcripts, corrupt_words=rate)
-
-
-def _no_corpus() -> OptionError:
-    why, remedy = "a published model has no corpus of its own", "name one: --corpus CORPUS"
-    return OptionError("there is no corpus to evaluate on", why, remedy, code="no-corpus")
-
-
-def _demand_transcripts(trained: FinetuneRecord) -> None:
-    """The table that a run was trained on must be there as it was."""
-    table = trained.corpus.spec.transcripts
-    if table is None:
-        return
-    there = Path(table).is_file()
-    if not there or file_digest(Path(table)) != trained.words.sha256:
-        raise RunError(
-            f"{trained.folder} was trained on the transcripts {table}",
-            "they have changed since" if there else "the file no longer exists",
-            f"name the transcripts: --transcripts FILE, or --transcripts {OWN} for the corpus's own",
-            code="transcripts-changed",
-        )
+def _refuse_idle(scored: Scored, options: EvaluateOptions, encoder: str | None) -> None:
+    """Raise an OptionError (code `no-effect`) where an option changes nothing."""
+    fitted = isinstance(scored.run, FitRecord)
+    if options.snr is not None and (fitted or not scored.system.hears):
+        why = "the probes of a fit read a cache" if fitted else "the system takes no audio"
+        raise OptionError(f"--snr {exact(options.snr)} changes nothing", why, "leave --snr out", code="no-effect")
+    if encoder is not None and not fitted:
+        why = "only the probes of a fit need an encoder to be named"
+        raise OptionError(f"--encoder {encoder} changes nothing", why, "leave --encoder out", code="no-effect")
 
 
 def _configuration(scored: Scored, checked: Checked, options: EvaluateOptions) -> dict[str, Any]:
@@ -223,39 +174,52 @@ def _same(there: EvaluationRecord, configuration: Mapping[str, Any]) -> bool:
     )
 
 
-def _made(
-    scored: Scored,
-    checked: Checked,
-    options: EvaluateOptions,
-    device: str,
-    folder: Path,
-    configuration: Mapping[str, Any],
-    began: float,
-) -> EvaluationRecord:
+@dataclass(frozen=True)
+class _Task:
+    """What is scored on what, and how; of a fit its corpus's hidden states."""
+
+    scored: Scored
+    checked: Checked
+    options: EvaluateOptions
+    device: str
+    states: States | None = None
+
+    def outputs(self) -> tuple[dict[int, NDArray[np.float32]], tuple[str, ...]]:
+        """Training seed → outputs [N, O], and notes of how the utterances were heard."""
+        scored, device = self.scored, self.device
+        if self.states is not None and scored.probes is not None:
+            return self.states.outputs(scored.probes, device), ()
+        found: dict[int, NDArray[np.float32]] = {}
+        assert scored.opened is not None  # only a fit has nothing to open
+        for seed in scored.seeds:
+            model, processor = scored.opened(seed)
+            source = feed(self.checked, scored.system.dimensions, processor, snr=self.options.snr)
+            workers = readers(None, device)
+            found[seed] = estimates(model, source, device, self.options.batch, workers=workers).numpy()
+        return found, source.notes
+
+
+def _made(task: _Task, folder: Path, configuration: Mapping[str, Any], began: float) -> EvaluationRecord:
     """Estimate, score and write."""
-    system, corpus = scored.system, checked.corpus
-    found = {}
-    for seed in scored.seeds:
-        model, processor = scored.opened(seed)
-        source = feed(checked, system.dimensions, processor, snr=options.snr)
-        found[seed] = estimates(model, source, device, options.batch, workers=readers(None, device)).numpy()
+    scored, checked, options = task.scored, task.checked, task.options
+    found, heard = task.outputs()
     entry = corpus_entry(checked)
     sweep(folder)
     (folder / RECORD).unlink(missing_ok=True)  # of an evaluation that is damaged
-    tables = write_tables(corpus, found, system, folder)
+    tables = write_tables(checked.corpus, found, scored.system, folder)
     record = EvaluationRecord(
         command="evaluate",
         corpus=entry,
         scores=tables.scores,
         category_scores=tables.category_scores,
-        notes=(*_notes(scored, checked, entry, options), *source.notes, *tables.notes),
-        system=system,
+        notes=(*_notes(scored, checked, entry, options), *heard, *tables.notes),
+        system=scored.system,
         seeds=scored.seeds,
         words=checked.words,
-        run=os.path.relpath(scored.run.folder, folder) if scored.run else system.spec[0],
+        run=os.path.relpath(scored.run.folder, folder) if scored.run else scored.system.spec[0],
         run_signature=scored.signature,
         snr=options.snr,
-        device=device,
+        device=task.device,
         published=scored.published,
         **provenance(configuration, began),
     )

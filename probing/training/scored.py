@@ -1,4 +1,4 @@
-"""What `probe evaluate` scores: one of our runs, or a published model."""
+"""What `probe evaluate` scores: one of our runs, a system or the probes of a fit, or a published model."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from probing.corpus.transcripts import Words
-from probing.errors import OptionError
+from probing.errors import OptionError, RunError
 from probing.files import slug
+from probing.probes.standing import StandingProbes, standing_probes
 from probing.runs.entries import SystemEntry
 from probing.runs.published import PublishedEntry, names_published
-from probing.runs.records import FinetuneRecord
-from probing.runs.store import demand_whole, read_kind, signature
+from probing.runs.records import FinetuneRecord, FitRecord
+from probing.runs.store import demand_whole, read_record, signature
 from probing.systems.inference import opened
 from probing.systems.processor import Processor
+from probing.training.probed import probed_system
 
 FOLDER = "evaluations"  # in a run's
 _DIGITS = 8  # of a published model's weights in the names of its evaluations
@@ -33,8 +35,9 @@ class Scored:
         settled: All that settles its estimates.
         signature: Signature of the training, or digest of what is known of a published model.
         folder: Where its evaluations go.
-        opened: Seed → the system ready to estimate, and what feeds it.
+        opened: Seed → the system ready to estimate, and what feeds it; of a fit nothing is opened.
         run: Our run, if it is one.
+        probes: The probes of a fit, if it is one.
         published: The published model, if it is one.
     """
 
@@ -45,8 +48,9 @@ class Scored:
     settled: Mapping[str, Any]
     signature: str
     folder: Path
-    opened: Callable[[int], tuple[Any, Processor]]
-    run: FinetuneRecord | None = None
+    opened: Callable[[int], tuple[Any, Processor]] | None = None
+    run: FinetuneRecord | FitRecord | None = None
+    probes: StandingProbes | None = None
     published: PublishedEntry | None = None
 
     def named(self, corpus: str) -> str:
@@ -56,16 +60,31 @@ class Scored:
         return f"evaluate-{corpus}-{slug(self.system.name)}-{self.published.weights[:_DIGITS]}"
 
 
-def to_score(run: Path | str, revision: str | None, runs: Path) -> Scored:
+def read_trained(run: Path | str) -> FinetuneRecord | FitRecord:
+    """Read the record of a `finetune` or a `fit` run.
+
+    Raises:
+        RunError: It has none, or is another command's (code `run-kind`).
+    """
+    record = read_record(Path(run))
+    if isinstance(record, FinetuneRecord | FitRecord):
+        return record
+    why, remedy = f"it is a run of `probe {record.command}`", "name a finetune or a fit run (see `probe runs`)"
+    raise RunError(f"{run}", why, remedy, code="run-kind")
+
+
+def to_score(run: Path | str, revision: str | None, runs: Path, device: str = "cpu") -> Scored:
     """Get ready what a user names.
 
     Args:
         run: A run's folder; or the folder or the hub id of a published model.
         revision: Branch, tag or commit of a hub repository.
         runs: Folder of all runs, where the evaluation of a published model goes.
+        device: PyTorch's name of the device that the probes of a fit are put on.
 
     Raises:
-        RunError: The folder holds no whole `finetune` run (code `no-run`, `run-kind`, `run-incomplete` …).
+        RunError: The folder holds no whole `finetune` or `fit` run (code `no-run`, `run-kind`, `run-incomplete` …), or
+            one that pools several folds (`run-pooled`).
         EncoderError: The published model cannot be opened.
         OptionError: A revision is named for what has none (code `no-effect`).
     """
@@ -74,9 +93,9 @@ def to_score(run: Path | str, revision: str | None, runs: Path) -> Scored:
     if revision is not None:
         why = "a run has no revisions"
         raise OptionError(f"--revision {revision}", why, "leave it out, or name a hub id", code="no-effect")
-    trained = read_kind(Path(run), FinetuneRecord)
+    trained = read_trained(run)
     demand_whole(trained, digests=True)
-    return _own(trained)
+    return _own(trained) if isinstance(trained, FinetuneRecord) else _fitted(trained, device)
 
 
 def _own(trained: FinetuneRecord) -> Scored:
@@ -100,6 +119,22 @@ def _own(trained: FinetuneRecord) -> Scored:
         folder=trained.folder / FOLDER,
         opened=ready,
         run=trained,
+    )
+
+
+def _fitted(fitted: FitRecord, device: str) -> Scored:
+    """The probes of a fit, which never change."""
+    probes = standing_probes(fitted, device)
+    return Scored(
+        system=probed_system(fitted, probes),
+        seeds=probes.seeds,
+        scale=fitted.corpus.scale,
+        words=Words(),
+        settled={"run": fitted.signature},
+        signature=fitted.signature,
+        folder=fitted.folder / FOLDER,
+        run=fitted,
+        probes=probes,
     )
 
 

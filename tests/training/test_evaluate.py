@@ -19,9 +19,10 @@ from probing.errors import EncoderError, FitError, OptionError, RunError
 from probing.runs.records import EvaluationRecord, FinetuneRecord
 from probing.runs.store import missing_files, read_kind
 from probing.training import evaluate as module
-from probing.training.evaluate import corpus_to_score, evaluate
+from probing.training.evaluate import evaluate
 from probing.training.options import EvaluateOptions
 from probing.training.resume import sole_writer
+from probing.training.scored_corpus import corpus_to_score
 
 
 @pytest.fixture(scope="module")

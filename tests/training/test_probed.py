@@ -1,0 +1,124 @@
+"""The probes of a fit on another corpus, against the fit's own estimates; and in `probe predict`, with categories."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probing.corpus.spec import CorpusSpec
+from probing.errors import CacheError, OptionError, RunError
+from probing.extraction.extract import extract
+from probing.predict.predictor import open_run
+from probing.probes.fit import fit
+from probing.runs.records import FitRecord
+from probing.statistics.concordance import ccc
+from probing.training.evaluate import evaluate
+from probing.training.options import EvaluatePlace
+
+CACHE: dict[str, Any] = {"store": "pooled", "dtype": "float32", "cache": Path("cache")}
+TARGETS = ("arousal", "valence", "emotion")
+
+
+@pytest.fixture(scope="module")
+def fitted(places: Path) -> dict[str, FitRecord]:
+    """Fits of two dimensions and an emotion on `named.csv`; `other.csv` is split otherwise, with another scale."""
+    rows = list(csv.DictReader((places / "table.csv").read_text().splitlines()))
+    for row in rows:
+        row["emotion"] = "angry" if float(row["arousal"]) > 0.5 else "calm"
+    _write(places / "named.csv", rows)
+    others = [{**row, "arousal": str(1 + 4 * float(row["arousal"])), "partition": "held-out"} for row in rows[::-1]]
+    _write(
+        places / "other.csv", [{key: row[key] for key in row if key not in ("valence", "dominance")} for row in others]
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(places)
+        extract("named.csv", "hubert", **CACHE)
+        how: dict[str, Any] = {
+            "dims": TARGETS,
+            "permutations": 0,
+            "cache": Path("cache"),
+            "dtype": "float32",
+            "runs": Path("fits"),
+        }
+        settings = {"weighted": {"seeds": 2, "epochs": 3}, "ridge": {"head": "ridge"}}
+        return {name: fit("named.csv", "hubert", **how, **own) for name, own in settings.items()}
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def standing(record: FitRecord, file: str, target: str, kind: str) -> pd.DataFrame:
+    """The columns of a fit's own estimates that stand for it, by utterance."""
+    table = pd.read_csv(record.folder / file, index_col="id")
+    own = table[table[table.columns[2]] == target]
+    if kind == "ridge":
+        return own[[f"ridge-layer{record.layers[target].best_layer}"]].set_axis(["seed0"], axis=1)
+    return own[["weighted-seed0", "weighted-seed1"]].set_axis(["seed0", "seed1"], axis=1)
+
+
+@pytest.mark.parametrize("kind", ["weighted", "ridge"])
+def test_a_fit_s_probes_give_on_another_corpus_what_they_gave_at_first(
+    fitted: dict[str, FitRecord], kind: str, places: Path
+) -> None:
+    """The same recordings, in another order, under another split and scale: the fit's own estimates, and their CCC."""
+    extract(CorpusSpec.resolve("other.csv", (1, 5)), "hubert", **CACHE)
+    record = evaluate(fitted[kind].folder, CorpusSpec.resolve("other.csv", (1, 5)))
+    assert record.folder.parent == fitted[kind].folder / "evaluations" and record.title.startswith("probes on")
+    own = standing(fitted[kind], "predictions.csv", "arousal", kind)
+    found = pd.read_csv(record.folder / "predictions.csv", index_col="id")
+    assert {*found.dimension} == {"arousal"}
+    np.testing.assert_allclose(found[own.columns], 1 + 4 * own.loc[found.index], atol=1e-4)
+    (score,) = record.scores
+    expected = np.mean([ccc(found.truth, found[column]) for column in own])
+    assert score.partition == "held-out" and score.ccc == pytest.approx(expected, abs=1e-5)
+    classes = pd.read_csv(record.folder / "categories.csv", index_col="id")
+    assert (classes[own.columns] == standing(fitted[kind], "categories.csv", "emotion", kind).loc[classes.index]).all(
+        None
+    )
+    assert any("mapped from 0 to 1" in note for note in record.notes)
+    assert evaluate(fitted[kind].folder, CorpusSpec.resolve("other.csv", (1, 5))).date == record.date
+
+
+def test_a_corpus_without_a_cache_is_refused_with_the_command(fitted: dict[str, FitRecord], places: Path) -> None:
+    """What makes it is named: the corpus, the encoder and the store that the probes were fitted on."""
+    with pytest.raises(CacheError) as caught:
+        evaluate(fitted["ridge"].folder, "table.csv", place=EvaluatePlace(cache=places / "nowhere"))
+    assert "probe extract" in caught.value.remedy and "--store pooled" in caught.value.remedy
+
+
+def test_what_changes_nothing_for_a_fit_is_refused(fitted: dict[str, FitRecord], places: Path) -> None:
+    """Noise, since nothing is heard; a run that is neither a fit nor a training."""
+    with pytest.raises(OptionError) as caught:
+        evaluate(fitted["ridge"].folder, snr=10)
+    assert caught.value.code == "no-effect"
+    inner = evaluate(fitted["ridge"].folder)
+    with pytest.raises(RunError) as refused:
+        evaluate(inner.folder)
+    assert refused.value.code == "run-kind"
+
+
+@pytest.mark.parametrize("kind", ["weighted", "ridge"])
+def test_a_recording_gets_the_class_that_the_fit_estimated(
+    fitted: dict[str, FitRecord], kind: str, places: Path
+) -> None:
+    """With probabilities of all classes, which sum to 1, and ratings as before."""
+    predictor = open_run(fitted[kind].folder)
+    tables = pd.concat([predictor.predict(places / f"{number:02d}.wav") for number in (0, 7, 31)])
+    assert list(tables) == ["start", "end", "arousal", "valence", "emotion", "emotion=angry", "emotion=calm"]
+    assert list(tables)[2:] == predictor.columns and predictor.drawn == (["arousal", "valence"], (0.0, 1.0))
+    np.testing.assert_allclose(tables[["emotion=angry", "emotion=calm"]].sum(axis=1), 1)
+    assert (tables.emotion == np.where(tables["emotion=angry"] > 0.5, "angry", "calm")).all()
+    rated = standing(fitted[kind], "predictions.csv", "valence", kind).loc[["u00", "u07", "u31"]].mean(axis=1)
+    np.testing.assert_allclose(tables.valence, rated, atol=1e-4)
+    if kind == "ridge":
+        named = standing(fitted[kind], "categories.csv", "emotion", kind).loc[["u00", "u07", "u31"]].seed0
+        assert list(tables.emotion) == list(named)
