@@ -85,10 +85,14 @@ def settled_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
         dims: As asked for; `all` stands for those that are rated.
 
     Raises:
-        FitError: There are no ratings (code `no-labels`), or they are the same throughout train or development
-            (`constant-labels`).
+        FitError: There are no ratings (code `no-labels`), they are the same throughout train or development
+            (`constant-labels`), or a category is named (`category`).
     """
     settled = settle_dims(corpus, dims)
+    if named := [name for name in settled if name in corpus.categories]:
+        what, why = f"{', '.join(named)} of corpus {corpus.name}", "what a layer contains is analysed of ratings alone"
+        remedy = "type `probe fit` to see which layer tells classes, or turn names into ratings (--label-map)"
+        raise FitError(f"{what} has classes", why, remedy, code="category")
     if not settled:
         why = "no utterance has a rating"
         raise FitError(f"corpus {corpus.name}", why, "add a column of ratings to the table", code="no-labels")

@@ -23,6 +23,7 @@ from probing.statistics.verdicts import OPEN
 
 _DIGITS = 6  # hexadecimal digits that tell sets of runs apart
 _NONE = "–"
+_MEASURES = {"_ccc": "CCC", "_uar": "UAR"}  # ends of the names of columns of scores, and what they are
 
 
 def atlas(records: Sequence[FitRecord], out: Path = FIGURES, name: str | None = None, runs: Path = RUNS) -> list[Path]:
@@ -100,7 +101,7 @@ def latex(layers: pd.DataFrame, title: Sequence[str], measure: str) -> str:
 
 def _wide(layers: pd.DataFrame) -> pd.DataFrame:
     """Text for reading: one row an encoder and dimension."""
-    partitions = [name.removesuffix("_ccc") for name in layers if name.endswith("_ccc")]
+    scored = [(name.removesuffix(end), end) for end in _MEASURES for name in layers if name.endswith(end)]
     rows = []
     for row in layers.to_dict("records"):
         place = [_NONE] * 4
@@ -108,9 +109,9 @@ def _wide(layers: pd.DataFrame) -> pd.DataFrame:
             place = [f"{row['best_layer']} of {row['last_layer']}", _spans(map(int, row["confidence_set"].split()))]
             place += [f"{row['depth']:.2f}", _interval(row, "centre")]
         cells = [row["encoder"], _millions(row["parameters"]) or _NONE, row["dimension"], *place, _interval(row, "r2")]
-        rows.append([*cells, *(_interval(row, partition, "_ccc") for partition in partitions), row["carried"]])
+        rows.append([*cells, *(_interval(row, partition, end) for partition, end in scored), row["carried"]])
     columns = ["encoder", "parameters", "dimension", "best layer", "may be", "depth", "centre", "R²"]
-    columns += [f"CCC, {titled(partition)}" for partition in partitions]
+    columns += [f"{_MEASURES[end]}, {titled(partition)}" for partition, end in scored]
     return pd.DataFrame(rows, columns=[*columns, "carried"])
 
 
@@ -126,7 +127,7 @@ def _said(measure: str) -> str:
     return (
         "Ridge probes on each layer, cross-validated over speakers in train and development. Best layer: that of the "
         f"highest {measure}. May be: the layers of which the best could be one, with 95 % confidence. Depth of the "
-        "best layer, and centre of gravity of the whole curve: 0 is the first state, 1 the last. R² and CCC: of the "
+        "best layer, and centre of gravity of the whole curve: 0 is the first state, 1 the last. R² and scores: of the "
         "best layer, with 95 % intervals over speakers; R² is a little too high, since the layer was chosen by it. "
         "Carried: whether any layer tells more than permuted labels do; where that is undecided no layer is named."
     )

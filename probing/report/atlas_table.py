@@ -15,8 +15,8 @@ from probing.files import digest
 from probing.report.compared import demand_one_corpus
 from probing.report.controls import differences, find_controls, seed_of
 from probing.report.located import located
-from probing.report.reading import read
 from probing.report.ridge import RIDGE, curves_above, curves_of, has_ridge
+from probing.report.told import told_of
 from probing.runs.records import FitRecord
 from probing.statistics.agreement import rank_agreement
 from probing.statistics.curves import Curve
@@ -124,7 +124,8 @@ def table_of(atlas: Sequence[Charted]) -> pd.DataFrame:
     Returns:
         encoder, parameters, last_layer, controls, dimension, carried, best_layer, depth, confidence_set, centre,
         centre_low, centre_high, r2, r2_low, r2_high (not above random twins), gain, gain_low, gain_high (above them;
-        absent without any), and for each test partition its CCC at the best layer with its interval.
+        absent without any), and for each test partition its CCC (of a category UAR) at the best layer with its
+        interval: test2_ccc, or test2_uar, test2_low, test2_high.
     """
     return pd.DataFrame([_row(one, dimension) for one in atlas for dimension in one.curves])
 
@@ -196,14 +197,15 @@ def _at(name: str, curve: Curve, place: int) -> dict[str, float]:
 
 
 def _scores(record: FitRecord, dimension: str, layer: int) -> dict[str, float]:
-    """CCC of the ridge probe on one layer, on every test partition."""
-    scores = read(record, "scores.csv", ("dimension", "kind", "layer", "partition", "ccc"))
-    own = scores[(scores.dimension == dimension) & (scores.kind == RIDGE) & (scores.layer == layer)]
-    ends = own.reindex(columns=["mean_low", "mean_high"]).astype(float)  # blank where there is no interval
+    """CCC, or UAR of a category, of the ridge probe on one layer, on every test partition."""
     found: dict[str, float] = {}
-    for partition, ccc, low, high in zip(own.partition, own.ccc, ends.mean_low, ends.mean_high, strict=True):
-        if partition not in _TAUGHT:
-            found |= {f"{partition}_ccc": ccc, f"{partition}_low": low, f"{partition}_high": high}
+    for told in told_of(record):
+        scores, measure = told.scores, told.measure.lower()
+        own = scores[(scores.dimension == dimension) & (scores.kind == RIDGE) & (scores.layer == layer)]
+        ends = own.reindex(columns=["mean_low", "mean_high"]).astype(float)  # blank where there is no interval
+        for partition, score, low, high in zip(own.partition, own.value, ends.mean_low, ends.mean_high, strict=True):
+            if partition not in _TAUGHT:
+                found |= {f"{partition}_{measure}": score, f"{partition}_low": low, f"{partition}_high": high}
     return found
 
 

@@ -15,6 +15,7 @@ from probing.cli.printing_fit import fitted
 from probing.corpus.model import Corpus
 from probing.errors import RunError
 from probing.probes.fit import fit
+from probing.report.atlas_table import charted, table_of
 from probing.report.confusion import drawn_of as drawn_matrix
 from probing.report.confusion import figure_confusion
 from probing.report.figure2 import figure2
@@ -135,3 +136,11 @@ def test_a_fit_of_dimensions_alone_is_told_as_before(tmp_path: Path) -> None:
     record = fit(str(table), None, cache=cache.path, dims="arousal", head="ridge", permutations=0, runs=tmp_path)
     assert "class_weights" not in record.options and record.category_scores == ()
     assert drawn_of(record).layer.nunique() == N_LAYERS
+
+
+def test_an_atlas_has_the_recall_of_a_category(both: FitRecord) -> None:
+    """Of the recommended layer, in a column beside the CCC of dimensions."""
+    rows = {row["dimension"]: row for row in table_of(charted([both], both.folder.parent)).to_dict("records")}
+    kept = pd.read_csv(both.folder / "category_scores.csv").query(f"partition == 'test2' and layer == {PEAK}")
+    assert rows["emotion"]["best_layer"] == PEAK and rows["emotion"]["test2_uar"] == kept.uar.item()
+    assert np.isnan(rows["emotion"]["test2_ccc"]) and np.isfinite(rows["arousal"]["test2_ccc"])
