@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from probing.corpus.model import EMOTIONS
-from probing.errors import number_of
+from probing.corpus.readers.cells import cut
+from probing.errors import first_names, number_of
 
 EMOTION, SECONDARY = "emotion", "secondary emotions"  # the class that a rater chose, and all classes heard
 Answers = Mapping[str, tuple[float, ...] | tuple[str, ...]]  # of one utterance
@@ -135,7 +136,7 @@ def _lacking(codes: list[str], classes: Mapping[str, str], none: str) -> Iterato
     unknown = sorted({code for code in codes if code and code not in classes and code != none})
     if unknown:
         count = number_of(sum(code in unknown for code in codes), "utterance has", "utterances have")
-        yield f"{count} an unknown code of emotion, and no class: {', '.join(map(repr, unknown[:5]))}"
+        yield f"{count} an unknown code of emotion, and no class: {first_names([cut(repr(code)) for code in unknown])}"
 
 
 def _number(written: str, scale: tuple[float, float]) -> float | None:

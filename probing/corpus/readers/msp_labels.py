@@ -79,7 +79,8 @@ def read_answers(source: Path, scale: tuple[float, float]) -> tuple[Mapping[str,
     try:
         return gathered(reader(found[name]), scale)
     except (ProbingError, OSError, ValueError) as error:
-        return {}, [f"single raters' answers are not read: {error}".split("\n")[0]]
+        said = repr(str(error).split("\n")[0])  # a damaged file's own words may have control characters
+        return {}, [f"single raters' answers are not read: {said}"]
 
 
 def _said_in_rows(path: Path) -> Iterator[Said]:
