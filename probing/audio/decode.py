@@ -122,7 +122,7 @@ def listen_to_parts(path: str | Path, segments: Sequence[Segment | None]) -> lis
         AudioError: The file cannot be used, as in `load`.
     """
     path, notes = Path(path), list[str]()
-    parts = _heard(path, [Part(path, segment, keeps=True) for segment in segments], notes, to_the_end=False)
+    parts = _heard(path, [Part(path, segment, LONGEST) for segment in segments], notes, to_the_end=False)
     return [_wrong(part) or Sound(part.waveform, tuple(dict.fromkeys((*notes, *part.notes)))) for part in parts]
 
 
@@ -133,7 +133,7 @@ def measure_parts(path: str | Path, segments: Sequence[Segment | None]) -> list[
         AudioError: The file cannot be used, as in `load`.
     """
     path, notes = Path(path), list[str]()
-    parts = _heard(path, [Part(path, segment, keeps=False) for segment in segments], notes, to_the_end=True)
+    parts = _heard(path, [Part(path, segment) for segment in segments], notes, to_the_end=True)
     return [
         _wrong(part) or Length(part.samples, tuple(dict.fromkeys((*notes, *part.notes))), part.content)
         for part in parts

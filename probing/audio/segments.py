@@ -35,7 +35,7 @@ class Part:
     Args:
         path: The recording.
         segment: Start and end in seconds; None: the whole recording.
-        keeps: Whether the waveform is kept, or only how long it is and a digest of it.
+        most: Samples of the waveform that are kept, if it is kept; else only its length and a digest of it.
 
     Attributes:
         name: The recording's, with the times of the segment.
@@ -48,7 +48,7 @@ class Part:
         beyond: The recording's length in samples, where the segment is not within it.
     """
 
-    def __init__(self, path: Path, segment: Segment | None, keeps: bool) -> None:
+    def __init__(self, path: Path, segment: Segment | None, most: int = 0) -> None:
         self.name, self.valid = f"{path}", True
         self.first, self.last = 0, math.inf
         if segment is not None:
@@ -59,8 +59,9 @@ class Part:
         self.samples, self.swing, self.notes = 0, 0.0, list[str]()
         self.beyond: int | None = None
         self._low, self._high = math.inf, -math.inf
-        self._whole, self._keeps = segment is None, keeps
-        self._held, self._own = np.empty(0, np.float32), False
+        self._whole, self._keeps = segment is None, most > 0
+        expected = 0 if math.isinf(self.last) else min(int(self.last) - self.first, most)
+        self._held, self._own = np.empty(expected, np.float32), expected > 0
         self._digest = blake2b(digest_size=8)
 
     def hear(self, at: int, block: NDArray[np.float32]) -> None:

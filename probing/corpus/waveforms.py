@@ -64,6 +64,7 @@ class Waveforms:
             found = self._recalled(id_)
             if found is None:
                 together = self._together(utterance)
+                self._make_room(sum(map(_most_samples, together)))
                 found, *others = listen_to_parts(utterance.path, [one.segment for one in together])
                 self._keep(dict(zip([one.id for one in together], [found, *others], strict=True)))
         if isinstance(found, AudioError):
@@ -90,14 +91,19 @@ class Waveforms:
             together.append(one)
         return together
 
+    def _make_room(self, samples: int) -> None:
+        """Forget what was not used for the longest time, so that as many more are not too many."""
+        with self._keeping:
+            while self._kept and self._held + samples > self._most:
+                self._held -= _samples(self._kept.popitem(last=False)[1])
+
     def _keep(self, found: dict[str, Sound | AudioError]) -> None:
-        """Keep what was cut, and forget what was not used for the longest time if that is too much."""
+        """Keep what was cut."""
         with self._keeping:
             for id_, sound in found.items():
                 self._held += _samples(sound) - _samples(self._kept.pop(id_, None))
                 self._kept[id_] = sound
-            while self._held > self._most:
-                self._held -= _samples(self._kept.popitem(last=False)[1])
+        self._make_room(0)
 
 
 def _start(utterance: Utterance) -> tuple[float, float]:
