@@ -19,7 +19,7 @@ def ratings(cells: Cells, column: str, scale: tuple[float, float] | None, id_col
         cells: A table.
         column: Its column.
         scale: Lowest and highest possible rating; None: [0, 1], and the error for labels outside names `--scale`.
-        id_column: The column that names utterances in messages.
+        id_column: The column that names utterances in messages; their lines do where it is not there.
 
     Returns:
         Ratings [B], NaN where the cell is blank.
@@ -39,7 +39,8 @@ def ratings(cells: Cells, column: str, scale: tuple[float, float] | None, id_col
             code="scale-needed",
         )
     if len(off):
-        names = [f"{cells.columns[id_column][row]} ({values[row]:g})" for row in off]
+        ids = cells.columns.get(id_column)
+        names = [f"{ids[row] if ids else cells.where(row)} ({values[row]:g})" for row in off]
         spans = f"its values range from {np.nanmin(values):g} to {np.nanmax(values):g}"
         why = f"{number_of(len(off), 'value')} off the scale {low:g} to {high:g} ({spans}): {first_names(names)}"
         remedy = "correct them, or the --scale if one was given"

@@ -172,6 +172,8 @@ def test_without_ids_the_files_are_their_own(tmp_path):
     for lines, ids in cases.items():
         assert [u.id for u in read(write(tmp_path / "t.csv", *lines)).utterances] == ids
     refusal(CorpusError, "ids-repeated", read, write(tmp_path / "t.csv", "path", "a.wav", "a.wav"))
+    off = write(tmp_path / "t.csv", "path,arousal", "a.wav,1", "b.wav,8")
+    assert names_all(refusal(CorpusError, "off-scale", read, off, (1, 7)), "line 3 (8)")
     refusal(CorpusError, "cell-blank", read, write(tmp_path / "t.csv", "path,text", "a.wav,x", ",y"))
     named = write(tmp_path / "t.csv", "path,utt_id", "a.wav,x")
     assert names_all(refusal(CorpusError, "column-missing", read, named), "--column id=utt_id")
