@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, TypeAdapter
@@ -95,9 +94,9 @@ class CorpusEntry:
 
     @property
     def full_title(self) -> str:
-        """Its title with its release, and with the label map whose proxies stand in for ratings: what titles say."""
-        title, mapped = with_release(self.title, self.name, self.release), self.spec.reading.label_map
-        return title if mapped is None else f"{title}, ratings: proxies by label map {Path(mapped).stem}"
+        """Its title as a reader must see it: with its release, and whether a label map stands in for ratings."""
+        title = with_release(self.title, self.name, self.release)
+        return title if self.spec.reading.label_map is None else f"{title} (proxy ratings)"
 
     @property
     def file_name(self) -> str:

@@ -64,4 +64,4 @@ def test_titles_have_the_release_and_the_label_map_and_file_names_do_not():
     assert entry.full_title == "msp-podcast 1.11 fold 2"
     assert (entry.title, entry.file_name) == ("msp-podcast fold 2", "msp-podcast_fold_2")
     mapped = CorpusSpec("/d/c.csv", reading=Reading(label_map="pad"))
-    assert CorpusEntry("c", "c", mapped, (0, 1), {}).full_title == "c, ratings: proxies by label map pad"
+    assert CorpusEntry("c", "c", mapped, (0, 1), {}).full_title == "c (proxy ratings)"
