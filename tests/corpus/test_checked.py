@@ -6,12 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from corpora import names_all, record, refusal, save_table, whole_corpus, write
+from corpora import corpus_of, names_all, record, refusal, save_table, whole_corpus, write
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probing.corpus.checked import Needs, audio_memory, check_corpus, corpus_name, settle_dims
 from probing.corpus.identity import Identity
+from probing.corpus.model import Corpus, Utterance
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError, OptionError
 
@@ -247,3 +248,16 @@ def test_dimensions_are_settled_once_each():
     assert settle_dims(corpus, ["all"]) == ("arousal", "valence")
     assert settle_dims(corpus, ["valence", "all", "valence"]) == ("valence", "arousal")
     assert settle_dims(corpus, ["joy"]) == ("joy",)
+
+
+def test_categories_stand_for_all_where_nothing_is_rated():
+    """That of emotion alone, by whichever of its usual names; all of them where none has one."""
+
+    def named(*categories: str, labels: dict[str, float] | None = None) -> Corpus:
+        return corpus_of(Utterance("u", None, "train", labels=labels or {}, categories=dict.fromkeys(categories, "x")))
+
+    assert settle_dims(named("sex", "label", "EmoClass"), ["all"]) == ("EmoClass",)
+    assert settle_dims(named("emotion", "label", "sex"), ["sex", "all"]) == ("sex", "emotion")
+    assert settle_dims(named("style", "sex"), ["all"]) == ("sex", "style")
+    assert settle_dims(named("emotion", labels={"joy": 2.0}), ["all"]) == ("joy",)
+    assert settle_dims(named(), ["all"]) == ()

@@ -99,3 +99,26 @@ def test_the_order_in_which_labels_are_given_does_not_count():
     corpus = whole_corpus()
     turned = tuple(replace(u, labels=dict(reversed(u.labels.items()))) for u in corpus.utterances)
     assert identify(replace(corpus, utterances=turned)) == identify(corpus)
+
+
+def test_classes_count_where_a_category_is_read(tmp_path):
+    """Only there: a corpus of which none is read keeps the name that it had before there were categories."""
+    rows = [f"u{n},said {n},{('train', 'development')[n % 2]},0.{n},{('joy', 'fear')[n > 3]}" for n in range(8)]
+    table = write(tmp_path / "named.csv", "id,text,partition,valence,emotion", *rows)
+    other = write(
+        tmp_path / "other.csv", "id,text,partition,valence,emotion", *rows[:-1], rows[-1].replace("fear", "joy")
+    )
+    rated, named = (replace(ALL, audio=False, dims=(dimension,)) for dimension in ("valence", "emotion"))
+    assert identity_of(table, rated) == identity_of(other, rated) and identity_of(table, rated).categories is None
+    assert not identity_of(table, named).agrees(identity_of(other, named))
+    assert identity_of(table, named).agrees(identity_of(table, rated))
+    assert identity_of(table, named) == identity_of(table, Needs(text=True, classes=True))
+    assert identity_of(table, named).short != identity_of(other, named).short
+
+
+def test_a_name_without_categories_is_that_of_earlier_versions():
+    """So is a configuration, whose digest is a run's signature."""
+    identity = Identity("0" * 16, "1" * 16)
+    assert identity.short == "fbfcb96b"  # as it was before there were categories
+    assert identity.to_json() == {"labels": "0" * 16, "audio": "1" * 16, "text": None}
+    assert replace(identity, categories="2" * 16).to_json()["categories"] == "2" * 16
