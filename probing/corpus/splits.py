@@ -37,6 +37,7 @@ from probing.errors import CorpusError, first_names, number_of
 SPEAKER, LEAVE_ONE_OUT, RANDOM, COLUMN = "speaker", "leave-one-speaker-out", "random", "column"
 SEED = 0  # of the order in which speakers and utterances are dealt to folds
 FEWEST = 3  # folds: one to test on, one for development, one to learn from
+SPLIT_BY = "split by "  # begins the note on a split
 _EXAMPLES = f"type {SPEAKER}:5, {LEAVE_ONE_OUT}, {RANDOM}:5 or {COLUMN}:NAME"
 _BINS = 5  # of a rating, where there is no category
 _MOST_SHOWN = 30  # names of tested speakers
@@ -135,7 +136,7 @@ def split_anew(
     for place, utterance, number_of_fold in zip(places, own, folds_M, strict=True):
         utterances[place] = replace(utterance, partition=parts.get(int(number_of_fold), TRAIN))
     tested = [utterance for utterance, its in zip(own, folds_M, strict=True) if its == fold - 1]
-    note = f"split by {how}{told}: fold {fold} of {number} is {test}{_speakers(tested) if test == TEST2 else ''}, "
+    note = f"{SPLIT_BY}{how}{told}: fold {fold} of {number} is {test}{_speakers(tested) if test == TEST2 else ''}, "
     note += f"fold {fold % number + 1} is {DEVELOPMENT}, the rest is {TRAIN}"
     return replace(corpus, utterances=tuple(utterances), fold=fold, notes=(*corpus.notes, note))
 

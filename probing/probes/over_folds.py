@@ -44,6 +44,7 @@ from probing.runs.pooling import members_of, pooled_notes, pooled_there
 from probing.runs.records import FitRecord
 from probing.runs.scores import labels_digest
 from probing.runs.store import all_records, missing_files, provenance, signature, write_record
+from probing.statistics.layers import of_all_folds
 
 
 def fit_folds(
@@ -141,7 +142,7 @@ def _written(
         best_layers=best_layers(chosen),
         best_epochs=(),
         layers=layers,
-        findings=findings,
+        findings=tuple(of_all_folds(findings)),
         scores=tuple(s for s in probe_scores(chosen, recommended) if s.partition != DEVELOPMENT),
         category_scores=tuple(s for s in class_scores(chosen, recommended) if s.partition != DEVELOPMENT),
         notes=tuple(_notes(folds, pooled, look)),

@@ -16,6 +16,7 @@ from probing.statistics.layers import (
     carried_verdict,
     layer_findings,
     layer_summaries,
+    of_all_folds,
 )
 from probing.statistics.verdicts import OPEN, Finding
 
@@ -39,7 +40,8 @@ def located(record: FitRecord, controls: Sequence[FitRecord] = ()) -> tuple[list
     carried = _carried(record)
     curves = curves_above(record, controls)
     above = number_of(len(controls), "random encoder") if controls else "0"
-    return [*carried, *layer_findings(curves, carried, above)], layer_summaries(curves, carried)
+    found = [*carried, *layer_findings(curves, carried, above)]
+    return of_all_folds(found) if record.members else found, layer_summaries(curves, carried)
 
 
 def undecided(record: FitRecord) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.splits import SPLIT_BY
 from probing.errors import RunError
 from probing.runs.folds import FOLDS, Member
 from probing.runs.records import Record
@@ -84,9 +85,10 @@ def pooled_notes(records: Sequence[Record], corpora: Sequence[Corpus], pooled: C
     # What begins with a partition is true of a fold alone.
     alone = tuple(f"{name}: " for corpus in corpora for name in corpus.partitions)
     shared = [note for note in records[0].notes if all(note in record.notes for record in records)]
+    how = [note.partition(": fold ")[0] for note in corpora[0].notes if note.startswith(SPLIT_BY)]
     return [
-        f"{pooled.utterances[0].partition} is what each of {len(records)} folds tests, every utterance once; scores "
-        f"are over the whole, and {FOLDS} has those of each fold",
+        f"{pooled.utterances[0].partition} is what each of {len(records)} folds tests, every utterance once "
+        f"({'; '.join(how) or 'split by session'}); scores are over the whole, and {FOLDS} has those of each fold",
         *(note for note in shared if not note.startswith(alone)),
         *interval_notes(pooled),
     ]

@@ -27,6 +27,7 @@ from probing.statistics.verdicts import HOLDS, OPEN, UNTESTED, Finding, settled
 CARRIED_LEVEL = 0.01  # of a false "carried" on each of two partitions
 CLAIMS_LEVEL = 0.03  # of a false verdict among the claims about places: the rest of 5 %
 CROSS_VALIDATED = "train+development, cross-validated"
+ALL_FOLDS = "all folds, cross-validated"  # the same where all folds of a split are pooled
 _AROUSAL, _VALENCE = "arousal", "valence"
 _TAUGHT, _SEEN = ("train", "development"), "test1"
 _NOWHERE = "nothing to locate"
@@ -146,6 +147,11 @@ def _carried(tested: _Tested, reached: pd.DataFrame) -> Finding:
     note = f"{len(largest)} permutations are too few" if few else ""
     bound = tested.chance + room * float(largest.max())
     return replace(finding, bound=bound, p=p, adjusted=p, verdict=verdict, note=note)
+
+
+def of_all_folds(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings of a run that pools all folds: what is cross-validated there is so over all of them together."""
+    return [replace(one, on=ALL_FOLDS) if one.on == CROSS_VALIDATED else one for one in findings]
 
 
 def layer_findings(

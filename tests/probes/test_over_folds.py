@@ -150,6 +150,9 @@ def test_the_record_names_its_members(pooled: FitRecord) -> None:
     assert not any(pooled.same_corpus(member) for member in members)
     assert [member.corpus.title for member in members] == [f"planted fold {number}" for number in (1, 2, 3)]
     assert all(score.partition == "test2" for score in (*pooled.scores, *pooled.category_scores))
+    assert "split by speaker:3" in pooled.notes[0] and "all folds, cross-validated" in {
+        one.on for one in pooled.findings
+    }
     assert not any(note.startswith(("train:", "development:")) for note in pooled.notes)
 
 
