@@ -40,7 +40,7 @@ def ratings(cells: Cells, column: str, scale: tuple[float, float] | None, id_col
         )
     if len(off):
         ids = cells.columns.get(id_column)
-        names = [f"{ids[row] if ids else cells.where(row)} ({values[row]:g})" for row in off]
+        names = [f"{ids[row] if ids else cells.where(row)} ({values[row]:g})" for row in off.tolist()]
         spans = f"its values range from {np.nanmin(values):g} to {np.nanmax(values):g}"
         why = f"{number_of(len(off), 'value')} off the scale {low:g} to {high:g} ({spans}): {first_names(names)}"
         remedy = "correct them, or the --scale if one was given"
