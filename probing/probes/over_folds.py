@@ -66,11 +66,11 @@ def fit_folds(
         CorpusError: The corpus is not split into folds (code `no-folds`), or a fold is named (`exclusive`).
         ProbingError: As `fit`.
     """
-    began = time.time()
     parts = (options or options_named(settings), source or CacheOptions(), place or FitPlace())
     options, source, place = with_settings(parts, settings)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
     folds = _fitted(every_fold(spec), encoder, options, source, place)
+    began = time.time()  # later than its members: it is the latest fit
     pooled = pooled_corpus(folds.corpora)
     configuration = _configuration(folds, pooled)
     if there := pooled_there(FitRecord, Path(place.runs), signature(configuration), folds.members):

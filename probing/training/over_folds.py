@@ -76,7 +76,6 @@ def finetune_folds(
         CorpusError: The corpus is not split into folds (code `no-folds`), or a fold is named (`exclusive`).
         ProbingError: As `finetune`.
     """
-    began = time.time()
     options, place = with_settings((options, place), settings)
     specs = every_fold(corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus))
     found = []
@@ -85,7 +84,7 @@ def finetune_folds(
         own = replace(place, name=f"{place.name}-fold{number}") if place.name else place
         found.append(finetune(spec, system, options, own))
     members = [record for record in found if record is not None]
-    return _pooled(members, place, began) if members else None
+    return _pooled(members, place, time.time()) if members else None  # begun later than its members: it is the latest
 
 
 def _pooled(members: Sequence[FinetuneRecord], place: FinetunePlace, began: float) -> FinetuneRecord:

@@ -179,6 +179,7 @@ def test_a_fold_leads_to_the_run_that_pools_it(pooled: FitRecord, tmp_path: Path
     member = _members(pooled)[1]
     assert whole_of(member).folder == whole_of(pooled).folder == pooled.folder
     assert latest(FitRecord, pooled.folder.parent, pooled=True).folder == pooled.folder
+    assert latest(FitRecord, pooled.folder.parent).folder == pooled.folder  # what `probe figure 2` draws
     alone = replace(member, folder=tmp_path / "runs/alone")
     refusal(RunError, "no-run", whole_of, alone)
     refusal(RunError, "no-run", latest, FitRecord, tmp_path, True)
