@@ -32,7 +32,7 @@ def trained(record: FinetuneRecord) -> str:
     system, seeds = record.system, len(record.seeds)
     heading = (
         f"{measured(record)}, mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}] · {system.name} "
-        f"({system.parameters / 1e6:.3g} M parameters, {system.regime}) on {record.corpus.title}"
+        f"({system.parameters / 1e6:.3g} M parameters, {system.regime}) on {record.corpus.full_title}"
     )
     files = ("record.json", *_tables(record), *(() if record.members else ("seed0",)))
     return _whole(record, heading, scores_of(record), {"dimension": 12}, files)
@@ -49,9 +49,8 @@ def evaluated(record: EvaluationRecord, run: Path) -> str:
     from probing.runs.store import read_record
 
     say_left_out(record.corpus.left_out)
-    heading = (
-        f"{measured(record)} [{intervals_said([len(record.seeds)])}] · {record.title} ({run}) on {record.corpus.title}"
-    )
+    intervals = intervals_said([len(record.seeds)])
+    heading = f"{measured(record)} [{intervals}] · {record.title} ({run}) on {record.corpus.full_title}"
     names = ("record.json", *_tables(record))
     # Another corpus's development partition has selected nothing.
     if record.published is not None:

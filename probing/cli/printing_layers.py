@@ -21,7 +21,7 @@ def analysed(record: LayersRecord) -> str:
 
     say_left_out(record.corpus.left_out)
     table = read_contents(record)
-    lines = [f"{record.encoder.title} on {record.corpus.title}", *wrapped(_legend(table))]
+    lines = [f"{record.encoder.title} on {record.corpus.full_title}", *wrapped(_legend(table))]
     for dim in record.dimensions:
         lines += ["", *_dimension(table, dim)]
     for dim in record.dimensions:

@@ -52,6 +52,6 @@ def on_the_papers_release(corpus: CorpusEntry) -> bool:
         return True
     if corpus.spec.prefix == "msp-podcast":
         counts = ", ".join(f"{name} {corpus.utterances.get(name, 0):,}" for name in _UTTERANCES)
-        said = f"{corpus.title} is not {RELEASE}, or of an unknown release ({counts})"
+        said = f"{corpus.full_title} is not {RELEASE}, or of an unknown release ({counts})"
         print(f"{said}: published points are left out", file=sys.stderr)
     return False

@@ -145,7 +145,7 @@ def line(record: Record) -> str:
     found += [(s.probe, f"{plain(s.category)} {plain(s.partition)} UAR {s.uar:.3f}") for s in named]
     scores = " ".join(said + f" ({probe})" * (probe not in _WHOLE) for probe, said in found)
     identity = record.corpus.identity
-    known = plain(record.corpus.title) + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
+    known = plain(record.corpus.full_title) + (f" ({identity.short})" if identity else " (version 0.1.0: no digest)")
     when = record.date[:16].replace("T", " ")
     parts = (when, record.command, known, plain(record.title), scores, str(record.folder))
     return "  ".join(part for part in parts if part)
@@ -168,7 +168,7 @@ def heading(record: Record, seeds: int) -> str:
     """The line above a run's scores: what they are, of which encoder or system, on which corpus."""
     over = f"mean over {seeds} seed{'s' * (seeds > 1)} [{intervals_said([seeds])}]"
     read = f" · read from store {record.cache.store}" if isinstance(record, FitRecord) else ""
-    return f"{measured(record)}, {over} · {plain(record.title)} on {plain(record.corpus.title)}{read}"
+    return f"{measured(record)}, {over} · {plain(record.title)} on {plain(record.corpus.full_title)}{read}"
 
 
 def markdown_table(frame: pd.DataFrame, written: Callable[[object], str] = markdown) -> str:

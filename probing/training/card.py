@@ -88,7 +88,7 @@ def card(record: FinetuneRecord, folder: str) -> str:
     """
     system, notes = record.system, _notes(record)
     blocks = [
-        f"# {markdown(system.name)} on {markdown(record.corpus.title)}",
+        f"# {markdown(system.name)} on {markdown(record.corpus.full_title)}",
         f"Estimates {_estimated(system)} in speech. Encoders, pooling, early fusion and "
         "a head, after de Oliveira, Raj Prabhu and Gerkmann (Interspeech 2023).",
         markdown_table(_facts(record)),
@@ -127,7 +127,7 @@ def _header(record: FinetuneRecord) -> ModelCardData:
         EvalResult(
             task_type=task,
             dataset_type=slug(corpus.title),
-            dataset_name=plain(corpus.title),
+            dataset_name=plain(corpus.full_title),
             dataset_split=plain(score.partition),
             metric_type="ccc",
             metric_name=f"CCC of {plain(score.dimension)}",
@@ -139,7 +139,7 @@ def _header(record: FinetuneRecord) -> ModelCardData:
         EvalResult(
             task_type=task,
             dataset_type=slug(corpus.title),
-            dataset_name=plain(corpus.title),
+            dataset_name=plain(corpus.full_title),
             dataset_split=plain(score.partition),
             metric_type=_ON_HUBS[field],
             metric_name=f"{title} of {plain(score.category)}",
@@ -152,7 +152,7 @@ def _header(record: FinetuneRecord) -> ModelCardData:
         library_name="transformers",
         tags=["speech-emotion-recognition", "probing", *(["text"] if system.reads else [])],
         metrics=list(dict.fromkeys(result.metric_type for result in results)),
-        model_name=plain(f"{system.name} on {corpus.title}"),
+        model_name=plain(f"{system.name} on {corpus.full_title}"),
         eval_results=results,
         license="other" if record.data_licence else None,
         license_name=plain(record.data_licence) if record.data_licence else None,
@@ -171,7 +171,7 @@ def _facts(record: FinetuneRecord) -> pd.DataFrame:
         "Encoders": system.name + " (random weights at the start)" * system.random,
         "Parameters": f"{system.parameters / 1e6:.3g} M, {system.trainable / 1e6:.3g} M of them trained",
         "Frozen": ", ".join(frozen) or "nothing",
-        "Trained on": f"{corpus.title}, " + ", ".join(f"{n:,} {name}" for name, n in corpus.utterances.items()),
+        "Trained on": f"{corpus.full_title}, " + ", ".join(f"{n:,} {name}" for name, n in corpus.utterances.items()),
         "Words": record.words.title if system.reads else "none",
         "Licence of the data": record.data_licence or NOT_STATED,
         "Loss": _loss(record),

@@ -15,7 +15,7 @@ from probing.errors import CorpusError, first_names, number_of
 from probing.files.reading import bounded_bytes
 
 _DEPTH = 2  # folders between the one that the user names and the release
-_MOST_BYTES = 1 << 26  # of a file of labels; those of all raters of MSP-Improv have some 5 MB
+_MOST_BYTES = 1 << 26  # of a file of labels; that of MSP-Improv, with all its raters, is the largest that is read so
 _LONGEST_TEXT = 1 << 20  # bytes of the words of an utterance
 
 
