@@ -80,12 +80,7 @@ def prepare(
     command = f"the `probe extract` command that made {cache.path}"
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
     refuse_other_inputs(cache, checked.corpus)
-    # A cache knows the bytes of its recordings; their samples are remembered beside it, where they were decoded.
-    known = remembered(checked.corpus.utterances, audio_memory(checked.spec, Path(cache.path).parent.parent))
-    cached = _heard(checked.corpus, cache)
-    sums = known.checksums | cached.checksums
-    heard = AudioScan(known.samples | cached.samples, checksums=sums, content=known.content)
-    checked = with_leaks(checked, heard, place.allow_leaks)
+    checked = with_leaks(checked, heard_of(checked, cache), place.allow_leaks)
     reopened, parameters = (opened.spec, opened.parameters) if opened is not None else (None, None)
     return Ready(checked, cache, rows, reopened, parameters, options, device)
 
@@ -158,11 +153,22 @@ def identity_of(checked: Checked, cache: Cache) -> Identity:
     corpus, named = checked.corpus, checked.identity.categories is not None
     if "tokenizer" in cache.layout.identity:
         return identify(corpus, text=True, categories=named)
-    audio = _heard(corpus, cache).checksums
+    audio = _cached(corpus, cache).checksums
     return identify(corpus, audio=audio if len(audio) == len(corpus) else None, categories=named)
 
 
-def _heard(corpus: Corpus, cache: Cache) -> AudioScan:
+def heard_of(checked: Checked, cache: Cache) -> AudioScan:
+    """What is known of a corpus's audio where nothing is decoded.
+
+    A cache knows the bytes of its recordings; their samples are remembered beside it, where they were decoded.
+    """
+    known = remembered(checked.corpus.utterances, audio_memory(checked.spec, Path(cache.path).parent.parent))
+    cached = _cached(checked.corpus, cache)
+    sums = known.checksums | cached.checksums
+    return AudioScan(known.samples | cached.samples, checksums=sums, content=known.content)
+
+
+def _cached(corpus: Corpus, cache: Cache) -> AudioScan:
     """What a cache knows of the audio; nothing where it has read words, or 0 where it does not know a checksum."""
     if "tokenizer" in cache.layout.identity:
         return AudioScan()

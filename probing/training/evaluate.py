@@ -18,6 +18,7 @@ from probing.encoders.device import settle_device
 from probing.errors import OptionError, RunError
 from probing.files import slug
 from probing.options import with_settings
+from probing.probes.prepared import heard_of
 from probing.runs.entries import CorpusEntry, corpus_entry
 from probing.runs.published import names_published
 from probing.runs.records import EvaluationRecord, FitRecord
@@ -85,16 +86,16 @@ def evaluate(
     _refuse_idle(scored, options, encoder)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus or corpus_to_score(scored.run)
     # A fit's probes decode no audio and read no words: the cache has what their encoder made of them.
-    needs = Needs() if fitted else Needs(audio=system.hears, text=system.reads)
+    needs = Needs(audio=system.hears and not fitted, text=system.reads and not fitted, classes=bool(system.categories))
     checked = check_corpus(spec, needs, place.allow_missing, Path(place.cache))
-    if scored.run is not None and spec.source == scored.run.corpus.spec.source:
-        learned = as_learned(scored.run.corpus.spec, checked.spec)
-        checked = with_leaks(checked, checked.scan, place.allow_leaks, learned)
     demand_labels(checked.corpus, system)
-    states = None
+    heard, states = checked.scan, None
     if isinstance(scored.run, FitRecord):
         states = states_of(scored.run, checked, Path(place.cache), encoder)
-        checked = replace(checked, identity=states.identity)
+        checked, heard = replace(checked, identity=states.identity), heard_of(checked, states.cache)
+    if scored.run is not None and spec.source == scored.run.corpus.spec.source:
+        learned = as_learned(scored.run.corpus.spec, checked.spec)
+        checked = with_leaks(checked, heard, place.allow_leaks, learned)
     task = _Task(scored, checked, options, device, states)
     configuration = _configuration(scored, checked, options)
     named = scored.folder / _name(scored, checked, options)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from probing.corpus.spec import CorpusSpec
-from probing.errors import CacheError, OptionError, RunError
+from probing.errors import CacheError, CorpusError, OptionError, RunError
 from probing.extraction.extract import extract
 from probing.predict.predictor import open_run
 from probing.probes.fit import fit
@@ -104,6 +104,31 @@ def test_what_changes_nothing_for_a_fit_is_refused(fitted: dict[str, FitRecord],
     with pytest.raises(RunError) as refused:
         evaluate(inner.folder)
     assert refused.value.code == "run-kind"
+
+
+def test_a_fit_is_not_evaluated_on_what_it_learned_from(
+    fitted: dict[str, FitRecord], places: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its cache knows that a recording of a test partition was in train; allowed, the record says so.
+
+    Other classes of the same recordings are another evaluation.
+    """
+    monkeypatch.chdir(places)
+    rows = list(csv.DictReader((places / "named.csv").read_text().splitlines()))
+    (places / "twin.wav").write_bytes((places / rows[0]["path"]).read_bytes())
+    leaking = [*rows[:-1], {**rows[-1], "path": "twin.wav"}]
+    _write(places / "leaking.csv", leaking)
+    extract("leaking.csv", "hubert", **CACHE)
+    how: dict[str, Any] = {"dims": "emotion", "head": "ridge", "permutations": 0, "dtype": "float32"}
+    record = fit("leaking.csv", "hubert", allow_leaks=True, cache=Path("cache"), runs=tmp_path, **how)
+    with pytest.raises(CorpusError) as caught:
+        evaluate(record.folder)
+    assert caught.value.code == "leaks"
+    allowed = evaluate(record.folder, allow_leaks=True)
+    assert allowed.corpus.leaks == record.corpus.leaks == ("1 recording of test2 is also in train or development",)
+    other = {"angry": "calm", "calm": "angry"}[rows[20]["emotion"]]
+    _write(places / "leaking.csv", [*leaking[:20], {**rows[20], "emotion": other}, *leaking[21:]])
+    assert evaluate(record.folder, allow_leaks=True).folder != allowed.folder
 
 
 @pytest.mark.parametrize("kind", ["weighted", "ridge"])
