@@ -69,22 +69,28 @@ class CompareOptions:
 @click.argument("runs_compared", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @options_of(CompareOptions, "options")
 def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
-    """Compare fine-tuned RUNs on one corpus.
+    """Compare fine-tuned RUNs on one corpus, or RUNs of any kind on other corpora.
 
     Writes Table 1 with intervals, paired differences and the drop from seen to unseen; which of the paper's findings
     hold among these runs, corrected for their number; Figure 3 (what text adds to valence); and, with a fit run on the
-    same corpus, the importance of each layer beside the systems. A run that is still training is skipped. Evaluations
-    of published models on that corpus, which `probe evaluate` makes, may be named too and stand in Table 1.
+    same corpus, the importance of each layer beside the systems. Systems of categories stand in a table of UAR,
+    macro-F1 and accuracy. What `probe evaluate RUN --corpus CORPUS` scored on other corpora stands in a table of
+    training corpus × test corpus; of fits, and of RUNs on several corpora, that is all that is compared. A run
+    that is still training is skipped. Evaluations of published models on that corpus, which `probe evaluate` makes, may
+    be named too and stand in Table 1.
 
     \b
     Example: probe compare runs/finetune-demo-*
+             probe compare runs/fit-crema-d-* runs/fit-ravdess-*
     """
     from probing.report.compare import compare as run
     from probing.report.compare import latest_fit
     from probing.report.compared import finished
+    from probing.runs.records import SystemRecord
 
     records = finished(runs_compared)
-    fit = options.fit or latest_fit(records, options.runs)
+    systems = [record for record in records if isinstance(record, SystemRecord)]
+    fit = options.fit or (latest_fit(systems, options.runs) if len(systems) == len(records) else None)
     found = run(records, options.out, options.against, fit, options.name, options.teacher, options.student)
     click.echo(found)
     for path in found.paths:

@@ -28,7 +28,7 @@ class RunsOptions:
 @command()
 @options_of(RunsOptions, "options")
 def runs(options: RunsOptions) -> None:
-    """List all runs, newest last.
+    """List all runs and their evaluations, newest last.
 
     Prints date, command, corpus, encoder or system, scores and folder of each. A run whose files are missing or changed
     is marked as incomplete, and one of version 0.1.0 as such.
@@ -37,9 +37,11 @@ def runs(options: RunsOptions) -> None:
     Example: probe runs
     """
     from probing.runs.printing import line
-    from probing.runs.store import all_records
+    from probing.runs.store import all_records, evaluations_of
 
-    found = all_records(options.runs)
+    runs = all_records(options.runs)
+    everything = [*runs, *(own for record in runs for own in evaluations_of(record))]
+    found = sorted(everything, key=lambda record: (record.date, str(record.folder)))
     if options.json:
         click.echo(json.dumps([_content(record) for record in found], indent=2, ensure_ascii=False))
         return

@@ -12,17 +12,18 @@ import numpy as np
 
 from probing.errors import RunError
 from probing.files import LOCK, PARTIAL
-from probing.runs.records import EvaluationRecord, FinetuneRecord, Record, SystemRecord
+from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord, Record, SystemRecord
 from probing.runs.store import demand_whole, read_kind, read_record
 from probing.statistics.paired import Contrast, Sample, contrast
 
 BUILT_IN = "the built-in world (synthetic speech)"
 System = TypeVar("System", bound=SystemRecord)
+Compared = SystemRecord | FitRecord
 _MODALITIES = ("audio", "text", "audio+text")
 
 
-def finished(runs: Iterable[Path | SystemRecord]) -> list[SystemRecord]:
-    """The finished ones of some finetune runs and evaluations of published models, each once.
+def finished(runs: Iterable[Path | Compared]) -> list[Compared]:
+    """The finished ones of some finetune runs, fits and evaluations of published models, each once.
 
     A run that is still training is named on stderr.
 
@@ -32,13 +33,13 @@ def finished(runs: Iterable[Path | SystemRecord]) -> list[SystemRecord]:
     Raises:
         RunError: A run is incomplete, damaged or of another kind, or none has finished (code `no-run`).
     """
-    found: dict[Path, SystemRecord] = {}
+    found: dict[Path, Compared] = {}
     for run in runs:
-        folder = run.folder if isinstance(run, SystemRecord) else run
+        folder = run if isinstance(run, Path) else run.folder
         if folder.resolve() in found or folder.name.endswith((LOCK, PARTIAL)):
             continue
         try:
-            record = run if isinstance(run, SystemRecord) else _read(run)
+            record = _read(run) if isinstance(run, Path) else run
         except RunError as error:
             if error.code != "run-unfinished":
                 raise
@@ -52,10 +53,10 @@ def finished(runs: Iterable[Path | SystemRecord]) -> list[SystemRecord]:
     return list(found.values())
 
 
-def _read(folder: Path) -> SystemRecord:
-    """A finetune run, or an evaluation of a published model, which is a run of its own."""
+def _read(folder: Path) -> Compared:
+    """A finetune run, a fit, or an evaluation of a published model, which is a run of its own."""
     record = read_record(folder)
-    if isinstance(record, EvaluationRecord) and record.published is not None:
+    if isinstance(record, FitRecord) or (isinstance(record, EvaluationRecord) and record.published is not None):
         return record
     return read_kind(folder, FinetuneRecord)
 
@@ -80,6 +81,11 @@ def demand_one_corpus(records: Sequence[Record]) -> None:
                 "compare the runs of one corpus at a time",
                 code="several-corpora",
             )
+
+
+def on_one_corpus(records: Sequence[Record]) -> bool:
+    """Whether all runs may be on one corpus."""
+    return all(may_be_one_corpus(one, other) for one, other in combinations(records, 2))
 
 
 def may_be_one_corpus(one: Record, other: Record) -> bool:

@@ -10,9 +10,7 @@ from probing.corpus.transcripts import Words
 from probing.errors import RunError
 from probing.report.compared import may_be_one_corpus
 from probing.runs.records import EvaluationRecord, FinetuneRecord, SystemRecord
-from probing.runs.store import RECORD, demand_whole, read_kind
-
-EVALUATIONS = "evaluations"  # below a run's folder
+from probing.runs.store import EVALUATIONS, RECORD, demand_whole, read_kind
 
 
 @dataclass(frozen=True)

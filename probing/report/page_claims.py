@@ -98,7 +98,7 @@ def judged(runs: Runs, teacher: str | None = None, student: str | None = None) -
         controls = len(runs.controls[fit.folder])
         above = number_of(controls, "random encoder") if controls else "0"
         places.append(layer_findings(curve, shown, above))
-    systems = on_own_words(runs.systems) or runs.systems
+    systems = [record for record in on_own_words(runs.systems) or runs.systems if record.system.dimensions]
     about_systems = system_findings(systems, teacher, student) if systems else []
     tested = [one for own in carried for one in own if one.adjusted is not None]
     spent = CARRIED_LEVEL * len({one.on for one in tested})

@@ -18,7 +18,17 @@ from probing.report.page_blocks import NOTHING, Block, Drawing, Items, Section, 
 from probing.report.page_svg import inline
 from probing.report.wording import layer_name, placed
 from probing.runs.entries import Score
-from probing.runs.printing import SEEN, UNSEEN, ends, intervals_said, partition_title, seeds_of, spread
+from probing.runs.printing import (
+    MEASURES,
+    SEEN,
+    UNSEEN,
+    ends,
+    intervals_said,
+    measure_of,
+    partition_title,
+    seeds_of,
+    spread,
+)
 from probing.runs.records import FitRecord, Record
 from probing.statistics.layers import LayerSummary
 
@@ -55,15 +65,20 @@ def fit_section(
 
 
 def score_tables(record: Record, selected: bool = True) -> Iterator[Table]:
-    """The scores of a run, as its record has them.
+    """The scores of a run, as its record has them; those of categories in a table of their own.
 
     Args:
         record: The run.
         selected: Whether it was selected on development.
     """
+    if record.scores:
+        yield _of_dimensions(record, selected)
+    if record.category_scores:
+        yield _of_categories(record, selected)
+
+
+def _of_dimensions(record: Record, selected: bool) -> Table:
     table = pd.DataFrame([asdict(score) for score in record.scores])
-    if table.empty:
-        return
     partitions = [*dict.fromkeys(p for p in (UNSEEN, SEEN) if p in set(table.partition)), *table.partition]
     order = {partition: place for place, partition in enumerate(dict.fromkeys(partitions))}
     order[DEVELOPMENT] = len(order)  # last of all that is not a test
@@ -76,7 +91,24 @@ def score_tables(record: Record, selected: bool = True) -> Iterator[Table]:
     table = table.sort_values("dimension", key=lambda own: own.map(names), kind="stable")
     seeds = _seeds(record)
     said = f"CCC: mean over {seeds_of(seeds)}" + " ± standard deviation over seeds" * (seeds > 1)
-    yield table_of(wide(table, keys, ["partition"], _score), f"{said} [{intervals_said([seeds])}]", len(keys))
+    return table_of(wide(table, keys, ["partition"], _score), f"{said} [{intervals_said([seeds])}]", len(keys))
+
+
+def _of_categories(record: Record, selected: bool) -> Table:
+    """UAR with its interval, macro-F1 and accuracy, a row each."""
+    scores = [(score, field) for score in record.category_scores for field in MEASURES]
+    columns = {
+        "category": [score.category for score, _ in scores],
+        "probe": [score.probe or "" for score, _ in scores],
+        "measure": [MEASURES[field] for _, field in scores],
+        "partition": [_titled(score.partition, selected) for score, _ in scores],
+        "said": [measure_of(score, field) for score, field in scores],
+    }
+    table = pd.DataFrame(columns)
+    keys = ["category", *["probe"] * bool(table.probe.any()), "measure"]
+    seeds = _seeds(record)
+    caption = f"Categories: mean over {seeds_of(seeds)}; of UAR [{intervals_said([seeds])}]"
+    return table_of(wide(table, keys, ["partition"], lambda row: str(row.said)), caption, len(keys))
 
 
 def _titled(partition: str, selected: bool) -> str:

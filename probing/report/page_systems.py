@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from probing.corpus.model import EMOTIONS
 from probing.errors import RunError
+from probing.report.classified import class_table, scored
 from probing.report.compared import corpus_title, names_of
 from probing.report.conditions import on_own_words
 from probing.report.figure3 import gains, plot_gains
@@ -22,7 +23,7 @@ from probing.report.table1 import table1
 from probing.report.table2 import table2
 from probing.runs.printing import ends, intervals_said, signed, spread, titled
 from probing.runs.records import EvaluationRecord, FinetuneRecord, FitRecord
-from probing.runs.store import read_kind
+from probing.runs.store import read_record
 
 _SPREAD_OVER = ["partition", "dimension"]
 _TEXT_GAIN = "valence"  # Figure 3 is about it
@@ -39,13 +40,17 @@ def systems_section(everything: Sequence[FinetuneRecord], fits: Sequence[FitReco
         RunError: Files of a run are missing, changed or damaged.
     """
     records = on_own_words(everything) or everything  # other words have a table of their own
-    blocks: list[Block] = [*_table1(records), *_figure3(records)]
+    blocks: list[Block] = [*_classes(records)]
+    rated = [record for record in records if record.system.dimensions]
+    if not rated:
+        return Section("systems", "Full systems", (*blocks, *_notes(everything)))
+    blocks = [*_table1(rated), *blocks, *_figure3(rated)]
     for place, fit in enumerate(fit for fit in fits if not fit.encoder.random):
         figure, title = Figure(), f"Layers of {fit.title} beside the full systems, {corpus_title(fit)}"
-        plot_layers_and_systems(fit, records, figure)
+        plot_layers_and_systems(fit, rated, figure)
         said = f"{title}. Points: mean over training seeds; bars: 95 % interval; bands as in Figure 2."
         blocks.append(Drawing(inline(figure, f"comparison-{place}", title, said), said))
-    blocks += _table2(everything)
+    blocks += _table2([record for record in everything if record.system.dimensions])
     blocks += _notes(everything)
     return Section("systems", "Full systems", tuple(blocks))
 
@@ -79,7 +84,7 @@ def _selected_on(record: EvaluationRecord) -> bool:
     if record.published is not None:
         return record.published.trained_on(record.corpus)
     try:
-        return read_kind(record.folder / record.run, FinetuneRecord).same_corpus(record)
+        return read_record(record.folder / record.run).same_corpus(record)
     except RunError:  # an evaluation may be passed on without its run
         return True
 
@@ -117,6 +122,23 @@ def _table2(records: Sequence[FinetuneRecord]) -> Iterator[Table]:
     yield _of_systems(own, said, len(keys))
     yield from _differences(table, keys)
     yield _published("table2", ["transcription"])
+
+
+def _classes(records: Sequence[FinetuneRecord]) -> Iterator[Table]:
+    """Systems of categories, and their paired differences."""
+    table = class_table(records)
+    if table.empty:
+        return
+    table = _titles(table).assign(parameters_M=[f"{number:.3g}" for number in table.parameters_M])
+    keys, over = ["modality", "model", "parameters_M"], ["partition", "category"]
+    own = wide(table, keys, over, scored)
+    said = f"Categories on {corpus_title(*records)}: UAR, mean over training seeds ± standard deviation over seeds"
+    yield _of_systems(own, f"{said} [{intervals_said(table.seeds)}]; macro-F1; accuracy.", len(keys))
+    if "difference" in table and table.difference.notna().any():
+        apart = table[table.difference.notna()]
+        against = ", ".join(dict.fromkeys(map(str, apart.against)))
+        cells = wide(apart, ["model"], over, lambda r: signed(r.difference, r.difference_low, r.difference_high))
+        yield _of_systems(cells, f"Paired differences of UAR to {against}, with 95 % intervals.", 1)
 
 
 def _score(row: Any) -> str:

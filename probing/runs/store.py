@@ -37,6 +37,7 @@ from probing.runs.version1 import upgraded
 
 CONFIGURATION = "configuration.json"  # of a run that can be resumed: written first, where the record is written last
 RUNS = Path("runs")
+EVALUATIONS = "evaluations"  # below a run's folder
 KINDS: dict[str, type[Record]] = {
     "fit": FitRecord,
     "layers": LayersRecord,
@@ -228,6 +229,11 @@ def all_records(root: Path = RUNS) -> list[Record]:
         except RunError as error:  # one damaged record must not hide the other runs
             print(f"skipped: {error.what}: {error.why}", file=sys.stderr)
     return sorted(found, key=lambda record: (record.date, record.folder.name))
+
+
+def evaluations_of(record: Record) -> list[EvaluationRecord]:
+    """The evaluations that are kept with a run, oldest first; one that cannot be read is named on stderr."""
+    return [own for own in all_records(record.folder / EVALUATIONS) if isinstance(own, EvaluationRecord)]
 
 
 def latest(kind: type[_Kind], root: Path = RUNS, pooled: bool = False) -> _Kind:

@@ -14,12 +14,11 @@ from probing.probes.standing import StandingProbes, standing_probes
 from probing.runs.entries import SystemEntry
 from probing.runs.published import PublishedEntry, names_published
 from probing.runs.records import FinetuneRecord, FitRecord
-from probing.runs.store import demand_whole, read_record, signature
+from probing.runs.store import EVALUATIONS, demand_whole, read_record, signature
 from probing.systems.inference import opened
 from probing.systems.processor import Processor
 from probing.training.probed import probed_system
 
-FOLDER = "evaluations"  # in a run's
 _DIGITS = 8  # of a published model's weights in the names of its evaluations
 
 
@@ -116,7 +115,7 @@ def _own(trained: FinetuneRecord) -> Scored:
         words=trained.words,
         settled={"run": trained.signature, "systems": weights},
         signature=trained.signature,
-        folder=trained.folder / FOLDER,
+        folder=trained.folder / EVALUATIONS,
         opened=ready,
         run=trained,
     )
@@ -132,7 +131,7 @@ def _fitted(fitted: FitRecord, device: str) -> Scored:
         words=Words(),
         settled={"run": fitted.signature},
         signature=fitted.signature,
-        folder=fitted.folder / FOLDER,
+        folder=fitted.folder / EVALUATIONS,
         run=fitted,
         probes=probes,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from builders import write_run
+from builders import write_evaluation, write_run
 from commands import done, probe
 
 
@@ -15,6 +15,15 @@ def test_runs_are_listed_with_their_scores(here: Path) -> None:
     (line,) = done("runs").stdout.splitlines()
     assert "finetune" in line and "made-up" in line and "large+words" in line and "valence test2" in line
     assert str(Path("runs") / record.folder.name) in line and "incomplete" not in line
+
+
+def test_evaluations_are_listed_with_the_runs(here: Path) -> None:
+    """Each on a line of its own, by date, in the folder of its run."""
+    record = write_run(here / "runs", "large")
+    write_evaluation(record, "elsewhere")
+    first, second = done("runs").stdout.splitlines()
+    assert "finetune" in first and "evaluate" in second and "evaluations/elsewhere" in second
+    assert [one["command"] for one in json.loads(done("runs", "--json").stdout)] == ["finetune", "evaluate"]
 
 
 def test_a_run_that_lacks_a_file_is_marked(here: Path) -> None:

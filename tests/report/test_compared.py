@@ -8,7 +8,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from builders import entry_of, identity_of, write_fit, write_run
+from builders import entry_of, identity_of, write_evaluation, write_run
 
 from probing.corpus.identity import Identity
 from probing.corpus.transcripts import CORRUPTED, Words
@@ -118,7 +118,8 @@ def test_an_incomplete_or_damaged_run_is_an_error(tmp_path: Path, version: int) 
         with pytest.raises(RunError) as caught:
             finished([record.folder, copy])
         assert code_of(caught) == code
-    for folder, code in ((write_fit(tmp_path).folder, "run-kind"), (tmp_path / "nothing", "no-run")):
+    own = write_evaluation(record, "own", version=version)
+    for folder, code in ((own.folder, "run-kind"), (tmp_path / "nothing", "no-run")):
         with pytest.raises(RunError) as caught:
             finished([record.folder, folder])
         assert code_of(caught) == code

@@ -1,0 +1,74 @@
+"""What runs score on other corpora: fits and systems, each in a row, each corpus in a column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders import entry_of, write_evaluation, write_fit, write_run
+
+from probing.errors import RunError
+from probing.report.compare import compare
+from probing.report.cross_corpus import cross_table, markdown
+from probing.runs.records import CategoryScore, Score
+
+OTHER = entry_of("other", 50, ("all",))
+
+
+def test_own_and_other_corpora_stand_side_by_side(tmp_path: Path) -> None:
+    """The run's own test partitions and every partition of the other corpus, the newest evaluation of it alone."""
+    run = write_run(tmp_path, "large")
+    write_evaluation(run, "old", corpus=OTHER, date="2026-01-02T00:00:00")
+    new = write_evaluation(run, "new", corpus=OTHER, date="2026-01-03T00:00:00")
+    write_evaluation(run, "noisy", corpus=OTHER, snr=10.0, date="2026-01-04T00:00:00")
+    write_evaluation(run, "own")
+    table = cross_table([run])
+    assert set(table.test) == {"", new.folder.name} and set(table.tested_on) == {"made-up", "other"}
+    own = table[table.own]
+    assert set(own.partition) == {"test1", "test2"} and set(own.trained_on) == {"made-up"}
+    expected = {(s.dimension, s.partition): s.ccc for s in run.scores}
+    assert all(row.score == pytest.approx(expected[row.target, row.partition]) for row in own.itertuples())
+    text = markdown(table)
+    assert "### valence: CCC" in text and "| other, unseen |" in text and "made-up, seen" in text
+
+
+def test_a_fit_is_known_by_the_probes_that_stand_for_it(tmp_path: Path) -> None:
+    """Those with learned layer weights, and neither single layers nor permuted labels; categories by their UAR."""
+    scores = (
+        Score("valence", "test2", 0.5, probe="weighted"),
+        Score("valence", "test2", 0.4, probe="best layer: 3"),
+        Score("valence", "test2", 0.0, probe="shuffled"),
+    )
+    named = (CategoryScore("emotion", "test2", 0.7, 0.6, 0.8, n=9, classes=4, probe="weighted"),)
+    fit = write_fit(tmp_path, scores=scores)
+    object.__setattr__(fit, "category_scores", named)
+    assert cross_table([fit]).empty
+    run = write_run(tmp_path, "large")
+    write_evaluation(run, "other", corpus=OTHER)
+    table = cross_table([fit, run])
+    own = table[table.run == fit.folder.name]
+    assert [(r.target, r.measure, r.score) for r in own.itertuples()] == [
+        ("emotion", "UAR", 0.7),
+        ("valence", "CCC", 0.5),
+    ]
+
+
+def test_runs_on_several_corpora_are_compared_by_that_alone(tmp_path: Path) -> None:
+    """With an evaluation, a table; without one it is said what is lacking, and nothing is written."""
+    here, there = write_run(tmp_path, "large"), write_run(tmp_path, "large", corpus="other", n=120)
+    with pytest.raises(RunError) as caught:
+        compare([here, there], tmp_path / "out")
+    assert caught.value.code == "several-corpora"
+    with pytest.raises(RunError) as caught:
+        compare([write_fit(tmp_path)], tmp_path / "out")
+    assert caught.value.code == "no-evaluation" and not (tmp_path / "out").exists()
+    write_evaluation(here, "other", corpus=there.corpus)
+    found = compare([here, there], tmp_path / "out", name="x")
+    assert sorted(path.name for path in found.paths) == ["crosscorpus-x.csv", "crosscorpus-x.md"]
+    assert found.table1.empty and {*zip(found.crossed.trained_on, found.crossed.tested_on, strict=True)} == {
+        ("made-up", "made-up"),
+        ("made-up", "other"),
+        ("other", "other"),
+    }
+    one = compare([here], tmp_path / "out", name="y")
+    assert len(one.table1) and len(one.crossed) and "crosscorpus-y.md" in one.texts
