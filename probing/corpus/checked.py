@@ -12,7 +12,7 @@ from probing.corpus.identity import Identity, identify
 from probing.corpus.leaks import Leaks, find_leaks, refuse_leaks
 from probing.corpus.model import EMOTION_NAMES, EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
-from probing.corpus.scan import AudioScan, say_forgotten, scan_audio, to_decode
+from probing.corpus.scan import AudioScan, remembered, say_forgotten, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
 from probing.errors import AudioError, OptionError
@@ -131,11 +131,12 @@ def check_corpus(
     if spec.transcripts is not None:
         own = open_corpus(spec.without_other_words())
     corpus, words = reworded(corpus, own, spec)
-    if needs.learns:  # as far as it is known before the audio is decoded
-        refuse_leaks(corpus, find_leaks(corpus, AudioScan()), allow_leaks)
+    memory, heard = audio_memory(spec, cache), AudioScan()
+    if needs.learns:  # as far as it is known before the audio is decoded, or without it
+        heard = remembered(corpus.utterances, memory)
+        refuse_leaks(corpus, find_leaks(corpus, heard), allow_leaks)
     scan = AudioScan()
     if needs.audio:
-        memory = audio_memory(spec, cache)
         with ExitStack() as claims:
             if remember and wait and to_decode(corpus.utterances, memory):
                 remember = _claimed(memory, claims)  # one process decodes, the others wait
@@ -149,7 +150,7 @@ def check_corpus(
     named = needs.classes or bool({*dims} & {*corpus.categories})
     identity = identify(original, scan.checksums if needs.audio else None, needs.text, named)
     checked = Checked(settled, corpus, identity, scan, left_out, words)
-    return with_leaks(checked, scan, allow_leaks) if needs.learns else checked
+    return with_leaks(checked, scan if needs.audio else heard, allow_leaks) if needs.learns else checked
 
 
 def with_leaks(checked: Checked, scan: AudioScan, allowed: bool, learned: Corpus | None = None) -> Checked:
