@@ -24,7 +24,8 @@ from torch import Tensor
 
 from probing.corpus.model import TEST1, Corpus
 from probing.probes.classes import decided
-from probing.probes.closed_form import PENALTIES, Decomposition, LabelSums, LayerStates, Scorer, Sums
+from probing.probes.closed_form import Decomposition, LabelSums, LayerStates, Sums
+from probing.probes.penalties import best_penalties
 from probing.probes.ridge import RIDGE
 from probing.probes.ridge_plan import BY_SPEAKER, PERMUTED, Plan
 from probing.statistics.classification import tally
@@ -88,12 +89,6 @@ class _Permuted:
     def labels_MT(self) -> NDArray[np.float64]:
         """The labels; the columns of one permutation are neighbours."""
         return self.plan.labels_NK[self.orders_RM].transpose(1, 0, 2).reshape(len(self.folds_M), -1)
-
-    @cached_property
-    def owner_T(self) -> NDArray[np.int64]:
-        """The number of each column's target: those of every permutation are others."""
-        numbers = len(self.plan.names) * np.arange(len(self.orders_RM))[:, None]
-        return (self.plan.owner_K + numbers).ravel()
 
 
 def pooled_nulls(
@@ -168,10 +163,7 @@ def _of_fold(
     plan = permuted.plan
     train = Decomposition(everything[0] - tested[0] - development[0])
     targets = train.solve(everything[1] - tested[1] - development[1])
-    owner_T = torch.from_numpy(permuted.owner_T).to(train.mean_D.device)
-    scorer = Scorer(targets, train.project(development[0]), development[1])
-    ccc_GQ = torch.stack([scorer.ccc(targets.weights(penalty), owner_T) for penalty in PENALTIES])
-    penalty_T = ccc_GQ.new_tensor(PENALTIES)[ccc_GQ.argmax(0)][owner_T]
+    penalty_T = best_penalties(targets, train.project(development[0]), development[1], plan, balanced)
     estimates = torch.from_numpy(layer.predict(places, *targets.coefficients(penalty_T)).T)
     estimates_BRK = estimates.reshape(len(places), -1, len(plan.owner_K))
     share_RK = targets.mean_T.cpu().reshape(-1, len(plan.owner_K))

@@ -56,8 +56,8 @@ def ridge_look(
     penalty of the smallest squared error over all other folds. (The probes that predict those have seen the fold; one
     number chosen from nine tenths of the data tells next to nothing of it.)
 
-    Of a category each class is a column of zeros and ones. Its columns have one penalty, chosen by the CCC, or by the
-    squared error, of all of them together, so that estimates sum to 1.
+    Of a category each class is a column of zeros and ones. Its columns have one penalty, chosen by all of them
+    together (`penalties.best_penalties`), so that estimates sum to 1.
 
     Args:
         corpus: The N utterances.

@@ -32,6 +32,7 @@ from probing.probes.closed_form import (
     owned,
 )
 from probing.probes.left_out import errors_without, groups_of
+from probing.probes.penalties import best_penalties, owners_of
 from probing.probes.ridge_plan import Plan, Segment
 
 _Summed = TypeVar("_Summed", Sums, LabelSums)
@@ -109,7 +110,8 @@ def look_at(layer: LayerStates, plan: Plan, balanced: bool = False) -> LayerResu
         for partition in plan.members
         if partition != TRAIN
     }
-    penalty_K = _best_by_ccc(targets, parts[DEVELOPMENT], torch.from_numpy(plan.owner_K).to(train.mean_D.device))
+    development = parts[DEVELOPMENT]
+    penalty_K = best_penalties(targets, development.seen, development.labels, plan, balanced)
     coefficients_DK, intercepts_K = targets.coefficients(penalty_K)
     raw_DK, raw_K = layer.on_raw_states(coefficients_DK, intercepts_K)
     return LayerResult(
@@ -120,13 +122,6 @@ def look_at(layer: LayerStates, plan: Plan, balanced: bool = False) -> LayerResu
         *_cross_validate(layer, plan, sums, labels),
         _nulls(layer, plan, train, parts, balanced),
     )
-
-
-def _best_by_ccc(targets: Targets, part: _Part, owner_T: Tensor) -> Tensor:
-    """The penalty with which each dimension, or all classes of a category together, have the highest CCC, [T]."""
-    scorer = Scorer(targets, part.seen, part.labels)
-    ccc_GQ = torch.stack([scorer.ccc(targets.weights(penalty), owner_T) for penalty in PENALTIES])
-    return ccc_GQ.new_tensor(PENALTIES)[ccc_GQ.argmax(0)][owner_T]
 
 
 def _cross_validate(
@@ -208,10 +203,8 @@ def _nulls(
             taught = {name: _permuted_labels(plan, chunk, name) for name in (TRAIN, DEVELOPMENT)}
             targets = train.solve(layer.label_sums(plan.members[TRAIN], taught[TRAIN]))
             own = layer.label_sums(plan.members[DEVELOPMENT], taught[DEVELOPMENT])
-            development = _Part(parts[DEVELOPMENT].seen, own)
-            apart_RK = plan.owner_K + owners * np.arange(len(chunk))[:, None]
-            owner_T = torch.from_numpy(apart_RK.ravel()).to(train.mean_D.device)
-            penalty_T = _best_by_ccc(targets, development, owner_T)
+            owner_T = owners_of(plan, count * len(chunk), train.mean_D.device)
+            penalty_T = best_penalties(targets, parts[DEVELOPMENT].seen, own, plan, balanced)
             weights_DT = targets.weights(penalty_T)
             columns = np.tile(np.arange(count), len(chunk))
             for name, part in parts.items():

@@ -180,15 +180,29 @@ def test_a_null_is_the_recall_of_permuted_classes(world: tuple, look: Look) -> N
 
 
 def test_balanced_classes_are_compared_with_their_shares(world: tuple, look: Look) -> None:
-    """The class whose estimate is the largest multiple of its share of train; importance is the same."""
-    corpus, _ = world
-    balanced = ridge_look(*world, ["emotion"], permutations=1, balanced=True)
-    share = np.bincount(codes(corpus)[members(corpus, TRAIN)]) / len(members(corpus, TRAIN))
-    np.testing.assert_allclose(balanced.shares["emotion"], share)
-    np.testing.assert_array_equal(balanced.estimated("emotion"), (look.predictions["emotion"] / share).argmax(-1))
+    """The class whose estimate is the largest multiple of its share of train, at the penalty of the smallest error."""
+    corpus, states = world
+    balanced = ridge_look(*world, ["emotion", "valence"], permutations=1, balanced=True)
+    train, development = members(corpus, TRAIN), members(corpus, DEVELOPMENT)
+
+    def decided(x: np.ndarray, taught: np.ndarray) -> np.ndarray:
+        y_NK = np.eye(3)[taught]
+        fits = [solved(x[train], y_NK[train], alpha) for alpha in PENALTIES]
+        w, b = min(fits, key=lambda fit: np.square(y_NK[development] - x[development] @ fit[0] - fit[1]).sum())
+        return ((x @ w + b) / y_NK[train].mean(0)).argmax(1)
+
+    for layer in range(N_LAYERS):
+        found = decided(states[:, layer].astype(float), codes(corpus))
+        np.testing.assert_array_equal(balanced.estimated("emotion")[layer], found)
     assert (balanced.estimated("emotion") != look.estimated("emotion")).any()
-    own = look.importance()[lambda table: table.dimension == "emotion"]
-    np.testing.assert_allclose(balanced.importance().r2, own.r2)
+    groups, speakers = [train, development], [u.speaker for u in corpus.utterances]
+    taught = permuted_between_speakers(codes(corpus).astype(float), groups, speakers, 0).astype(int)
+    found, test2 = decided(states[:, PEAK].astype(float), taught), members(corpus, "test2")
+    rows = balanced.class_nulls.query(f"labels == 'permuted' and layer == {PEAK} and partition == 'test2'")
+    assert rows.uar.item() == pytest.approx(balanced_accuracy_score(codes(corpus)[test2], found[test2]))
+    own, other = (one.importance().set_index(["dimension", "layer"]).r2 for one in (look, balanced))
+    np.testing.assert_allclose(other["emotion"], own["emotion"])  # which is not decided
+    np.testing.assert_allclose(balanced.predictions["valence"], look.predictions["valence"], atol=1e-12)
 
 
 def test_the_planted_layer_is_named_and_carried(world: tuple, look: Look) -> None:
