@@ -92,9 +92,9 @@ def seen_note(partition: str, shared: int, speakers: int) -> str:
     """How many speakers of a test partition are known from train or development.
 
     >>> seen_note("test", 12, 20)
-    'test, seen: 12 of 20 speakers are also in train or development'
+    'test, seen: 12 of 20 speakers (also in train or development)'
     """
-    return f"{partition}, seen: {shared:,} of {number_of(speakers, 'speaker')} are also in train or development"
+    return f"{partition}, seen: {shared:,} of {number_of(speakers, 'speaker')} (also in train or development)"
 
 
 def shared_speakers(corpus: Corpus, test: str, seen: Sequence[str] = LEARNED) -> list[str]:

@@ -103,7 +103,7 @@ def test_seen_speakers_of_any_other_test_partition_are_a_note(whole):
         utterances=tuple(replace(u, partition="test") if u.partition == "test1" else u for u in whole.utterances),
     )
     found = overview(changed(renamed, "test1-a0", speaker="z"), scan_of(renamed))
-    assert found.count == 0 and "test, seen: 2 of 3 speakers are also in train or development" in found.notes
+    assert found.count == 0 and "test, seen: 2 of 3 speakers (also in train or development)" in found.notes
     found = overview(changed(whole, "test2-x0", speaker="a"), scan_of(whole))
     assert found.problems == ("1 speaker of test2 (unseen) is also in train or development: a",) and found.count == 1
 
@@ -122,7 +122,7 @@ def test_notes_are_no_problems(whole):
     found = overview(replace(whole, notes=("a note of the reader",)), scan_of(whole))
     assert found.count == 0
     assert found.notes[0] == "a note of the reader"
-    assert "test1, seen: 2 of 2 speakers are also in train or development" in found.notes
+    assert "test1, seen: 2 of 2 speakers (also in train or development)" in found.notes
     assert all(note in " ".join(str(found).split()) for note in found.notes)
 
 
