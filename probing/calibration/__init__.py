@@ -4,6 +4,7 @@ size         how much is tried
 trials       finished trials, kept on disk
 worlds       planted worlds
 recovery     which importance names the planted layer
+categories   whether a planted category is recovered as a dimension is
 sweep        learning rate of the layer weights, and patience
 controls     what is claimed where there is nothing to find
 simulated    labels and estimates whose true scores are known

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from probing.calibration import controls, coverage, figure, recovery, results, sweep, tables, verdicts
+from probing.calibration import categories, controls, coverage, figure, recovery, results, sweep, tables, verdicts
 from probing.calibration.size import FIRST_CONFIRMING, FULL, SHORT, Size
 from probing.calibration.trials import Identity, Trials
 from probing.files import digest, write_text
@@ -32,6 +32,7 @@ def parts(size: Size) -> dict[str, tuple[Iterable[Identity], _Trial]]:
         "coverage": (coverage.cells(size.samples), coverage.measure),
         "controls": (controls.trials(size.permuted), controls.look),
         "recovery": (recovery.trials(confirming, harder), recovery.recover),
+        "categories": (categories.trials(confirming, range(1, size.permuted + 1)), categories.recover),
         "bands": (recovery.bands(banded, size.replicates), recovery.band),
         "repeats": (recovery.repeats(size.repeats), recovery.repeat),
         "sweep": (sweep.trials(range(1, size.swept + 1)), sweep.fit_world),

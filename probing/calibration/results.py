@@ -14,6 +14,7 @@ import pandas as pd
 
 from probing.calibration.recovery import IMPORTANCES, NORMED, RAW
 from probing.calibration.trials import Result
+from probing.calibration.worlds import NULL
 from probing.runs.printing import seeds_of
 
 COLUMNS = ("part", "quantity", "setting", "hits", "of", "rate", "error", "value")
@@ -24,7 +25,8 @@ def rates(found: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
     """All rates with their Monte Carlo error.
 
     Args:
-        found: Part (`coverage`, `verdicts`, `recovery`, `bands`, `repeats`, `controls`, `sweep`) → its trials.
+        found: Part (`coverage`, `verdicts`, `recovery`, `categories`, `bands`, `repeats`, `controls`, `sweep`) → its
+            trials.
 
     Returns:
         part, quantity, setting, hits, of (how many trials), rate, error (its standard error), value (what is not a
@@ -96,6 +98,25 @@ def _recovery(trials: Sequence[Result]) -> list[_Row]:
     return rows
 
 
+def _categories(trials: Sequence[Result]) -> list[_Row]:
+    """Of categories: the planted layer, and what is claimed where there is one and where there is none."""
+    rows = []
+    for kind in dict.fromkeys(one["kind"] for one in trials):
+        own = [one for one in trials if one["kind"] == kind]
+        carried = sum(one["carried"] for one in own)
+        rows.append(_rate("categories", "some layer said to tell the classes of test2", kind, carried, len(own)))
+        if kind == NULL:
+            continue
+        far = [abs(one["named"] - one["planted"]) for one in own]
+        rows.append(_rate("categories", "ridge R²: exact", kind, sum(d == 0 for d in far), len(own)))
+        rows.append(_rate("categories", "ridge R²: within one layer", kind, sum(d <= 1 for d in far), len(own)))
+        held = sum(one["planted"] in one["set"] for one in own)
+        rows.append(_rate("categories", "95 % confidence set holds the layer", kind, held, len(own)))
+        sizes = [len(one["set"]) for one in own]
+        rows.append(_value("categories", "median size of the confidence set", kind, float(np.median(sizes))))
+    return rows
+
+
 def _bands(trials: Sequence[Result]) -> list[_Row]:
     held, of = sum(one["held"] for one in trials), sum(one["of"] for one in trials)
     quantity = "the band around the weights holds the expected weight"
@@ -149,6 +170,7 @@ def _sweep(trials: Sequence[Result]) -> list[_Row]:
 
 _PARTS: dict[str, Callable[[Sequence[Result]], list[_Row]]] = {
     "recovery": _recovery,
+    "categories": _categories,
     "bands": _bands,
     "coverage": _coverage,
     "repeats": _repeats,

@@ -38,7 +38,7 @@ def readme_block(figures: Path) -> str:
 
 def markdown(table: pd.DataFrame) -> list[str]:
     """Recovery, coverage, verdicts and controls, each a table with a line above it that says what it shows."""
-    return [
+    shown = [
         "How often an importance names the planted layer exactly (within one layer), in worlds drawn at random:",
         _recovery(table),
         "How often the 95 % confidence set of layers holds the planted layer, and its median size:",
@@ -47,6 +47,15 @@ def markdown(table: pd.DataFrame) -> list[str]:
         _coverage(table),
         "How often reports say what is not so, and find what is there:",
         _verdicts(table),
+    ]
+    own = table[(table.part == "categories") & table.rate.notna()]
+    if own.empty:
+        return shown
+    rows = [[row.quantity, row.setting, percent(row), f"{int(row.of):,}"] for _, row in own.iterrows()]
+    return [
+        *shown,
+        "The same of planted categories, of two to six unequal classes:",
+        _table(["", "where", "rate", "of"], rows),
     ]
 
 
