@@ -71,6 +71,9 @@ def prepare(
         needs = replace(needs, audio=not opened.reads, text=opened.reads, frames=opened.frames)
     checked = check_corpus(spec, needs, place.allow_missing, root, allow_leaks=place.allow_leaks)
     options = replace(options, dims=_dimensions(checked, options))
+    if options.balanced and not categories_of(checked.corpus, options.dims):
+        why = f"{', '.join(options.dims)}: ratings have no classes"
+        raise OptionError("--class-weights changes nothing", why, "leave it out", code="no-effect")
     refuse_unfit(checked.corpus, options.dims)
     if opened is not None:
         _extract(checked, opened, source, options)

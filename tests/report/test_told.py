@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from probing.cli.printing_fit import fitted
 from probing.corpus.model import Corpus
-from probing.errors import RunError
+from probing.errors import OptionError, RunError
 from probing.probes.fit import fit
 from probing.report.atlas_table import charted, table_of
 from probing.report.confusion import drawn_of as drawn_matrix
@@ -135,6 +135,9 @@ def test_a_fit_of_dimensions_alone_is_told_as_before(tmp_path: Path) -> None:
     table = written(corpus, tmp_path / "planted.csv")
     record = fit(str(table), None, cache=cache.path, dims="arousal", head="ridge", permutations=0, runs=tmp_path)
     assert "class_weights" not in record.options and record.category_scores == ()
+    with pytest.raises(OptionError) as caught:
+        fit(str(table), None, cache=cache.path, dims="arousal", class_weights="balanced", runs=tmp_path)
+    assert caught.value.code == "no-effect"
     assert drawn_of(record).layer.nunique() == N_LAYERS
 
 
