@@ -12,7 +12,7 @@ from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.splits import SPLIT_BY
 from probing.errors import RunError
-from probing.runs.folds import FOLDS, Member
+from probing.runs.folds import CATEGORY_FOLDS, FOLDS, Member
 from probing.runs.records import Record
 from probing.runs.scores import interval_notes
 from probing.runs.store import all_records, missing_files
@@ -85,10 +85,12 @@ def pooled_notes(records: Sequence[Record], corpora: Sequence[Corpus], pooled: C
     # What begins with a partition is true of a fold alone.
     alone = tuple(f"{name}: " for corpus in corpora for name in corpus.partitions)
     shared = [note for note in records[0].notes if all(note in record.notes for record in records)]
+    kept = [FOLDS] * bool(records[0].scores) + [CATEGORY_FOLDS] * bool(records[0].category_scores)
     how = [note.partition(": fold ")[0] for note in corpora[0].notes if note.startswith(SPLIT_BY)]
     return [
         f"{pooled.utterances[0].partition} is what each of {len(records)} folds tests, every utterance once "
-        f"({'; '.join(how) or 'split by session'}); scores are over the whole, and {FOLDS} has those of each fold",
+        f"({'; '.join(how) or 'split by session'}); scores are over the whole, and those of each fold are in "
+        f"{' and '.join(kept)}",
         *(note for note in shared if not note.startswith(alone)),
         *interval_notes(pooled),
     ]
