@@ -76,5 +76,6 @@ def _content(record: Record) -> dict[str, Any]:
         "corpus_digest": identity.short if identity else None,
         "title": record.title,
         "scores": [asdict(score) for score in record.scores],
+        "category_scores": [asdict(score) for score in record.category_scores],
         "missing_files": missing_files(record),
     }
