@@ -95,9 +95,12 @@ def forecast(
     place: FitPlace = FitPlace(),  # noqa: B008
     all_folds: bool = False,
 ) -> Forecast:
-    """What a fit of a corpus, or of all of its folds, will take; arguments and errors are those of `probes.fit.fit`."""
+    """What a fit of a corpus, or of all of its folds, will take; arguments and errors are those of `probes.fit.fit`.
+
+    Nothing is extracted first: what the cache lacks is an error, with the command that makes it.
+    """
     specs = every_fold(corpus) if all_folds else [corpus]
-    return measured(prepare(specs[0], encoder, options, source, place), len(specs))
+    return measured(prepare(specs[0], encoder, options, source, replace(place, extract=False)), len(specs))
 
 
 def measured(ready: Ready, folds: int = 1) -> Forecast:

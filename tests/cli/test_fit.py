@@ -54,6 +54,13 @@ def test_a_dry_run_only_prints(pooled: list[object]) -> None:
     assert "for 3 folds on one cpu" in folds.splitlines()[-1] and not Path("runs").exists()
 
 
+def test_a_dry_run_extracts_nothing(table: Path, checkpoints: dict[str, Path]) -> None:
+    """Though --extract is typed; the command that does, and which has a forecast of its own, is named."""
+    found = probe("fit", table, "--encoder", checkpoints["hubert"], "--extract", "--dry-run")
+    refused(found, "cache-missing")
+    assert "probe extract" in found.stderr and not list(Path().rglob("*.h5"))
+
+
 def test_what_is_printed_are_the_record_s_scores(pooled: list[object]) -> None:
     """The weighted sum first, then the ridge probe, the single layer last; to three digits, with the interval."""
     printed = done("fit", *pooled, "--dim", "valence", "--layers", "both", *FIT).stdout.splitlines()
