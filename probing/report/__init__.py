@@ -11,6 +11,8 @@ compared              which systems are set against each other, their order and 
 conditions            what systems were trained on and tested under
 table1, table2        systems; what word errors cost them
 findings              which of the paper's findings hold
+classified            systems of categories: UAR, macro-F1, accuracy
+cross_corpus          runs and fits on other corpora: trained on × tested on
 figure3               what text adds to valence
 layers_and_systems    the comparison figure
 curves                CCC over word errors or noise: `probe figure wer`, `snr`

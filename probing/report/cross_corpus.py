@@ -111,7 +111,9 @@ def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
         yield {
             "target": target,
             "measure": measure,
-            "model": run.title + " — control: permuted labels" * bool(getattr(run, "shuffled", False)),
+            "model": "probes on " * isinstance(run, FitRecord)
+            + run.title
+            + " — control: permuted labels" * bool(getattr(run, "shuffled", False)),
             "trained_on": shown[corpus_shown(run)],
             "tested_on": shown[corpus_shown(tested)],
             "own": own,
