@@ -3,6 +3,7 @@
 model          what an utterance and a corpus are
 opening        spec → corpus
 readers/       one file a format
+splits         folds of speakers, of utterances or by a column
 label_map      names of emotions → ratings that stand in for those that nobody gave
 scan           lengths, checksums and damage of recordings; waveforms: utterances as they are heard
 transcripts    other words than a corpus's own

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.corpus.model import EMOTIONS
+from probing.corpus.model import EMOTION_NAMES, EMOTIONS
 
-_NAMED = ("emotion", "emoclass", "label", "class", "category")  # usual names of the column with the name of an emotion
 _LONGEST = 60  # characters
-_BASES = "|".join((*EMOTIONS, *_NAMED))
+_BASES = "|".join((*EMOTIONS, *EMOTION_NAMES))
 _WHO = "(?:rater|annotator|evaluator|worker|coder|judge|r|a)?"
 _FORMS = (
     re.compile(rf"(?P<base>{_BASES})[ _.-]*{_WHO}[ _.-]*(?P<number>[0-9]+)", re.IGNORECASE),
