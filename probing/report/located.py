@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from probing.errors import number_of
-from probing.report.ridge import RIDGE, curves_above, has_ridge
-from probing.report.told import CCC, UAR, Told, told_of
+from probing.report.ridge import curves_above, has_ridge
+from probing.report.told import of_ridge
 from probing.runs.records import FitRecord
 from probing.statistics.layers import (
     LayerSummary,
@@ -58,13 +56,4 @@ def undecided(record: FitRecord) -> list[str]:
 
 
 def _carried(record: FitRecord) -> list[Finding]:
-    told = {own.measure: own for own in told_of(record)}
-    return carried_findings(*_compared(told.get(CCC), "dimension"), *_compared(told.get(UAR), "category"))
-
-
-def _compared(told: Told | None, key: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Scores of ridge probes and of permuted labels, with the names that they have in their files."""
-    if told is None:
-        return None, None
-    names = {"dimension": key, "value": told.measure.lower()}
-    return told.scores[told.scores.kind == RIDGE].rename(columns=names), told.nulls.rename(columns=names)
+    return carried_findings(*of_ridge(record))

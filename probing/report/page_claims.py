@@ -13,8 +13,8 @@ from probing.report.conditions import on_own_words
 from probing.report.findings import SELECTED_ON, system_findings
 from probing.report.page_blocks import Block, Claims, Words
 from probing.report.page_runs import Runs
-from probing.report.reading import read
-from probing.report.ridge import RIDGE, curves_above, has_ridge, nulls_of
+from probing.report.ridge import curves_above, has_ridge
+from probing.report.told import of_ridge
 from probing.runs.records import FitRecord
 from probing.statistics.layers import (
     CARRIED_LEVEL,
@@ -28,7 +28,6 @@ from probing.statistics.verdicts import LEVEL, UNTESTED, Finding, settled
 
 SYSTEMS = "The full systems"
 _ONE_SEED = "one seed"
-_SCORES = ("dimension", "kind", "layer", "partition", "ccc")
 
 
 @dataclass(frozen=True)
@@ -125,19 +124,25 @@ def _carried(fits: Sequence[FitRecord]) -> list[list[Finding]]:
 
     Several fits are more chances to find something, so the largest CCC under a permutation is taken over all of them.
     """
-    nulls = {fit.folder: nulls_of(fit) for fit in fits if has_ridge(fit)}
-    known = [own[own.kind == RIDGE] for own in nulls.values() if len(own)]
-    number = min((own.permutation.nunique() for own in known), default=0)
-    together = pd.concat([own[own.permutation < number] for own in known]) if known else pd.DataFrame()
+    told = {fit.folder: of_ridge(fit) for fit in fits if has_ridge(fit)}
+    of_dimensions, of_categories = (_together([own[place] for own in told.values()]) for place in (1, 3))
     found: list[list[Finding]] = []
     for fit in fits:
         if not has_ridge(fit):
             found.append([])
             continue
-        scores = read(fit, "scores.csv", _SCORES)
-        own = nulls[fit.folder]
-        found.append(carried_findings(scores[scores.kind == RIDGE], together if len(own) else own))
+        scores, nulls, classified, class_nulls = told[fit.folder]
+        permuted = of_dimensions if nulls is not None and len(nulls) else nulls
+        permuted_classes = of_categories if class_nulls is not None and len(class_nulls) else class_nulls
+        found.append(carried_findings(scores, permuted, classified, permuted_classes))
     return found
+
+
+def _together(nulls: Sequence[pd.DataFrame | None]) -> pd.DataFrame:
+    """What permuted labels give in some fits, of as many permutations as all of them have."""
+    known = [own for own in nulls if own is not None and len(own)]
+    number = min((own.permutation.nunique() for own in known), default=0)
+    return pd.concat([own[own.permutation < number] for own in known]) if known else pd.DataFrame()
 
 
 def _settled_anew(findings: Sequence[Finding], level: float) -> list[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from probing.report.reading import has, read
-from probing.report.ridge import NULLS
+from probing.report.ridge import NULLS, RIDGE
 from probing.runs.categories import CATEGORY_SCORES
 from probing.runs.records import FitRecord
 
@@ -52,6 +52,24 @@ def told_of(record: FitRecord) -> list[Told]:
     has_classes = has(record, CATEGORY_SCORES)
     rated = has(record, _SCORES) or not has_classes  # a fit has scores; of one whose file is lost, reading says so
     return [_read(record, measure) for measure, there in ((CCC, rated), (UAR, has_classes)) if there]
+
+
+def of_ridge(record: FitRecord) -> tuple[pd.DataFrame | None, ...]:
+    """What `statistics.layers.carried_findings` compares: scores of ridge probes and of permuted labels.
+
+    Returns:
+        Those of dimensions, and those of categories, as in their files; None of what the fit has not.
+    """
+    told = {own.measure: own for own in told_of(record)}
+    return (*_of_ridge(told.get(CCC)), *_of_ridge(told.get(UAR)))
+
+
+def _of_ridge(told: Told | None) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    if told is None:
+        return None, None
+    names = {"dimension": _KEYS[told.measure], "value": _VALUES[told.measure]}
+    of_ridge = (own[own.kind == RIDGE].rename(columns=names) for own in (told.scores, told.nulls))
+    return next(of_ridge), next(of_ridge)
 
 
 def _read(record: FitRecord, measure: str) -> Told:
