@@ -172,6 +172,7 @@ def open_trained(record: Record, device: str, encoder: str | None = None) -> Tra
     if encoder is not None and not isinstance(record, FitRecord):
         why = "a finetune run has its own encoders"
         raise OptionError(f"--encoder {encoder}", why, "leave --encoder out", code="no-effect")
+    record.demand_single()
     demand_whole(record, digests=True)
     return Probed(record, device, encoder) if isinstance(record, FitRecord) else Tuned(record, device)
 

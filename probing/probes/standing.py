@@ -88,9 +88,7 @@ def standing_probes(record: FitRecord, device: str) -> StandingProbes:
     Raises:
         RunError: It pools several folds and has no probes (code `run-pooled`), or they are damaged (`run-damaged`).
     """
-    if record.members:
-        why, remedy = "it pools what the fits of several folds tested, and has no probes", "name the fit of one fold"
-        raise RunError(f"{record.folder}", why, remedy, code="run-pooled")
+    record.demand_single()
     ridge = record.options.get("head") == RIDGE
     banks, dimensions, categories = [], dict[str, None](), {}
     for name in _files(record, RIDGE_PROBES if ridge else PROBES):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from probing.corpus.transcripts import Words
+from probing.errors import RunError
 from probing.files import slug
 from probing.files.recorded import File, Inside
 from probing.runs.categories import CATEGORIES, CATEGORY_SCORES, ClassPredictions
@@ -127,6 +128,13 @@ class Record(ABC):
     def classes(self) -> ClassPredictions:
         """Its estimates of categories, read once."""
         return ClassPredictions(self.folder / CATEGORIES, self.files)
+
+    def demand_single(self) -> None:
+        """Raise a RunError (code `run-pooled`) where the run pools several folds, and has nothing that estimates."""
+        if self.members:
+            why = f"it pools what the runs of {len(self.members)} folds tested, and has nothing that estimates"
+            one = self.folder / self.members[0].folder
+            raise RunError(f"{self.folder}", why, f"name the run of one fold, such as {one}", code="run-pooled")
 
     def same_corpus(self, other: Record) -> bool:
         """Whether both runs are on the same corpus: by its digests or, in version 0.1.0, by its labels."""

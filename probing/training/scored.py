@@ -67,6 +67,7 @@ def read_trained(run: Path | str) -> FinetuneRecord | FitRecord:
     """
     record = read_record(Path(run))
     if isinstance(record, FinetuneRecord | FitRecord):
+        record.demand_single()
         return record
     why, remedy = f"it is a run of `probe {record.command}`", "name a finetune or a fit run (see `probe runs`)"
     raise RunError(f"{run}", why, remedy, code="run-kind")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from probing.errors import CacheError, CorpusError, OptionError, RunError
 from probing.extraction.extract import extract
 from probing.predict.predictor import open_run
 from probing.probes.fit import fit
+from probing.runs.folds import Member
 from probing.runs.records import FitRecord
 from probing.statistics.concordance import ccc
 from probing.training.evaluate import evaluate
@@ -96,10 +98,14 @@ def test_a_corpus_without_a_cache_is_refused_with_the_command(fitted: dict[str, 
 
 
 def test_what_changes_nothing_for_a_fit_is_refused(fitted: dict[str, FitRecord], places: Path) -> None:
-    """Noise, since nothing is heard; a run that is neither a fit nor a training."""
+    """Noise, since nothing is heard; a run that is neither a fit nor a training, or pools several."""
     with pytest.raises(OptionError) as caught:
         evaluate(fitted["ridge"].folder, snr=10)
     assert caught.value.code == "no-effect"
+    pooled = replace(fitted["ridge"], members=(Member(1, "../other", "x"),))
+    with pytest.raises(RunError) as refused:
+        pooled.demand_single()
+    assert refused.value.code == "run-pooled"
     inner = evaluate(fitted["ridge"].folder)
     with pytest.raises(RunError) as refused:
         evaluate(inner.folder)
