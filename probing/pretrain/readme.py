@@ -25,7 +25,7 @@ from probing.demo.truth import bounds
 from probing.encoders.presets import BUILT_IN
 from probing.exactness import tables as exactness
 from probing.files import write_text
-from probing.pretrain import docs_contents
+from probing.pretrain import docs_contents, docs_corpora
 from probing.pretrain.readme_contents import contents_table, inside_table
 from probing.runs.printing import markdown_table, titled
 from probing.systems.build import SYSTEMS, count_parameters
@@ -183,6 +183,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 PAGES: Mapping[Path, Mapping[str, Callable[[Path], str]]] = {
     Path("README.md"): BLOCKS,
     Path("docs/contents.md"): docs_contents.BLOCKS,
+    Path("docs/corpora.md"): docs_corpora.BLOCKS,
 }
 
 
