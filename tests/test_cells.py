@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from corpora import write
 
-from probing.corpus.readers.cells import read_cells
+from probing.corpus.readers.tables.cells import read_cells
 from probing.files.cells import as_text, from_text, to_csv
 from probing.files.checked_csv import read_table
 

@@ -2,7 +2,7 @@
 
 model          what an utterance and a corpus are
 opening        spec → corpus
-readers/       one file a format
+readers/       one file a format, in rooms
 splits         folds of speakers, of utterances or by a column
 label_map      names of emotions → ratings that stand in for those that nobody gave
 scan           lengths, checksums and damage of recordings; waveforms: utterances as they are heard

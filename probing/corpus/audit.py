@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from probing.corpus.model import DEVELOPMENT, TRAIN, UNSPLIT, Corpus
-from probing.corpus.readers.columns import meant
+from probing.corpus.readers.tables.columns import meant
 from probing.corpus.scan import AudioScan
 from probing.errors import CorpusError, first_names, number_of
 

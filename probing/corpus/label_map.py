@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from probing.corpus.model import EMOTIONS, Corpus, Utterance
-from probing.corpus.readers.cells import demand_unique, read_cells
-from probing.corpus.readers.ratings import UNIT, ratings, rows_of
+from probing.corpus.readers.tables.cells import demand_unique, read_cells
+from probing.corpus.readers.tables.ratings import UNIT, ratings, rows_of
 from probing.errors import CorpusError, first_names, number_of
 
 _SHIPPED = {"pad": "Russell & Mehrabian 1977"}  # name → source

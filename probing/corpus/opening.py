@@ -23,7 +23,9 @@ from pathlib import Path
 
 from probing.corpus.label_map import with_proxies
 from probing.corpus.model import Corpus
-from probing.corpus.readers import formats, iemocap, msp_improv, msp_podcast, table
+from probing.corpus.readers import formats
+from probing.corpus.readers.releases import iemocap, msp_improv, msp_podcast
+from probing.corpus.readers.tables import table
 from probing.corpus.spec import DEMO, PREFIXES, PUBLIC, RELEASES, SPLIT_BY_SESSION, CorpusSpec
 from probing.corpus.splits import columns_to_read, split_anew
 from probing.errors import CorpusError

@@ -9,7 +9,7 @@ from probing.corpus.audit import gaps, unlabelled, without
 from probing.corpus.leaks import Leaks, seen_note
 from probing.corpus.learnable import unlearnable, unscorable
 from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
-from probing.corpus.readers.columns import meant
+from probing.corpus.readers.tables.columns import meant
 from probing.corpus.recordings import overlaps, repeated
 from probing.corpus.scan import AudioScan
 from probing.corpus.sentences import giveaways
@@ -54,6 +54,7 @@ def notes_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence[st
     yield from unscorable(corpus, targets)
     yield from giveaways(corpus, targets)
     yield from _repeated(corpus, scan)
+    yield from _segments(corpus)
     yield from _overlapping(corpus)
     yield from _without_words(corpus)
     yield from meant(_unnamed(corpus), [*corpus.unused, *corpus.dimensions, *corpus.categories])
@@ -110,6 +111,14 @@ def _repeated(corpus: Corpus, scan: AudioScan) -> Iterator[str]:
     if pairs:
         what = number_of(len(pairs), "recording is", "recordings are")
         yield f"{what} the same as an earlier one, sample by sample: {first_names(pairs)}"
+
+
+def _segments(corpus: Corpus) -> Iterator[str]:
+    """How many utterances are parts of recordings."""
+    parts = [u for u in corpus.utterances if u.path is not None and u.segment is not None]
+    if parts:
+        recordings = number_of(len({u.path for u in parts}), "recording")
+        yield f"{number_of(len(parts), 'utterance is a segment', 'utterances are segments')} of {recordings}"
 
 
 def _overlapping(corpus: Corpus) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from corpora import corpus_of, names_all, refusal, write
 
 from probing.corpus.model import Corpus, Utterance
-from probing.corpus.readers.table import with_transcripts
+from probing.corpus.readers.tables.table import with_transcripts
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words, counted, made_by, reworded
 from probing.errors import CorpusError

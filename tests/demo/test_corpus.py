@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from probing.audio.decode import SAMPLE_RATE, load
 from probing.corpus.identity import identify
-from probing.corpus.readers.table import read
+from probing.corpus.readers.tables.table import read
 from probing.demo import corpus as demo
 from probing.demo import script
 from probing.demo.corpus import speak, write_demo

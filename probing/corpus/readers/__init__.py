@@ -1,10 +1,10 @@
-"""Readers, one file a format. Each gives cells, of which `table` makes a corpus, or a corpus whose labels it knows.
+"""Readers of corpora; which one reads a table or a folder is told in `formats`.
 
-Which reader reads a table or a folder is told in `formats`: `separated` (CSV, TSV), `json_table`, `parquet`; folders of
-recordings whose names follow a `pattern`, of `kaldi`, audformat or the library datasets; and public corpora, whose
-file names are documented (`coded`). What cells become: `renamed` (columns are called as ours), `columns` (near names
-are offered), `targets` (ratings, classes, what `raters` said), `ratings` (numbers), `sexes`, `segments` (their times).
+tables/    a table of any format → cells, and what a corpus becomes of them
+folders/   folders that are one table: recordings whose names say what is in them, and other programs' formats
+public/    public corpora, whose authors document what the file names say
+releases/  MSP-Podcast, IEMOCAP and MSP-Improv as they are unpacked
 
-`msp_podcast`, `iemocap` and `msp_improv` read releases as they are unpacked. They share `release` (finding its files),
-`answers` (what single raters said) and `folds` (splits by session).
+The readers of the first three give cells, of which `tables.table` makes a corpus; a release knows its own labels, and
+gives a corpus.
 """

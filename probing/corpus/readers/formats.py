@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from probing.corpus.readers import (
-    audformat_folder,
-    audio_folder,
-    crema_d,
-    datasets_folder,
-    emodb,
-    kaldi,
-    meld,
-    pattern,
-    ravdess,
-    savee,
-    shemo,
-    split_tables,
-    tables,
-)
-from probing.corpus.readers.cells import Cells
+from probing.corpus.readers.folders import audformat_folder, audio_folder, datasets_folder, kaldi, pattern, split_tables
+from probing.corpus.readers.public import crema_d, emodb, meld, ravdess, savee, shemo
+from probing.corpus.readers.tables import table_file
+from probing.corpus.readers.tables.cells import Cells
 from probing.errors import CorpusError
 
 # Readers of folders that are tables; the first whose marks are there decides.
@@ -57,7 +45,7 @@ def cells_of(path: Path, names: str | None = None) -> Cells | None:
     if path.is_dir():
         reader = next((reader for reader in _FOLDERS if reader.holds(path)), None)
         return None if reader is None else reader.read(path)
-    return tables.read(path) if tables.is_table(path.name.lower()) else None
+    return table_file.read(path) if table_file.is_table(path.name.lower()) else None
 
 
 def known_as(folder: Path) -> str | None:
