@@ -198,11 +198,10 @@ def demand_whole(record: Record, digests: bool = False) -> None:
 
     Raises:
         RunError: Files are missing or changed (code `run-incomplete`), or its weights are to be used and it has none,
-            since it pools the runs of all folds (`pooled`).
+            since it pools the runs of all folds (`run-pooled`).
     """
-    if digests and record.members:
-        why, remedy = "it pools the runs of all folds", "name the run of one fold (see `probe runs`)"
-        raise RunError(f"{record.folder} has no weights", why, remedy, code="pooled")
+    if digests:
+        record.demand_single()
     if lacking := missing_files(record, digests):
         why = f"missing or changed: {first_names(lacking, 3)}"
         raise RunError(f"{record.folder} is not complete", why, REMEDY, code="run-incomplete")

@@ -13,7 +13,7 @@ from corpora import refusal
 from hidden_states import planted_layer, write_cache
 from sklearn.metrics import recall_score
 
-from probing.cli.figure import control_commands
+from probing.cli.figure import control_commands, figure
 from probing.corpus.opening import open_corpus
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
@@ -163,6 +163,15 @@ def test_figure_2_is_drawn_over_all_folds(pooled: FitRecord, tmp_path: Path) -> 
     assert "all 3 folds together" in said and "Each of 3 folds tests a part" in said and "2 seeds and 3 folds" in said
 
 
+@pytest.mark.parametrize("of_a_fold", [True, False])
+def test_confusion_is_drawn_over_all_folds(of_a_fold: bool, pooled: FitRecord, tmp_path: Path) -> None:
+    """Of the run that pools a fold's, or of the latest one: every utterance is counted once."""
+    named = [str(_members(pooled)[0].folder)] if of_a_fold else ["--runs", str(pooled.folder.parent)]
+    typed = ["confusion", *named, "--folds", "all", "--name", "mine", "--out", str(tmp_path)]
+    figure.main(typed, standalone_mode=False)
+    assert pd.read_csv(tmp_path / "confusion-mine.csv")["count"].sum() == COUNT * 2  # seeds
+
+
 def test_a_loop_that_was_killed_goes_on(
     world: World, pooled: FitRecord, fitted: list[FitRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +199,7 @@ def test_a_fold_leads_to_the_run_that_pools_it(pooled: FitRecord, tmp_path: Path
 
 def test_a_pooled_run_has_no_weights_of_its_own(pooled: FitRecord) -> None:
     """Whoever would use them is told to name the run of a fold."""
-    refusal(RunError, "pooled", open_run, pooled.folder)
+    refusal(RunError, "run-pooled", open_run, pooled.folder)
 
 
 def test_a_corpus_without_folds_has_none_to_go_through(world: World) -> None:

@@ -82,7 +82,7 @@ def test_the_record_stands_for_all_folds(pooled: FinetuneRecord, places: Path) -
     assert {score.partition for score in (*pooled.scores, *pooled.category_scores)} == {"test2"}
     assert pooled.corpus.title == "said over 3 folds" and pooled.corpus.spec.fold is None
     assert pooled.corpus.utterances == {"test2": COUNT}
-    refusal(RunError, "pooled", evaluate, again.folder)
+    refusal(RunError, "run-pooled", evaluate, again.folder)
 
 
 def test_what_has_ended_is_not_trained_again(
