@@ -12,6 +12,7 @@ from probing.corpus.identity import Identity, identify
 from probing.corpus.leaks import Leaks, find_leaks, refuse_leaks
 from probing.corpus.model import EMOTION_NAMES, EMOTIONS, Corpus
 from probing.corpus.opening import open_corpus
+from probing.corpus.reading import Reading
 from probing.corpus.scan import AudioScan, remembered, say_forgotten, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
@@ -78,12 +79,14 @@ class Checked:
 def corpus_name(title: str, spec: CorpusSpec, identity: Identity | None) -> str:
     """A corpus in file names: its title and, unless it is the built-in one as it is, eight digits of its identity.
 
+    The built-in one is another corpus where anything at all is said of how it is read.
+
     Args:
         title: Its name, with its fold where it has folds.
         spec: What names it.
         identity: None of a run of version 0.1.0, which has no digests.
     """
-    if identity is None or (spec.prefix == DEMO and spec.reading.split is None):
+    if identity is None or (spec.prefix == DEMO and spec.reading == Reading()):
         return slug(title)
     return f"{slug(title)}-{identity.short}"
 

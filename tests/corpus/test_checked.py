@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from probing.corpus.checked import Needs, audio_memory, check_corpus, corpus_name, settle_dims
 from probing.corpus.identity import Identity
 from probing.corpus.model import Corpus, Utterance
+from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError, OptionError
 
@@ -229,6 +230,9 @@ def test_the_built_in_corpus_has_no_digest_in_its_name():
     identity = Identity("0" * 16)
     assert corpus_name("demo", CorpusSpec.resolve("demo"), identity) == "demo"
     assert corpus_name("demo", CorpusSpec.resolve("demo.csv"), identity) == f"demo-{identity.short}"
+    swapped = Reading(columns=(("arousal", "valence"), ("valence", "arousal")))
+    for reading in (swapped, Reading(split="random:3"), Reading(categories=("text",)), Reading(label_map="pad")):
+        assert corpus_name("demo", CorpusSpec.resolve("demo", reading=reading), identity) == f"demo-{identity.short}"
     assert corpus_name("labels", CorpusSpec.resolve("labels.csv"), None) == "labels"
 
 
