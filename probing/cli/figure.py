@@ -28,7 +28,7 @@ _OF_CONTROLS = ("dims", "class_weights", "normalize", "pooling")  # options that
 _MEANT_FOR = {
     "control": (_LAYERS,),
     "no_control": (_LAYERS,),
-    "folds": (_LAYERS,),
+    "folds": (_LAYERS, _CONFUSION),
     "dim": (*_CURVES, _CONFUSION),
     "name": (*_CURVES, _ATLAS, _CONTENTS, _CONFUSION),
 }
@@ -47,7 +47,7 @@ class FigureOptions:
     no_control: bool = option(False, "Figure 2 only: leave fits on random encoders out.")
     folds: str | None = option(
         None,
-        "Figure 2 only: draw the fit over all folds (`all`) that RUN is a part of; without RUN, the latest.",
+        "Figure 2, confusion: draw the run over all folds (`all`) that RUN is a part of; without RUN, the latest.",
         choices=("all",),
         shown_default="RUN itself",
     )
@@ -158,13 +158,17 @@ def _confusion(run: Path | None, options: FigureOptions) -> list[Path]:
     """Draw which classes are taken for which, and print the caption."""
     from probing.errors import RunError
     from probing.report.confusion import figure_confusion
+    from probing.runs.pooling import whole_of
     from probing.runs.store import all_records, read_record
 
-    found = [read_record(run)] if run else [own for own in all_records(options.runs) if own.category_scores]
+    known = [] if run else [own for own in all_records(options.runs) if own.category_scores]
+    found = [read_record(run)] if run else [own for own in known if own.members or not options.folds]
     if not found:
-        remedy = "run `probe fit` or `probe finetune` with --dim CATEGORY first"
-        raise RunError(f"there is no run of a category in {options.runs}", "", remedy, code="no-run")
-    paths = figure_confusion(found[-1], options.out, options.dim, options.name)
+        over, typed = " over all folds" * bool(options.folds), " --folds all" * bool(options.folds)
+        remedy = f"run `probe fit{typed}` or `probe finetune{typed}` with --dim CATEGORY first"
+        raise RunError(f"there is no run of a category{over} in {options.runs}", "", remedy, code="no-run")
+    record = whole_of(found[-1]) if options.folds else found[-1]
+    paths = figure_confusion(record, options.out, options.dim, options.name)
     click.echo(paths[-1].read_text("utf-8").replace("**", ""))
     return paths
 

@@ -15,6 +15,7 @@ from probing.errors import RunError, number_of
 from probing.files import digest, slug, write_text
 from probing.report.naming import corpus_stem, shortened
 from probing.report.style import (
+    DPI,
     FIGURES,
     GREY,
     drawing,
@@ -71,15 +72,17 @@ def figure_confusion(
         record: As of `plot_confusion`.
         out: Folder for `confusion-<corpus>-<encoder or system>-<digest>`.
         category: As of `plot_confusion`.
-        name: Another name of the files.
+        name: What stands in the files' names in place of corpus, encoder or system, and digest.
 
     Returns:
         The files written; the caption is the last.
     """
-    drawn, figure = drawn_of(record, category), Figure()
+    drawn, figure = drawn_of(record, category), Figure(dpi=DPI)
     _plot(record, drawn, figure)
-    settled = digest([record.signature, drawn.category.iloc[0]])[:_DIGITS]
-    stem = out / shortened(slug(name or f"confusion-{corpus_stem([record])}-{slug(record.title)}-{settled}"))
+    if name is None:
+        settled = digest([record.signature, drawn.category.iloc[0]])[:_DIGITS]
+        name = f"{corpus_stem([record])}-{slug(record.title)}-{settled}"
+    stem = out / shortened(f"confusion-{slug(name)}")
     words = stem.with_name(f"{stem.name}.md")
     told = caption(record, drawn)
     paths = save(figure, stem, drawn)
@@ -114,7 +117,7 @@ def caption(record: Record, drawn: pd.DataFrame) -> str:
     said = (
         "Rows: true classes, with their numbers of utterances; columns: estimated ones; numbers: per cent of the row."
     )
-    parts = [f"{partition_title(name)}: {_scored(scores[name])}" for name in dict.fromkeys(drawn.partition)]
+    parts = [f"{partition_title(name)}: {', '.join(_scored(scores[name]))}" for name in dict.fromkeys(drawn.partition)]
     shared = [f"{line[0].upper()}{line[1:]}." for line in record.corpus.shared]
     return f"**{markdown(title)}** {markdown(' '.join([said, '; '.join(parts) + '.', *shared]))}\n"
 
@@ -165,7 +168,8 @@ def _plot(record: Record, drawn: pd.DataFrame, figure: Figure) -> NDArray[np.obj
         axes = figure.subplots(1, len(partitions), squeeze=False, width_ratios=sizes)[0]
         for ax, partition in zip(axes, partitions, strict=True):
             _matrix(ax, drawn[drawn.partition == partition], names, len(_columns(record, scores[partition])))
-            ax.set_title(f"{partition_title(partition)}\n{_scored(scores[partition])}", fontsize=_USUAL, loc="left")
+            lines = [partition_title(partition), *_scored(scores[partition])]
+            ax.set_title("\n".join(map(legible, lines)), fontsize=_USUAL, loc="left")
         headline(figure, *title, size=_USUAL + 0.5)
         settle(figure)
     return np.asarray(axes)
@@ -190,5 +194,5 @@ def _matrix(ax: Axes, own: pd.DataFrame, names: dict[str, str], seeds: int) -> N
     ax.spines[:].set_visible(False)
 
 
-def _scored(score: CategoryScore) -> str:
-    return f"UAR {score.uar:.3f} {ends(score.low, score.high)}, {number_of(score.n, 'utterance')}"
+def _scored(score: CategoryScore) -> tuple[str, str]:
+    return f"UAR {score.uar:.3f} {ends(score.low, score.high)}", number_of(score.n, "utterance")

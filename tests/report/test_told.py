@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,9 +115,17 @@ def test_the_confusion_matrix_is_scikit_learns(both: FitRecord, tmp_path: Path) 
     np.testing.assert_array_equal(drawn["count"].to_numpy().reshape(3, 3), expected)
     np.testing.assert_allclose(drawn.share.to_numpy().reshape(3, 3), expected / expected.sum(1, keepdims=True))
     assert drawn.estimate.tolist()[:3] == NAMES.tolist() and set(drawn.partition) == {"test2"}
-    paths = figure_confusion(both, tmp_path)
+    paths = figure_confusion(both, tmp_path, name="mine")
+    assert paths[0].name == "confusion-mine.pdf"
     assert [path.suffix for path in paths] == [".pdf", ".png", ".svg", ".csv", ".md"]
     assert f"ridge, layer {PEAK}" in paths[-1].read_text("utf-8")
+
+
+def test_nothing_of_a_confusion_matrix_is_cut_off(both: FitRecord, tmp_path: Path) -> None:
+    """The outermost dots of the picture are white on every side: no title or label reaches beyond it."""
+    picture = mpl.image.imread(figure_confusion(both, tmp_path)[1])[..., :3]
+    for side in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (side == 1).all()
 
 
 @pytest.mark.parametrize("category", [None, "accent"])
