@@ -6,10 +6,14 @@ BIN      = $(VENV)/bin
 
 # What `make figure2` runs on; for example:
 #   make figure2 CORPUS=my/table.csv SCALE="1 7" ENCODER=hubert-base STORE=pooled
+#   make figure2 CORPUS=recordings READING="--pattern '{speaker}_{emotion}_{id}.wav' --split speaker:5" FOLDS=all
+# READING is what is typed of how a corpus is read (--pattern, --split, --column, --audio-root, --label-map …).
 # Beside ENCODER go RANDOMS encoders of its architecture with random weights, up to 20, unless CONTROL=no; of them only
 # ridge probes are fitted, on states that are normed and pooled as FEATURES says (--normalize, --pooling).
 CORPUS  ?= demo
 SCALE   ?=
+READING ?=
+FOLDS   ?=
 ENCODER ?= demo-hubert
 STORE   ?= pooled
 DIM     ?= all
@@ -21,7 +25,8 @@ RANDOMS ?= 5
 CONTROL ?= yes
 JOBS    ?= 2
 
-_scale   = $(if $(SCALE),--scale $(SCALE))
+_read    = "$(CORPUS)" $(if $(SCALE),--scale $(SCALE)) $(READING)
+_folds   = $(if $(FOLDS),--folds $(FOLDS))
 _device  = $(if $(DEVICE),--device $(DEVICE))
 _dims    = $(foreach dim,$(DIM),--dim $(dim))
 _seeds   = @random $(foreach seed,1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19,@random:$(seed))
@@ -32,8 +37,8 @@ ALONE = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
 , = ,
 define _probed
-$(BIN)/probe extract "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device)
-$(BIN)/probe fit "$(CORPUS)" $(_scale) --encoder "$(1)" --store $(STORE) $(_device) $(_dims) $(FEATURES) $(2)
+$(BIN)/probe extract $(_read) --encoder "$(1)" --store $(STORE) $(_device)
+$(BIN)/probe fit $(_read) $(_folds) --encoder "$(1)" --store $(STORE) $(_device) $(_dims) $(FEATURES) $(2)
 
 endef
 
@@ -43,7 +48,7 @@ endef
 help: ## print the targets
 	@echo "targets:"
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
-	@echo "settings of figure2: CORPUS SCALE ENCODER STORE DIM SEEDS DEVICE RANDOMS CONTROL, and options of probe fit:"
+	@echo "settings of figure2: CORPUS SCALE READING FOLDS ENCODER STORE DIM SEEDS DEVICE RANDOMS CONTROL, and options of probe fit:"
 	@echo "  FITTING (of the encoder), FEATURES (--normalize, --pooling: of random encoders too)"
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -65,7 +70,7 @@ lint: $(VENV)/ready ## ruff and mypy
 figure2: $(VENV)/ready ## draw Figure 2: extract, fit, draw; on the built-in corpus unless told otherwise
 	$(foreach seed,$(_randoms),$(call _probed,$(ENCODER)$(seed),--head ridge --permutations 0))
 	$(call _probed,$(ENCODER),--layers weighted --seeds $(SEEDS) $(FITTING))
-	$(BIN)/probe figure 2 $(if $(filter no,$(CONTROL)),--no-control)
+	$(BIN)/probe figure 2 $(_folds) $(if $(filter no,$(CONTROL)),--no-control)
 
 # --- make compare: the full systems of the built-in world
 # Encoders of 64 units need a higher learning rate than the paper's: TRAINING has one that was chosen on development. Heads
