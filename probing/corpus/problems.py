@@ -10,7 +10,7 @@ from probing.corpus.leaks import Leaks, seen_note
 from probing.corpus.learnable import unlearnable, unscorable
 from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
 from probing.corpus.readers.tables.columns import meant
-from probing.corpus.recordings import overlaps, repeated
+from probing.corpus.recordings import files_of, overlaps, repeated
 from probing.corpus.scan import AudioScan
 from probing.corpus.sentences import giveaways
 from probing.errors import first_names, number_of
@@ -117,7 +117,7 @@ def _segments(corpus: Corpus) -> Iterator[str]:
     """How many utterances are parts of recordings."""
     parts = [u for u in corpus.utterances if u.path is not None and u.segment is not None]
     if parts:
-        recordings = number_of(len({u.path for u in parts}), "recording")
+        recordings = number_of(len(set(files_of(parts).values())), "recording")
         yield f"{number_of(len(parts), 'utterance is a segment', 'utterances are segments')} of {recordings}"
 
 

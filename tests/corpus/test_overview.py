@@ -202,3 +202,11 @@ def test_utterances_without_words_and_columns_without_use_are_notes(whole):
     assert found.count == 0
     assert any("--allow-missing" in note and note.endswith("train-a0") for note in found.notes)
     assert found.notes[-1] == "columns that are not used: room (it has one name throughout)"
+
+
+def test_segments_are_counted_with_their_recordings(whole):
+    """Two of one file and one of another; a whole file is none."""
+    cut = changed(whole, ["train-a0", "train-a1"], path=Path("/nowhere/a.wav"), segment=(0.0, 1.0))
+    cut = changed(changed(cut, "train-a1", segment=(1.0, 2.0)), "train-b0", segment=(0.5, 1.0))
+    assert "3 utterances are segments of 2 recordings" in overview(cut, scan_of(cut)).notes
+    assert not any("segment" in note for note in overview(whole, scan_of(whole)).notes)

@@ -83,6 +83,34 @@ def test_the_same_part_of_copies_is_found(corpus, tmp_path):
         assert bool(shared_recordings(both, scan_audio(both.utterances))) is shared
 
 
+@pytest.mark.parametrize("way", ["spelling", "symbolic", "hard"])
+@pytest.mark.parametrize("segment", [None, (0.0, 0.04)])
+def test_a_file_is_the_same_whatever_path_leads_to_it(corpus, tmp_path, way, segment):
+    """Another spelling of its path, or a link: segments that overlap are shared although their samples differ."""
+    other = tmp_path / "other.wav"
+    if way == "spelling":
+        other = tmp_path / ".." / tmp_path.name / "train.wav"
+    elif way == "symbolic":
+        other.symlink_to("train.wav")
+    else:
+        other.hardlink_to(tmp_path / "train.wav")
+    learned = Utterance("a", tmp_path / "train.wav", "train", segment=segment)
+    tested = Utterance("b", other, "test1", segment=segment and (0.01, 0.05))
+    both = corpus_of(learned, tested)
+    assert shared_recordings(both, AudioScan()) == {"test1": [("b", "a")]}
+    assert list(overlaps(both.utterances)) == ([("b", "a")] if segment else [])
+
+
+def test_segments_of_copies_that_overlap_are_shared(corpus, tmp_path):
+    """Two files of one size are compared by their bytes; segments that are apart, or of other files, are not shared."""
+    copy = Path(shutil.copy(tmp_path / "train.wav", tmp_path / "copy.wav"))
+    learned = Utterance("a", tmp_path / "train.wav", "train", segment=(0.0, 0.03))
+    cases = ((copy, (0.01, 0.04), True), (copy, None, True), (copy, (0.03, 0.05), False))
+    for path, segment, shared in (*cases, (tmp_path / "test2.wav", (0.01, 0.04), False)):
+        both = corpus_of(learned, Utterance("b", path, "test1", segment=segment))
+        assert bool(shared_recordings(both, AudioScan())) is shared
+
+
 def test_utterances_without_audio_are_no_recordings():
     """Whatever a cache says of them; of a corpus that is split in two ways they are the same by their ids."""
     said = corpus_of(Utterance("a", None, "train", text="x"), Utterance("b", None, "test1", text="x"))
