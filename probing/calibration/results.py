@@ -19,6 +19,7 @@ from probing.runs.printing import seeds_of
 
 COLUMNS = ("part", "quantity", "setting", "hits", "of", "rate", "error", "value")
 _POWER = "the distilled is worse"
+_NOTHING = "nothing planted"  # "null" would be read back from the table as no value
 
 
 def rates(found: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
@@ -103,8 +104,9 @@ def _categories(trials: Sequence[Result]) -> list[_Row]:
     rows = []
     for kind in dict.fromkeys(one["kind"] for one in trials):
         own = [one for one in trials if one["kind"] == kind]
+        where = _NOTHING if kind == NULL else kind
         carried = sum(one["carried"] for one in own)
-        rows.append(_rate("categories", "some layer said to tell the classes of test2", kind, carried, len(own)))
+        rows.append(_rate("categories", "some layer said to tell the classes of test2", where, carried, len(own)))
         if kind == NULL:
             continue
         far = [abs(one["named"] - one["planted"]) for one in own]

@@ -54,7 +54,7 @@ def markdown(table: pd.DataFrame) -> list[str]:
     rows = [[row.quantity, row.setting, percent(row), f"{int(row.of):,}"] for _, row in own.iterrows()]
     return [
         *shown,
-        "The same of planted categories, of two to six unequal classes:",
+        "How often a planted category of two to six unequal classes is found, and claimed where none is:",
         _table(["", "where", "rate", "of"], rows),
     ]
 

@@ -46,7 +46,8 @@ def test_trials_are_counted() -> None:
     assert (
         table.rate["ridge R²: exact", "standard"] == 0.5 and table.rate["ridge R²: within one layer", "standard"] == 1
     )
-    assert table.rate["some layer said to tell the classes of test2"].to_dict() == {"standard": 1.0, "null": 0.0}
+    claimed = table.rate["some layer said to tell the classes of test2"]
+    assert claimed.to_dict() == {"standard": 1.0, "nothing planted": 0.0}
     assert [trial["kind"] for trial in categories.trials([1], [2])] == ["standard", "null"]
 
 
