@@ -43,10 +43,13 @@ def require(
     blank = unlabelled(corpus, dims)
     for partition, dimension in blank:
         if partition in (TRAIN, DEVELOPMENT):
+            named = dimension in corpus.categories
+            others = [name for name in (*corpus.dimensions, *corpus.categories) if name != dimension]
+            choose = f", or choose another of {', '.join(others)}" if others else ""
             raise CorpusError(
-                f"corpus {corpus.name}: no utterance of {partition} is rated on {dimension}",
-                f"{dimension} cannot be learned without ratings in train and development",
-                f"add the ratings, or choose another dimension of {', '.join(corpus.dimensions)}",
+                f"corpus {corpus.name}: {_blank(corpus, partition, dimension)}",
+                f"{dimension} cannot be learned without {'classes' if named else 'ratings'} in train and development",
+                f"add the {'classes' if named else 'ratings'}{choose}",
                 code="unlabelled",
             )
     lacking = gaps(corpus, dims, text, audio)
@@ -64,8 +67,14 @@ def require(
             code="utterances-lack",
         )
     kept = _without(corpus, missing)
-    notes = tuple(f"no utterance of {partition} is rated on {dimension}" for partition, dimension in blank)
+    notes = tuple(_blank(corpus, partition, dimension) for partition, dimension in blank)
     return replace(kept, notes=kept.notes + notes), tuple(u.id for u in corpus.utterances if u.id in missing)
+
+
+def _blank(corpus: Corpus, partition: str, target: str) -> str:
+    """That a partition has no label of a target."""
+    has = "has a class of" if target in corpus.categories else "is rated on"
+    return f"no utterance of {partition} {has} {target}"
 
 
 def require_split(corpus: Corpus) -> None:
@@ -129,6 +138,8 @@ def demand_targets(corpus: Corpus, dims: Sequence[str]) -> None:
         about = [f"column {dimension} cannot be one: {corpus.unused[dimension]}"] if dimension in corpus.unused else []
         near = difflib.get_close_matches(dimension.lower(), targets, n=1)
         remedy = f"did you mean {near[0]}?" if near else "name one of those, or add the column to the table"
+        if about:
+            remedy = f"name one of those, or read its column as a category: --category {dimension}"
         raise CorpusError(
             f"corpus {corpus.name} has no dimension {dimension}",
             "; ".join([known, *about]),

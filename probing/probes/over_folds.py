@@ -107,7 +107,10 @@ def _is_of(record: FitRecord, ready: Ready) -> bool:
     """Whether a run is the fit that would be made."""
     if record.signature != signature(configuration_of(ready)):
         return False
-    return record.corpus.identity == identity_of(ready.checked, ready.cache) and not missing_files(record)
+    if record.corpus.identity != identity_of(ready.checked, ready.cache):
+        return False
+    # Its predictions are read, and of a run that is damaged the fold is fitted again.
+    return not missing_files(record, digests=True)
 
 
 def _configuration(folds: Folds, pooled: Corpus) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def pooled_there(kind: type[_Kind], root: Path, signature: str, records: Sequenc
     """
     folders = [record.folder.resolve() for record in records]
     for found in reversed(all_records(root)):
-        if not isinstance(found, kind) or found.signature != signature or missing_files(found):
+        if not isinstance(found, kind) or found.signature != signature or missing_files(found, digests=True):
             continue
         if [(found.folder / member.folder).resolve() for member in found.members] == folders:
             return found

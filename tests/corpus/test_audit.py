@@ -87,6 +87,20 @@ def test_train_and_development_must_be_rated(whole, partition):
     assert names_all(error, partition, "arousal") and "valence" in error.remedy
 
 
+def test_a_category_that_train_lacks_is_called_one(whole):
+    """A corpus of names alone: its categories are offered, and nothing is said of ratings."""
+    named = replace(
+        whole,
+        utterances=tuple(
+            replace(u, labels={}, categories={"mood": "calm"} | ({} if u.partition == "train" else {"emotion": "sad"}))
+            for u in whole.utterances
+        ),
+    )
+    error = refusal(CorpusError, "unlabelled", require, named, dims=["emotion"])
+    assert names_all(error, "no utterance of train has a class of emotion", "another of mood")
+    assert "rated" not in str(error) and "ratings" not in str(error)
+
+
 def test_a_column_that_may_be_the_path_is_offered(whole):
     """Where no utterance has one; not where some have."""
     unused = {"file": "no number"}

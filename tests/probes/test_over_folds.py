@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,24 @@ def test_a_loop_that_was_killed_goes_on(
     again = fit_folds(world[0], None, cache=world[1], runs=pooled.folder.parent, **SHORT)
     assert (again.folder, again.date) == (pooled.folder, pooled.date)
     assert len(all_records(pooled.folder.parent)) == FOLDS + 1
+
+
+def test_a_fold_whose_file_has_changed_is_fitted_again(
+    world: World, pooled: FitRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file has kept its size; the others are not, and the pooled run is made of whole files."""
+    runs, made = tmp_path / "runs", over_folds.make
+    shutil.copytree(pooled.folder.parent, runs)
+    damaged = runs / _members(pooled)[1].folder.name / "predictions.csv"
+    content = bytearray(damaged.read_bytes())
+    content[-3] = ord("1") if content[-3] != ord("1") else ord("2")
+    damaged.write_bytes(content)
+    again: list[FitRecord] = []
+    monkeypatch.setattr(over_folds, "make", lambda *args: again.append(made(*args)) or again[-1])
+    found = fit_folds(world[0], None, cache=world[1], runs=runs, **SHORT)
+    assert [record.corpus.spec.fold for record in again] == [2]
+    assert not missing_files(found, digests=True) and all(not missing_files(m, digests=True) for m in _members(found))
+    assert found.scores == pooled.scores
 
 
 def test_a_fold_leads_to_the_run_that_pools_it(pooled: FitRecord, tmp_path: Path) -> None:
