@@ -73,6 +73,7 @@ class Corpus:
         unused: Column of a table that is neither a dimension nor a category → why.
         release: Which release of the corpus it is, such as `1.11`; None where nothing tells it. It is no part of file
             names.
+        values: Utterance id → what a table's column has, verbatim, where the corpus is to be split by that column.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Corpus:
     fold: int | None = None
     unused: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

@@ -21,13 +21,17 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from probing.corpus.dealing import Split
 from probing.corpus.label_map import with_proxies
 from probing.corpus.model import Corpus
 from probing.corpus.readers import formats
 from probing.corpus.readers.releases import iemocap, msp_improv, msp_podcast
 from probing.corpus.readers.tables import table
+from probing.corpus.readers.tables.cells import Cells, read_cells
+from probing.corpus.readers.tables.columns import KNOWN
+from probing.corpus.reading import Reading
 from probing.corpus.spec import DEMO, PREFIXES, PUBLIC, RELEASES, SPLIT_BY_SESSION, CorpusSpec
-from probing.corpus.splits import columns_to_read, split_anew
+from probing.corpus.splits import split_anew
 from probing.errors import CorpusError
 
 _Reader = Callable[[Path, "int | None", bool, bool], Corpus]  # folder, fold, whether words and raters are read
@@ -83,8 +87,7 @@ def open_corpus(
     if spec.reading.label_map is not None:
         corpus = with_proxies(corpus, spec.reading.label_map)
     if spec.reading.split is not None:
-        is_table = spec.prefix not in RELEASES
-        corpus = split_anew(corpus, spec.reading.split, spec.fold, spec.reading.columns, is_table)
+        corpus = split_anew(corpus, spec.reading.split, spec.fold)
     return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
 
 
@@ -110,19 +113,35 @@ def _read(spec: CorpusSpec, demo_folder: Path, answers: bool) -> Corpus:
     if spec.prefix in _READERS and spec.path:
         own_fold = spec.fold if spec.reading.split is None else None
         return _READERS[spec.prefix](spec.path, own_fold, spec.transcripts is None, answers)
-    reading = replace(spec.reading, columns=columns_to_read(spec.reading.split, spec.reading.columns))
+    cells = None
     if spec.prefix == DEMO:
         from probing.demo.corpus import write_demo  # only here: nobody else pays for loading the synthesiser
 
-        return table.read(write_demo(demo_folder), _SCALES[DEMO], DEMO, reading)
-    cells = None
-    if spec.source and spec.path:
+        cells = read_cells(write_demo(demo_folder), KNOWN, ())
+    elif spec.source and spec.path:
         public = formats.PUBLIC.get(spec.prefix)
-        cells = formats.cells_of(spec.path, reading.pattern) if public is None else public(spec.path)
+        cells = formats.cells_of(spec.path, spec.reading.pattern) if public is None else public(spec.path)
     if cells is None:
         what = f"there is no corpus {spec.source!r}"
         raise CorpusError(what, _KNOWN, _nearest(spec.source), code="corpus-unknown")
-    return table.corpus_of(cells, spec.scale, spec.name, reading)
+    corpus = table.corpus_of(cells, _SCALES.get(spec.prefix, spec.scale), spec.name, spec.reading)
+    return _with_values(corpus, cells, spec.reading)
+
+
+def _with_values(corpus: Corpus, cells: Cells, reading: Reading) -> Corpus:
+    """The same with what the column has that it is to be split by, verbatim, whatever else that column is read as."""
+    name = Split.resolve(reading.split).column if reading.split else None
+    if name is None:
+        return corpus
+    theirs = dict(reading.columns).get(name, name)
+    alike = [column for column in cells.columns if column.lower() == theirs.lower()]
+    if theirs not in cells and len(alike) != 1:
+        return corpus
+    column = theirs if theirs in cells else alike[0]
+    cells.demand_printable(column)
+    values = {u.id: value for u, value in zip(corpus.utterances, cells.column(column), strict=True)}
+    unused = {own: why for own, why in corpus.unused.items() if own != column}
+    return replace(corpus, values=values, unused=unused)
 
 
 def _refuse_unfit(spec: CorpusSpec) -> None:

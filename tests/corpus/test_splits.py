@@ -19,7 +19,7 @@ from probing.corpus.model import Corpus, Utterance
 from probing.corpus.opening import open_corpus
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
-from probing.corpus.splits import columns_to_read, split_anew
+from probing.corpus.splits import split_anew
 from probing.errors import CorpusError
 
 
@@ -114,11 +114,67 @@ def test_a_partition_without_labels_is_not_split():
     assert [u.id for u in found.partitions["test3"]] == ["x0", "x1", "x2"]
 
 
-def test_the_column_of_a_table_becomes_its_partition():
-    """Unless it is one that every corpus has, or is read as one of ours already."""
-    assert columns_to_read("column:Session", [("partition", "set")]) == (("partition", "Session"),)
-    assert columns_to_read("column:actor", [("speaker", "actor")]) == (("speaker", "actor"),)
-    assert columns_to_read("column:speaker", ()) == columns_to_read("speaker:3", ()) == columns_to_read(None, ()) == ()
+@pytest.mark.parametrize("name", ["train", "development", "test1", "test2"])
+def test_unlabelled_utterances_are_never_among_those_of_a_fold(name):
+    """A partition of them that is called as one of the split is set apart under another name, and a note says so."""
+    blank = tuple(Utterance(f"x{i}", None, name, "x") for i in range(3))
+    found = split_anew(Corpus("planted", (1, 7), (*_corpus().utterances, *blank)), "speaker:3")
+    assert {u.id for u in found.partitions[f"unlabelled-{name}"]} == {"x0", "x1", "x2"}
+    assert set(found.partitions) == {"train", "development", "test2", f"unlabelled-{name}"}
+    assert any(note.startswith(f"{name} has no labels") for note in found.notes)
+    assert not any("no labels" in note for note in split_anew(_corpus(), "speaker:3").notes)
+
+
+@pytest.mark.parametrize("column", ["text", "emotion", "arousal", "partition", "Room", "talker", "speaker", "start"])
+def test_a_column_to_split_by_keeps_its_own_use(tmp_path, column):
+    """Its values are the folds as they are written, and everything else is read as without the split."""
+    names = ["dev", "valid", "Train", "B2", "b10", "a"]
+    header = "id,path,partition,talker,arousal,emotion,text,Room,start,end"
+    rows = []
+    for i in range(60):
+        cells = {
+            "id": f"u{i}",
+            "path": f"{i}.wav",
+            "partition": names[i % 6],
+            "talker": f"s{i % 6}",
+            "start": f"{i % 6}",
+        }
+        cells |= {"arousal": f"0.{i % 6}", "emotion": names[i % 6], "text": f"word {i % 6}", "Room": names[i % 6]}
+        rows.append(",".join({**cells, "end": "9"}[name] for name in header.split(",")))
+    spec = CorpusSpec.resolve(str(write(tmp_path / "mine.csv", header, *rows)))
+    columns = (("speaker", "talker"),)
+    plain = open_corpus(replace(spec, reading=Reading(columns=columns)))
+    for fold in range(1, 7):
+        reading = Reading(columns=columns, split=f"column:{column}")
+        found = open_corpus(replace(spec, reading=reading, fold=fold))
+        parts = {name: {int(u.id[1:]) % 6 for u in own} for name, own in found.partitions.items()}
+        assert [len(parts[name]) for name in ("train", "development", "test2")] == [4, 1, 1]
+        assert [replace(u, partition="") for u in found.utterances] == [
+            replace(u, partition="") for u in plain.utterances
+        ]
+    refusal(CorpusError, "fold", open_corpus, replace(spec, reading=reading, fold=7))
+
+
+def test_the_column_of_a_table_is_found_whatever_its_case(tmp_path):
+    """One that it does not have is refused, with those that it has; a blank cell is in no fold."""
+    rows = [f"u{i},0.{i},{'abc'[i % 3]}" for i in range(9)]
+    path = write(tmp_path / "mine.csv", "id,valence,Session", *rows)
+    spec = CorpusSpec.resolve(str(path), reading=Reading(split="column:session"))
+    assert {u.id for u in open_corpus(spec).partitions["test1"]} == {"u2", "u5", "u8"}
+    error = refusal(CorpusError, "split", open_corpus, replace(spec, reading=Reading(split="column:sesion")))
+    assert names_all(error, "column:Session")
+    write(path, "id,valence,Session", *rows, "u9,0.1,")
+    assert names_all(refusal(CorpusError, "split", open_corpus, spec), "u9")
+
+
+def test_many_speakers_in_many_folds_are_dealt_in_bounded_time():
+    """Without strata, by the splitter that needs none, and the note says so."""
+    corpus = _corpus(400, 5)
+    groups = [u.speaker for u in corpus.utterances]
+    expected = list(GroupKFold(150).split(groups, groups=groups))[2][1].tolist()
+    found = split_anew(corpus, "speaker:150", 3)
+    assert [i for i, u in enumerate(found.utterances) if u.partition == "test2"] == expected
+    assert "not stratified by emotion" in found.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +188,7 @@ def test_a_split_that_cannot_be_meant_is_refused(how):
 @pytest.mark.parametrize("how", ["speaker:13", "random:73", "column:room"])
 def test_a_split_that_does_not_fit_the_corpus_is_refused(how):
     """More folds than speakers or utterances, or a column that it does not have."""
-    error = refusal(CorpusError, "split", split_anew, _corpus(), how, table=False)
+    error = refusal(CorpusError, "split", split_anew, _corpus(), how)
     assert names_all(error, how)
 
 
