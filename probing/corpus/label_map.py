@@ -1,11 +1,11 @@
 """Names of emotions → ratings that stand in for those that nobody gave: proxies, and the corpus says so.
 
-A map is a table `name,valence,arousal,dominance`, of which one or two dimensions may be left out. One ships, `pad`:
-the mean pleasure, arousal and dominance that students gave to terms of emotion, on [-1, 1] (Russell & Mehrabian 1977,
-Evidence for a three-factor theory of emotions, Journal of Research in Personality 11, 273–294; its column `term` is the
-term that a name is taken for). Its values were read from public transcriptions of that paper's table of 151 terms: the
-basic emotions are the same in many, the others were in one complete transcription, whose ranks and values agree with
-others wherever they overlap. Neutral speech has no term there; it is put at the midpoint of the scales.
+A map is a table `name,valence,arousal,dominance` in any format; one or two dimensions may be left out. One ships,
+`pad`: the mean pleasure, arousal and dominance that students gave to terms of emotion, on [-1, 1] (Russell & Mehrabian
+1977, Evidence for a three-factor theory of emotions, Journal of Research in Personality 11, 273–294; its column `term`
+is the term that a name is taken for). Its values were read from public transcriptions of that paper's table of 151
+terms: the basic emotions are the same in many, the others were in one complete transcription, whose ranks and values
+agree with others wherever they overlap. Neutral speech has no term there; it is put at the midpoint of the scales.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from probing.corpus.model import EMOTIONS, Corpus, Utterance
-from probing.corpus.readers.tables.cells import demand_unique, read_cells
+from probing.corpus.readers.tables import table_file
+from probing.corpus.readers.tables.absent import without_absent
+from probing.corpus.readers.tables.cells import demand_unique
 from probing.corpus.readers.tables.ratings import UNIT, ratings, rows_of
 from probing.errors import CorpusError, first_names, number_of
 
@@ -94,13 +96,17 @@ def read_label_map(named: str, scale: tuple[float, float]) -> LabelMap:
     ships = not Path(named).suffix
     if ships and named not in _SHIPPED:
         near = difflib.get_close_matches(named.lower(), _SHIPPED, n=1, cutoff=0.4)
-        what, why = f"--label-map {named}", f"what ships is {', '.join(_SHIPPED)}; a table's path ends in .csv or .tsv"
+        what, why = (
+            f"--label-map {named}",
+            f"what ships is {', '.join(_SHIPPED)}; a table's path ends in .csv or such",
+        )
         remedy = f"did you mean {near[0]}?" if near else "name that, or a table name,valence,arousal,dominance"
         raise CorpusError(what, why, remedy, code="label-map-unknown")
     path = Path(__file__).with_name("label_maps") / f"{named}.csv" if ships else Path(named)
     given = None if scale == UNIT else scale  # then ratings elsewhere ask for --scale
     own_scale = _PAD if ships else given
-    cells = read_cells(path, known=("name", *EMOTIONS), needed=("name",))
+    cells = table_file.read(path, known=("name", *EMOTIONS), needed=("name",))
+    cells, _ = without_absent(replace(cells, names=frozenset(("name",))))  # a class may be called None
     cells.demand_filled("name")
     names = [name.lower() for name in cells.column("name")]
     demand_unique(names, path)

@@ -102,8 +102,10 @@ class CorpusSpec:
 
     @property
     def name(self) -> str:
-        """Short name: `demo`, the prefix, or the table's or folder's stem."""
-        return self.path.stem if self.prefix == "table" and self.path else self.prefix
+        """Short name: `demo`, the prefix, the folder's name, or the table's without its ending."""
+        if self.prefix != "table" or self.path is None:
+            return self.prefix
+        return self.path.stem if self.path.suffix.lower() in TABLES else self.path.name
 
     def without_other_words(self) -> Self:
         """The same corpus with its own words."""

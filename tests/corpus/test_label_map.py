@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from corpora import corpus_of, names_all, refusal, write
 
@@ -68,6 +70,23 @@ def test_a_table_of_one_s_own_is_on_the_corpus_s_scale(tmp_path):
     corpus = with_proxies(named("Angry", "sad", "", scale=(1, 7)), str(table))
     assert [dict(u.labels) for u in corpus.utterances] == [{"arousal": 6.5, "valence": 1.5}, {"valence": 2.0}, {}]
     assert "map.csv" in corpus.notes[0]
+
+
+@pytest.mark.parametrize("name", ["map.json", "map.jsonl", "map.parquet", "map.csv"])
+def test_a_map_may_be_a_table_of_any_format(tmp_path, name):
+    """As a corpus may; a rating that is missing is none, and a class may be called None."""
+    made = pd.DataFrame({"Name": ["sad", "None"], "valence": [0.25, None], "arousal": [0.5, 1.0]})
+    kinds = {"csv": partial(made.to_csv, index=False, na_rep="NA"), "parquet": made.to_parquet}
+    kinds |= {
+        "json": partial(made.to_json, orient="records"),
+        "jsonl": partial(made.to_json, orient="records", lines=True),
+    }
+    kinds[name.rpartition(".")[2]](tmp_path / name)
+    ratings = read_label_map(str(tmp_path / name), (0.0, 1.0)).ratings
+    assert ratings == {"sad": {"valence": 0.25, "arousal": 0.5}, "none": {"arousal": 1.0}}
+    objects = tmp_path / "objects.json"
+    objects.write_text('{"sad": {"valence": 0.25, "arousal": 0.5}, "None": {"arousal": 1}}')
+    assert read_label_map(str(objects), (0.0, 1.0)).ratings == ratings
 
 
 def test_classes_that_the_map_lacks_are_counted_and_stay_unrated(tmp_path):

@@ -108,6 +108,8 @@ def test_paths_are_shown_relative_to_the_present_folder(tmp_path, tmp_path_facto
         ("a/b.csv", "table", "b"),
         ("a/b.CSV", "table", "b"),
         ("a/b.tsv", "table", "b"),
+        ("data/v1.2", "table", "v1.2"),
+        ("data/v1.2.csv", "table", "v1.2"),
         ("...csv", "table", ".."),
         ("demo:x.csv", "table", "demo:x"),
         ("./iemocap:x.csv", "table", "iemocap:x"),

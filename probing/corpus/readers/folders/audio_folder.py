@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from probing.corpus.readers.folders.split_tables import SPLITS
 from probing.corpus.readers.releases.release import folders
 from probing.corpus.readers.tables import table_file
 from probing.corpus.readers.tables.cells import Cells
-from probing.corpus.readers.tables.columns import demand_columns
+from probing.corpus.readers.tables.columns import PARTITIONS, demand_columns
 from probing.corpus.readers.tables.stacked import stacked
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -36,7 +35,7 @@ def read(folder: Path) -> Cells:
     parts = [(_split_of(folder, table), _relative(folder, table)) for table in _tables(folder)]
     cells = stacked(folder, parts)
     first = [path.partition("/")[0].lower() for path in cells.column("path")]
-    if "partition" not in cells and len(set(first)) > 1 and SPLITS.issuperset(first):
+    if "partition" not in cells and len(set(first)) > 1 and PARTITIONS.issuperset(first):
         return replace(cells, columns={**cells.columns, "partition": first})
     return cells
 

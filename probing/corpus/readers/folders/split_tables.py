@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probing.corpus.model import ALIASES, DEVELOPMENT, TRAIN
 from probing.corpus.readers.releases.release import files_in
 from probing.corpus.readers.tables import parquet, table_file
 from probing.corpus.readers.tables.cells import Cells
+from probing.corpus.readers.tables.columns import PARTITIONS
 from probing.corpus.readers.tables.stacked import stacked
-
-SPLITS = frozenset({TRAIN, DEVELOPMENT, "test", "test1", "test2", "testing", "eval", "evaluation", *ALIASES})
 
 
 def holds(folder: Path) -> bool:
@@ -34,4 +32,4 @@ def read(folder: Path) -> Cells:
 def _tables(folder: Path) -> list[Path]:
     """The tables that are called like a partition."""
     found = [path for path in files_in(folder, table_file.is_table) if path.suffix.lower() != parquet.ENDING]
-    return [path for path in found if path.stem.lower() in SPLITS]
+    return [path for path in found if path.stem.lower() in PARTITIONS]

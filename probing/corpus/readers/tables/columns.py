@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from probing.corpus.model import EMOTIONS
+from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, TRAIN
 from probing.errors import CorpusError, first_names
 
 OWN = ("id", "path", "partition", "speaker", "text")
 KNOWN = (*OWN, "start", "end", *EMOTIONS)
 # Other names, in lower case, that public corpora and readers give to our columns.
-_OTHERS = {
+OTHERS = {
     "id": ("utterance", "utterance_id", "utt", "utt_id", "utterance-id", "segment_id", "file_id", "key", "name"),
     "path": (
         "file",
@@ -35,6 +36,8 @@ _OTHERS = {
     "valence": ("emoval", "val", "pleasure"),
     "dominance": ("emodom", "dom"),
 }
+PARTITIONS = frozenset({TRAIN, DEVELOPMENT, "test", "test1", "test2", "testing", "eval", "evaluation", *ALIASES})
+_ROW_NUMBERS = re.compile(r"|index|level_0|Unnamed: \d+|__index_level_\d+__")  # what pandas calls its own
 MOST_COMPARED = 1_000  # columns; the time to compare spellings grows with them
 
 
@@ -50,7 +53,7 @@ def near(column: str, present: Iterable[str], alike: float = 0.6) -> str | None:
     ('File', 'Partitions', None)
     """
     spelling = {name.lower(): name for name in present if name}
-    for other in _OTHERS.get(column, ()):
+    for other in OTHERS.get(column, ()):
         if other in spelling:
             return spelling[other]
     found = difflib.get_close_matches(column.lower(), list(spelling)[:MOST_COMPARED], n=1, cutoff=alike)
@@ -65,6 +68,15 @@ def meant(lacking: Iterable[str], present: Collection[str]) -> list[str]:
     """
     pairs = [(near(column, present, alike=0.8), column) for column in lacking]
     return [f"type --column {column}={found}, if it is that" for found, column in pairs if found]
+
+
+def numbers_rows(column: str) -> bool:
+    """Whether a column is called as pandas calls the numbers of its rows.
+
+    >>> numbers_rows("Unnamed: 0"), numbers_rows("__index_level_0__"), numbers_rows("mfcc_0")
+    (True, True, False)
+    """
+    return _ROW_NUMBERS.fullmatch(column) is not None
 
 
 def demand_columns(header: Sequence[str], needed: Sequence[str], path: Path, own: Sequence[str] = ()) -> None:

@@ -6,26 +6,31 @@
     {"a.wav": {"emotion": "joy"}, …}                             .json, an object for each utterance, by its name
     {"path": "a.wav", "emotion": "joy"} ⏎ …                      .jsonl or .ndjson
 
-The first and the second may also be the only list of that kind in an object (`{"data": [{…}, …]}`). Numbers keep the
-digits that they are written with; null, and a value that an object lacks, is a blank cell.
+The first and the second may also be the only list of that kind in an object (`{"data": [{…}, …]}`), and any of the
+first four the values of an object that is called by partitions (`{"train": [{…}, …], "test": [{…}, …]}`). The names
+that pandas writes for rows, in the third, are the ids where there are no others. Numbers keep the digits that they are
+written with; null, and a value that an object lacks, is a blank cell.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from probing.corpus.model import EMOTION_NAMES
 from probing.corpus.readers.tables.cells import MOST_CELLS, Cells, cut, demand_file, plain_cells
-from probing.corpus.readers.tables.columns import KNOWN
+from probing.corpus.readers.tables.columns import KNOWN, OTHERS, PARTITIONS
 from probing.corpus.readers.tables.separated import LONGEST_LINE, MOST_BYTES, too_large
-from probing.errors import CorpusError
+from probing.corpus.readers.tables.sexes import COLUMNS as SEXES
+from probing.errors import CorpusError, first_names
 from probing.files.quantities import size
 from probing.files.reading import bounded_bytes
 
 LINES = (".jsonl", ".ndjson")
 ENDINGS = (".json", *LINES)
+_COLUMNS = frozenset((*KNOWN, *SEXES, *EMOTION_NAMES, *(name for names in OTHERS.values() for name in names)))
 _NESTED = "it has lists or objects, no cells"
 _Row = Mapping[str, Any]
 
@@ -112,21 +117,52 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _rows(path: Path, content: Any, key: str) -> Sequence[_Row]:
     """The rows of any of the forms."""
     if isinstance(content, dict):
-        tables = [inner for inner in content.values() if _is_records(inner)]
-        content = tables[0] if len(tables) == 1 and not any(name.lower() in KNOWN for name in content) else content
+        if content and all(name.lower() in PARTITIONS and isinstance(of, dict | list) for name, of in content.items()):
+            parts = {name: _rows(path, of, key) for name, of in content.items()}
+            return [{"partition": name, **row} for name, rows in parts.items() for row in rows]
+        tables = [name for name, inner in content.items() if _is_records(inner)]
+        if len(tables) > 1 and not any(name.lower() in KNOWN for name in content):
+            why = f"it has {len(tables)} lists of objects, which are not called like partitions: {first_names(tables)}"
+            raise _damaged(path, "", why)
+        if len(tables) == 1 and not any(name.lower() in KNOWN for name in content):
+            content = content[tables[0]]
     if _is_records(content):
         return list(content)
     if isinstance(content, dict) and content:
         if all(isinstance(column, list) for column in content.values()):
             return _of_columns(path, content)
         if all(isinstance(inner, dict) for inner in content.values()):
-            first = next(iter(content.values()))
-            if list(first) == [str(row) for row in range(len(first))] or any(name.lower() in KNOWN for name in content):
-                return _of_columns(
-                    path, {name: list(inner.values()) for name, inner in _aligned(path, content).items()}
-                )
-            return [{key: name, **row} for name, row in content.items()]
+            return _of_objects(path, content, key)
     raise _damaged(path, "", "it is neither a list of objects nor an object of columns or of objects")
+
+
+def _of_objects(path: Path, content: Mapping[str, Mapping[str, Any]], key: str) -> Sequence[_Row]:
+    """The rows of an object of columns, by the names of the rows, or of one of rows, by those of the columns."""
+    first = next(iter(content.values()))
+    if not (_are_numbers(first) or any(map(_is_column, content))) or any(map(_is_column, first)):
+        return [{key: name, **row} for name, row in content.items()]
+    aligned = _aligned(path, content)
+    columns = {name: list(inner.values()) for name, inner in aligned.items()}
+    rows = list(next(iter(aligned.values())))
+    named = {name.lower() for name in columns}
+    if key not in named and not (_are_numbers(rows) and (named & {"id", "path"} or _are_counted(rows))):
+        columns = {key: rows, **columns}  # an index of names, as pandas writes it
+    return _of_columns(path, columns)
+
+
+def _is_column(name: str) -> bool:
+    """Whether a name is that of a column, and hardly one of a row."""
+    return name.lower() in _COLUMNS
+
+
+def _are_numbers(names: Iterable[str]) -> bool:
+    """Whether rows have numbers for names, as pandas gives them."""
+    return all(map(str.isdecimal, names))
+
+
+def _are_counted(names: Sequence[str]) -> bool:
+    """Whether rows are called by their number, from 0."""
+    return list(names) == list(map(str, range(len(names))))
 
 
 def _is_records(content: Any) -> bool:

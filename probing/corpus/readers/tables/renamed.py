@@ -6,18 +6,21 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from probing.corpus.model import ALIASES, partition_name
+from probing.corpus.model import EMOTIONS, partition_name
 from probing.corpus.readers.tables.cells import Cells
-from probing.corpus.readers.tables.columns import KNOWN, MOST_COMPARED, OWN, demand_columns, near
+from probing.corpus.readers.tables.columns import KNOWN, MOST_COMPARED, OWN, PARTITIONS, demand_columns, near
+from probing.corpus.readers.tables.sexes import COLUMNS as SEXES
 from probing.errors import CorpusError, first_names
 
-_PARTITIONS = frozenset((*ALIASES, *ALIASES.values(), "test", "test1", "test2"))
+_SERVING = frozenset((*KNOWN, *SEXES))  # columns that are something by their names
+_NEAR = (*OWN, "start", "end", "sex", *EMOTIONS)
 
 
 def renamed(cells: Cells, pairs: Sequence[tuple[str, str]]) -> Cells:
     """A table with its columns called as we call them.
 
-    A column that is given two of our names is both; one of ours that another replaces is left out.
+    A column that is given two of our names is both, and one that is called as one of ours stays that too; one of ours
+    that another replaces is left out.
 
     Args:
         cells: A table; a column that is called as one of ours is that one whatever its case.
@@ -34,20 +37,23 @@ def renamed(cells: Cells, pairs: Sequence[tuple[str, str]]) -> Cells:
         return replace(cells, columns=found)
     theirs = {ours: _column(found, ours, name, cells) for ours, name in pairs}
     taken = set(theirs.values())
-    columns = {name: column for name, column in found.items() if name not in taken and name not in theirs}
+    gone = {*theirs, *(name for name in taken if name.lower() not in _SERVING)}
+    columns = {name: column for name, column in found.items() if name not in gone}
     columns |= {ours: found[name] for ours, name in theirs.items()}
     unused = {
         name: f"--column {name}={theirs[name]} replaces it" for name in found if name in theirs and name not in taken
     }
     unused |= {name: why for name, why in cells.unused.items() if name not in theirs}
-    names = frozenset(ours for ours, name in theirs.items() if name in cells.names) | (cells.names - taken)
+    names = frozenset(ours for ours, name in theirs.items() if name in cells.names) | (cells.names - gone)
     return replace(cells, columns=columns, unused=unused, names=names)
 
 
 def _column(columns: Collection[str], ours: str, theirs: str, cells: Cells) -> str:
     """The column that `--column OURS=THEIRS` means, whatever the case of its letters where that is clear."""
     typed = f"--column {ours}={theirs}"
-    if ours not in KNOWN and (close := difflib.get_close_matches(ours.lower(), (*OWN, "start", "end"), 1, 0.8)):
+    numbered = any(map(str.isdigit, ours))  # arousal_1 is what a rater said
+    close = difflib.get_close_matches(ours.lower(), _NEAR, 1, 0.8)
+    if close and ours.lower() not in _SERVING and not numbered:
         remedy = f"did you mean --column {close[0]}={theirs}?"
         raise CorpusError(typed, f"{ours} is no column of ours", remedy, code="column-unknown")
     alike = [name for name in columns if name.lower() == theirs.lower()]
@@ -67,5 +73,5 @@ def _column(columns: Collection[str], ours: str, theirs: str, cells: Cells) -> s
 def refuse_other_partition(cells: Cells) -> None:
     """Raise a CorpusError (code `column-missing`) where a table has its partitions in a column of another name."""
     found = near("partition", cells.columns, alike=0.8)
-    if found and any(partition_name(value) in _PARTITIONS for value in set(cells.columns[found])):
+    if found and any(partition_name(value) in PARTITIONS for value in set(cells.columns[found])):
         demand_columns(list(cells.columns), ["partition"], cells.path, own=OWN)

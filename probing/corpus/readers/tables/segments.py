@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from probing.corpus.readers.tables.cells import Cells, cut
 from probing.corpus.readers.tables.ratings import numbers_of
 from probing.errors import CorpusError, number_of
+
+ENDLESS = "inf"  # the end of a segment that is its recording's own
 
 _PAIRS = (
     ("start", "end"),
@@ -24,8 +27,8 @@ _LENGTHS = (("start", "duration"), ("offset", "duration"), ("onset", "duration")
 TIMES = frozenset(name for pair in _PAIRS for name in pair)  # never dimensions
 _LATEST = 360_000.0  # s; a recording of a hundred hours, so that samples are not taken for seconds
 _REMEDY = (
-    "give start and end in seconds from the recording's begin (--column start=THEIRS --column end=THEIRS); or, where "
-    "this column is no time of a segment, call it otherwise: --column other={}"
+    "give start and end in seconds from the beginning of the recording (--column start=THEIRS --column end=THEIRS); "
+    "or, where this column is no time of a segment, call it otherwise: --column other={}"
 )
 
 
@@ -43,6 +46,8 @@ def time_columns(columns: Iterable[str]) -> tuple[str, str] | None:
 def read_segments(cells: Cells) -> list[tuple[float, float] | None]:
     """Start and end of each row in seconds; None where both cells are blank, or there are no recordings.
 
+    An end `inf` is the recording's own.
+
     Raises:
         CorpusError: A time is not a finite number (code `not-a-number`), or a segment lacks one of its times, is empty,
             begins before its recording, or lies where none has a place (`segment-bounds`).
@@ -51,21 +56,31 @@ def read_segments(cells: Cells) -> list[tuple[float, float] | None]:
     if named is None or "path" not in cells:
         return [None] * len(cells)
     try:
-        starts, ends = (numbers_of(cells, column) for column in named)
+        starts, ends = numbers_of(cells, named[0]), _ends(cells, named[1])
     except CorpusError as error:
         raise CorpusError(error.what, error.why, _REMEDY.format(named[0]), code=error.code) from error
     if named[1].lower() == "duration":
         ends = starts + ends
+    late = (starts > _LATEST) | ((ends > _LATEST) & np.isfinite(ends))
     rules = [
         (np.isnan(starts) != np.isnan(ends), "one of its times is blank"),
         (starts < 0, "it begins before its recording"),
         (ends <= starts, "it ends where it begins, or before"),
-        (ends > _LATEST, f"it ends after {_LATEST:,.0f} s: are these samples or milliseconds?"),
+        (late, f"it ends after {_LATEST:,.0f} s: are these samples or milliseconds?"),
     ]
     for broken, why in rules:
         _demand_none(broken, why, cells, named)
     rows = zip(starts.tolist(), ends.tolist(), np.isnan(starts).tolist(), strict=True)
     return [None if whole else (start, end) for start, end, whole in rows]
+
+
+def _ends(cells: Cells, column: str) -> NDArray[np.float64]:
+    """The numbers of a column, of which some may be without end."""
+    written = cells.columns[column]
+    endless = np.fromiter((cell == ENDLESS for cell in written), bool, len(written))
+    finite = ["" if cell == ENDLESS else cell for cell in written]
+    ends = numbers_of(replace(cells, columns={**cells.columns, column: finite}), column)
+    return np.where(endless, np.inf, ends)
 
 
 def refuse_half(cells: Cells) -> None:

@@ -18,12 +18,17 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 MOST_BYTES = 1 << 28  # of text in memory, where a character of a line that is not ASCII may take four
 LONGEST_LINE = 1 << 24  # characters
 _UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python's "surrogateescape" reads them
+_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
+_SAID = re.compile(rb"sep=([,;\t])", re.IGNORECASE)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_FORMATS = {b"PK": "a ZIP archive or an Excel workbook", b"\x1f\x8b": "compressed", b"PAR1": "a Parquet file"}
 
 
 def separator_of(path: Path) -> str:
-    """What separates cells: the mark that the header has most of, whatever the ending says."""
+    """What separates cells: the mark that the header has most of outside quotes, whatever the ending says.
+
+    A line `sep=;` before the header, by which Excel is told, says it.
+    """
     with path.open("rb") as file:
         begin = file.read(1 << 16)
     if begin.startswith(_UTF_16):
@@ -31,8 +36,11 @@ def separator_of(path: Path) -> str:
     if kind := next((kind for mark, kind in _OTHER_FORMATS.items() if begin.startswith(mark)), ""):
         raise _encoding(path, f"it is {kind}, no text")
     usual = SEPARATORS.get(path.suffix.lower(), ",")
-    header = next((line for line in re.split(rb"[\r\n]", begin) if line.strip()), b"")
-    present = {mark: header.count(mark.encode()) for mark in (usual, *",;\t")}
+    header = next((line for line in re.split(rb"[\r\n]", begin.removeprefix(_MARK)) if line.strip()), b"")
+    if said := _SAID.fullmatch(header):
+        return said[1].decode()
+    unquoted = re.sub(rb'"[^"]*"', b"", header)
+    present = {mark: unquoted.count(mark.encode()) for mark in (usual, *",;\t")}
     return max(present, key=present.__getitem__)  # the usual one where two are level
 
 
@@ -57,7 +65,7 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
 
 
 def records_of(file: TextIO, path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, from 1, and its cells; blank lines are passed over."""
+    """The line on which each record begins, from 1, and its cells; blank lines are passed over, and a line `sep=;`."""
     reader = csv.reader(_lines(file, path), delimiter=separator, strict=True)
     while True:
         line = reader.line_num + 1
@@ -67,7 +75,8 @@ def records_of(file: TextIO, path: Path, separator: str) -> Iterator[tuple[int, 
             raise misquoted(path, line, str(error)) from error
         if record is None:
             return
-        if len(record) > 1 or "".join(record).strip():
+        said = line == 1 and len(record) == 2 and (record[0].lower(), record[1]) == ("sep=", "")
+        if not said and (len(record) > 1 or "".join(record).strip()):
             yield line, record
 
 

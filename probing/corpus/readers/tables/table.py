@@ -3,7 +3,8 @@
 Our columns are id, path, partition, speaker, text, sex (or gender), the emotions, and start and end of a segment.
 Without ids, the paths are those; without partitions, the corpus is `unsplit`. A blank cell means that the utterance has
 no such thing: no rating, no audio, no speaker, no transcript. Every other column of which all values are numbers on the
-scale is a dimension too, and one of names that repeat is a category.
+scale is a dimension too, and one of names that repeat is a category. What programs write for a missing value, such as
+NA or nan, is blank too, but for ids, partitions and texts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from probing.corpus.model import UNSPLIT, Corpus, Utterance, partition_name
+from probing.corpus.readers.tables import table_file
+from probing.corpus.readers.tables.absent import without_absent
 from probing.corpus.readers.tables.cells import Cells, demand_unique, read_cells
 from probing.corpus.readers.tables.columns import KNOWN, OWN, demand_columns, meant, near
 from probing.corpus.readers.tables.ratings import UNIT, rows_of
@@ -65,7 +68,7 @@ def corpus_of(
             (`segment-bounds`); the audio's folder is not there (`folder-missing`), or no path is relative to it
             (`audio-root`); or there is nothing to use (`nothing-to-read`).
     """
-    cells = renamed(cells, reading.columns)
+    cells, absent = without_absent(renamed(cells, reading.columns))
     for column in (*OWN, *filter(None, time_columns(cells.columns) or ())):
         if column in cells and column != "text":
             cells.demand_printable(column)
@@ -102,10 +105,15 @@ def corpus_of(
             strict=True,
         )
     )
-    notes = [*cells.notes, *found.notes]
+    notes = [*cells.notes, *(note for column, note in absent.items() if column not in found.unused), *found.notes]
     if not any(utterance.speaker for utterance in utterances):
         notes.append("no speakers are given: intervals are by utterance")
-    return Corpus(readable(name or cells.path.stem), scale or UNIT, utterances, tuple(notes), unused=found.unused)
+    return Corpus(readable(name or _name(cells.path)), scale or UNIT, utterances, tuple(notes), unused=found.unused)
+
+
+def _name(path: Path) -> str:
+    """The name of a corpus: that of its folder, or of its table without the ending."""
+    return path.name if path.is_dir() else path.stem
 
 
 def _ids(cells: Cells) -> list[str]:
@@ -196,11 +204,15 @@ def _answers_of(found: Targets, rows: int) -> list[dict[str, tuple[float, ...] |
 def with_transcripts(corpus: Corpus, path: Path) -> Corpus:
     """Replace the texts of a corpus with those of a table `id,text`; an empty text is a transcript too.
 
+    Args:
+        corpus: Any.
+        path: A table in any format.
+
     Raises:
         CorpusError: The table cannot be read, repeats an id (code `ids-repeated`), lacks one of the corpus's ids
             (`transcripts-missing`) or has unknown ones (`transcripts-unknown`).
     """
-    cells = read_cells(path, known=("id", "text"), needed=("id", "text"))
+    cells = table_file.read(path, known=("id", "text"), needed=("id", "text"))
     ids = cells.column("id")
     demand_unique(ids, path)
     texts = dict(zip(ids, cells.column("text"), strict=True))

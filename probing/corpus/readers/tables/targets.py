@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.corpus.model import EMOTIONS
+from probing.corpus.model import EMOTION_NAMES, EMOTIONS
 from probing.corpus.readers.tables.cells import Cells
+from probing.corpus.readers.tables.columns import numbers_rows
 from probing.corpus.readers.tables.raters import mean_of, most_named, raters_columns
-from probing.corpus.readers.tables.ratings import ratings
+from probing.corpus.readers.tables.ratings import numbers_of, ratings
 from probing.corpus.readers.tables.segments import TIMES
 from probing.corpus.readers.tables.sexes import read_sexes, sex_column
 from probing.errors import CorpusError, first_names, number_of
 
 _MOST_CLASSES = 100
 _LONGEST_CLASS = 100  # characters; longer ones are texts
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 
 
 @dataclass
@@ -74,6 +77,8 @@ def read_targets(
             continue
         elif column.lower() in TIMES:
             found.unused[column] = "it is the time of a segment, no rating"
+        elif numbers_rows(column):
+            found.unused[column] = "it has the numbers of the rows, as pandas writes them"
         elif column == sex and not _any_number(written):
             found.sexes, others = read_sexes(written, column)
             found.notes += others
@@ -105,8 +110,12 @@ def _alike(category: str, names: Sequence[str]) -> list[str]:
 
 def _read_column(cells: Cells, column: str, scale: tuple[float, float] | None, found: Targets) -> None:
     """A column of numbers on the scale is a dimension, one of names that repeat a category."""
+    if codes := _codes(cells, column):
+        found.unused[column] = codes
+        return
     try:
         found.labels[column] = ratings(cells, column, scale)
+        found.notes += _thousands(cells, column)
     except CorpusError as error:
         if column in EMOTIONS:
             raise
@@ -114,6 +123,33 @@ def _read_column(cells: Cells, column: str, scale: tuple[float, float] | None, f
             found.unused[column] = error.why
         else:
             _read_classes(column, cells.columns[column], found)
+
+
+def _codes(cells: Cells, column: str) -> str:
+    """Why a column that is called like a category of emotions is no dimension: whole numbers are codes of emotions."""
+    if column.lower() not in EMOTION_NAMES:
+        return ""
+    try:
+        numbers = numbers_of(cells, column)
+    except CorpusError:
+        return ""
+    codes = np.unique(numbers[np.isfinite(numbers)])
+    if not 2 <= len(codes) <= _MOST_CLASSES or (codes % 1).any():
+        return ""
+    return (
+        f"it has whole numbers from {codes[0]:g} to {codes[-1]:g}: if they are codes of classes, type --category "
+        f"{column}; if they are ratings, say of what, for example --column arousal={column}"
+    )
+
+
+def _thousands(cells: Cells, column: str) -> list[str]:
+    """A note on numbers with decimal commas that may have been meant as thousands."""
+    if cells.decimal != "," or not any("," in cell for cell in cells.columns[column]):
+        return []
+    if not all(_THOUSANDS.fullmatch(cell) for cell in cells.columns[column] if cell):
+        return []
+    written = next(cell for cell in cells.columns[column] if cell)
+    return [f"column {column}: its commas are decimal marks, as {written} = {written.replace(',', '.')}"]
 
 
 def _read_classes(column: str, names: list[str], found: Targets) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,6 +22,12 @@ TABLE = pd.DataFrame(
         "text": ["well, no", "", 'she said "no"', "ü\nü"],
     }
 )
+
+
+def csv(table: pd.DataFrame, folder: Path) -> Path:
+    """The same table in CSV."""
+    table.to_csv(folder / "same.csv", index=False)
+    return folder / "same.csv"
 
 
 @pytest.mark.parametrize(
@@ -56,13 +63,42 @@ def test_a_list_for_each_column_and_an_object_for_each_utterance(tmp_path):
     }
 
 
+@pytest.mark.parametrize("column", ["id", "path"])
+def test_an_index_is_the_ids_where_there_are_no_others(tmp_path, column):
+    """Of names, as `set_index` makes it, or of numbers that are no row's; the other columns are the same."""
+    TABLE.set_index("id").to_json(tmp_path / "t.json")
+    assert open_corpus(str(tmp_path / "t.json")).utterances == open_corpus(str(csv(TABLE, tmp_path))).utterances
+    some = TABLE.iloc[[1, 2]].drop(columns={"id": "path", "path": "id"}[column])
+    some.to_json(tmp_path / "some.json")
+    assert open_corpus(str(tmp_path / "some.json")).utterances == open_corpus(str(csv(some, tmp_path))).utterances
+    numbered = TABLE.assign(id=[1001, 1002, 1003, 1004]).drop(columns="path")
+    numbered.set_index("id").to_json(tmp_path / "numbered.json")
+    assert [u.id for u in open_corpus(str(tmp_path / "numbered.json")).utterances] == ["1001", "1002", "1003", "1004"]
+    numbered.set_index("id").to_json(tmp_path / "rows.json", orient="index")
+    assert [u.id for u in open_corpus(str(tmp_path / "rows.json")).utterances] == ["1001", "1002", "1003", "1004"]
+
+
+@pytest.mark.parametrize("form", ["records", "dict", "list", "index"])
+def test_a_table_for_each_partition(tmp_path, form):
+    """In any of the forms; lists that are called otherwise are named."""
+    parts = {"train": TABLE.iloc[:3], "Test": TABLE.iloc[3:]}
+    said = {name: of.set_index("id") if form == "index" else of for name, of in parts.items()}
+    shaped = {name: of.to_dict(orient=form) for name, of in said.items()}
+    (tmp_path / "t.json").write_text(json.dumps(shaped).replace("NaN", "null"))
+    found = open_corpus(str(tmp_path / "t.json"))
+    expected = TABLE.assign(partition=["train"] * 3 + ["test"])
+    assert found.utterances == open_corpus(str(csv(expected, tmp_path))).utterances
+    other = write(tmp_path / "other.json", json.dumps({"images": [{"a": 1}], "annotations": [{"b": 2}]}))
+    assert names_all(refusal(CorpusError, "table-json", open_corpus, str(other)), "images, annotations")
+
+
 def test_lists_and_objects_are_no_cells(tmp_path):
     """Their column is not used; a row without a column has a blank cell; lines are counted."""
-    table = write(tmp_path / "t.jsonl", '{"id": "a", "words": ["x"]}', "", '{"id": "b", "arousal": "NaN", "text": "x"}')
+    table = write(tmp_path / "t.jsonl", '{"id": "a", "words": ["x"]}', "", '{"id": "b", "arousal": "hi", "text": "x"}')
     found = json_table.read(table)
     assert (found.columns["text"], found.lines, found.counted) == (["", "x"], [1, 3], "line")
     assert list(found.unused) == ["words"]
-    assert names_all(refusal(CorpusError, "not-a-number", open_corpus, str(table)), "line 3", "'NaN'")
+    assert names_all(refusal(CorpusError, "not-a-number", open_corpus, str(table)), "line 3", "'hi'")
 
 
 @pytest.mark.parametrize(

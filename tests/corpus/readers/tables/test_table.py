@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from corpora import HEADER, ROWS, names_all, refusal, write
+from pandas._libs.parsers import STR_NA_VALUES
 
 from probing.corpus.identity import identify
 from probing.corpus.model import EMOTIONS, Corpus, Utterance
 from probing.corpus.readers.tables.table import read, with_transcripts
+from probing.corpus.reading import Reading
 from probing.errors import CorpusError
 
 
@@ -83,10 +87,22 @@ def test_a_blank_cell_means_that_the_thing_is_absent(tmp_path):
     assert (utterance.path, utterance.speaker, utterance.text) == (None, None, None)
 
 
-def test_words_that_pandas_takes_for_missing_are_words(tmp_path):
-    """An id NA and the text "null" are an id and a text."""
-    utterance = read(write(tmp_path / "t.csv", HEADER, "NA,a.wav,train,None,0,0,0,null")).utterances[0]
-    assert (utterance.id, utterance.speaker, utterance.text) == ("NA", "None", "null")
+def test_what_pandas_takes_for_missing_is_missing(tmp_path):
+    """In ratings, classes, speakers, paths and times, which notes count; ids, partitions and texts may say so."""
+    values = [*sorted(STR_NA_VALUES - {""}), "none", "na", "Nan", "0", "0"]
+    rows = [f"u{n},{value},train,{value},{value},{value},{value},{value}" for n, value in enumerate(values)]
+    table = write(tmp_path / "t.csv", "id,path,partition,speaker,text,sex,emotion,arousal", *rows)
+    by_pandas = pd.read_csv(table)
+    names = read(table, reading=Reading(categories=("emotion", "arousal"))).utterances
+    for column in ("speaker", "emotion", "arousal"):
+        ours = [u.speaker if column == "speaker" else u.categories.get(column) for u in names]
+        assert [value is None for value in ours] == by_pandas[column].isna().tolist()
+    assert [u.text for u in names] == values and names[0].path is None
+    rated = write(tmp_path / "t.csv", HEADER, "NA,a.wav,None,s,0.5,NA,nan,null", "b,b.wav,train,s,0,1,0,x")
+    corpus = read(rated)
+    first = corpus.utterances[0]
+    assert (first.id, first.partition, first.text, dict(first.labels)) == ("NA", "none", "null", {"arousal": 0.5})
+    assert "column valence: 1 cell is NA, which counts as blank" in corpus.notes
 
 
 def test_path_speaker_and_text_may_be_absent(tmp_path):
@@ -180,6 +196,40 @@ def test_decimal_commas_between_semicolons_are_numbers(tmp_path):
     assert corpus.utterances[0].text == "well, no"
 
 
+@pytest.mark.parametrize(
+    ("cells", "noted"), [(("1,250", "2,500"), True), (("1,25", "2,500"), False), (("1", "2"), False)]
+)
+def test_commas_that_could_part_thousands_are_noted(tmp_path, cells, noted):
+    """They are decimal marks all the same."""
+    table = write(tmp_path / "t.csv", "id;text;arousal", *(f"u{n};x;{cell}" for n, cell in enumerate(cells)))
+    corpus = read(table, scale=(1, 7))
+    assert corpus.utterances[0].labels["arousal"] == float(cells[0].replace(",", "."))
+    assert any("1,250 = 1.250" in note for note in corpus.notes) is noted
+
+
+def test_what_separates_cells_is_looked_for_outside_quotes(tmp_path):
+    """And a line by which Excel is told says it."""
+    quoted = write(tmp_path / "t.csv", 'id;"a, b, c, d, e";text', "u1;0,5;x")
+    assert read(quoted).dimensions == ("a, b, c, d, e",)
+    for mark, first in ((";", "sep=;"), ("\t", "\ufeffSEP=\t"), (",", "sep=,")):
+        told = write(tmp_path / "t.csv", first, mark.join(("id", "text", '"a,b;c"', "arousal")), mark.join("uxy1"))
+        corpus = read(told)
+        assert (corpus.utterances[0].text, dict(corpus.utterances[0].labels)) == ("x", {"arousal": 1.0})
+    wrong = write(tmp_path / "t.csv", "sep=;", "id;arousal", "u1;0", "u2;x")
+    assert names_all(refusal(CorpusError, "not-a-number", read, wrong), "line 4")
+
+
+@pytest.mark.parametrize("name", ["__index_level_0__", "Unnamed: 0", "index"])
+def test_numbers_of_rows_are_no_ratings(tmp_path, name):
+    """What pandas writes beside the columns; they may be ids if the user says so."""
+    rows = pd.DataFrame({name: [0, 1], "text": ["x", "y"], "arousal": [0.5, 1]})
+    rows.assign(id=["a", "b"]).to_csv(tmp_path / "t.csv", index=False)
+    corpus = read(tmp_path / "t.csv")
+    assert corpus.dimensions == ("arousal",) and "numbers of the rows" in corpus.unused[name]
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    assert [u.id for u in read(tmp_path / "t.csv", reading=Reading(columns=(("id", name),))).utterances] == ["0", "1"]
+
+
 def test_a_scale_maps_labels_to_the_unit_interval_and_back(tmp_path):
     """On 1 to 7, 4 is the middle."""
     corpus = read(write(tmp_path / "t.csv", "id,partition,arousal", "u1,train,4"), scale=(1, 7))
@@ -205,7 +255,6 @@ def test_a_scale_maps_labels_to_the_unit_interval_and_back(tmp_path):
         pytest.param(
             [HEADER, *ROWS, "u4,a,train,s,0,high,0,x"], "not-a-number", ["valence", "line 5", "'high'"], id="text"
         ),
-        pytest.param([HEADER, *ROWS, "u4,a,train,s,0,nan,0,x"], "not-a-number", ["valence", "line 5"], id="nan"),
         pytest.param([HEADER, *ROWS, "u4,a,train,s,inf,0,0,x"], "not-a-number", ["arousal", "line 5"], id="inf"),
         pytest.param(
             [HEADER, *ROWS, 'u4,a,train,s,"0,5",0,0,x'], "not-a-number", ["arousal", "'0,5'"], id="decimal comma"
@@ -258,6 +307,22 @@ def test_a_missing_table_a_folder_and_another_encoding_are_told_apart(tmp_path):
 
 
 # Transcripts
+
+
+@pytest.mark.parametrize("name", ["asr.json", "asr.jsonl", "asr.parquet"])
+def test_transcripts_may_be_a_table_of_any_format(tmp_path, name):
+    """As a corpus may."""
+    corpus = read(write(tmp_path / "t.csv", HEADER, *ROWS))
+    words = pd.DataFrame({"ID": ["u1", "u2", "u3"], "text": ["nan", "by", "bye"]})
+    save = (
+        words.to_parquet
+        if name.endswith("parquet")
+        else partial(words.to_json, orient="records", lines=name[-1] == "l")
+    )
+    save(tmp_path / name)
+    assert [u.text for u in with_transcripts(corpus, tmp_path / name).utterances] == ["nan", "by", "bye"]
+    write(tmp_path / "asr.json", '{"u3": {"text": "c"}, "u1": {"text": "a"}, "u2": {"text": ""}}')
+    assert [u.text for u in with_transcripts(corpus, tmp_path / "asr.json").utterances] == ["a", "", "c"]
 
 
 def test_transcripts_replace_the_texts(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -55,8 +56,8 @@ def test_any_column_is_a_category_if_the_user_says_so(tmp_path):
 
 def test_classes_that_differ_only_in_case_are_noted(tmp_path):
     """They stay two, since nobody said that they are one."""
-    corpus = read(table(tmp_path, "path,emotion", "a,Joy", "b,joy", "c,nan"))
-    assert corpus.classes("emotion") == ("Joy", "joy", "nan")
+    corpus = read(table(tmp_path, "path,emotion", "a,Joy", "b,joy", "c,none"))
+    assert corpus.classes("emotion") == ("Joy", "joy", "none")
     assert any("Joy and joy" in note for note in corpus.notes)
 
 
@@ -105,10 +106,10 @@ def test_what_most_raters_name_is_the_class(tmp_path):
 
 def test_a_wrong_answer_of_a_rater_stops_what_needs_it_alone(tmp_path):
     """Where the rating is there, its raters' columns are set aside with their reasons."""
-    wrong = table(tmp_path, "path,arousal_1,arousal_2", "a,1,9", "b,2,n/a")
-    assert names_all(refusal(CorpusError, "not-a-number", read, wrong, (1, 9)), "arousal_2", "'n/a'")
-    corpus = read(table(tmp_path, "path,arousal,arousal_1,arousal_2", "a,1,1,9", "b,2,2,n/a"), (1, 9))
-    assert corpus.dimensions == ("arousal", "arousal_1") and "'n/a'" in corpus.unused["arousal_2"]
+    wrong = table(tmp_path, "path,arousal_1,arousal_2", "a,1,9", "b,2,no")
+    assert names_all(refusal(CorpusError, "not-a-number", read, wrong, (1, 9)), "arousal_2", "'no'")
+    corpus = read(table(tmp_path, "path,arousal,arousal_1,arousal_2", "a,1,1,9", "b,2,2,no"), (1, 9))
+    assert corpus.dimensions == ("arousal", "arousal_1") and "'no'" in corpus.unused["arousal_2"]
 
 
 # What columns are called
@@ -130,12 +131,39 @@ def test_columns_are_called_as_the_user_says(tmp_path):
     [
         (("path", "fiel"), "column-missing", ["no column fiel", "its path", "did you mean file?"]),
         (("speeker", "who"), "column-unknown", ["speeker", "--column speaker=who"]),
+        (("arousl", "who"), "column-unknown", ["arousl", "--column arousal=who"]),
     ],
 )
 def test_a_column_that_there_is_not_is_named_with_the_nearest(tmp_path, pair, code, facts):
     """Theirs or ours."""
     theirs = table(tmp_path, "file,who", "a.wav,s1")
     assert names_all(refusal(CorpusError, code, read, theirs, reading=Reading(columns=(pair,))), *facts)
+
+
+def test_a_column_of_ours_stays_what_it_is(tmp_path):
+    """Unless another one replaces it; then it is what it is called now, if anything."""
+    ours = table(tmp_path, "path,sex,text,arousal,valence,emotion", "a.x.wav,m,hello,0.1,0.2,joy")
+
+    def first(*pairs):
+        return read(ours, reading=Reading(columns=pairs)).utterances[0]
+
+    assert (first(("path", "id")).id, first(("path", "id")).path) == ("u0", tmp_path / "u0")
+    assert (first(("speaker", "id")).id, first(("speaker", "id")).speaker) == ("u0", "u0")
+    assert (first(("speaker", "sex")).sex, first(("speaker", "text")).text) == ("male", "hello")
+    assert first(("valence", "arousal")).labels == {"arousal": 0.1, "valence": 0.1}
+    assert first(("valence", "arousal"), ("arousal", "valence")).labels == {"arousal": 0.2, "valence": 0.1}
+    assert first(("arousal", "valence")).labels == {"arousal": 0.2, "valence": 0.2}
+
+
+@pytest.mark.parametrize("codes", [("0", "1"), ("1", "7"), ("0.0", "3.0")])
+def test_codes_of_emotions_are_no_ratings(tmp_path, codes):
+    """Whole numbers in a column that is called like emotions; other numbers there, or elsewhere, are."""
+    coded = table(tmp_path, "path,Label,room", f"a,{codes[0]},{codes[0]}", f"b,{codes[1]},{codes[1]}")
+    corpus = read(coded, scale=(0, 7))
+    assert corpus.dimensions == ("room",) and "type --category Label" in corpus.unused["Label"]
+    assert read(coded, (0, 7), reading=Reading(categories=("Label",))).classes("Label") == codes
+    assert read(coded, (0, 7), reading=Reading(columns=(("arousal", "Label"),))).dimensions == ("arousal", "room")
+    assert read(table(tmp_path, "path,label", f"a,{codes[0]}", "b,0.5"), (0, 7)).dimensions == ("label",)
 
 
 def test_one_of_ours_has_one_name():
@@ -222,13 +250,21 @@ def test_a_segment_is_read_in_the_spellings_that_occur(tmp_path, header):
         (",1.0", "segment-bounds", ["blank"]),
         ("0,16000000", "segment-bounds", ["milliseconds"]),
         ("00:16:16,00:16:20", "not-a-number", ["'00:16:16'", "--column other=start"]),
-        ("nan,inf", "not-a-number", ["line 3"]),
+        ("inf,inf", "not-a-number", ["line 3"]),
+        ("nan,inf", "segment-bounds", ["line 3", "blank"]),
+        ("400000,inf", "segment-bounds", ["line 3", "milliseconds"]),
     ],
 )
 def test_a_segment_that_has_no_place_is_refused(tmp_path, times, code, facts):
     """With its line, and how to say that these are no times of segments."""
     segments = write(tmp_path / "t.csv", "id,path,start,end", "a,a.wav,0,1", f"b,a.wav,{times}", "c,c.wav,2,3")
     assert names_all(refusal(CorpusError, code, read, segments), *facts)
+
+
+def test_a_segment_may_end_with_its_recording(tmp_path):
+    """Where its end, or its length, is infinite."""
+    for header in ("start,end", "offset,duration"):
+        assert read(table(tmp_path, f"path,{header}", "a,1.5,inf")).utterances[0].segment == (1.5, math.inf)
 
 
 def test_rows_of_one_recording_need_both_times(tmp_path):
