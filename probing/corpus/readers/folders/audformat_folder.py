@@ -12,7 +12,7 @@ and prefers `.pkl` files. So the header is read here as plain data, and the libr
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 import pandas as pd
 
 from probing.corpus.readers.tables.cells import Cells, plain_cells
+from probing.corpus.readers.tables.segments import ENDLESS
 from probing.corpus.readers.tables.separated import MOST_BYTES, too_large
-from probing.errors import CorpusError
+from probing.errors import CorpusError, first_names, number_of
 from probing.files.quantities import size
 from probing.files.reading import bounded_bytes, demand_regular
 
@@ -42,11 +43,13 @@ class _Joined:
         keys: All rows, in the order in which they occur.
         said: Column → row → what is said.
         names: Columns of labels.
+        splits: Row → the splits of the tables that it is in.
     """
 
     keys: dict[_Key, None] = field(default_factory=dict)
     said: dict[str, dict[_Key, str]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    splits: dict[_Key, set[str]] = field(default_factory=dict)
 
     def add(self, name: str, table: str, keys: Sequence[_Key], cells: Sequence[str]) -> str:
         """Add a column of a table, and return what it is called now."""
@@ -69,8 +72,8 @@ def read(folder: Path) -> Cells:
 
     Raises:
         CorpusError: The library is not installed (code `extra-missing`); a table is there as a pickle only
-            (`audformat-pickle`) or too large (`table-large`); the database has no utterances (`table-empty`), or is
-            damaged (`audformat-folder`).
+            (`audformat-pickle`) or too large (`table-large`); a file is in two splits (`audformat-splits`); the
+            database has no utterances (`table-empty`), or is damaged (`audformat-folder`).
     """
     try:
         import audformat
@@ -154,7 +157,8 @@ def _joined(database: Any) -> _Joined:
         if table.split_id is not None:
             split = database.splits[table.split_id]
             kind = split.type if split.type in ("train", "dev", "test") else table.split_id
-            joined.add("partition", id_, keys, [kind] * len(keys))
+            for key in keys:
+                joined.splits.setdefault(key, set()).add(kind)
         for column, name in _named(table):
             _add_column(joined, database, id_, keys, column, name)
     return joined
@@ -168,8 +172,10 @@ def _keys(table: Any) -> Iterator[_Key]:
         return
     for file, start, end in index:
         seconds = 0.0 if pd.isna(start) else start.total_seconds()
-        whole = pd.isna(end) and seconds == 0
-        yield file, "" if whole else str(seconds), "" if pd.isna(end) else str(end.total_seconds())
+        if pd.isna(end):
+            yield (file, str(seconds), ENDLESS) if seconds else (file, "", "")
+        else:
+            yield file, str(seconds), str(end.total_seconds())
 
 
 def _named(table: Any) -> Iterator[tuple[Any, str]]:
@@ -211,6 +217,26 @@ def _cell(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _partitions(folder: Path, rows: Sequence[_Key], splits: Mapping[_Key, set[str]]) -> list[str]:
+    """The split of each row, which is that of its file too.
+
+    Raises:
+        CorpusError: A row is in two (code `audformat-splits`).
+    """
+    found = [splits.get(key, set()) | splits.get((key[0], "", ""), set()) for key in rows]
+    torn = {key[0]: sorted(of) for key, of in zip(rows, found, strict=True) if len(of) > 1}
+    if torn:
+        file, of = next(iter(torn.items()))
+        raise CorpusError(
+            f"database {folder}: {number_of(len(torn), 'file is', 'files are')} in two splits",
+            f"{file} is in tables of {' and '.join(of)}"
+            + (f", as others are: {first_names(list(torn)[1:])}" if len(torn) > 1 else ""),
+            "leave each file in the tables of one split, or save the database without those of the other",
+            code="audformat-splits",
+        )
+    return [next(iter(of), "other") for of in found]
+
+
 def _cells(folder: Path, joined: _Joined) -> Cells:
     """The rows: the segments of files that have some, and the other files."""
     cut = {file for file, start, _ in joined.keys if start}
@@ -218,9 +244,9 @@ def _cells(folder: Path, joined: _Joined) -> Cells:
     columns = {"path": [file for file, _, _ in rows]}
     if cut:
         columns |= {"start": [start for _, start, _ in rows], "end": [end for _, _, end in rows]}
+    if joined.splits:
+        columns["partition"] = _partitions(folder, rows, joined.splits)
     for name, said in joined.said.items():
         columns.setdefault(name, [said.get(key) or said.get((key[0], "", ""), "") for key in rows])
-    if "partition" in columns:
-        columns["partition"] = [partition or "other" for partition in columns["partition"]]
     cells = plain_cells(folder, columns, list(range(1, len(rows) + 1)), {})
     return Cells(folder, cells.columns, cells.lines, names=frozenset(joined.names), counted="row")

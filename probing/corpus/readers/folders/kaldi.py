@@ -1,7 +1,7 @@
 """Read a Kaldi data folder: `wav.scp`, and, where they are there, `segments`, `text`, `utt2spk` and other `utt2…`.
 
 Kaldi's "Data preparation" (kaldi-asr.org/doc/data_prep.html) gives the lines: `RECORDING FILE` in wav.scp, `UTTERANCE
-RECORDING START END` in segments (without it, each recording is an utterance; from 0 to -1 is the whole of it),
+RECORDING START END` in segments (without it, each recording is an utterance; an END of -1 is the recording's own),
 `UTTERANCE WORDS …` in text, `UTTERANCE SPEAKER` in utt2spk, `SPEAKER m or f` in spk2gender. A line of another `utt2…`
 (`utt2emotion`, `utt2valence`) is a value of a column of that name. A recording that is the output of a command
 (`sox … |`) is refused: no command of a corpus is ever run. Paths are relative to the folder, unless `--audio-root` says
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from probing.corpus.readers.releases.release import folders
 from probing.corpus.readers.tables.cells import Cells, cut, demand_unique
+from probing.corpus.readers.tables.segments import ENDLESS
 from probing.corpus.readers.tables.stacked import stacked
 from probing.errors import CorpusError, first_names, number_of
 from probing.files.reading import bounded_bytes
@@ -58,15 +59,15 @@ def _read_one(folder: Path) -> Cells:
     if (folder / "segments").is_file():
         columns = _segments(folder, files)
         if unused := files.keys() - set(columns.pop("recording")):
-            what = number_of(len(unused), "recording has", "recordings have")
-            notes.append(f"{what} no segment and are left out: {first_names(sorted(unused))}")
+            what = number_of(len(unused), "recording has no segment and is", "recordings have no segment and are")
+            notes.append(f"{what} left out: {first_names(sorted(unused))}")
     ids = columns["id"]
     for name, column in _of_utterances(folder):
         said = _pairs(folder / name)
         columns[column] = [said.get(id_, "") for id_ in ids]
-        if len(said.keys() - set(ids)):
-            what = number_of(len(said.keys() - set(ids)), "line")
-            notes.append(f"{what} of {name} not used: the utterance is not there")
+        if others := said.keys() - set(ids):
+            what = number_of(len(others), f"line of {name} is", f"lines of {name} are")
+            notes.append(f"{what} not used, since the utterances are not there: {first_names(sorted(others))}")
     if (folder / "spk2gender").is_file():
         sexes = _pairs(folder / "spk2gender")
         columns["sex"] = [sexes.get(speaker, "") for speaker in columns.get("speaker", [""] * len(ids))]
@@ -97,8 +98,8 @@ def _segments(folder: Path, files: dict[str, str]) -> dict[str, list[str]]:
             columns[name].append(cell)
     demand_unique(columns["id"], path)
     for row, (start, end) in enumerate(zip(columns["start"], columns["end"], strict=True)):
-        if float(start) == 0 and float(end) == -1:
-            columns["start"][row] = columns["end"][row] = ""
+        if float(end) == -1:
+            columns["start"][row], columns["end"][row] = ("", "") if float(start) == 0 else (start, ENDLESS)
     return columns
 
 

@@ -23,8 +23,8 @@ _Found = list[tuple[str, str]]
 def unpacked(source: Path, files: Sequence[Path], rows: int, recordings: _Recordings) -> _Found:
     """Write the recordings of a folder out, unless they are there already.
 
-    They are known by the names, sizes and times of the files that they are embedded in. A list of them is written when
-    the last one is there, so that what a killed process leaves is written again.
+    They are known by the places, sizes and times of the files that they are embedded in, so that no two folders share
+    any. A list of them is written when the last one is there, so that what a killed process leaves is written again.
 
     Args:
         source: What the user named, for the name of the folder.
@@ -38,7 +38,7 @@ def unpacked(source: Path, files: Sequence[Path], rows: int, recordings: _Record
     Raises:
         CorpusError: They cannot be written (code `not-writable`).
     """
-    stated = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    stated = [_stated(path) for path in files]
     cache = Path(absolute(os.environ.get("PROBING_CACHE", "cache")))
     into = cache / "unpacked" / f"{slug(source.name)}-{digest(stated)[:16]}"
     found = _listed(into, rows)
@@ -53,6 +53,12 @@ def unpacked(source: Path, files: Sequence[Path], rows: int, recordings: _Record
         what = f"the recordings of {source} cannot be unpacked to {into}"
         remedy = "free as much space there as the folder has, or set PROBING_CACHE to another folder"
         raise CorpusError(what, error.strerror or str(error), remedy, code="not-writable") from error
+
+
+def _stated(path: Path) -> list[object]:
+    """What changes where a file is another, or is written again, even by what sets its time back."""
+    now = path.stat()
+    return [str(path.resolve()), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns]
 
 
 def _listed(into: Path, rows: int) -> _Found | None:

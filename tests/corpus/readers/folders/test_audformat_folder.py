@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from corpora import names_all, refusal
 
 from probing.corpus.opening import open_corpus
 from probing.corpus.readers.folders import audformat_folder
@@ -160,14 +162,29 @@ def test_a_damaged_database_is_an_error(tmp_path, kind):
     assert error.value.code == ("audformat-pickle" if kind == "pickle" else "audformat-folder")
 
 
-def test_a_segment_without_an_end_is_named(tmp_path):
-    """Nobody knows where it ends before the recording is decoded."""
+def test_a_segment_without_an_end_goes_to_the_end_of_its_recording(tmp_path):
+    """As in audformat, where NaT is that."""
     made = database()
-    made["turns"] = audformat.Table(audformat.segmented_index(FILES[:1], ["1s"], [pd.NaT]))
+    made["turns"] = audformat.Table(audformat.segmented_index(FILES[:2], ["1s", "0s"], [pd.NaT, pd.NaT]))
     made.save(str(tmp_path))
-    with pytest.raises(CorpusError) as error:
-        open_corpus(str(tmp_path))
-    assert error.value.code == "segment-bounds"
+    segments = {u.path: u.segment for u in open_corpus(str(tmp_path)).utterances}
+    assert (segments[tmp_path / FILES[0]], segments[tmp_path / FILES[1]]) == ((1.0, math.inf), None)
+
+
+@pytest.mark.parametrize("segmented", [False, True])
+def test_a_file_in_two_splits_is_named(tmp_path, segmented):
+    """As a whole, or as a whole in one and a segment in the other; segments of one file may be in several."""
+    made = database()
+    rows = audformat.segmented_index(FILES[:1], ["1s"], ["2s"]) if segmented else audformat.filewise_index(FILES[:1])
+    made["again"] = audformat.Table(rows, split_id="test")
+    made.save(str(tmp_path))
+    error = refusal(CorpusError, "audformat-splits", open_corpus, str(tmp_path))
+    assert names_all(error, FILES[0], "test and train")
+    apart = database()
+    turns = audformat.segmented_index([FILES[5]] * 2, ["0s", "1s"], ["1s", "2s"])
+    apart["turns"] = audformat.Table(turns, split_id="test")
+    apart.save(str(tmp_path / "apart"))
+    assert len(open_corpus(str(tmp_path / "apart")).partitions["test"]) == 3
 
 
 def test_without_the_library_its_installation_is_named(tmp_path, monkeypatch):

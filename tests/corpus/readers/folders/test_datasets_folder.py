@@ -135,6 +135,22 @@ def test_recordings_are_unpacked_once(here):
     assert not set(other) & set(first) and other[0].read_bytes() == encoded(7)
 
 
+def test_two_folders_never_share_recordings(here):
+    """Even where names, sizes and times of their files are the same, or a file is written again in place."""
+    paths = []
+    for number, folder in enumerate(("a/set", "b/set", "b/set")):
+        audio = [{"bytes": encoded(number, "WAV"), "path": "r.wav"}]
+        dataset(1, audio).save_to_disk(here / "made")
+        (here / folder).mkdir(parents=True, exist_ok=True)
+        for file in (here / "made").iterdir():
+            place = here / folder / file.name
+            place.write_bytes(file.read_bytes())
+            os.utime(place, (1, 1))
+        paths.append([u.path for u in open_corpus(folder).utterances])
+        assert paths[-1][0].read_bytes() == audio[0]["bytes"]
+    assert not {*paths[0]} & {*paths[1]}
+
+
 def test_an_index_that_names_files_elsewhere_is_not_believed(here):
     """It is written again."""
     dataset(1).save_to_disk("set")

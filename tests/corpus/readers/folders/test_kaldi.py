@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_folders_of_a_folder_are_its_partitions(tmp_path):
         ({"segments": "a call1 0\n"}, "kaldi-line"),
         ({"segments": "a call1 0 nan\n"}, "kaldi-line"),
         ({"segments": "a call1 2 1\n"}, "segment-bounds"),
-        ({"segments": "a call1 1 -1\n"}, "segment-bounds"),
+        ({"segments": "a call1 1 -2\n"}, "segment-bounds"),
         ({"text": "call1-a A\0B\n"}, "kaldi-line"),
         ({"utt2valence": "call1-a high\ncall2-a low\n"}, "not-a-number"),
     ],
@@ -89,6 +90,12 @@ def test_what_cannot_be_meant_is_an_error(tmp_path, changed, code):
         open_corpus(str(write(tmp_path / "data", **changed)))
     assert error.value.code == code
     assert not (tmp_path / "x").exists()
+
+
+def test_an_end_of_minus_one_is_that_of_the_recording(tmp_path):
+    """Whatever the start."""
+    folder = write(tmp_path, segments="call1-a call1 1.5 -1\ncall1-b call1 0.0 -1.00\n")
+    assert [u.segment for u in open_corpus(str(folder)).utterances] == [(1.5, math.inf), None]
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):
@@ -102,4 +109,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
 def test_recordings_without_a_segment_are_named(tmp_path):
     """They are left out, which is not said by the corpus itself."""
     corpus = open_corpus(str(write(tmp_path / "data", segments="call1-a call1 0 1\n")))
-    assert len(corpus) == 1 and any("call2" in note for note in corpus.notes)
+    assert len(corpus) == 1
+    assert "1 recording has no segment and is left out: call2" in corpus.notes
+    (note,) = [note for note in corpus.notes if "utt2valence" in note]
+    assert note == "1 line of utt2valence is not used, since the utterances are not there: call2-a"
