@@ -34,6 +34,7 @@ from probing.runs.categories import (
 from probing.runs.entries import CategoryScore, Score
 from probing.runs.records import PREDICTIONS
 from probing.runs.scores import Estimator, places, predictions_table, ratings, score_rows, scores_table, summary
+from probing.runs.standing import probe_name
 from probing.statistics.classification import tally
 from probing.statistics.concordance import ccc
 
@@ -251,10 +252,10 @@ def class_scores(tables: Tables, recommended: Mapping[str, int] | None = None) -
 
 def _standing(scores: pd.DataFrame, key: str, single: Mapping[str, int], ridge: Mapping[str, int]) -> pd.DataFrame:
     """The scores that stand for a fit, with the names of their probes."""
-    parts = [scores[scores.kind == WEIGHTED].assign(probe=WEIGHTED)]
-    for kind, chosen, name in ((SINGLE, single, "best layer: "), (RIDGE, ridge, "ridge, layer ")):
+    parts = [scores[scores.kind == WEIGHTED].assign(probe=probe_name(WEIGHTED))]
+    for kind, chosen in ((SINGLE, single), (RIDGE, ridge)):
         own = scores[(scores.kind == kind) & (scores.layer == scores[key].map(chosen))]
-        parts.append(own.assign(probe=name + own.layer.astype(str)))
+        parts.append(own.assign(probe=[probe_name(kind, layer) for layer in own.layer]))
     kept = pd.concat([part for part in parts if len(part)])
     return kept[kept.partition != TRAIN]
 

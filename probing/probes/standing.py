@@ -1,8 +1,6 @@
 """A fit made ready to estimate again: its encoder, and the probes that stand for it.
 
-Of each dimension and category these are the probes with learned layer weights, all seeds. Where a fit has none
-(`--layers each`) they are those of the single layer that is best on development; where it has only ridge probes
-(`--head ridge`), those of the layer with the highest cross-validated R².
+Which they are of each dimension and category is said in `probing.runs.standing`; here they are all training seeds.
 
 Shape legend: S training seeds · B utterances · K dimensions · C classes of a category · O outputs: K, then the classes
 of each category.
@@ -24,11 +22,11 @@ from probing.audio.decode import FRAME_RATE
 from probing.encoders.opening import Encoder, open_encoder
 from probing.encoders.spec import EncoderSpec, typed
 from probing.errors import EncoderError, RunError
-from probing.probes.bank import SINGLE, WEIGHTED, ProbeBank
+from probing.probes.bank import ProbeBank
 from probing.probes.features import Features
-from probing.probes.options import RIDGE
 from probing.probes.saved import PROBES, RIDGE_PROBES, load_bank, numbered
 from probing.runs.records import FitRecord
+from probing.runs.standing import RIDGE, WEIGHTED, standing_kind
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,8 @@ def standing_probes(record: FitRecord, device: str) -> StandingProbes:
         RunError: It pools several folds and has no probes (code `run-pooled`), or they are damaged (`run-damaged`).
     """
     record.demand_single()
-    ridge = record.options.get("head") == RIDGE
+    # Version 0.1.0 lists no files, and has no ridge probes.
+    ridge = record.files is not None and PROBES not in record.files
     banks, dimensions, categories = [], dict[str, None](), {}
     for name in _files(record, RIDGE_PROBES if ridge else PROBES):
         whole, normalize, classes = load_bank(record.folder / name)
@@ -111,14 +110,14 @@ def _files(record: FitRecord, first: str) -> list[str]:
 
 def _chosen(bank: ProbeBank, record: FitRecord) -> NDArray[np.int64]:
     """Rows of the probes that stand for a fit."""
-    rows = [row for row, probe in enumerate(bank.probes) if probe.kind == WEIGHTED]
-    if not rows:
+    kind = standing_kind(probe.kind for probe in bank.probes)
+    rows = [row for row, probe in enumerate(bank.probes) if probe.kind == kind]
+    if kind != WEIGHTED:
         # Records and files number the layers from −1 where there is a state C, the bank from 0.
         first = -1 if record.encoder.identity.get("convolution") else 0
         recommended = {dimension: summary.best_layer for dimension, summary in record.layers.items()}
-        best = recommended if record.options.get("head") == RIDGE else record.best_layers
-        kinds = (SINGLE, RIDGE)
-        rows = [r for r, p in enumerate(bank.probes) if p.kind in kinds and p.layer == best[p.dimension] - first]
+        best = recommended if kind == RIDGE else record.best_layers
+        rows = [r for r in rows if bank.probes[r].layer == best[bank.probes[r].dimension] - first]
     return np.array(rows, dtype=np.int64)
 
 

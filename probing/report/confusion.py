@@ -26,10 +26,11 @@ from probing.report.style import (
     save,
     settle,
 )
-from probing.runs.categories import is_seed
 from probing.runs.escapes import markdown
+from probing.runs.folds import estimators
 from probing.runs.printing import SEEN, UNSEEN, ends
 from probing.runs.records import CategoryScore, Record
+from probing.runs.standing import probe_named, standing
 from probing.statistics.classification import ClassSample, confusion
 
 _TAUGHT, _FIRST = ("train", "development"), (UNSEEN, SEEN)
@@ -37,7 +38,6 @@ _CELL, _FRAME, _SMALL, _USUAL = 0.31, 1.35, 6.0, 7.0  # inches of a cell and abo
 _LEAST = 2.6  # inches of a panel
 _DARK = 0.55  # share above which a number is white
 _DIGITS = 6
-_PROBES = ("", "weighted", "ridge", "best layer")  # how the names of probes begin, those first that stand for a run
 
 
 def plot_confusion(record: Record, category: str | None = None, figure: Figure | None = None) -> NDArray[np.object_]:
@@ -45,8 +45,7 @@ def plot_confusion(record: Record, category: str | None = None, figure: Figure |
 
     Rows are the true classes, and each says how many utterances it has; a cell is the share of them that is estimated
     to be of the column's class, so that the diagonal holds the recalls, whose mean is UAR. Of a system all training
-    seeds are counted together; of a fit it is the weighted sum or, where none was learned, the ridge probe of the layer
-    of the highest R².
+    seeds are counted together; of a fit it is of the probes that stand for it (`probing.runs.standing`).
 
     Args:
         record: A run of `probe fit`, `finetune` or `evaluate`.
@@ -132,20 +131,15 @@ def _standing(record: Record, category: str | None) -> list[CategoryScore]:
         remedy = "name one of them with --dim" if known else "fit or train with --dim CATEGORY"
         what = f"{record.folder} has no classes" + f" of {category}" * bool(category)
         raise RunError(what, why, remedy, code="no-category")
-    ranked = sorted(own, key=lambda score: _PROBES.index((score.probe or "").split(",")[0].split(":")[0]))
-    own = [score for score in own if score.probe == ranked[0].probe]
+    own = standing(own)
     tests = [score for score in own if score.partition not in _TAUGHT] or own
     return sorted(tests, key=lambda score: _FIRST.index(score.partition) if score.partition in _FIRST else len(_FIRST))
 
 
 def _columns(record: Record, score: CategoryScore) -> list[str]:
     """The columns of categories.csv that a score is of."""
-    names = list(record.classes.table.columns)
-    if score.probe is None:
-        return [name for name in names if is_seed(name)]
-    kind, _, layer = score.probe.replace(":", ",").partition(", layer " if score.probe.startswith("ridge") else ", ")
-    begins = {"ridge": f"ridge-layer{layer}", "best layer": f"layer{layer}-"}.get(kind, f"{kind}-")
-    return [name for name in names if name == begins or (begins.endswith("-") and name.startswith(begins))]
+    known, probe = estimators(record.classes.table), probe_named(score.probe)
+    return [one.column for one in known if (one.kind, one.layer) == probe]
 
 
 def _counts(sample: ClassSample) -> NDArray[np.int64]:

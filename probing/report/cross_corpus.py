@@ -16,10 +16,10 @@ from probing.report.compared import corpus_shown, corpus_title
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, spread, titled
 from probing.runs.records import CategoryScore, EvaluationRecord, FinetuneRecord, FitRecord, Record, Score
+from probing.runs.standing import standing
 from probing.runs.store import demand_whole, evaluations_of
 
 Trained = FinetuneRecord | FitRecord
-_WEIGHTED, _RIDGE, _BEST = "weighted", "ridge", "best layer"  # how the names of a fit's probes begin
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def _names(records: Sequence[Record]) -> dict[str, str]:
 def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
     run, tested = test.run, test.tested
     own = tested is run
-    for score in (*_standing(tested.scores, run), *_standing(tested.category_scores, run)):
+    scores: list[Score | CategoryScore] = [*standing(tested.scores), *standing(tested.category_scores)]
+    for score in scores:
         if score.partition in (TRAIN, DEVELOPMENT) and (own or _has_tests(tested)):
             continue
         if isinstance(score, Score):
@@ -125,16 +126,6 @@ def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
             "run": run.folder.name,
             "test": "" if own else tested.folder.name,
         }
-
-
-def _standing(scores: Sequence[Any], run: Trained) -> list[Score | CategoryScore]:
-    """The scores of the probes that stand for a fit (`probing.probes.standing`); of a system all."""
-    probes = {str(score.probe) for score in scores if score.probe is not None}
-    if not probes:
-        return list(scores)
-    single = _RIDGE if run.options.get("head") == _RIDGE else _BEST
-    kind = _WEIGHTED if _WEIGHTED in probes else single
-    return [score for score in scores if str(score.probe).startswith(kind)]
 
 
 def _has_tests(record: Record) -> bool:

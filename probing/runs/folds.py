@@ -32,7 +32,7 @@ Estimates = Mapping[str, Mapping[Estimator, NDArray[np.float64]]]
 _TESTED = (TEST1, TEST2)
 _DESCRIBED = ("id", "partition", "speaker", "dimension", "category", "truth")  # columns that are no estimators
 # What a column is called: weighted-seed0, layer3-seed1, ridge-layer3 of probes; seed0 of a system.
-_COLUMN = re.compile(r"(?:(?P<kind>weighted|(?:ridge-)?layer)(?P<layer>-?\d+)?)?-?(?:seed(?P<seed>\d+))?")
+_COLUMN = re.compile(r"(?:(?P<kind>weighted|(?:ridge-)?layer)(?P<layer>-?\d{1,6})?)?-?(?:seed(?P<seed>\d{1,9}))?")
 _KINDS = {"weighted": "weighted", "layer": "single", "ridge-layer": "ridge"}
 
 
@@ -173,6 +173,15 @@ def _pooled(
     return found
 
 
+def estimators(table: pd.DataFrame) -> list[Estimator]:
+    """Whose estimates the columns of a predictions.csv or categories.csv are.
+
+    Raises:
+        RunError: A column is of no estimator (code `run-damaged`).
+    """
+    return [estimator_named(str(name)) for name in table.columns if name not in _DESCRIBED]
+
+
 def estimator_named(column: str) -> Estimator:
     """What the name of a column of predictions.csv or categories.csv says of its estimates.
 
@@ -184,7 +193,7 @@ def estimator_named(column: str) -> Estimator:
     """
     found = _COLUMN.fullmatch(column)
     if not column or found is None:
-        raise RunError(f"column {column}", "no estimator has such a name", REMEDY, code="run-damaged")
+        raise RunError(f"column {column[:60]}", "no estimator has such a name", REMEDY, code="run-damaged")
     kind, layer, seed = found["kind"], found["layer"], found["seed"]
     return Estimator(column, int(seed or 0), _KINDS[kind] if kind else None, int(layer) if layer else None)
 

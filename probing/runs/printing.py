@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from probing.corpus.model import DEVELOPMENT
 from probing.runs.escapes import latex, markdown, plain
-from probing.runs.records import CategoryScore, FitRecord, Record, Score
+from probing.runs.records import CategoryScore, FitRecord, Record
 from probing.runs.scores import summary
+from probing.runs.standing import WEIGHTED, standing
 
 SEEN, UNSEEN = "test1", "test2"
 _TITLES = {SEEN: "seen", UNSEEN: "unseen"}  # as the paper calls them
-_Score = TypeVar("_Score", Score, CategoryScore)
-_WHOLE = (None, "weighted")  # probes of a score that need no name: a full system, a weighted sum
-_STANDING = ("weighted", "ridge", "best layer")  # how the names of the probes begin that stand for a run
+_WHOLE = (None, WEIGHTED)  # probes of a score that need no name: a full system, a weighted sum
 MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}  # of categories, and their titles
 _SELECTED_ON = f"{DEVELOPMENT} (selected on)"  # early stopping chose what scores best there
 
@@ -136,12 +134,13 @@ def classified(scores: Sequence[CategoryScore], selected: bool = True) -> str:
 def line(record: Record) -> str:
     """A line about a run: date, command, corpus, encoder or system, scores on the test partitions, folder.
 
-    Of a fit they are those of the weighted sum or, where none was fitted, of the ridge probe of the best layer; in
-    version 0.1.0, which had no ridge probes, of the single layer that is best on development. A run of `probe layers`
-    has no scores.
+    Of a fit they are those of the probes that stand for it (`probing.runs.standing`). A run of `probe layers` has no
+    scores.
     """
-    found = [(s.probe, f"{plain(s.dimension)} {plain(s.partition)} {s.ccc:.3f}") for s in _standing(record.scores)]
-    named = _standing(record.category_scores)
+    taught = ("train", DEVELOPMENT)
+    rated = standing([score for score in record.scores if score.partition not in taught])
+    named = standing([score for score in record.category_scores if score.partition not in taught])
+    found = [(s.probe, f"{plain(s.dimension)} {plain(s.partition)} {s.ccc:.3f}") for s in rated]
     found += [(s.probe, f"{plain(s.category)} {plain(s.partition)} UAR {s.uar:.3f}") for s in named]
     scores = " ".join(said + f" ({probe})" * (probe not in _WHOLE) for probe, said in found)
     identity = record.corpus.identity
@@ -149,13 +148,6 @@ def line(record: Record) -> str:
     when = record.date[:16].replace("T", " ")
     parts = (when, record.command, known, plain(record.title), scores, str(record.folder))
     return "  ".join(part for part in parts if part)
-
-
-def _standing(scores: Sequence[_Score]) -> list[_Score]:
-    """The scores on test partitions that stand for a run: those of the first kind of probe that it has."""
-    tests = [score for score in scores if score.partition not in ("train", DEVELOPMENT)]
-    kinds = ([s for s in tests if (s.probe or "weighted").startswith(kind)] for kind in _STANDING)
-    return next((own for own in kinds if own), [])
 
 
 def measured(record: Record) -> str:

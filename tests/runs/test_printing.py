@@ -99,13 +99,13 @@ def test_a_run_is_a_line(tmp_path: Path) -> None:
 
 
 def test_a_fit_without_a_weighted_sum_shows_its_best_layer(tmp_path: Path) -> None:
-    """That of the ridge probes or, where an earlier version fitted none, of the probes that were trained."""
+    """That of the probes that were trained, which estimate for it, or else of its ridge probes."""
     ridge, trained = Score("joy", "held-out", 0.125, probe="ridge, layer 4"), "best layer: 3"
     single = Score("joy", "held-out", 0.25, probe=trained)
     record = write_fit(tmp_path, "owner/model")
     for scores, shown in (
-        ((single, ridge), "joy held-out 0.125 (ridge, layer 4)"),
-        ((single,), "0.250 (best layer: 3)"),
+        ((ridge, single), "joy held-out 0.250 (best layer: 3)"),
+        ((ridge,), "0.125 (ridge, layer 4)"),
     ):
         text = line(replace(record, scores=(Score("joy", "development", 0.5, probe=trained), *scores)))
         assert shown in text and "0.500" not in text and text.count("joy") == 1
