@@ -47,9 +47,9 @@ def require(
             others = [name for name in (*corpus.dimensions, *corpus.categories) if name != dimension]
             choose = f", or choose another of {', '.join(others)}" if others else ""
             raise CorpusError(
-                f"corpus {corpus.name}: {_blank(corpus, partition, dimension)}",
+                f"corpus {corpus.title}: {_blank(corpus, partition, dimension)}",
                 f"{dimension} cannot be learned without {'classes' if named else 'ratings'} in train and development",
-                f"add the {'classes' if named else 'ratings'}{choose}",
+                f"add the {'classes' if named else 'ratings'}{choose}{fewer_folds(corpus)}",
                 code="unlabelled",
             )
     lacking = gaps(corpus, dims, text, audio)
@@ -90,6 +90,11 @@ def require_split(corpus: Corpus) -> None:
             "split it, for example by speakers: --split speaker:5",
             code="unsplit",
         )
+
+
+def fewer_folds(corpus: Corpus) -> str:
+    """What else helps where a fold cannot be learned, as the end of a remedy."""
+    return ", or ask for fewer folds, for example --split speaker:5" if corpus.folds else ""
 
 
 def leave_out_damaged(

@@ -77,15 +77,15 @@ def find_leaks(corpus: Corpus, scan: AudioScan, learned: Corpus | None = None) -
     return Leaks(tuple(found), _seen(corpus))
 
 
-def refuse_leaks(corpus: Corpus, leaks: Leaks, allowed: bool) -> None:
-    """Stop before anything is learned of a corpus whose test partitions are not apart.
+def refuse_leaks(corpus: Corpus, leaks: Leaks, allowed: bool, remedy: str = _REMEDY) -> None:
+    """Stop before anything is learned of a corpus, or tested on one, whose test partitions are not apart.
 
     Raises:
         CorpusError: There are leaks, and they are not allowed (code `leaks`).
     """
     if leaks.found and not allowed:
         reasons = "; ".join(f"{leak.what}: {first_names(leak.named)}" for leak in leaks.found)
-        raise CorpusError(f"corpus {corpus.name} leaks", reasons, _REMEDY, code="leaks")
+        raise CorpusError(f"corpus {corpus.title} leaks", reasons, remedy, code="leaks")
 
 
 def seen_note(partition: str, shared: int, speakers: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from probing.corpus.model import LEARNED, TRAIN, Corpus, Utterance
+from probing.corpus.model import DEVELOPMENT, LEARNED, TRAIN, Corpus, Utterance
 from probing.errors import first_names, number_of
 
 _FEWEST = 2  # utterances of which a CCC can be computed
+_FOLDS = 20  # that a line names
 
 
 def unlearnable(corpus: Corpus, targets: Sequence[str]) -> Iterator[str]:
@@ -25,6 +26,51 @@ def unlearnable(corpus: Corpus, targets: Sequence[str]) -> Iterator[str]:
         for target in targets:
             if len({label(u, target) for u in group if u.has(target)}) == 1:
                 yield f"{target} is the same for every utterance of {partition}, and a constant cannot be learned"
+
+
+def unlearnable_folds(corpus: Corpus, targets: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Why a fit or a training would stop at other folds than that which is tested: a line, and how many folds.
+
+    Args:
+        corpus: One fold of a corpus that was split anew; of any other, nothing is found.
+        targets: As in `unlearnable`.
+    """
+    number = max(corpus.folds.values(), default=0)
+    members: dict[int, list[Utterance]] = {fold: [] for fold in range(1, number + 1)}
+    for utterance in corpus.utterances:
+        if utterance.id in corpus.folds:
+            members[corpus.folds[utterance.id]].append(utterance)
+    found: dict[str, list[str]] = {}
+    for fold in range(1, number + 1):
+        development = members[fold % number + 1]
+        if fold != corpus.fold and len(development) < _FEWEST:
+            what = f"{DEVELOPMENT} has {number_of(len(development), 'utterance')}, and a score needs two"
+            found.setdefault(what, []).append(str(fold))
+    for target in targets:
+        of_folds = {fold: {label(u, target) for u in own if u.has(target)} for fold, own in members.items()}
+        for fold in range(1, number + 1):
+            if fold == corpus.fold:
+                continue
+            for what in _untold(target, of_folds, fold, number):
+                found.setdefault(what, []).append(str(fold))
+    for what, folds in found.items():
+        which = "fold" if len(folds) == 1 else "folds"
+        yield f"{which} {first_names(folds, _FOLDS)} of {number:,}: {what}; ask for fewer folds", len(folds)
+
+
+def _untold(target: str, of_folds: Mapping[int, set[float | str | None]], fold: int, number: int) -> Iterator[str]:
+    """Why a target cannot be learned where a fold is tested."""
+    rest = (labels for other, labels in of_folds.items() if other not in (fold, fold % number + 1))
+    train: set[float | str | None] = set()
+    for labels in rest:
+        train |= labels
+        if len(train) > 1:  # of thousands of folds a few tell it
+            break
+    for partition, labels in ((TRAIN, train), (DEVELOPMENT, of_folds[fold % number + 1])):
+        if not labels:
+            yield f"no utterance of {partition} has a label of {target}"
+        elif len(labels) == 1:
+            yield f"{target} is the same for every utterance of {partition}"
 
 
 def unscorable(corpus: Corpus, targets: Sequence[str]) -> Iterator[str]:

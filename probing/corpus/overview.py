@@ -12,7 +12,7 @@ from probing.corpus.histograms import agreement_lines, class_lines, partition_li
 from probing.corpus.leaks import Leaks, find_leaks
 from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
-from probing.corpus.problems import notes_of, problems_of
+from probing.corpus.problems import notes_of, problems_of, problems_of_folds
 from probing.corpus.scan import AudioScan, scan_audio
 from probing.corpus.spec import CorpusSpec
 from probing.corpus.transcripts import Words, reworded
@@ -64,6 +64,8 @@ class Overview:
 def check(spec: CorpusSpec | str, dims: Sequence[str] = (ALL,)) -> Overview:
     """Audit a corpus before any work: open it, decode every recording, count what is missing or damaged.
 
+    Of a corpus that is split anew every fold is audited, unless one is named.
+
     Args:
         spec: What names it; where that names transcripts, their word errors are counted.
         dims: Dimensions and categories that the next command learns; `all` as in settle_dims.
@@ -79,6 +81,10 @@ def check(spec: CorpusSpec | str, dims: Sequence[str] = (ALL,)) -> Overview:
     if spec.transcripts is not None:
         _, words = reworded(corpus, open_corpus(spec.without_other_words()), spec)
     found = overview(corpus, scan_audio(corpus.utterances), dims)
+    if spec.fold is None:  # all of them may be tested in turn
+        others = [*problems_of_folds(corpus, found.scan, settle_dims(corpus, dims))]
+        lines, count = tuple(line for line, _ in others), sum(n for _, n in others)
+        found = replace(found, problems=(*found.problems, *lines), count=found.count + count)
     return replace(found, notes=(*found.notes, *words.notes()))
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from probing.corpus.audit import gaps, unlabelled, without
 from probing.corpus.leaks import Leaks, seen_note
-from probing.corpus.learnable import unlearnable, unscorable
+from probing.corpus.learnable import unlearnable, unlearnable_folds, unscorable
 from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
 from probing.corpus.readers.tables.columns import meant
-from probing.corpus.recordings import files_of, overlaps, repeated
+from probing.corpus.recordings import between_folds, files_of, overlaps, repeated
 from probing.corpus.scan import AudioScan
 from probing.corpus.sentences import giveaways
 from probing.errors import first_names, number_of
@@ -42,6 +42,15 @@ def problems_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence
         yield f"{leak.what}: {first_names(leak.named, _NAMED)}", len(leak.named)
     for id_, error in scan.damaged.items():
         yield f"{id_}: {error.what}: {error.why}", 1
+
+
+def problems_of_folds(corpus: Corpus, scan: AudioScan, targets: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """What is wrong where other folds than the corpus's own are tested; arguments and results as in problems_of."""
+    yield from unlearnable_folds(corpus, targets)
+    pairs = [f"{one} is {other}" for one, other in between_folds(corpus, scan)]
+    if pairs:
+        what = number_of(len(pairs), "recording is in two folds", "recordings are in two folds")
+        yield f"{what}, of which one is tested and one learned from: {first_names(pairs, _NAMED)}", len(pairs)
 
 
 def notes_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence[str]) -> Iterator[str]:

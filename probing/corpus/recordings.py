@@ -194,6 +194,29 @@ def _middle(utterance: Utterance) -> float:
     return (start + end) / 2
 
 
+def between_folds(corpus: Corpus, scan: AudioScan) -> list[tuple[str, str]]:
+    """Recordings that are in two folds of a corpus that was split anew, neither of which is the tested one.
+
+    Returns:
+        Pairs of an utterance and one of a later fold, in the corpus's order.
+    """
+    folds = {id_: fold for id_, fold in corpus.folds.items() if fold != corpus.fold}
+    own = [u for u in corpus.utterances if u.id in folds and u.path is not None]
+    known_as = files_of(own)
+    groups: dict[Hashable, list[Utterance]] = {}
+    for u in own:
+        alike = [known_as[u.path]] if u.path is not None else []
+        for key in [*alike, *([("content", scan.content[u.id])] if u.id in scan.content else [])]:
+            groups.setdefault(key, []).append(u)
+    found: dict[str, str] = {}
+    for group in groups.values():
+        for fold in sorted({folds[u.id] for u in group})[:-1]:
+            later = [u for u in group if folds[u.id] > fold]
+            one = [u for u in group if folds[u.id] == fold]
+            found |= _same_samples(later, one, scan) | _same_parts(later, one)
+    return [(u.id, found[u.id]) for u in own if u.id in found]
+
+
 def repeated(corpus: Corpus, scan: AudioScan) -> list[tuple[str, str]]:
     """Utterances with the same samples as an earlier one, with that, where both are learned from or neither is."""
     first: dict[tuple[bool, int], str] = {}

@@ -54,7 +54,8 @@ def split_anew(corpus: Corpus, how: str, fold: int | None = None) -> Corpus:
     note += _speakers(tested) if dealt.test == TEST2 else ""
     note += f", fold {fold % dealt.number + 1} is {DEVELOPMENT}, the rest is {TRAIN}"
     said = [f"{old} has no labels, and is set apart as {new}" for old, new in apart.items()]
-    return replace(corpus, utterances=utterances, fold=fold, notes=(*corpus.notes, *said, note))
+    folds = {u.id: its + 1 for u, its in zip(corpus.utterances, dealt.folds_M.tolist(), strict=True) if its >= 0}
+    return replace(corpus, utterances=utterances, fold=fold, notes=(*corpus.notes, *said, note), folds=folds)
 
 
 def _apart(corpus: Corpus, dealt: Dealt) -> dict[str, str]:

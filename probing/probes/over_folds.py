@@ -85,22 +85,23 @@ def _fitted(
     source: CacheOptions,
     place: FitPlace,
 ) -> Folds:
-    """The fit of every fold, made where it is not there yet; one cache serves all."""
+    """The fit of every fold, made where it is not there yet; one cache serves all.
+
+    All of them are prepared before the first is made: a fold that cannot be fitted costs no work on the others.
+    """
     first = prepare(specs[0], encoder, options, source, place)
     settled = replace(source, cache=first.cache.path, store=None)
     known = [one for one in all_records(Path(place.runs)) if isinstance(one, FitRecord) and not one.members]
-    members, corpora = [], []
-    for number, spec in enumerate(specs, 1):
-        ready = first
-        if number > 1:  # the encoder is not opened again
-            ready = replace(
-                prepare(spec, None, options, settled, place), encoder=first.encoder, parameters=first.parameters
-            )
+    every = [first]
+    for spec in specs[1:]:  # the encoder is not opened again
+        own = prepare(spec, None, options, settled, place)
+        every.append(replace(own, cache=first.cache, encoder=first.encoder, parameters=first.parameters))
+    members = []
+    for number, ready in enumerate(every, 1):
         record = next((one for one in reversed(known) if _is_of(one, ready)), None)
         print(f"fold {number} of {len(specs)}{f': {record.folder}' if record else ''}", file=sys.stderr)
         members.append(record or make(ready, place, time.time()))
-        corpora.append(ready.checked.corpus)
-    return Folds(first, tuple(members), tuple(corpora))
+    return Folds(first, tuple(members), tuple(ready.checked.corpus for ready in every))
 
 
 def _is_of(record: FitRecord, ready: Ready) -> bool:

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from probing.corpus.audit import fewer_folds
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
-from probing.errors import FitError, ScoreError
+from probing.errors import FitError, ScoreError, number_of
 from probing.probes.bank import ProbeBank, plan_bank
 from probing.probes.classes import Classes, categories_of
 from probing.probes.features import Features
@@ -257,16 +258,17 @@ def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
         members = corpus.partitions.get(partition, ())
         if len(members) < 2:
             raise FitError(
-                f"partition {partition} of corpus {corpus.name} has {len(members)} utterances",
+                f"partition {partition} of corpus {corpus.title} has {number_of(len(members), 'utterance')}",
                 "a score needs at least two",
-                f"its partitions are {', '.join(corpus.partitions)}; probes learn from train and stop on development",
+                f"its partitions are {', '.join(corpus.partitions)}; probes learn from train and stop on development"
+                f"{fewer_folds(corpus)}",
                 code="too-few",
             )
         for dimension in dims:
             if len({u.labels.get(dimension, u.categories.get(dimension)) for u in members}) < 2:
                 raise FitError(
-                    f"{dimension} is the same for every utterance of {partition}",
+                    f"{dimension} is the same for every utterance of {partition} of corpus {corpus.title}",
                     "a constant cannot be learned",
-                    "check the labels with `probe check`, or name another --dim",
+                    f"check the labels with `probe check`, or name another --dim{fewer_folds(corpus)}",
                     code="constant-labels",
                 )

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
+from probing.corpus.audit import fewer_folds
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
-from probing.errors import FitError
+from probing.errors import FitError, number_of
 from probing.runs.scores import places
 from probing.statistics.permutation import permuted
 from probing.systems.batches import Collate, Item
@@ -81,9 +82,10 @@ def learned_and_scored(corpus: Corpus) -> dict[str, list[int]]:
     for partition, own in members.items():
         if len(own) < 2:
             raise FitError(
-                f"partition {partition} of corpus {corpus.name} has {len(own)} utterances",
-                "a CCC needs at least two",
-                f"its partitions are {', '.join(corpus.partitions)}; train is learned from, development stops training",
+                f"partition {partition} of corpus {corpus.title} has {number_of(len(own), 'utterance')}",
+                "a score needs at least two",
+                f"its partitions are {', '.join(corpus.partitions)}; train is learned from, development stops training"
+                f"{fewer_folds(corpus)}",
                 code="too-few",
             )
     return members

@@ -69,6 +69,20 @@ def prepared(
     refuse_half_launched()
     refuse_conflicts(device)
     uses_bf16(options, device)  # refuses what the device cannot compute
+    checked, options = checked_to_learn(corpus, system, options, place, dry)
+    first, processor = started(system, checked.corpus, options, seed=0)
+    return Job(checked, system, options, place, device, first, processor)
+
+
+def checked_to_learn(
+    corpus: CorpusSpec | str, system: str, options: FinetuneOptions, place: FinetunePlace, dry: bool = False
+) -> tuple[Checked, FinetuneOptions]:
+    """The corpus with all that a training reads of it, and the options with their targets settled.
+
+    Raises:
+        CorpusError: The corpus cannot be opened, or lacks what the system takes.
+        FitError: It has no label (code `no-labels`), or too few utterances (`too-few`).
+    """
     kinds = kinds_of(system)
     spec = CorpusSpec.resolve(corpus) if isinstance(corpus, str) else corpus
     needs = Needs(audio="audio" in kinds, text="text" in kinds, dims=options.dims, learns=True)
@@ -79,9 +93,7 @@ def prepared(
         what, remedy = f"corpus {checked.corpus.name}", "add a column of ratings or of classes to the table"
         raise FitError(what, "no utterance has a label", remedy, code="no-labels")
     learned_and_scored(checked.corpus)
-    options = replace(options, dims=dims)
-    first, processor = started(system, checked.corpus, options, seed=0)
-    return Job(checked, system, options, place, device, first, processor)
+    return checked, replace(options, dims=dims)
 
 
 def fed_for_training(job: Job) -> Feed:

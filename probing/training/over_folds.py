@@ -52,6 +52,7 @@ from probing.runs.scores import (
 )
 from probing.runs.store import provenance, signature, write_record
 from probing.training.finetune import SYSTEM, finetune
+from probing.training.job import checked_to_learn
 from probing.training.options import FinetuneOptions, FinetunePlace
 from probing.training.tables import SCORES
 
@@ -78,6 +79,8 @@ def finetune_folds(
     """
     options, place = with_settings((options, place), settings)
     specs = every_fold(corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus))
+    for spec in specs:  # before the first is trained: one that cannot be learned costs no work on the others
+        checked_to_learn(spec, system, options, place)
     found = []
     for number, spec in enumerate(specs, 1):
         print(f"fold {number} of {len(specs)}", file=sys.stderr)

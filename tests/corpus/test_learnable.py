@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from corpora import changed, scan_of, whole_corpus
+from corpora import changed, corpus_of, scan_of, whole_corpus, write
 
-from probing.corpus.learnable import unlearnable, unscorable
-from probing.corpus.model import Corpus
-from probing.corpus.overview import overview
+from probing.corpus.audit import unlabelled
+from probing.corpus.learnable import unlearnable, unlearnable_folds, unscorable
+from probing.corpus.model import Corpus, Utterance
+from probing.corpus.overview import check, overview
+from probing.corpus.reading import Reading
+from probing.corpus.spec import CorpusSpec
+from probing.corpus.splits import split_anew
 
 
 @pytest.fixture
@@ -55,3 +61,38 @@ def test_a_constant_or_a_new_class_in_a_test_partition_is_a_note(whole):
     (line,) = unscorable(changed(whole, ids[0], categories={"emotion": "fear"}), ["emotion"])
     assert "1 class of emotion" in line and line.endswith("fear")
     assert list(unscorable(whole, ["arousal", "emotion"])) == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_folds_that_cannot_be_learned_are_found(seed):
+    """Those that are refused one by one where each is opened: constants, single utterances, nothing labelled."""
+    rng = np.random.default_rng(seed)
+    speakers, found = int(rng.integers(3, 6)), []
+    for i in range(int(rng.integers(speakers, 4 * speakers))):
+        speaker = i if i < speakers else int(rng.integers(speakers))
+        named = {"emotion": "xy"[int(rng.integers(2))]} if rng.uniform() < 0.8 else {}
+        rated = {"valence": float(rng.integers(2))} if rng.uniform() < 0.8 else {}
+        found.append(Utterance(f"u{i}", None, "unsplit", f"s{speaker}", rated, "words", categories=named))
+    corpus, targets = corpus_of(*found), ["emotion", "valence"]
+    if not {*targets} <= {*corpus.dimensions, *corpus.categories}:
+        return
+    folds = [split_anew(corpus, "leave-one-speaker-out", fold) for fold in range(1, speakers + 1)]
+    refused = set()
+    for one in folds:
+        blank = [pair for pair in unlabelled(one, targets) if pair[0] in ("train", "development")]
+        refused |= {one.fold} if blank or list(unlearnable(one, targets)) else set()
+    for tested in folds:
+        lines = [line for line, _ in unlearnable_folds(tested, targets)]
+        named = {int(n) for line in lines for n in re.findall("[0-9]+", line.partition(" of ")[0])}
+        assert named == refused - {tested.fold}
+    assert list(unlearnable_folds(corpus, targets)) == []
+
+
+def test_check_asks_what_every_fold_will_ask(tmp_path):
+    """Unless one fold is named: then it is asked of that alone."""
+    rows = [f"u{i},s{i % 4},{'joy' if i % 4 == 2 else ('joy', 'anger')[i // 4 % 2]},words" for i in range(32)]
+    spec = CorpusSpec.resolve(str(write(tmp_path / "mine.csv", "id,speaker,emotion,text", *rows)))
+    spec = replace(spec, reading=Reading(split="leave-one-speaker-out"))
+    (line,) = check(spec).problems
+    assert "fold 2 of 4" in line and "emotion is the same for every utterance of development" in line
+    assert [check(replace(spec, fold=fold)).count for fold in (1, 2, 3, 4)] == [0, 1, 0, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import soundfile
 from corpora import corpus_of, record
 
 from probing.corpus.model import Utterance
-from probing.corpus.recordings import overlaps, repeated, shared_recordings
+from probing.corpus.recordings import between_folds, overlaps, repeated, shared_recordings
 from probing.corpus.scan import AudioScan, scan_audio
+from probing.corpus.splits import split_anew
 
 
 @pytest.fixture
@@ -172,3 +174,41 @@ def test_segments_that_overlap_are_named_with_the_earlier_one():
     """Whatever their order in the corpus, within a file only, and not where one begins as another ends."""
     corpus = parts(("a", 3.0, 4.0), ("a", 0.0, 2.0), ("b", 1.0, 2.0), ("a", 1.5, 1.8), ("a", 1.9, 3.0), "a")
     assert list(overlaps(corpus.utterances)) == [("u3", "u1"), ("u4", "u1")]
+
+
+def test_recordings_in_two_folds_are_those_that_some_fold_shares(tmp_path):
+    """Whichever is tested: copies, and overlapping segments of one file; those of the tested fold are told as leaks."""
+    rng, found = np.random.default_rng(3), []
+    files = [record(tmp_path / f"{n}.wav", 8_000, seed=n) for n in range(12)]
+    for n in range(3):
+        shutil.copy(files[n], files[n + 3])
+    for i in range(60):
+        start = round(float(rng.uniform(0, 0.4)), 2)
+        segment = (start, start + 0.05) if rng.uniform() < 0.7 else None
+        found.append(
+            Utterance(f"u{i}", files[int(rng.integers(12))], "unsplit", f"s{rng.integers(4)}", segment=segment)
+        )
+    corpus = corpus_of(*found)
+    scan = scan_audio(found)
+    folds = [split_anew(corpus, "leave-one-speaker-out", fold) for fold in range(1, 5)]
+    for tested in folds:
+        pairs = between_folds(tested, scan)
+        expected = set()
+        for other in folds:
+            if other.fold != tested.fold:
+                shared = shared_recordings(other, scan).get("test2", [])
+                expected |= {id_ for id_, _ in shared}
+        own = {u.id for u in tested.partitions["test2"]}
+        reached = {id_ for pair in pairs for id_ in pair}
+        assert pairs and reached <= expected - own
+        assert all(tested.folds[one] < tested.folds[other] for one, other in pairs)
+        # What some other fold shares with yet another one, and not with the tested one alone, has its pair.
+        kept = replace(corpus, utterances=tuple(u for u in corpus.utterances if u.id not in own))
+        for fold in sorted({tested.folds[u.id] for u in kept.utterances})[:-1]:
+            split = [
+                replace(u, partition="test2" if tested.folds[u.id] == fold else "train")
+                for u in kept.utterances
+                if tested.folds[u.id] >= fold
+            ]
+            twins = {id_ for id_, _ in shared_recordings(corpus_of(*split), scan).get("test2", [])}
+            assert twins == {id_ for id_, _ in pairs if tested.folds[id_] == fold}

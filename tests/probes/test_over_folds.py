@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from corpora import refusal
+from corpora import names_all, refusal
 from hidden_states import planted_layer, write_cache
 from sklearn.metrics import recall_score
 
@@ -19,7 +19,7 @@ from probing.corpus.opening import open_corpus
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
-from probing.errors import CorpusError, RunError
+from probing.errors import CorpusError, FitError, RunError
 from probing.predict.predictor import open_run
 from probing.probes import over_folds
 from probing.probes.over_folds import fit_folds
@@ -227,3 +227,16 @@ def test_a_corpus_without_folds_has_none_to_go_through(world: World) -> None:
     assert open_corpus(whole).fold is None
     refusal(CorpusError, "no-folds", fit_folds, whole, None, cache=world[1])
     refusal(CorpusError, "exclusive", fit_folds, replace(world[0], fold=2), None, cache=world[1])
+
+
+def test_a_fold_that_cannot_be_fitted_stops_the_loop_before_the_first(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named, with what to do: speakers whose mood never changes cannot be left out one by one."""
+    table, count = tmp_path / "planted.csv", COUNT
+    rows = [f"u{i},s{i % 9},{'low' if i % 9 == 4 else ('low', 'high')[i // 9 % 2]}" for i in range(count)]
+    table.write_text("\n".join(["id,speaker,mood", *rows]) + "\n")
+    spec = CorpusSpec.resolve(str(table), reading=Reading(split="leave-one-speaker-out"))
+    monkeypatch.setattr(over_folds, "make", lambda *args: pytest.fail("a fold is fitted"))
+    error = refusal(FitError, "constant-labels", fit_folds, spec, None, cache=world[1], runs=tmp_path, dims=("mood",))
+    assert names_all(error, "planted fold 4", "development", "--split speaker:5")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from corpora import refusal
+from corpora import names_all, refusal
 from sklearn.metrics import f1_score, recall_score
 from small_systems import QUICK
 
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
-from probing.errors import RunError
+from probing.errors import FitError, RunError
 from probing.report.compare import compare
 from probing.runs.records import FinetuneRecord
 from probing.runs.store import all_records, missing_files, read_kind
@@ -110,3 +110,16 @@ def test_pooled_trainings_are_compared(pooled: FinetuneRecord, places: Path, tmp
     table = found.table1[found.table1.dimension == "valence"]
     assert set(table.partition) == {"test2"}
     assert "said over 3 folds" in found.texts[next(name for name in found.texts if name.startswith("table1"))]
+
+
+def test_a_fold_that_cannot_be_trained_stops_the_loop_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speaker of one utterance makes a development partition that has no score; the fold is named."""
+    path = tmp_path / "said.csv"
+    rows = [f"u{i},s{i % 4},0.{i},{TEXT}" for i in range(8)]
+    path.write_text("\n".join(["id,speaker,valence,text", *rows, f"u9,s9,0.5,{TEXT}"]) + "\n")
+    alone = CorpusSpec.resolve(str(path), reading=Reading(split="leave-one-speaker-out"))
+    monkeypatch.setattr(over_folds, "finetune", lambda *args: pytest.fail("a fold is trained"))
+    error = refusal(FitError, "too-few", finetune_folds, alone, "bert", runs=tmp_path, dims=("valence",))
+    assert names_all(error, "said fold 4", "development", "--split speaker:5")
