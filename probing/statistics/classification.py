@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from probing.errors import ScoreError
-from probing.statistics.jackknife import score_interval
+from probing.statistics.jackknife import counted_twice, over_seeds, over_speakers, t_reach, with_seeds
 from probing.statistics.paired import Sample
 
 Codes = NDArray[np.int64]
@@ -122,9 +122,15 @@ def left_out_uar(
 
 
 def uar_interval(scores: Floats, left_out: Floats, sizes: ArrayLike) -> tuple[Floats, Floats]:
-    """95 % interval of a mean UAR over training seeds: that of a CCC, of 2 · UAR − 1.
+    """95 % interval of a mean UAR over training seeds: Wilson's (1927), with Student's t.
 
-    Fisher's z of that is half the logit of UAR, so that the ends lie between 0 and 1.
+    It holds the values p from which the mean u lies at most t standard errors away, the error being as large as p would
+    have it: (u − p)² ≤ t² · v · p (1 − p) / u (1 − u), where v is u's variance over speakers and seeds. So it needs no
+    transformation of the UAR of single seeds, or without single speakers, which may be 1.
+
+    In trials of 8 to 60 speakers of 20 utterances it holds a true UAR of .5 to .99 in 94 to 98 % where classes are of
+    one size. Where three of four have a tenth each it does in 92 to 97 %, but in 80 to 82 % near .98 by 8 or 20
+    speakers: rare classes without an error show no spread. Of two seeds it does in 88 to 99 %.
 
     Args:
         scores: UAR of each seed, [..., S].
@@ -132,10 +138,17 @@ def uar_interval(scores: Floats, left_out: Floats, sizes: ArrayLike) -> tuple[Fl
         sizes: Utterances of each speaker, [C].
 
     Returns:
-        Low and high ends [...]; NaN for a single speaker.
+        Low and high ends [...], between 0 and 1; NaN for a single speaker, and where the mean is 0 or 1: from no error
+        there is no telling how rare errors are.
     """
-    low, high = score_interval(2 * scores - 1, 2 * left_out - 1, sizes)
-    return (1 + low) / 2, (1 + high) / 2
+    mean = np.asarray(scores.mean(-1))
+    speakers = over_speakers(left_out.mean(-2), sizes)
+    spread = with_seeds([speakers], [over_seeds(scores)], [counted_twice(left_out)])
+    room = np.where((mean > 0) & (mean < 1), mean * (1 - mean), np.nan)
+    share = np.square(t_reach(spread.df)) * spread.variance / room
+    middle = (mean + share / 2) / (1 + share)
+    reach = np.sqrt(share * room + np.square(share / 2)) / (1 + share)
+    return middle - reach, middle + reach
 
 
 def confusion(truth: ArrayLike, estimate: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -174,7 +187,7 @@ class ClassSample(Sample):
         return left_out_uar(self.truth_N, self.estimates_SN, len(self.classes), self.clusters)
 
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the score; NaN for one speaker."""
+        """95 % interval of the score; NaN for one speaker, and where all or none is right."""
         low, high = uar_interval(self.scores_S, self.left_out_SC, self.sizes_C)
         return float(low), float(high)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import t
+from scipy.stats import binomtest, t
 from sklearn import metrics
 
 from probing.errors import ScoreError
@@ -67,18 +67,47 @@ def test_of_one_speaker_nothing_is_left() -> None:
     assert np.isnan(uar_interval(np.array([1.0]), left[None], [2.0])).all()
 
 
-def test_an_interval_is_students_on_the_logit() -> None:
-    """By hand: logits without each speaker, their jackknife variance, and back; it lies between 0 and 1."""
+def test_an_interval_s_ends_are_as_far_away_as_their_own_error_reaches() -> None:
+    """By hand: the jackknife variance of UAR, scaled to what it would be at either end (Wilson, 1927)."""
     y, p, names = guesses(1)
     left, sizes, _ = left_out_uar(y, p, CLASSES, names)
-    score = tally(y, p, CLASSES).uar
-    low, high = uar_interval(score, left, sizes)
-    logit = np.log(left[0] / (1 - left[0])) / 2
-    variance = (len(logit) - 1) / len(logit) * np.square(logit - logit.mean()).sum()
-    middle = np.log(score[0] / (1 - score[0])) / 2
-    np.testing.assert_allclose((np.arctanh(2 * high - 1) - middle) / np.sqrt(variance), _reach(sizes))
-    np.testing.assert_allclose(np.arctanh(2 * low - 1) + np.arctanh(2 * high - 1), 2 * middle)
-    assert 0 < low < score[0] < high < 1
+    score = tally(y, p, CLASSES).uar[0]
+    variance = (left.size - 1) / left.size * np.square(left[0] - left.mean()).sum()
+    low, high = uar_interval(np.array([score]), left, sizes)
+    for end in (low, high):
+        error = np.sqrt(variance * end * (1 - end) / (score * (1 - score)))
+        np.testing.assert_allclose(abs(end - score), _reach(sizes) * error)
+    assert 0 < low < score < high < 1
+
+
+def test_near_the_ceiling_an_interval_is_about_as_wide_as_the_errors_are_many() -> None:
+    """Without the one speaker who errs UAR is 1, which has no logit; Wilson's interval of a share is the yardstick.
+
+    Each utterance is a speaker's only one, so that errors are independent and accuracy is the mean recall of two
+    classes of one size.
+    """
+    y, speakers = np.tile([0, 1], 100), list(map(str, range(200)))
+    for wrong in ([0], [0, 1], [0, 1, 2, 3]):
+        p = y.copy()
+        p[wrong] = 1 - y[wrong]
+        left, sizes, _ = left_out_uar(y, p[None], 2, speakers)
+        low, high = uar_interval(tally(y, p[None], 2).uar, left, sizes)
+        expected = binomtest(len(y) - len(wrong), len(y)).proportion_ci(method="wilson")
+        np.testing.assert_allclose([low, high], expected, atol=0.001)
+
+
+def test_seeds_near_the_ceiling_have_an_interval_of_their_mean() -> None:
+    """One seed without an error and one with some: the spread of both is on the scale of UAR."""
+    y, names = np.tile(np.arange(4), 100), [str(i) for i in np.repeat(range(20), 20)]
+    p = np.stack([y, y])
+    p[1, ::25] = (y[::25] + 1) % 4
+    left, sizes, _ = left_out_uar(y, p, 4, names)
+    scores = tally(y, p, 4).uar
+    low, high = uar_interval(scores, left, sizes)
+    assert scores[0] == 1 and 0.2 < low < scores.mean() < high < 1
+    for certain in (np.ones(2), np.zeros(2)):
+        ends = uar_interval(certain, np.broadcast_to(certain[:, None], left.shape), sizes)
+        assert np.isnan(ends).all()
 
 
 def _reach(sizes: np.ndarray) -> float:
