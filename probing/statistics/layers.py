@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from probing.statistics.curves import (
     Curve,
@@ -22,6 +23,7 @@ from probing.statistics.curves import (
     difference,
     early_minus_late,
 )
+from probing.statistics.permutation import reached_by_any
 from probing.statistics.verdicts import HOLDS, OPEN, UNTESTED, Finding, settled
 
 CARRIED_LEVEL = 0.01  # of a false "carried" on each of two partitions
@@ -73,10 +75,9 @@ def carried_findings(
     """Whether some layer carries each dimension, or tells the classes of each category, on each test partition.
 
     The largest score over the layers is set against the largest over all layers and targets that probes of permuted
-    labels reach, so that the best of many is compared with the best of many. Scores are compared by how far above
-    chance they are, as a share of what there is above it: a CCC is that itself, and a UAR of K classes is 1/K by
-    chance. On test1, whose speakers are known from train, labels are permuted within speakers: what a voice alone tells
-    does not count.
+    labels reach, so that the best of many is compared with the best of many. Dimensions have one measure together, and
+    each category has its own, whose UAR has a spread of its own by chance: see `permutation.reached_by_any`. On test1,
+    whose speakers are known from train, labels are permuted within speakers: what a voice alone tells does not count.
 
     Args:
         observed: CCC of ridge probes: dimension, layer, partition, ccc; None without dimensions.
@@ -89,64 +90,86 @@ def carried_findings(
         `undecided`; `not tested` where there are no permutations. There is none where all of a partition is one class.
     """
     tested = [*_tested(observed, "dimension", "ccc"), *_tested(classified, "category", "uar")]
-    chance = {(one.target, one.partition): one.chance for one in tested}
-    reached = pd.concat([_reached(nulls, "dimension", "ccc", chance), _reached(class_nulls, "category", "uar", chance)])
-    return [_carried(one, reached) for one in tested]
+    nulls_of = {"dimension": nulls, "category": class_nulls}
+    found = {
+        partition: _carried([one for one in tested if one.partition == partition], nulls_of)
+        for partition in {one.partition for one in tested}
+    }
+    return [found[one.partition][one.target] for one in tested]
 
 
 @dataclass(frozen=True)
 class _Tested:
-    """The largest score of a target's layers on a partition, and what is reached by chance."""
+    """The largest score of a target's layers on a partition.
+
+    Args:
+        target: A dimension or a category.
+        key: Which of the two, as its column in tables is named.
+        partition: Where it is tested.
+        score: Name of the score's column.
+        value: The largest score.
+    """
 
     target: str
+    key: str
     partition: str
-    measure: str
-    score: float
-    chance: float
+    score: str
+    value: float
+
+    @property
+    def measure(self) -> str:
+        """What has one spread by chance: CCC of all dimensions, UAR of each category."""
+        return self.score if self.key == "dimension" else f"{self.score} of {self.target}"
 
 
-def _tested(observed: pd.DataFrame | None, key: str, measure: str) -> list[_Tested]:
+def _tested(observed: pd.DataFrame | None, key: str, score: str) -> list[_Tested]:
     found: list[_Tested] = []
     if observed is None:
         return found
     for (target, partition), own in observed.groupby([key, "partition"], sort=False):
-        chance = 1 / own.classes.iloc[0] if measure == "uar" else 0.0
-        if partition not in _TAUGHT and chance < 1:
-            found.append(_Tested(str(target), str(partition), measure.upper(), float(own[measure].max()), chance))
+        told_apart = key == "dimension" or own.classes.iloc[0] > 1
+        if partition not in _TAUGHT and told_apart:
+            found.append(_Tested(str(target), key, str(partition), score, float(own[score].max())))
     return found
 
 
-def _reached(
-    nulls: pd.DataFrame | None, key: str, measure: str, chance: Mapping[tuple[str, str], float]
-) -> pd.DataFrame:
-    """labels, partition, permutation, above: how far above chance each probe of permuted labels is."""
-    columns = ["labels", "partition", "permutation", "above"]
+def _carried(tested: Sequence[_Tested], nulls: Mapping[str, pd.DataFrame | None]) -> dict[str, Finding]:
+    """Of each target of a partition what was found."""
+    labels, how = ("by-speaker", "within") if tested[0].partition == _SEEN else ("permuted", "between")
+    measures = {one.measure: [other for other in tested if other.measure == one.measure] for one in tested}
+    reached = {measure: _reached(own, nulls[own[0].key], labels) for measure, own in measures.items()}
+    # A permutation is one draw of all measures together.
+    largest = pd.DataFrame({measure: own for measure, own in reached.items() if len(own)}).dropna()
+    observed = {measure: max(one.value for one in own) for measure, own in measures.items()}
+    bars = reached_by_any({measure: largest[measure].to_numpy(float) for measure in largest}, observed)
+    of_all = "the largest of all" if len(bars) < 2 else "the largest of all, each measure by its own spread"
+    found = {}
+    for one in tested:
+        measure = f"largest {one.score.upper()} of a ridge probe on one layer, against {of_all} (labels permuted {how} "
+        finding = Finding(carried_claim(one.target), one.partition, f"{measure}speakers)", value=one.value)
+        found[one.target] = _settled(finding, one.value, bars.get(one.measure, np.empty(0)))
+    return found
+
+
+def _reached(tested: Sequence[_Tested], nulls: pd.DataFrame | None, labels: str) -> pd.Series[float]:
+    """The largest score of one measure's probes in each permutation."""
+    one = tested[0]
     if nulls is None or nulls.empty:
-        return pd.DataFrame(columns=columns)
-    nulls = nulls[nulls.kind == "ridge"]
-    by_chance = np.array([chance.get(pair, np.nan) for pair in zip(nulls[key], nulls.partition, strict=True)])
-    return nulls.assign(above=(nulls[measure] - by_chance) / (1 - by_chance))[columns].dropna()
+        return pd.Series(dtype=float)
+    own = nulls[(nulls.kind == "ridge") & (nulls.labels == labels) & (nulls.partition == one.partition)]
+    of_tested = own[own[one.key].isin([each.target for each in tested])]
+    return of_tested.groupby("permutation")[one.score].max()
 
 
-def _carried(tested: _Tested, reached: pd.DataFrame) -> Finding:
-    seen = tested.partition == _SEEN
-    labels, how = ("by-speaker", "within") if seen else ("permuted", "between")
-    own = reached[(reached.labels == labels) & (reached.partition == tested.partition)]
-    largest = own.groupby("permutation").above.max().to_numpy(float)
-    measure = (
-        f"largest {tested.measure} of a ridge probe on one layer, against the largest of all (labels permuted {how} "
-        "speakers)"
-    )
-    finding = Finding(carried_claim(tested.target), tested.partition, measure, value=tested.score)
-    if not len(largest):
+def _settled(finding: Finding, value: float, bar_R: NDArray[np.float64]) -> Finding:
+    """A finding with its verdict: whether the value lies above what permuted labels reach."""
+    if not len(bar_R):
         return replace(finding, note="no permutations")
-    above, room = (tested.score - tested.chance) / (1 - tested.chance), 1 - tested.chance
-    p = float((1 + (largest >= above).sum()) / (1 + len(largest)))
+    p = float((1 + (bar_R >= value).sum()) / (1 + len(bar_R)))
     verdict = HOLDS if p <= CARRIED_LEVEL else OPEN
-    few = 1 / (1 + len(largest)) > CARRIED_LEVEL
-    note = f"{len(largest)} permutations are too few" if few else ""
-    bound = tested.chance + room * float(largest.max())
-    return replace(finding, bound=bound, p=p, adjusted=p, verdict=verdict, note=note)
+    few = 1 / (1 + len(bar_R)) > CARRIED_LEVEL
+    note = f"{len(bar_R)} permutations are too few" if few else ""
+    return replace(finding, bound=float(bar_R.max()), p=p, adjusted=p, verdict=verdict, note=note)
 
 
 def of_all_folds(findings: Sequence[Finding]) -> list[Finding]:

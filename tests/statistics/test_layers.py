@@ -73,6 +73,27 @@ def test_carried_is_more_than_the_best_of_all_permutations() -> None:
     assert found["some layer carries valence", "test2"].verdict == OPEN
 
 
+def test_a_noisier_measure_does_not_set_the_bar_for_a_quieter_one() -> None:
+    """UAR of a category varies less by chance than CCC: what it shows alone it shows beside dimensions, too.
+
+    The findings of dimensions are compared in their own measure, and stand against both.
+    """
+    observed, nulls = tables(0.9)
+    rng = np.random.default_rng(1)
+    classified = pd.DataFrame({"category": "emotion", "layer": [0, 1], "partition": "test2", "uar": [0.25, 0.33]})
+    rows = nulls[nulls.dimension == "arousal"].rename(columns={"dimension": "category", "ccc": "uar"})
+    class_nulls = rows.assign(category="emotion", uar=0.25 + rng.uniform(-0.02, 0.02, len(rows)))
+    of_classes = classified.assign(classes=4), class_nulls
+    (alone,) = carried_findings(None, None, *of_classes)
+    together = {(one.claim, one.on): one for one in carried_findings(observed, nulls, *of_classes)}
+    beside = together[alone.claim, "test2"]
+    assert alone.verdict == beside.verdict == HOLDS and alone.p == beside.p
+    assert nulls.ccc.max() > (0.33 - 0.25) / (1 - 0.25)  # as shares of what is above chance it would not
+    assert class_nulls.uar.max() >= alone.bound and beside.bound < 0.29
+    one = [found for found in together.values() if found.on == "test1"]
+    assert one == [found for found in carried_findings(observed, nulls) if found.on == "test1"]
+
+
 def test_few_or_no_permutations_show_nothing() -> None:
     """Twenty permutations cannot reach .01, and without any nothing was tested."""
     found = carried_findings(*tables(0.9, permutations=20))

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probing.statistics.permutation import permuted, permuted_between_speakers, permuted_within_speakers
+from probing.statistics.permutation import (
+    permuted,
+    permuted_between_speakers,
+    permuted_within_speakers,
+    reached_by_any,
+)
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 1000))
@@ -115,3 +120,37 @@ def test_a_seed_is_a_permutation_by_speakers(permute: Callable[..., np.ndarray])
     labels, speakers = np.arange(60.0), [f"s{i % 6}" for i in range(60)]
     found = [permute(labels, [range(30), range(30, 60)], speakers, seed) for seed in (0, 0, 1, 2, 3)]
     assert np.array_equal(found[0], found[1]) and len({tuple(own) for own in found}) == 4
+
+
+def test_a_single_measure_is_held_against_itself() -> None:
+    """Bit by bit, whatever was observed."""
+    own = np.random.default_rng(0).normal(size=50)
+    np.testing.assert_array_equal(reached_by_any({"ccc": own}, {"ccc": 9.0})["ccc"], own)
+
+
+def test_of_several_measures_as_many_are_found_by_chance_as_is_said() -> None:
+    """True labels are one more permutation: something is largest in 1 of R + 1 worlds, whatever the spreads and shapes.
+
+    So it is where one measure hardly ever varies, and with an effect in one the other is not found more often.
+    """
+    rng, worlds, count, names = np.random.default_rng(0), 3000, 19, ("wide", "narrow", "rare")
+    found = {0.0: 0, 3.0: 0}
+    for effect in found:
+        for _ in range(worlds):
+            drawn = [100 * rng.normal(size=1 + count), rng.gumbel(size=1 + count), rng.random(1 + count)]
+            drawn[2] *= rng.random(1 + count) < 0.1
+            drawn[1][0] += 4 * effect
+            nulls = {name: own[1:] for name, own in zip(names, drawn, strict=True)}
+            observed = {name: own[0] for name, own in zip(names, drawn, strict=True)}
+            bars = reached_by_any(nulls, observed)
+            at_chance = [name for name in names if not (effect and name == "narrow")]
+            found[effect] += any(observed[name] > bars[name].max() for name in at_chance)
+    expected = worlds / (1 + count)
+    assert max(found.values()) < expected + 3 * np.sqrt(expected) and found[0.0] > 0.5 * expected
+
+
+def test_a_measure_that_does_not_vary_is_in_nobody_s_way() -> None:
+    """Probes of permuted labels that always name the commonest class: another measure is as if alone."""
+    own = np.random.default_rng(0).normal(size=40)
+    bars = reached_by_any({"ccc": own, "uar": np.full(40, 0.5)}, {"ccc": 0.0, "uar": 0.5})
+    assert bars["ccc"].max() == own.max() and (bars["uar"] >= 0.5).all()
