@@ -60,9 +60,10 @@ def finetune(
     from probing.training.over_folds import finetune_folds
 
     if what.dry_run:
+        found = forecast(corpus, what.system, options, place)
+        click.echo(found)
         if over.folds:
-            click.echo(f"one of {len(every_fold(corpus))} folds:")
-        click.echo(forecast(corpus, what.system, options, place))
+            click.echo(found.all_of(len(every_fold(corpus))))
         return
     run = finetune_folds if over.folds else one_fold
     if record := run(corpus, what.system, options, place):  # None in all but the first of several processes

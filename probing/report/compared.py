@@ -78,7 +78,8 @@ def demand_one_corpus(records: Sequence[Record]) -> None:
             raise RunError(
                 f"{one.folder} is on {corpus_shown(one)}, {other.folder} on {corpus_shown(other)}",
                 "the runs are on several corpora, and their numbers cannot stand together",
-                "compare the runs of one corpus at a time",
+                "name runs of one corpus at a time; for what they score on each other's corpora: probe evaluate RUN "
+                "--corpus OTHER, then probe compare RUN RUN",
                 code="several-corpora",
             )
 

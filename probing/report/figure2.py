@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerLine2D
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from probing.files import write_text
 from probing.report.caption import caption
 from probing.report.importance import CCC, CHANCE, IMPORTANCE, PERMUTED, UAR, WEIGHT, drawn_of
 from probing.report.naming import fit_stem
-from probing.report.panels import LEVELS, MARKER, PERMUTED_GREY, RANDOM, ROW, SMALL, USUAL, draw, entitle
+from probing.report.panels import GUESSING, LEVELS, MARKER, PERMUTED_GREY, RANDOM, ROW, SMALL, USUAL, draw, entitle
 from probing.report.ridge import RIDGE
 from probing.report.style import (
     FIGURES,
@@ -41,6 +42,8 @@ _HEIGHTS = {IMPORTANCE: 1.4, WEIGHT: 1.35}  # inches, with what stands above the
 _OF_SCORES = 1.45  # inches, the same of a test partition
 _REST = 0.9  # inches: title, axis and the frame about them
 _LEGEND_ROW = 0.125  # inches
+_SET = "at the top: may be the best (95 %)"  # the confidence set's label, whose markers stand in a row
+_Handle = Line2D | Patch | tuple[Line2D, Line2D]  # of the legend; of two the second has the label
 
 
 def plot_layers(
@@ -128,34 +131,49 @@ def _share_y(axes: Sequence[Axes]) -> None:
 
 def _legend(figure: Figure, drawn: pd.DataFrame, styles: Mapping[str, Look], names: Mapping[str, str]) -> int:
     """Dimensions in their colours and what else is drawn in grey, below the panels; its number of rows."""
-    handles: list[Line2D | Patch] = [
+    handles: list[_Handle] = [
         Line2D([], [], color=look.colour, marker=look.marker, markersize=MARKER + 0.4, linewidth=1.1, label=names[name])
         for name, look in styles.items()
     ]
     handles += _others(drawn)
+    labels = [str((handle[-1] if isinstance(handle, tuple) else handle).get_label()) for handle in handles]
+    in_a_row = {handle: HandlerLine2D(numpoints=3) for handle in handles if _is_set(handle)}
     for columns in (4, 3, 2, 1):
         for old in figure.legends:
             old.remove()
-        shape = {"frameon": False, "fontsize": SMALL, "handlelength": 1.8, "columnspacing": 1.0, "labelspacing": 0.3}
-        legend = figure.legend(handles=handles, loc="outside lower left", ncol=columns, borderpad=0.2, **shape)
+        shape: dict[str, Any] = {
+            "frameon": False,
+            "fontsize": SMALL,
+            "handlelength": 1.8,
+            "columnspacing": 1.0,
+            "labelspacing": 0.3,
+        }
+        shape |= {"loc": "outside lower left", "ncol": columns, "borderpad": 0.2, "handler_map": in_a_row}
+        shown: Any = handles  # a pair is drawn one upon the other; the stubs do not know it
+        legend = figure.legend(shown, labels, **shape)
         if legend.get_window_extent().width <= 0.98 * figure.bbox.width:
             break
     return -(-len(handles) // columns)
 
 
-def _others(drawn: pd.DataFrame) -> list[Line2D | Patch]:
+def _is_set(handle: _Handle) -> bool:
+    return isinstance(handle, Line2D) and handle.get_label() == _SET
+
+
+def _others(drawn: pd.DataFrame) -> list[_Handle]:
     """What the legend says of all that is no dimension's own curve."""
     sources = set(drawn.source)
     dot: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": MARKER + 0.4, "markeredgewidth": 0.7}
     dot["color"] = GREY
     names = {"weighted": "weighted sum (right)", "shuffled": "permuted labels (right)"}
-    found: list[Line2D | Patch] = []  # the shortest first, to stand below the dimensions
+    found: list[_Handle] = []  # the shortest first, to stand below the dimensions
     for source in [source for source in LEVELS if source in sources]:
-        found.append(Line2D([], [], label=names[source], markerfacecolor=LEVELS[source] or GREY, **dot))
+        bar = Line2D([], [], color=GREY, linestyle="none", marker="|", markersize=8, markeredgewidth=0.8)  # as there
+        found.append((bar, Line2D([], [], label=names[source], markerfacecolor=LEVELS[source] or GREY, **dot)))
     if WEIGHT in set(drawn.panel):
         found.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="uniform weight (1/L)"))
     if CHANCE in sources:
-        found.append(Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="guessing (UAR)"))
+        found.append(Line2D([], [], color=GREY, label="guessing (UAR)", **GUESSING))
     if PERMUTED in sources:
         found.append(Patch(color=PERMUTED_GREY, label="range of permuted labels"))
     if "random" in sources:
@@ -163,7 +181,7 @@ def _others(drawn: pd.DataFrame) -> list[Line2D | Patch]:
         said = f"mean and range of {number} random encoders" if number > 1 else "random weights"
         found.append(Line2D([], [], color=GREY, label=said, **RANDOM))
     if drawn.in_set.notna().any():
-        found.append(Line2D([], [], label="at the top: may be the best (95 %)", **dot))
+        found.append(Line2D([], [], label=_SET, **dot))
     return found
 
 

@@ -18,6 +18,7 @@ from probing.report.style import GREY, Look, legible, partition_title
 SMALL, USUAL = 6.0, 7.0  # points, at the width of a column
 LEVELS = {"weighted": None, "shuffled": "white"}  # of a marker at the right edge: its filling; None: its own colour
 RANDOM: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2))}
+GUESSING: dict[str, Any] = {"linewidth": 0.9, "linestyle": "-."}  # else it would be taken for a uniform weight
 MARKER = 2.6  # points
 PERMUTED_GREY = "0.87"
 _CURVES_HEIGHT = 1.0  # inches, of the panel below them
@@ -72,7 +73,7 @@ def draw(ax: Axes, panel: str, shown: pd.DataFrame, styles: Mapping[str, Look]) 
     elif not panel.startswith(UAR):
         ax.axhline(0, color=GREY, linewidth=0.6)
     for chance in shown.value[shown.source == CHANCE].unique():
-        ax.axhline(chance, color=GREY, linestyle=":", linewidth=0.9, label="_chance")
+        ax.axhline(chance, color=GREY, label="_chance", **GUESSING)
     for dimension, look in styles.items():
         _random(ax, shown[(shown.source == "random") & (shown.dimension == dimension)], dimension, look)
     for dimension, look in styles.items():

@@ -63,6 +63,14 @@ class Forecast:
         whole = self.epoch * self.options.epochs
         return whole if self.options.max_steps is None else min(whole, self.step * self.options.max_steps)
 
+    def all_of(self, folds: int) -> str:
+        """What all folds of a corpus will take, of which this is one."""
+        trainings = folds * self.options.seeds
+        return (
+            f"that is one of {folds} folds: at most {duration(trainings * self.seed)} and "
+            f"{size(trainings * self.n_bytes)} of disk afterwards for all of them, {trainings:,} trainings in all"
+        )
+
     def __str__(self) -> str:
         return (
             f"{self.system}: {self.parameters / 1e6:.1f} M parameters, {self.trainable / 1e6:.1f} M of them trainable; "

@@ -17,12 +17,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 from ridge_fits import write_ridge_fit
 
-from probing.report.figure2 import WIDTH, figure2, plot_layers
+from probing.report.figure2 import WIDTH, _others, figure2, plot_layers
 from probing.report.importance import drawn_of
 from probing.report.naming import fit_stem
+from probing.report.panels import GUESSING
 from probing.report.style import COLOURS
 from probing.runs.records import FitRecord
 
@@ -288,3 +290,14 @@ def test_nothing_overlaps_in_a_column(tmp_path: Path, shape: dict[str, Any]) -> 
     written = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
     assert min(text.get_fontsize() for text in written) >= 6
     assert all(ax.get_position().height * figure.get_figheight() > 0.6 for ax in axes)
+
+
+def test_no_two_entries_of_the_legend_look_alike(tmp_path: Path) -> None:
+    """The weighted sum has a bar where the confidence set has a row; guessing and a uniform weight have other lines."""
+    others = [
+        (one,) if isinstance(one, Line2D | Patch) else one for one in _others(drawn_of(write_ridge_fit(tmp_path)))
+    ]
+    entries = {one[-1].get_label(): one[0] for one in others}
+    weighted, chosen = entries["weighted sum (right)"], entries["at the top: may be the best (95 %)"]
+    assert (weighted.get_marker(), chosen.get_marker()) == ("|", "o")
+    assert GUESSING["linestyle"] != ":" == entries["uniform weight (1/L)"].get_linestyle()

@@ -304,4 +304,5 @@ def test_what_cannot_stand_together_is_refused(root: Path, tmp_path: Path) -> No
         with pytest.raises(kind) as caught:
             write_page(runs, tmp_path / "out", root=tmp_path, **changes)
         assert getattr(caught.value, "code", None) == code
+        assert ("probe compare" in str(caught.value)) == (code == "several-corpora")
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from small_systems import QUICK, built, contents
 from probing.corpus.checked import Needs, check_corpus
 from probing.corpus.spec import CorpusSpec
 from probing.extraction.extract import extract
+from probing.files import duration
 from probing.systems.inputs import feed, find_latents
 from probing.training.cost import Forecast, measured, seconds_saved
 from probing.training.finetune import forecast
@@ -40,6 +42,8 @@ def test_a_seed_takes_its_epochs_or_its_steps(options: dict[str, int], seconds: 
         "a", 9, 9, members, settled, "cpu", step=2.0, epoch=10.0, memory=1, checkpoints=1, n_bytes=1, free=1
     )
     assert found.seed == seconds
+    all_folds = replace(found, options=replace(settled, seeds=2)).all_of(5)
+    assert duration(10 * seconds) in all_folds and "10 trainings" in all_folds
 
 
 def test_activations_computed_twice_are_measured_too(tmp_path: Path, places: Path) -> None:
