@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from probing.audio.decode import load
     from probing.cache.reader import open_cache
     from probing.corpus.opening import open_corpus
+    from probing.corpus.reading import Reading
     from probing.corpus.spec import CorpusSpec
     from probing.encoders.opening import open_encoder
     from probing.encoders.spec import EncoderSpec
@@ -67,6 +68,7 @@ __all__ = [
     "EmotionSystem",
     "EncoderSpec",
     "Processor",
+    "Reading",
     "ccc",
     "compare",
     "contents",
@@ -89,6 +91,7 @@ _HOMES = {
     "EmotionSystem": "probing.systems.model",
     "EncoderSpec": "probing.encoders.spec",
     "Processor": "probing.systems.processor",
+    "Reading": "probing.corpus.reading",
     "ccc": "probing.statistics.concordance",
     "compare": "probing.report.compare",
     "contents": "probing.analysis.contents",
