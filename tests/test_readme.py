@@ -1,4 +1,4 @@
-"""The README: what it says to type works, and its numbers are those of the files they come from."""
+"""README and docs: what they say to type works, and their numbers are those of the files they come from."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from probing.pretrain.readme import BLOCKS, updated
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = "".join(path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
 CODE = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 LINES = [
     line.split("    #")[0]
-    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    for block in re.findall(r"```sh\n(.*?)```", README + PAGES, flags=re.DOTALL)
     for line in block.splitlines()
 ]
 COMMANDS = [re.sub(r"^torchrun .* -m probing ", "probe ", line) for line in LINES]
@@ -39,7 +40,7 @@ def test_a_table_with_a_scale_is_named_as_the_readme_says(
 ) -> None:
     """The lines about CorpusSpec give a fit of that table."""
     monkeypatch.chdir(tmp_path)
-    code = code_with("CorpusSpec.resolve").replace("my/table.csv", str(table)).replace("(1, 7)", "(0, 1)")
+    code = code_with("mine = CorpusSpec").replace("my/table.csv", str(table)).replace("(1, 7)", "(0, 1)")
     names: dict[str, Any] = {}
     exec(code.replace("epochs=20", "epochs=2"), names)
     assert names["record"].corpus.scale == (0, 1)
@@ -47,8 +48,8 @@ def test_a_table_with_a_scale_is_named_as_the_readme_says(
 
 
 @pytest.mark.parametrize("line", PROBE)
-def test_every_probe_command_in_the_readme_parses(line: str) -> None:
-    """The README and the command line agree on every option."""
+def test_every_probe_command_in_readme_and_docs_parses(line: str) -> None:
+    """README, docs and the command line agree on every option."""
     _, name, *words = shlex.split(line, comments=True)
     main.commands[name].make_context(name, words)  # raises click.UsageError for an unknown option or argument
 
