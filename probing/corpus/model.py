@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,6 @@ class Corpus:
         unused: Column of a table that is neither a dimension nor a category → why.
         release: Which release of the corpus it is, such as `1.11`; None where nothing tells it. It is no part of file
             names.
-        folds: Utterance id → the fold that tests it, from 1, of a corpus that was split anew.
         values: Utterance id → what a table's column has, verbatim, where the corpus is to be split by that column.
     """
 
@@ -84,7 +84,6 @@ class Corpus:
     fold: int | None = None
     unused: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
-    folds: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -100,13 +99,13 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.utterances)
 
-    @property
+    @cached_property
     def dimensions(self) -> tuple[str, ...]:
         """Dimensions that at least one utterance is rated on: the emotions first, then others by name."""
         found = {name for utterance in self.utterances for name in utterance.labels}
         return tuple(d for d in EMOTIONS if d in found) + tuple(sorted(found.difference(EMOTIONS)))
 
-    @property
+    @cached_property
     def categories(self) -> tuple[str, ...]:
         """Categories of which at least one utterance has a class, by name."""
         return tuple(sorted({name for utterance in self.utterances for name in utterance.categories}))
@@ -115,7 +114,7 @@ class Corpus:
         """The classes of a category that occur in any partition, sorted: their order is that of a probe's outputs."""
         return tuple(sorted({u.categories[category] for u in self.utterances if category in u.categories}))
 
-    @property
+    @cached_property
     def partitions(self) -> dict[str, tuple[Utterance, ...]]:
         """Partition → its utterances: train, development, test1, test2, then others by name."""
         groups: dict[str, list[Utterance]] = {}

@@ -24,14 +24,16 @@ def giveaways(corpus: Corpus, targets: Sequence[str]) -> Iterator[str]:
         corpus: Its words; upper and lower case and spaces make no difference.
         targets: Dimensions and categories.
     """
-    for target in targets:
+    coarse = [target for target in targets if _is_coarse(corpus, target)]
+    sentences = [" ".join((u.text or "").casefold().split()) for u in corpus.utterances] if coarse else []
+    for target in coarse:
         said: dict[str, list[float | str | None]] = {}
-        for utterance in corpus.utterances:
+        for utterance, sentence in zip(corpus.utterances, sentences, strict=True):
             if utterance.text and utterance.has(target):
-                said.setdefault(" ".join(utterance.text.casefold().split()), []).append(label(utterance, target))
+                said.setdefault(sentence, []).append(label(utterance, target))
         counts = Counter(name for labels in said.values() for name in labels)
         repeated = [labels for labels in said.values() if len(labels) > 1]
-        if not repeated or len(counts) < 2 or (target in corpus.dimensions and len(counts) > _COARSE):
+        if not repeated or len(counts) < 2:
             continue
         alike = [labels for labels in repeated if len(set(labels)) == 1]
         expected, deviation = _by_chance(Counter(map(len, repeated)), counts)
@@ -41,6 +43,13 @@ def giveaways(corpus: Corpus, targets: Sequence[str]) -> Iterator[str]:
                 f"{len(alike):,} of {len(repeated):,} sentences that are said more than once always have the same "
                 f"{target} (by chance {expected:.0f}; {utterances:,} utterances): the words may give it away"
             )
+
+
+def _is_coarse(corpus: Corpus, target: str) -> bool:
+    """Whether a target is a category, or a dimension with few different ratings."""
+    if target not in corpus.dimensions:
+        return True
+    return len({u.labels[target] for u in corpus.utterances if u.text and target in u.labels}) <= _COARSE
 
 
 def _by_chance(sizes: Mapping[int, int], counts: Mapping[float | str | None, int]) -> tuple[float, float]:
