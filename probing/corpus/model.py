@@ -74,6 +74,7 @@ class Corpus:
         unused: Column of a table that is neither a dimension nor a category → why.
         release: Which release of the corpus it is, such as `1.11`; None where nothing tells it. It is no part of file
             names.
+        folds: Utterance id → the fold that tests it, from 1, of a corpus that was split anew.
         values: Utterance id → what a table's column has, verbatim, where the corpus is to be split by that column.
     """
 
@@ -84,6 +85,7 @@ class Corpus:
     fold: int | None = None
     unused: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
+    folds: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
 
     @property
