@@ -24,8 +24,9 @@ from probing.corpus.model import Corpus
 from probing.errors import RunError
 from probing.files.checked_csv import read_table
 from probing.files.recorded import File
+from probing.runs.estimates import demand_ids, seed_of
 from probing.runs.owned import REMEDY, own_file
-from probing.runs.scores import SEED, Estimator, clusters_of, places
+from probing.runs.scores import Estimator, clusters_of, places
 from probing.statistics.classification import ClassSample, left_out_uar, tally, uar_interval
 
 CATEGORIES, CATEGORY_SCORES = "categories.csv", "category_scores.csv"
@@ -78,8 +79,8 @@ def category_scores_table(corpus: Corpus, estimates: Classified) -> pd.DataFrame
     Returns:
         category, kind, layer, seed, partition, n (utterances that have a class), classes (how many of them there are),
         uar, low, high, mean_low and mean_high (the interval of the mean UAR over the seeds of that kind and layer),
-        macro_f1, accuracy. Partitions without classes have no row; one speaker alone has no interval (NaN). kind and
-        layer are left out where no estimator has them.
+        macro_f1, accuracy. Partitions without classes have no row; one speaker alone has no interval (NaN), nor has a
+        UAR of 0 or 1. kind and layer are left out where no estimator has them.
     """
     rows = []
     clusters = clusters_of(corpus)
@@ -152,8 +153,7 @@ class ClassPredictions:
             absent = [name for name in _WORDS if name not in table]
             if absent:
                 raise ValueError(f"there is no column {', '.join(absent)}")
-            if table[["id", "category"]].duplicated().any():
-                raise ValueError("an utterance is estimated twice")
+            demand_ids(table, "category")
             return table
         except ValueError as error:  # pandas' own errors are ValueErrors too
             raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
@@ -168,7 +168,7 @@ class ClassPredictions:
         """
         key = (category, partition, training)
         if key not in self._samples:
-            columns = [name for name in self.table.columns if is_seed(name)]
+            columns = [name for name in self.table.columns if seed_of(name) is not None]
             self._samples[key] = self.sample_of(columns, category, partition, training)
         return self._samples[key]
 
@@ -195,13 +195,8 @@ class ClassPredictions:
         named = own[["truth", *columns]].to_numpy(str).T
         names, numbers = np.unique(named, return_inverse=True)
         codes = numbers.reshape(named.shape).astype(np.float64)
-        seeds = [int(name.removeprefix(SEED)) if is_seed(name) else place for place, name in enumerate(columns)]
+        seeds = [place if (seed := seed_of(name)) is None else seed for place, name in enumerate(columns)]
         clusters = own.speaker.where(own.speaker.notna(), "utterance:" + own.id)
         return ClassSample(
             tuple(own.id), codes[0], codes[1:], tuple(seeds), tuple(clusters), training, tuple(map(str, names))
         )
-
-
-def is_seed(column: str) -> bool:
-    """Whether a column of estimates is that of a system's training seed."""
-    return column.startswith(SEED) and column.removeprefix(SEED).isdecimal()

@@ -23,12 +23,12 @@ from probing.errors import RunError, ScoreError, number_of
 from probing.files import digest
 from probing.files.checked_csv import read_table
 from probing.files.recorded import File
+from probing.runs.estimates import demand_ids, seed_of
 from probing.runs.owned import REMEDY, own_file
 from probing.statistics.concordance import ccc
 from probing.statistics.jackknife import FEW_SPEAKERS, left_out_ccc, score_interval
 from probing.statistics.paired import Sample
 
-SEED = "seed"  # begins the name of a training seed's column
 _WORDS = ("id", "partition", "speaker", "dimension")  # columns of predictions.csv that are not numbers
 
 
@@ -250,8 +250,7 @@ class Predictions:
             table = table.astype(dict.fromkeys(numbers, float))
             if np.isinf(table[numbers]).to_numpy().any():
                 raise ValueError("a number is infinite")
-            if table[["id", "dimension"]].duplicated().any():
-                raise ValueError("an utterance is estimated twice")
+            demand_ids(table, "dimension")
             return table
         except ValueError as error:  # pandas' own errors are ValueErrors too
             raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
@@ -273,7 +272,8 @@ class Predictions:
         table = self.table
         own = table[(table.dimension == dimension) & (table.partition == partition) & table.truth.notna()]
         own = own.sort_values("id")
-        columns = [name for name in table.columns if name.startswith(SEED) and name.removeprefix(SEED).isdecimal()]
+        seeds = {name: seed for name in table.columns if (seed := seed_of(name)) is not None}
+        columns = list(seeds)
         if own.empty or not columns or own[columns].isna().any(axis=None):
             raise RunError(
                 f"{self._path} has no estimates of {dimension} on {partition}",
@@ -285,7 +285,7 @@ class Predictions:
             tuple(own.id),
             own.truth.to_numpy(np.float64),
             own[columns].to_numpy(np.float64).T,
-            tuple(int(name.removeprefix(SEED)) for name in columns),
+            tuple(seeds.values()),
             tuple(own.speaker.where(own.speaker.notna(), "utterance:" + own.id)),
             training,
         )

@@ -28,6 +28,7 @@ from probing.runs.categories import (
     category_summary,
 )
 from probing.runs.entries import CategoryScore, Score
+from probing.runs.estimates import seed_of
 from probing.runs.folders import new_run
 from probing.runs.folds import (
     CATEGORY_FOLDS,
@@ -43,7 +44,6 @@ from probing.runs.folds import (
 from probing.runs.pooling import corpus_of, members_of, pooled_notes, pooled_there
 from probing.runs.records import PREDICTIONS, FinetuneRecord
 from probing.runs.scores import (
-    SEED,
     labels_digest,
     predictions_table,
     score_rows,
@@ -138,8 +138,8 @@ def _pooled(members: Sequence[FinetuneRecord], place: FinetunePlace, began: floa
 
 def _of_seeds(table: pd.DataFrame, seeds: Sequence[int]) -> pd.DataFrame:
     """Estimates without those of training seeds that only some folds have."""
-    others = [name for name in table.columns if name.startswith(SEED) and name.removeprefix(SEED).isdecimal()]
-    return table.drop(columns=[name for name in others if int(name.removeprefix(SEED)) not in seeds])
+    found = {name: seed for name in table.columns if (seed := seed_of(name)) is not None}
+    return table.drop(columns=[name for name, seed in found.items() if seed not in seeds])
 
 
 def _scores(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

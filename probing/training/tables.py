@@ -25,8 +25,9 @@ from probing.runs.categories import (
     category_summary,
 )
 from probing.runs.entries import CategoryScore, Score, SystemEntry
+from probing.runs.estimates import SEED
 from probing.runs.records import PREDICTIONS
-from probing.runs.scores import SEED, Estimator, predictions_table, score_rows, scores_table, summary
+from probing.runs.scores import Estimator, predictions_table, score_rows, scores_table, summary
 
 SCORES = "scores.csv"
 Outputs = Mapping[int, NDArray[np.floating]]  # training seed → a system's outputs [N, O]

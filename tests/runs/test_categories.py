@@ -22,7 +22,7 @@ from probing.runs.categories import (
     coded,
 )
 from probing.runs.entries import CategoryScore
-from probing.runs.scores import Estimator
+from probing.runs.scores import Estimator, score_rows
 
 NAMES = ("NA", "null", "=anger", "3")  # what a reader of tables would take for something else
 
@@ -111,9 +111,32 @@ def test_what_was_not_estimated_is_refused(
     refusal(RunError, "no-estimates", read.sample_of, columns, category, partition)
 
 
-@pytest.mark.parametrize("line", ["u1,train,s1,emotion", "u00,train,s0,emotion,a,a,a\nu00,train,s0,emotion,a,a,a"])
-def test_a_damaged_file_is_refused(line: str, tmp_path: Path) -> None:
-    """A missing column, an utterance twice."""
-    header = "id,partition,speaker,category,truth,seed0,seed1"
-    (tmp_path / CATEGORIES).write_text(f"{header[: header.rfind(',truth')] if 'a,a' not in line else header}\n{line}\n")
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        ("", ["u1,train,s1,emotion"]),
+        (",truth,seed0,seed1", ["u00,train,s0,emotion,a,a,a", "u00,train,s0,emotion,a,a,a"]),
+        (",truth,seed0,seed1", [",train,s0,emotion,a,a,a"]),
+    ],
+)
+def test_a_damaged_file_is_refused(columns: str, lines: list[str], tmp_path: Path) -> None:
+    """A missing column, an utterance twice, one without an id."""
+    (tmp_path / CATEGORIES).write_text("\n".join([f"id,partition,speaker,category{columns}", *lines]) + "\n")
     refusal(RunError, "run-damaged", ClassPredictions(tmp_path / CATEGORIES).sample, "emotion", "train")
+
+
+def test_a_seed_of_thousands_of_digits_is_none(tmp_path: Path) -> None:
+    """A column that no training wrote is not estimated from, and ends no command."""
+    header = f"id,partition,speaker,category,truth,seed0,seed{'9' * 5000}"
+    (tmp_path / CATEGORIES).write_text(f"{header}\nu0,train,s0,emotion,a,a,b\nu1,train,s1,emotion,b,b,a\n")
+    sample = ClassPredictions(tmp_path / CATEGORIES).sample("emotion", "train")
+    assert sample.seeds == (0,) and sample.scores_S.tolist() == [1.0]
+
+
+def test_a_perfect_recall_has_no_interval(corpus: Corpus, estimates: dict) -> None:
+    """From no error there is no telling how rare errors are; the summary says None."""
+    perfect = {"emotion": {one: classes_of(corpus, "emotion") for one in estimates["emotion"]}}
+    table = category_scores_table(corpus, perfect)
+    assert (table.uar == 1).all() and table[["low", "high", "mean_low", "mean_high"]].isna().all(axis=None)
+    for row in score_rows(category_summary(table)):
+        assert row["low"] is None and row["high"] is None

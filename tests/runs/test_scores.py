@@ -15,6 +15,7 @@ from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError, ScoreError
 from probing.files import file_digest
 from probing.files.recorded import File
+from probing.runs.estimates import seed_of
 from probing.runs.scores import (
     Estimator,
     Predictions,
@@ -271,6 +272,7 @@ def test_a_file_that_is_missing_or_not_the_run_s_own_is_refused(written: Path) -
         "id,partition,speaker,dimension,truth,seed0\na,t,s,d,1,1,1,1\na,b\n",
         'id,partition,speaker,dimension,truth,seed0\n"a,t,s,d,1,1\n',
         "id,partition,speaker,dimension,truth,seed0\na,t,s,d,1,1\na,t,s,d,1,2\n",
+        "id,partition,speaker,dimension,truth,seed0\n,t,s,d,1,1\n",
         b"id,partition,speaker,dimension,truth,seed0\n\xe9,t,s,d,1,1\n",
         bytes(100),
     ],
@@ -305,3 +307,12 @@ def test_a_fit_has_probes_and_no_training_seeds_of_a_system(tmp_path: Path) -> N
     path = tmp_path / "predictions.csv"
     path.write_text("id,partition,speaker,dimension,truth,weighted-seed0,seedling\na,t,s,d,1,1,1\n")
     refusal(RunError, "no-estimates", Predictions(path).sample, "d", "t")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "01", "٣", "-1", "", "1.5"])
+def test_a_column_that_no_training_wrote_is_no_seed(tmp_path: Path, number: str) -> None:
+    """Python refuses to read thousands of digits as a number; two columns must not be one seed."""
+    path = tmp_path / "predictions.csv"
+    path.write_text(f"id,partition,speaker,dimension,truth,seed1,seed{number}\na,t,s,d,1,1,1\n")
+    assert Predictions(path).sample("d", "t").seeds == (1,)
+    assert seed_of(f"seed{2**64 - 1}") == 2**64 - 1 and seed_of("seed0") == 0
