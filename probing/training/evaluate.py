@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probing.corpus.checked import Checked, Needs, check_corpus, with_leaks
+from probing.corpus.checked import Checked, Needs, audio_memory, check_corpus, with_leaks
+from probing.corpus.scan import remembered
 from probing.corpus.spec import DEMO, CorpusSpec, exact
 from probing.encoders.device import settle_device
 from probing.errors import OptionError, RunError
@@ -33,6 +34,7 @@ from probing.runs.store import (
 )
 from probing.systems.inference import estimates
 from probing.systems.inputs import feed
+from probing.training.learned import UNKNOWN, apart_from_learned
 from probing.training.options import EvaluateOptions, EvaluatePlace
 from probing.training.probed import States, states_of
 from probing.training.resume import sole_writer, sweep
@@ -70,8 +72,8 @@ def evaluate(
             another process is writing the evaluation (`run-busy`).
         CacheError: The corpus's hidden states are not in a cache, which the probes of a fit read.
         EncoderError: The published model cannot be opened.
-        CorpusError: The corpus cannot be opened, lacks what the system takes, or is the one that it learned from and
-            leaks (code `leaks`).
+        CorpusError: The corpus cannot be opened, lacks what the system takes, or has recordings in a test
+            partition that were learned from (code `leaks`).
         FitError: The corpus has no label of what the system estimates (code `no-ratings`).
         OptionError: An option changes nothing (code `no-effect`), or no corpus is named for a published model
             (`no-corpus`).
@@ -96,6 +98,10 @@ def evaluate(
     if scored.run is not None and spec.source == scored.run.corpus.spec.source:
         learned = as_learned(scored.run.corpus.spec, checked.spec)
         checked = with_leaks(checked, heard, place.allow_leaks, learned)
+    elif scored.run is not None:
+        if not needs.audio and not fitted:  # it reads words alone
+            heard = remembered(checked.corpus.utterances, audio_memory(checked.spec, Path(place.cache)))
+        checked = apart_from_learned(checked, heard, scored.run, Path(place.cache), place.allow_leaks)
     task = _Task(scored, checked, options, device, states)
     configuration = _configuration(scored, checked, options)
     named = scored.folder / _name(scored, checked, options)
@@ -236,6 +242,8 @@ def _notes(scored: Scored, checked: Checked, entry: CorpusEntry, options: Evalua
     if corpus.scale != scored.scale and {*scored.system.dimensions} & {*corpus.dimensions}:
         (low, high), (bottom, top) = scored.scale, corpus.scale
         notes.append(f"estimates were mapped from {low:g} to {high:g} through [0, 1] to {bottom:g} to {top:g}")
+    if scored.published is not None:
+        notes.append(f"{UNKNOWN}: those of a published model are not known")
     if scored.published is not None and scored.published.trained_on(entry):
         notes.append("models of this layout were trained on MSP-Podcast, and selected on its development partition")
     return tuple(notes)

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from corpora import names_all, refusal
 from small_systems import as_version_1, contents, trained
 
 from probing.corpus.opening import open_corpus
 from probing.corpus.spec import CorpusSpec
-from probing.errors import EncoderError, FitError, OptionError, RunError
+from probing.errors import CorpusError, EncoderError, FitError, OptionError, RunError
 from probing.runs.records import EvaluationRecord, FinetuneRecord
 from probing.runs.store import missing_files, read_kind
 from probing.training import evaluate as module
 from probing.training.evaluate import evaluate
+from probing.training.learned import UNKNOWN
 from probing.training.options import EvaluateOptions
 from probing.training.resume import sole_writer
 from probing.training.scored_corpus import corpus_to_score
@@ -72,6 +74,27 @@ def test_another_corpus_is_scored_on_its_own_scale(run: FinetuneRecord, places: 
     before, after = (pd.read_csv(folder / "predictions.csv") for folder in (run.folder, found.folder))
     np.testing.assert_allclose(1 + 4 * before[before.dimension != "dominance"].seed0, after.seed0, atol=1e-4)
     assert any("through [0, 1]" in note for note in found.notes)
+
+
+def test_a_corpus_that_holds_recordings_that_a_system_learned_from_is_refused(
+    run: FinetuneRecord, places: Path
+) -> None:
+    """The same files in another table, as a test partition; as train it is a note, and where nothing is known, too."""
+    table(places, "elsewhere/again.csv", partition="test")
+    error = refusal(CorpusError, "leaks", evaluate, run.folder, "elsewhere/again.csv")
+    assert names_all(error, "20 recordings of test were learned from (table)", "--allow-leaks")
+    allowed = evaluate(run.folder, "elsewhere/again.csv", allow_leaks=True)
+    assert allowed.corpus.shared == ("leak: 20 recordings of test were learned from (table)",)
+    table(places, "elsewhere/train.csv", partition="train")
+    found = evaluate(run.folder, "elsewhere/train.csv")
+    assert "20 recordings of train were learned from (table)" in found.notes and found.corpus.leaks == ()
+    (places / "table.csv").rename(places / "moved.csv")
+    try:
+        shutil.copy("elsewhere/again.csv", "elsewhere/later.csv")
+        found = evaluate(run.folder, "elsewhere/later.csv")
+    finally:
+        (places / "moved.csv").rename(places / "table.csv")
+    assert any(note.startswith(UNKNOWN) for note in found.notes) and found.corpus.leaks == ()
 
 
 def test_noise_changes_estimates_and_is_named(run: FinetuneRecord) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+from corpora import names_all, refusal
 
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CacheError, CorpusError, OptionError, RunError
@@ -73,7 +75,7 @@ def test_a_fit_s_probes_give_on_another_corpus_what_they_gave_at_first(
 ) -> None:
     """The same recordings, in another order, under another split and scale: the fit's own estimates, and their CCC."""
     extract(CorpusSpec.resolve("other.csv", (1, 5)), "hubert", **CACHE)
-    record = evaluate(fitted[kind].folder, CorpusSpec.resolve("other.csv", (1, 5)))
+    record = evaluate(fitted[kind].folder, CorpusSpec.resolve("other.csv", (1, 5)), allow_leaks=True)
     assert record.folder.parent == fitted[kind].folder / "evaluations" and record.title.startswith("probes on")
     own = standing(fitted[kind], "predictions.csv", "arousal", kind)
     found = pd.read_csv(record.folder / "predictions.csv", index_col="id")
@@ -87,7 +89,9 @@ def test_a_fit_s_probes_give_on_another_corpus_what_they_gave_at_first(
         None
     )
     assert any("mapped from 0 to 1" in note for note in record.notes)
-    assert evaluate(fitted[kind].folder, CorpusSpec.resolve("other.csv", (1, 5))).date == record.date
+    assert record.corpus.leaks == ("20 recordings of held-out were learned from (named)",)
+    again = evaluate(fitted[kind].folder, CorpusSpec.resolve("other.csv", (1, 5)), allow_leaks=True)
+    assert again.date == record.date
 
 
 def test_a_corpus_without_a_cache_is_refused_with_the_command(fitted: dict[str, FitRecord], places: Path) -> None:
@@ -135,6 +139,39 @@ def test_a_fit_is_not_evaluated_on_what_it_learned_from(
     other = {"angry": "calm", "calm": "angry"}[rows[20]["emotion"]]
     _write(places / "leaking.csv", [*leaking[:20], {**rows[20], "emotion": other}, *leaking[21:]])
     assert evaluate(record.folder, allow_leaks=True).folder != allowed.folder
+
+
+def test_recordings_that_a_fit_learned_from_are_known_by_other_names_and_in_other_formats(
+    places: Path, tmp_path: Path
+) -> None:
+    """A copy of the bytes, the same samples as FLAC, one of test1 that is none; then by the cache's checksums alone."""
+    rows = list(csv.DictReader((places / "named.csv").read_text().splitlines()))
+    _write(places / "mine.csv", rows)
+    extract("mine.csv", "hubert", **CACHE)
+    how: dict[str, Any] = {"dims": "arousal", "head": "ridge", "permutations": 0, "dtype": "float32"}
+    record = fit("mine.csv", "hubert", cache=Path("cache"), runs=tmp_path, **how)
+    used = [row for row in rows if row["partition"] == "train"][:2] + [r for r in rows if r["partition"] == "test1"][:1]
+    (places / "x.wav").write_bytes((places / used[0]["path"]).read_bytes())
+    soundfile.write(places / "y.flac", *soundfile.read(places / used[1]["path"], dtype="int16"))
+    (places / "z.wav").write_bytes((places / used[2]["path"]).read_bytes())
+    files = ["x.wav", "y.flac", "z.wav"]
+    told = [
+        {"id": f"n{i}", "path": file, "partition": "test", "speaker": f"q{i}", "arousal": row["arousal"]}
+        for i, (file, row) in enumerate(zip(files, used, strict=True))
+    ]
+    _write(places / "foreign.csv", told)
+    extract("foreign.csv", "hubert", **CACHE)
+    error = refusal(CorpusError, "leaks", evaluate, record.folder, "foreign.csv")
+    assert names_all(error, "2 recordings of test", f"n0 is {used[0]['id']} of mine", f"n1 is {used[1]['id']} of mine")
+    assert "n2" not in str(error)
+    (places / "mine.csv").unlink()
+    error = refusal(CorpusError, "leaks", evaluate, record.folder, "foreign.csv")
+    assert names_all(error, "1 recording of test", f"n0 is {used[0]['id']} of mine")
+    allowed = evaluate(record.folder, "foreign.csv", allow_leaks=True)
+    assert allowed.corpus.leaks == ("1 recording of test was learned from (mine)",)
+    _write(places / "apart.csv", [{**told[2], "id": f"m{i}"} for i in range(2)])
+    extract("apart.csv", "hubert", **CACHE)
+    assert evaluate(record.folder, "apart.csv").corpus.leaks == ()
 
 
 @pytest.mark.parametrize("kind", ["weighted", "ridge"])
