@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -17,7 +19,6 @@ from probing.report.naming import corpus_stem, shortened
 from probing.report.style import (
     DPI,
     FIGURES,
-    GREY,
     drawing,
     figure_to_show,
     headline,
@@ -36,7 +37,8 @@ from probing.statistics.classification import ClassSample, confusion
 _TAUGHT, _FIRST = ("train", "development"), (UNSEEN, SEEN)
 _CELL, _FRAME, _SMALL, _USUAL = 0.31, 1.35, 6.0, 7.0  # inches of a cell and about the matrix; points
 _LEAST = 2.6  # inches of a panel
-_DARK = 0.55  # share above which a number is white
+_SHADES = "Blues"
+_LEVEL = 0.179  # the luminance from which black and white have the same contrast: √(1.05 · 0.05) − 0.05
 _DIGITS = 6
 
 
@@ -174,11 +176,11 @@ def _matrix(ax: Axes, own: pd.DataFrame, names: dict[str, str], seeds: int) -> N
     classes = list(dict.fromkeys(own.truth))
     shares_KK = own.share.to_numpy(float).reshape(len(classes), -1)
     counts_K = own["count"].to_numpy(int).reshape(len(classes), -1).sum(1) // seeds
-    ax.imshow(shares_KK, cmap="Blues", vmin=0, vmax=1, aspect="equal")
+    ax.imshow(shares_KK, cmap=_SHADES, vmin=0, vmax=1, aspect="equal")
     for row, column in np.ndindex(*shares_KK.shape):
         share = shares_KK[row, column]
         shape: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _SMALL}
-        ax.text(column, row, f"{100 * share:.0f}", color="white" if share > _DARK else GREY, **shape)
+        ax.text(column, row, f"{100 * share:.0f}", color=_readable(share), **shape)
     ax.set_xticks(range(len(classes)), [names[name] for name in classes], rotation=45, ha="right", fontsize=_SMALL)
     labels = [f"{names[name]} ({count:,})" for name, count in zip(classes, counts_K, strict=True)]
     ax.set_yticks(range(len(classes)), labels, fontsize=_SMALL)
@@ -186,6 +188,21 @@ def _matrix(ax: Axes, own: pd.DataFrame, names: dict[str, str], seeds: int) -> N
     ax.set_ylabel("true", fontsize=_USUAL)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def _readable(share: float) -> str:
+    """Black or white, whichever stands out more from the colour of a share: by WCAG 2.1's contrast, 4.5 or more.
+
+    >>> _readable(0.0), _readable(0.5), _readable(1.0)
+    ('black', 'black', 'white')
+    """
+    return "black" if _luminance(colormaps[_SHADES](share)[:3]) > _LEVEL else "white"
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    """The relative luminance of an sRGB colour, by WCAG 2.1."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
 
 def _scored(score: CategoryScore) -> tuple[str, str]:
