@@ -14,10 +14,13 @@ def summed_up(notes: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
         notes: Name of a file → what is noted of it.
 
     >>> summed_up({"a": ["zeros behind its audio are left out"], "b": ["zeros behind its audio are left out"], "c": []})
-    ('2 audio files: zeros behind its audio are left out (a, b)',)
+    ('2 audio files, each: zeros behind its audio are left out (a, b)',)
     """
     found: dict[str, list[str]] = {}
     for name, own in notes.items():
         for note in own:
             found.setdefault(note, []).append(name)
-    return tuple(f"{number_of(len(of), 'audio file')}: {note} ({first_names(of)})" for note, of in found.items())
+    return tuple(
+        f"{number_of(len(of), 'audio file', 'audio files, each')}: {note} ({first_names(of)})"
+        for note, of in found.items()
+    )

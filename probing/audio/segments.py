@@ -16,7 +16,7 @@ from probing.audio.bounds import SAMPLE_RATE
 
 Segment = tuple[float, float]  # start and end in seconds; an infinite end is the recording's own
 OVERSHOOT = 0.5  # s by which a segment may end behind its recording: as --max-overshoot of Kaldi's extract-segments
-_CUT_OFF = "its segment ends up to half a second behind the recording, and is cut off there"
+_CUT_OFF = "its segment ends up to half a second after the recording, and is cut off there"
 
 
 def places(segment: Segment) -> tuple[int, float]:

@@ -76,7 +76,7 @@ def test_what_is_noted_of_a_file_is_summed_up_and_remembered(tmp_path):
     first = scan_audio(utterances, memory=memory)
     assert sorted(first.notes) == [f"u{number}" for number in range(1, 7)] and set(first.samples.values()) == {800}
     (line,) = first.remarks()
-    assert line.startswith("6 audio files: ") and "u1, u2, u3, u4, u5, … (6 in all)" in line
+    assert line.startswith("6 audio files, each: ") and "u1, u2, u3, u4, u5, … (6 in all)" in line
     assert scan_audio(utterances, memory=memory) == first
 
 
