@@ -111,7 +111,8 @@ def _folds_of(corpus: Corpus, own: Sequence[Utterance], split: Split) -> tuple[N
     strata_M, told = _strata(own, split, found)
     folds_M = _dealt(_splitter(split, folds, strata_M is not None), strata_M, groups_M, len(own))
     if strata_M is not None and len(np.unique(folds_M)) < folds:  # a stratified fold of groups can stay empty
-        folds_M, told = _dealt(_splitter(split, folds, False), None, groups_M, len(own)), ""
+        folds_M = _dealt(_splitter(split, folds, False), None, groups_M, len(own))
+        told = f", not{told.removeprefix(',')}, which leaves a fold empty"
     return folds_M, folds, told
 
 

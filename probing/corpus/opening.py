@@ -27,6 +27,7 @@ from probing.corpus.model import Corpus
 from probing.corpus.readers import formats
 from probing.corpus.readers.releases import iemocap, msp_improv, msp_podcast
 from probing.corpus.readers.tables import table
+from probing.corpus.readers.tables.absent import without_absent
 from probing.corpus.readers.tables.cells import Cells, read_cells
 from probing.corpus.readers.tables.columns import KNOWN
 from probing.corpus.reading import Reading
@@ -139,7 +140,8 @@ def _with_values(corpus: Corpus, cells: Cells, reading: Reading) -> Corpus:
         return corpus
     column = theirs if theirs in cells else alike[0]
     cells.demand_printable(column)
-    values = {u.id: value for u, value in zip(corpus.utterances, cells.column(column), strict=True)}
+    own, _ = without_absent(replace(cells, columns={column: cells.column(column)}))
+    values = {u.id: value for u, value in zip(corpus.utterances, own.column(column), strict=True)}
     unused = {own: why for own, why in corpus.unused.items() if own != column}
     return replace(corpus, values=values, unused=unused)
 

@@ -163,8 +163,9 @@ def test_the_column_of_a_table_is_found_whatever_its_case(tmp_path):
     assert {u.id for u in open_corpus(spec).partitions["test1"]} == {"u2", "u5", "u8"}
     error = refusal(CorpusError, "split", open_corpus, replace(spec, reading=Reading(split="column:sesion")))
     assert names_all(error, "column:Session")
-    write(path, "id,valence,Session", *rows, "u9,0.1,")
-    assert names_all(refusal(CorpusError, "split", open_corpus, spec), "u9")
+    for blank in ("", "NA"):
+        write(path, "id,valence,Session", *rows, f"u9,0.1,{blank}")
+        assert names_all(refusal(CorpusError, "split", open_corpus, spec), "u9")
 
 
 def test_many_speakers_in_many_folds_are_dealt_in_bounded_time():
@@ -213,3 +214,22 @@ def test_a_table_is_split_anew(tmp_path):
     assert corpus.title == "mine fold 2"
     assert {name: len(own) for name, own in corpus.partitions.items()} == {"train": 20, "development": 5, "test2": 5}
     assert "speaker:6" in corpus.notes[-1]
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_a_fold_is_never_empty():
+    """Where strata would leave one so, folds without strata come instead, and the note says why."""
+    sizes, classes = [9, 2, 11, 2, 11, 2, 11], "abbbaab"
+    own = [(f"s{i}", name) for i, (size, name) in enumerate(zip(sizes, classes, strict=True)) for _ in range(size)]
+    found = tuple(
+        Utterance(f"u{i}", None, "unsplit", speaker, categories={"emotion": name})
+        for i, (speaker, name) in enumerate(own)
+    )
+    speakers, names = zip(*own, strict=True)
+    for number, empty in ((3, False), (7, True)):
+        splitter = StratifiedGroupKFold(number, shuffle=True, random_state=0)
+        assert any(not len(tested) for _, tested in splitter.split(speakers, names, speakers)) is empty
+        for fold in range(1, number + 1):
+            one = split_anew(Corpus("planted", (1, 7), found), f"speaker:{number}", fold)
+            assert set(one.partitions) == {"train", "development", "test2"}
+            assert ("not stratified by emotion, which leaves a fold empty" in one.notes[-1]) is empty
