@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ OTHERS = {
 }
 PARTITIONS = frozenset({TRAIN, DEVELOPMENT, "test", "test1", "test2", "testing", "eval", "evaluation", *ALIASES})
 _ROW_NUMBERS = re.compile(r"|index|level_0|Unnamed: \d+|__index_level_\d+__")  # what pandas calls its own
+_FOLD = re.compile(r"(?:fold|split|set|part|cv)?[-_ ]?[0-9]{1,3}", re.ASCII)
 MOST_COMPARED = 1_000  # columns; the time to compare spellings grows with them
 
 
@@ -60,14 +62,23 @@ def near(column: str, present: Iterable[str], alike: float = 0.6) -> str | None:
     return spelling[found[0]] if found else None
 
 
-def meant(lacking: Iterable[str], present: Collection[str]) -> list[str]:
-    """What to type, where a column that a table lacks may be there by another name.
+def meant(lacking: Iterable[str], present: Collection[str], paths: str | None = None) -> list[str]:
+    """What to type, where columns that a table lacks may be there by other names: one line to paste, or none.
 
-    >>> meant(["path", "text"], ["file", "room"])
-    ['type --column path=file, if it is that']
+    Args:
+        lacking: Ours.
+        present: Columns of the table.
+        paths: The one that has the names of audio files, by what is in it.
+
+    >>> meant(["path", "speaker", "text"], ["file", "actor", "room"])
+    ['type --column path=file --column speaker=actor, if they are that']
+    >>> meant(["path", "id"], ["file_id"], paths="file_id"), meant(["path"], ["room"])
+    (['type --column path=file_id, if it is that'], [])
     """
-    pairs = [(near(column, present, alike=0.8), column) for column in lacking]
-    return [f"type --column {column}={found}, if it is that" for found, column in pairs if found]
+    others = [column for column in present if column != paths]
+    pairs = [(column, paths if paths and column == "path" else near(column, others, alike=0.8)) for column in lacking]
+    typed = [f"--column {shlex.quote(f'{column}={found}')}" for column, found in pairs if found]
+    return [f"type {' '.join(typed)}, if {'it is' if len(typed) == 1 else 'they are'} that"] if typed else []
 
 
 def numbers_rows(column: str) -> bool:
@@ -79,7 +90,21 @@ def numbers_rows(column: str) -> bool:
     return _ROW_NUMBERS.fullmatch(column) is not None
 
 
-def demand_columns(header: Sequence[str], needed: Sequence[str], path: Path, own: Sequence[str] = ()) -> None:
+def splits(column: str, written: Iterable[str]) -> bool:
+    """Whether a column is called like one of partitions, and has their names, or those of folds, and nothing else.
+
+    >>> splits("split", ["train", "Test"]), splits("fold", ["fold_1", "2"]), splits("set", ["indoors", "outdoors"])
+    (True, True, False)
+    """
+    if column.lower() not in OTHERS["partition"]:
+        return False
+    names = {name.lower() for name in written if name}
+    return bool(names) and all(name in PARTITIONS or _FOLD.fullmatch(name) for name in names)
+
+
+def demand_columns(
+    header: Sequence[str], needed: Sequence[str], path: Path, own: Sequence[str] = (), paths: str | None = None
+) -> None:
     """Raise a CorpusError where a table lacks a column (code `column-missing`) or has one twice (`column-repeated`).
 
     Args:
@@ -87,13 +112,15 @@ def demand_columns(header: Sequence[str], needed: Sequence[str], path: Path, own
         needed: Those that must be there.
         path: The table.
         own: Those of them that `--column` can name.
+        paths: The column that has the names of audio files, by what is in it.
     """
     absent = [name for name in needed if name not in header]
     if absent:
-        found = near(absent[0], (name for name in header if name not in needed))
+        found = near(absent[0], (name for name in header if name not in (*needed, paths)))
+        found = paths if absent[0] == "path" and paths else found
         remedy = f"rename column {found} to {absent[0]}" if found else f"add a column {absent[0]}"
         if found and absent[0] in own:
-            remedy = "; ".join(meant([name for name in own if name not in header], header)) or remedy
+            remedy = "; ".join(meant([name for name in own if name not in header], header, paths)) or remedy
         if len(header) == 1 and (mark := next((m for m in ";\t,|" if m in header[0]), "")):
             remedy = f"its cells are separated by {mark!r}: save it with commas as .csv, or with tabs as .tsv"
         what = f"table {path} has no column {', '.join(absent)}"

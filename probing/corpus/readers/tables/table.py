@@ -13,6 +13,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from probing.audio.endings import AUDIO_ENDINGS
 from probing.corpus.model import UNSPLIT, Corpus, Utterance, partition_name
 from probing.corpus.readers.tables import table_file
 from probing.corpus.readers.tables.absent import without_absent
@@ -123,7 +124,9 @@ def _ids(cells: Cells) -> list[str]:
         demand_unique(cells.column("id"), cells.path)
         return cells.column("id")
     if "path" not in cells or near("id", cells.columns, alike=1):
-        demand_columns(list(cells.columns), ["path" if _only_path(cells) else "id"], cells.path, own=OWN)
+        audio = _of_audio(cells)
+        lacking = "path" if _only_path(cells, audio) else "id"
+        demand_columns(list(cells.columns), [lacking], cells.path, own=OWN, paths=audio)
     cells.demand_filled("path")
     paths = cells.column("path")
     named = time_columns(cells.columns)
@@ -136,9 +139,19 @@ def _ids(cells: Cells) -> list[str]:
     return ids
 
 
-def _only_path(cells: Cells) -> bool:
-    """Whether a column is called nearly like that of paths, which are ids too, and none like that of ids."""
-    return near("id", cells.columns, alike=0.8) is None and near("path", cells.columns, alike=0.8) is not None
+def _of_audio(cells: Cells) -> str | None:
+    """The first column that has names of audio files and nothing else, where none is called path."""
+    if "path" in cells or not len(cells):
+        return None
+    endings = tuple(AUDIO_ENDINGS)
+    full = (name for name, column in cells.columns.items() if all(cell.lower().endswith(endings) for cell in column))
+    return next(full, None)
+
+
+def _only_path(cells: Cells, paths: str | None) -> bool:
+    """Whether a column has paths, or is called nearly like them, which are ids too, and none is called like ids."""
+    others = [column for column in cells.columns if column != paths]
+    return near("id", others, alike=0.8) is None and bool(paths or near("path", others, alike=0.8))
 
 
 def _partitions(cells: Cells, split: bool) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from probing.corpus.model import EMOTION_NAMES, EMOTIONS
 from probing.corpus.readers.tables.cells import Cells
-from probing.corpus.readers.tables.columns import numbers_rows
+from probing.corpus.readers.tables.columns import numbers_rows, splits
 from probing.corpus.readers.tables.raters import mean_of, most_named, raters_columns
 from probing.corpus.readers.tables.ratings import numbers_of, ratings
 from probing.corpus.readers.tables.segments import TIMES
@@ -77,6 +77,8 @@ def read_targets(
             continue
         elif column.lower() in TIMES:
             found.unused[column] = "it is the time of a segment, no rating"
+        elif splits(column, written):
+            found.unused[column] = f"it says which partition or fold an utterance is in (--split column:{column})"
         elif numbers_rows(column):
             found.unused[column] = "it has the numbers of the rows, as pandas writes them"
         elif column == sex and not _any_number(written):

@@ -12,6 +12,7 @@ from corpora import names_all, refusal, write
 
 from probing.corpus.readers.tables.table import read
 from probing.corpus.reading import Reading
+from probing.corpus.splits import split_anew
 from probing.errors import CorpusError, OptionError
 
 
@@ -207,7 +208,26 @@ def test_without_ids_the_files_are_their_own(tmp_path):
     assert names_all(refusal(CorpusError, "column-missing", read, named), "--column id=utt_id")
     bare = write(tmp_path / "t.csv", "file,actor,emotion", "a.wav,x,joy")
     error = refusal(CorpusError, "column-missing", read, bare)
-    assert names_all(error, "no column path", "--column path=file", "--column speaker=actor")
+    assert names_all(error, "no column path", "--column path=file --column speaker=actor")
+    for other, typed in {
+        "file_id": "path=file_id",
+        "clip": "path=clip",
+        "utt_id,clip": "id=utt_id --column path=clip",
+    }.items():
+        rows = ["x.wav,s1,joy"] if "," not in other else ["u1,x.wav,s1,joy"]
+        error = refusal(CorpusError, "column-missing", read, write(tmp_path / "t.csv", f"{other},actor,emotion", *rows))
+        assert names_all(error, f"--column {typed} --column speaker=actor")
+
+
+@pytest.mark.parametrize(("column", "values"), [("split", ["train", "test"]), ("Set", ["dev", "eval"]), ("fold", "12")])
+def test_a_column_of_partitions_is_no_class(tmp_path, column, values):
+    """Nor a rating; the folds of a new split are not stratified by it, and it can be split by all the same."""
+    lines = [f"u{n}.wav,s{n % 4},{values[n // 2 % 2]}" for n in range(12)]
+    corpus = read(
+        write(tmp_path / "t.csv", f"path,speaker,{column}", *lines), (1, 7), reading=Reading(split="speaker:3")
+    )
+    assert not corpus.categories and not corpus.dimensions and column in corpus.unused
+    assert "stratified" not in " ".join(split_anew(corpus, "speaker:3").notes)
 
 
 def test_without_partitions_a_corpus_is_unsplit(tmp_path):
