@@ -410,6 +410,7 @@ def write_evaluation(
         "date": "2026-01-02T00:00:00",
         "corpus": run.corpus,
         "run_signature": run.signature,
+        "system": run.system,
         "seeds": run.seeds,
         "typed": f"probe evaluate {run.folder}",
     } | changes
@@ -418,7 +419,6 @@ def write_evaluation(
         configuration=configuration,
         signature=signature(configuration),
         scores=run.scores,
-        system=run.system,
         words=words or Words(),
         run="../..",
         snr=snr,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from probing.errors import RunError
 from probing.report.compared import names_of, systems, training_of
+from probing.report.guessing import chance, outputs_of
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, signed, spread, titled
 from probing.runs.records import CategoryScore, FinetuneRecord, SystemRecord
@@ -25,9 +26,10 @@ def class_table(records: Sequence[SystemRecord], against: SystemRecord | None = 
         against: The run that differences are taken to; by default the largest of our own that takes audio alone.
 
     Returns:
-        modality, model, regime, parameters_M, trainable_M, shuffled, partition, category, n, classes, seeds, uar (mean
-        over seeds), sd (over seeds), low and high (95 %), macro_f1, accuracy; against, difference, difference_low,
-        difference_high (of UAR, paired); corpus, run. Train and, beside test partitions, development are left out.
+        modality, model, regime, parameters_M, trainable_M, shuffled, partition, category, n, classes, chance (the UAR
+        of guessing), seeds, uar (mean over seeds), sd (over seeds), low and high (95 %), macro_f1, accuracy; against,
+        difference, difference_low, difference_high (of UAR, paired); corpus, run. Train and, beside test partitions,
+        development are left out.
         Empty where no run estimates a category.
     """
     ordered = [record for record in systems(records) if record.category_scores]
@@ -48,7 +50,8 @@ def class_table(records: Sequence[SystemRecord], against: SystemRecord | None = 
             "shuffled": record.shuffled,
         }
         for score in _shown(record.category_scores):
-            row = known | _scored(score) | {"seeds": len(record.seeds)}
+            guessed = chance(score, outputs_of(record, score.category))
+            row = known | _scored(score) | {"chance": guessed, "seeds": len(record.seeds)}
             if record.folder != reference.folder:
                 row |= {"against": names[reference.folder], **_difference(record, reference, score)}
             rows.append(row | {"corpus": record.corpus.full_title, "run": record.folder.name})
@@ -58,8 +61,7 @@ def class_table(records: Sequence[SystemRecord], against: SystemRecord | None = 
 def markdown(table: pd.DataFrame, corpus: str) -> str:
     """The table and the differences, for reading."""
     said = f"UAR, mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}]; macro-F1; "
-    chance = {row.category: f"{row.category} 1/{row.classes:g}" for row in table.itertuples()}
-    said += f"accuracy. Guessing reaches a UAR of one in the number of classes: {', '.join(chance.values())}."
+    said += f"accuracy. Guessing reaches a UAR of {_chances(table)}."
     blocks = [f"## Categories on {escapes.markdown(corpus)}", escapes.markdown(said), markdown_table(_wide(table))]
     if "difference" in table and table.difference.notna().any():
         own = table[table.difference.notna()]
@@ -68,6 +70,20 @@ def markdown(table: pd.DataFrame, corpus: str) -> str:
         blocks += [f"### Paired differences of UAR to {escapes.markdown(against)}"]
         blocks += [markdown_table(_spread_out(own.assign(cell=cells), ["model"]))]
     return "\n\n".join(blocks) + "\n"
+
+
+def _chances(table: pd.DataFrame) -> str:
+    """What guessing reaches of each category: one number, or one for each partition."""
+    found = []
+    for category, own in table.groupby("category", sort=False):
+        parts = {
+            titled(str(partition)): " or ".join(f"{value:.3f}" for value in sorted({*part.chance}))
+            for partition, part in own.groupby("partition", sort=False)
+        }
+        alike = len({*parts.values()}) == 1
+        said = next(iter(parts.values())) if alike else ", ".join(f"{v} on {p}" for p, v in parts.items())
+        found.append(f"{said} ({category})")
+    return "; ".join(found)
 
 
 def scored(row: Any) -> str:

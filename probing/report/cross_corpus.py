@@ -13,6 +13,7 @@ import pandas as pd
 from probing.corpus.model import DEVELOPMENT, TRAIN
 from probing.errors import RunError
 from probing.report.compared import corpus_shown, corpus_title
+from probing.report.guessing import chance, outputs_of
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, spread, titled
 from probing.runs.records import CategoryScore, EvaluationRecord, FinetuneRecord, FitRecord, Record, Score
@@ -39,8 +40,10 @@ def cross_table(runs: Sequence[Trained]) -> pd.DataFrame:
 
     Returns:
         target (dimension or category), measure (`CCC` or `UAR`), model, trained_on, tested_on, own (whether that is the
-        corpus that it was trained on), partition, n, seeds, score (mean over seeds), sd, low, high, run, test. Of the
-        own corpus only test partitions have rows. Empty where no run has been evaluated on another corpus.
+        corpus that it was trained on), partition, n, left_out (utterances of the partition without a rating or class,
+        or of a class that the run does not know), classes (that are there) and chance (the UAR of guessing), NaN of
+        dimensions, seeds, score (mean over seeds), sd, low, high, run, test. Of the own corpus only test partitions
+        have rows. Empty where no run has been evaluated on another corpus.
     """
     tests = [test for run in runs for test in _tests(run)]
     if all(test.tested is test.run for test in tests):
@@ -54,15 +57,26 @@ def markdown(table: pd.DataFrame) -> str:
     """A table for each dimension and category: a row a run, a column a corpus and partition that it was tested on."""
     blocks = ["## Trained on × tested on"]
     for (target, measure), own in table.groupby(["target", "measure"], sort=False):
-        cells = [f"{r.score:.3f}{spread(r.sd)} {ends(r.low, r.high)}" for r in own.itertuples()]
+        cells = [_cell(row) for row in own.itertuples()]
         where = [f"{name}, {titled(partition)}" for name, partition in zip(own.tested_on, own.partition, strict=True)]
         keys = ["trained_on", "model", "run"]
         wide = own.assign(cell=cells, where=where).pivot(index=keys, columns="where", values="cell")
         wide = wide[list(dict.fromkeys(where))].fillna("—").reset_index()
         blocks.append(f"### {escapes.markdown(str(target))}: {measure}")
         blocks.append(markdown_table(wide.rename(columns={"trained_on": "trained on"})))
-    blocks.append(f"Mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}].")
+    said = f"Mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}]."
+    if (table.measure == "UAR").any():
+        said += " UAR is of the classes that are there, not always the same ones; chance is what guessing reaches."
+    blocks.append(said)
     return "\n\n".join(blocks) + "\n"
+
+
+def _cell(row: Any) -> str:
+    """A score; of UAR also of how many classes; and how many utterances are left out."""
+    said = f"{row.score:.3f}{spread(row.sd)} {ends(row.low, row.high)}"
+    if not np.isnan(row.chance):
+        said += f"; {row.classes:.0f} classes, chance {row.chance:.3f}"
+    return said + f"; {row.left_out:,} of {row.n + row.left_out:,} left out" * bool(row.left_out)
 
 
 def _tests(run: Trained) -> Iterator[_Test]:
@@ -106,8 +120,10 @@ def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(score, Score):
             target, measure, value = score.dimension, "CCC", score.ccc
+            of_classes = {"classes": np.nan, "chance": np.nan}
         else:
             target, measure, value = score.category, "UAR", score.uar
+            of_classes = {"classes": score.classes, "chance": chance(score, outputs_of(tested, target))}
         numbers = {"sd": score.sd, "low": score.low, "high": score.high}
         yield {
             "target": target,
@@ -120,6 +136,8 @@ def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
             "own": own,
             "partition": score.partition,
             "n": score.n,
+            "left_out": tested.corpus.utterances.get(score.partition, score.n) - score.n,
+            **of_classes,
             "seeds": _seeds(tested),
             "score": value,
             **{name: np.nan if value is None else value for name, value in numbers.items()},

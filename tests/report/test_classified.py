@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import entry_of, write_run
-from sklearn.metrics import balanced_accuracy_score, f1_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
 from probing.corpus.model import Corpus, Utterance
 from probing.report.classified import class_table, markdown
@@ -62,7 +62,25 @@ def test_a_table_has_scikit_learn_s_scores_and_paired_differences(tmp_path: Path
     assert row.difference == pytest.approx(row.uar - table.uar["large"], abs=1e-6) and row.against == "large"
     assert row.difference_low < row.difference < row.difference_high < 0
     text = markdown(table.reset_index(), "made-up")
-    assert "emotion 1/3" in text and f"{row.uar:.3f}" in text and "CCC" not in text
+    assert "0.333 (emotion)" in text and f"{row.uar:.3f}" in text and "CCC" not in text
+
+
+def test_what_guessing_reaches_is_said_of_each_partition(tmp_path: Path) -> None:
+    """With as many guesses as a system has classes, of which a partition may lack some: simulated."""
+    base = write_classifier(tmp_path, "large", 0.8)
+    (score,) = base.category_scores
+    two = replace(score, partition="test1", classes=2)
+    text = markdown(class_table([replace(base, category_scores=(two, score))]), "made-up")
+    truth = TRUTH[TRUTH < 2]
+    guesses = np.random.default_rng(1).integers(0, 3, (400, len(truth)))
+    reached = np.mean([recall_score(truth, own, labels=[0, 1], average="macro") for own in guesses])
+    assert reached == pytest.approx(1 / 3, abs=0.01) and "0.333 (emotion)" in text
+    wider = {"emotion": (*CLASSES, "new", "other")}
+    more = replace(base, system=replace(base.system, categories=wider), folder=base.folder)
+    assert "0.200 (emotion)" in markdown(class_table([more]), "made-up")
+    four = replace(score, partition="test1", classes=4)
+    both = class_table([replace(base, category_scores=(four, score))])
+    assert "0.250 on seen, 0.333 on test2" in markdown(both, "made-up").replace("unseen", "test2")
 
 
 def test_runs_of_categories_alone_are_compared(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from builders import entry_of, write_evaluation, write_fit, write_run
 
 from probing.errors import RunError
 from probing.report.compare import compare
 from probing.report.cross_corpus import cross_table, markdown
-from probing.runs.records import CategoryScore, Score
+from probing.runs.records import CategoryScore, FinetuneRecord, Score
+from probing.runs.store import read_kind, write_record
 
 OTHER = entry_of("other", 50, ("all",))
 
@@ -41,7 +44,10 @@ def test_a_fit_is_known_by_the_probes_that_stand_for_it(tmp_path: Path) -> None:
     )
     named = (CategoryScore("emotion", "test2", 0.7, 0.6, 0.8, n=9, classes=4, probe="weighted"),)
     fit = write_fit(tmp_path, scores=scores)
-    object.__setattr__(fit, "category_scores", named)
+    classes = ["angry", "calm", "happy", "sad"]
+    told = {"partition": "test2", "speaker": "s", "category": "emotion", "truth": classes, "weighted-seed0": classes}
+    pd.DataFrame({"id": classes, **told}).to_csv(fit.folder / "categories.csv", index=False)
+    fit = write_record(replace(fit, category_scores=named), fit.folder, [*(fit.files or {}), "categories.csv"])
     assert cross_table([fit]).empty
     run = write_run(tmp_path, "large")
     write_evaluation(run, "other", corpus=OTHER)
@@ -51,6 +57,29 @@ def test_a_fit_is_known_by_the_probes_that_stand_for_it(tmp_path: Path) -> None:
         ("emotion", "UAR", 0.7),
         ("valence", "CCC", 0.5),
     ]
+
+
+def test_uars_of_other_classes_are_set_apart(tmp_path: Path) -> None:
+    """Each says of how many classes it is, what guessing reaches, and how many utterances it leaves out."""
+    run = write_run(tmp_path, "large")
+    system = replace(run.system, categories={"emotion": ("angry", "calm", "happy", "sad")})
+    own = CategoryScore("emotion", "test2", 0.7, 0.6, 0.8, n=run.corpus.utterances["test2"], classes=4)
+    few = CategoryScore("emotion", "all", 0.7, 0.6, 0.8, n=30, classes=2)
+    for record, score in ((run, own), (write_evaluation(run, "other", corpus=OTHER), few)):
+        files = ["categories.csv", "category_scores.csv"]
+        for name in files:
+            (record.folder / name).write_text("id\n")
+        changed = replace(record, system=system, category_scores=(score,))
+        write_record(changed, record.folder, [*(record.files or {}), *files])
+    run = read_kind(run.folder, FinetuneRecord)
+    table = cross_table([run])
+    of_classes = table[table.measure == "UAR"].set_index("tested_on")
+    assert of_classes.classes.to_dict() == {"made-up": 4, "other": 2}
+    assert of_classes.chance.to_dict() == {"made-up": 0.25, "other": 0.25}
+    assert of_classes.left_out.to_dict() == {"made-up": 0, "other": 20}
+    text = markdown(table)
+    assert "2 classes, chance 0.250; 20 of 50 left out" in text and "4 classes, chance 0.250 |" in text
+    assert table[table.measure == "CCC"].chance.isna().all()
 
 
 def test_runs_on_several_corpora_are_compared_by_that_alone(tmp_path: Path) -> None:
