@@ -124,5 +124,5 @@ def _weights(fit: Fit, kind: str) -> NDArray[np.float64]:
 
 def _best_single(fit: Fit) -> int:
     """Place of the single layer of the best development CCC."""
-    single = {probe.layer: fit.best_ccc[row] for row, probe in enumerate(fit.bank.probes) if probe.kind == SINGLE}
+    single = {probe.layer: fit.best_score[row] for row, probe in enumerate(fit.bank.probes) if probe.kind == SINGLE}
     return int(max(single, key=lambda layer: single[layer]) or 0)

@@ -49,7 +49,7 @@ def fit_world(identity: Identity) -> dict[str, Any]:
         test = places(drawn.corpus, TEST2)
         found[str(patience)] = {
             "weights": own.bank.weights()[0].detach().double().numpy().round(5).tolist(),
-            "development": round(float(own.best_ccc[0]), 5),
+            "development": round(float(own.best_score[0]), 5),
             "test2": round(float(ccc(ratings(drawn.corpus, [DIMENSION])[test, 0], own.predictions[0, test])), 5),
             "epochs": epochs,
         }

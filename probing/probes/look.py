@@ -1,7 +1,7 @@
 """What ridge probes find in every layer: predictions, importance, and what permuted labels give.
 
-Shape legend: N utterances · M rows of train and development with a label · L layers · D hidden size · K classes of a
-category · C groups of speakers.
+Shape legend: N utterances · M those of train and development with a label · J rows: each of these, or each with each
+class of a category · L layers · D hidden size · K classes of a category · C groups of speakers.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class CrossValidated:
     skill of probabilities by the Brier score (Brier, 1950), 1 − Σ SSE / Σ SST over the classes.
 
     Args:
-        places_M: The rows' utterances, by their places in the corpus: those of train and development with a label.
-        truth_M: Ratings on the unit scale, or 1 where the utterance is of the row's class and else 0.
-        predictions_LM: Predictions of each layer, by probes that have not seen the speaker.
-        baseline_M: What is predicted without features: the mean label of the fold's training part.
+        places_J: The rows' utterances, by their places in the corpus: those of train and development with a label.
+        truth_J: Ratings on the unit scale, or 1 where the utterance is of the row's class and else 0.
+        predictions_LJ: Predictions of each layer, by probes that have not seen the speaker.
+        baseline_J: What is predicted without features: the mean label of the fold's training part.
         classes: Of a category, in the order of an utterance's rows; none of a dimension.
         left_out_CL: R² without each of C groups of speakers, neither predicted nor learned from.
         groups: Names of the groups: the speaker, where it is one.
@@ -41,10 +41,10 @@ class CrossValidated:
         speakers_C: Speakers of each group.
     """
 
-    places_M: NDArray[np.int64]
-    truth_M: NDArray[np.float64]
-    predictions_LM: NDArray[np.float64]
-    baseline_M: NDArray[np.float64]
+    places_J: NDArray[np.int64]
+    truth_J: NDArray[np.float64]
+    predictions_LJ: NDArray[np.float64]
+    baseline_J: NDArray[np.float64]
     classes: Classes
     left_out_CL: NDArray[np.float64]
     groups: tuple[str, ...]
@@ -52,12 +52,12 @@ class CrossValidated:
     speakers_C: NDArray[np.int64]
 
     def uar(self, balanced: bool) -> NDArray[np.float64]:
-        """UAR of the classes that each layer's predictions decide for, [L]."""
+        """UAR of the classes that each layer predicts, [L]."""
         count = len(self.classes)
-        shape = (len(self.predictions_LM), -1, count)
-        estimates_LMK, share_MK = self.predictions_LM.reshape(shape), self.baseline_M.reshape(-1, count)
+        shape = (len(self.predictions_LJ), -1, count)
+        estimates_LMK, share_MK = self.predictions_LJ.reshape(shape), self.baseline_J.reshape(-1, count)
         found_LM = decided(torch.from_numpy(estimates_LMK), torch.from_numpy(share_MK), balanced).numpy()
-        return tally(self.truth_M.reshape(-1, count).argmax(1), found_LM, count).uar
+        return tally(self.truth_J.reshape(-1, count).argmax(1), found_LM, count).uar
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Look:
 
     Args:
         corpus: The N utterances.
-        dimensions: What was probed: dimensions and categories.
+        targets: What was probed: dimensions and categories.
         categories: Those that are categories → their classes.
         balanced: Whether all classes of a category count alike (`classes.decided`).
         layers: Indices of the L layers.
@@ -84,7 +84,7 @@ class Look:
     """
 
     corpus: Corpus
-    dimensions: tuple[str, ...]
+    targets: tuple[str, ...]
     categories: Mapping[str, Classes]
     balanced: bool
     layers: tuple[int, ...]
@@ -98,10 +98,10 @@ class Look:
     class_nulls: pd.DataFrame
     notes: tuple[str, ...] = ()
 
-    def curve(self, dimension: str) -> Curve:
-        """R² of each layer's out-of-fold predictions: how much each layer tells of a dimension."""
-        found = self.crossvalidated[dimension]
-        value_L = r2(found.truth_M, found.predictions_LM, found.baseline_M)
+    def curve(self, target: str) -> Curve:
+        """R² of each layer's out-of-fold predictions: how much each layer tells of a target."""
+        found = self.crossvalidated[target]
+        value_L = r2(found.truth_J, found.predictions_LJ, found.baseline_J)
         return Curve(self.layers, value_L, found.left_out_CL, found.sizes_C, found.groups, together_C=found.speakers_C)
 
     def estimated(self, category: str) -> NDArray[np.int64]:
@@ -113,7 +113,7 @@ class Look:
         return found
 
     def decisive(self, target: str) -> NDArray[np.float64]:
-        """What estimates are multiplied by so that the largest is the class that is decided for, [K]; 1 of others."""
+        """What estimates are multiplied by so that the largest is that of the predicted class, [K]; 1 of others."""
         if not (self.balanced and target in self.categories):
             return np.ones(len(self.categories.get(target, ())) or 1)
         share_K = self.shares[target]
@@ -126,9 +126,9 @@ class Look:
             dimension, speaker (or the group's name), speakers and utterances (how many they are), then `layer0`, ….
         """
         tables = []
-        for dimension in self.dimensions:
-            found = self.crossvalidated[dimension]
-            columns = {"dimension": dimension, "speaker": found.groups, "speakers": found.speakers_C}
+        for target in self.targets:
+            found = self.crossvalidated[target]
+            columns = {"dimension": target, "speaker": found.groups, "speakers": found.speakers_C}
             columns |= {"utterances": found.sizes_C.astype(int)}
             columns |= {f"layer{layer}": own_C for layer, own_C in zip(self.layers, found.left_out_CL.T, strict=True)}
             tables.append(pd.DataFrame(columns))
@@ -142,11 +142,11 @@ class Look:
             out-of-fold predictions ccc of dimensions and uar of categories; the last two where there are any.
         """
         tables = []
-        for dimension in self.dimensions:
-            curve, found = self.curve(dimension), self.crossvalidated[dimension]
+        for target in self.targets:
+            curve, found = self.curve(target), self.crossvalidated[target]
             best, (low_L, high_L) = confidence_set(curve), curve.intervals()
             columns: dict[str, Any] = {
-                "dimension": dimension,
+                "dimension": target,
                 "layer": self.layers,
                 "r2": curve.value_L,
                 "low": low_L,
@@ -156,6 +156,6 @@ class Look:
             if found.classes:
                 columns["uar"] = found.uar(self.balanced)
             else:
-                columns["ccc"] = ccc(found.truth_M, found.predictions_LM)
+                columns["ccc"] = ccc(found.truth_J, found.predictions_LJ)
             tables.append(pd.DataFrame(columns))
         return pd.concat(tables, ignore_index=True)

@@ -155,7 +155,7 @@ def _of_fold(
 ) -> NDArray[np.float64]:
     """Estimates of what a fold tests, by probes of the rest with the penalties that are best on development.
 
-    Of a category all columns are 0 but that of the class that is decided for.
+    All columns of a category are 0 but that of the predicted class.
 
     Returns:
         [B, R, K].

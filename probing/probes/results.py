@@ -207,7 +207,7 @@ def _nulls(
         for row in rows if partition != TRAIN else []:
             probe = fit.bank.probes[row]
             on_test = scored(probe.dimension, members, fit.predictions[row]) if partition != DEVELOPMENT else None
-            score = float(fit.best_ccc[row]) if partition == DEVELOPMENT else on_test
+            score = float(fit.best_score[row]) if partition == DEVELOPMENT else on_test
             if score is not None:
                 yield probe.dimension, WEIGHTED, probe.kind, probe.draw, None, partition, score
 
@@ -262,10 +262,11 @@ def _standing(scores: pd.DataFrame, key: str, single: Mapping[str, int], ridge: 
 
 def write_tables(tables: Tables, folder: Path) -> list[str]:
     """Write the tables into a run's folder; the names of the files."""
-    eight = {SCORES: tables.scores, NULLS: tables.nulls, WEIGHTS: tables.weights}
-    eight |= {CATEGORY_SCORES: tables.class_scores, CLASS_NULLS: tables.class_nulls}
-    seven = {PREDICTIONS: tables.predictions, CATEGORIES: tables.classes}
-    forms = {name: (table, form) for form, own in (("%.8g", eight), ("%.7g", seven)) for name, table in own.items()}
+    scores = {SCORES: tables.scores, NULLS: tables.nulls, WEIGHTS: tables.weights}
+    scores |= {CATEGORY_SCORES: tables.class_scores, CLASS_NULLS: tables.class_nulls}
+    estimates = {PREDICTIONS: tables.predictions, CATEGORIES: tables.classes}
+    digits = (("%.8g", scores), ("%.7g", estimates))
+    forms = {name: (table, form) for form, own in digits for name, table in own.items()}
     written = {name: (table, form) for name, (table, form) in forms.items() if table is not None}
     for name, (table, form) in written.items():
         to_csv(table, folder / name, form)

@@ -1,6 +1,7 @@
 """Ridge probes of every layer and target at once, in closed form: the quick look, and the recommended importance.
 
-Shape legend: N utterances · M those of train and development with a label · L layers · D hidden size · R permutations.
+Shape legend: N utterances · M those of train and development with a label · L layers · D hidden size · Q targets of a
+plan · K their columns (`ridge_plan`) · C groups of speakers · R permutations.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def ridge_look(
     penalty of the smallest squared error over all other folds. (The probes that predict those have seen the fold; one
     number chosen from nine tenths of the data tells next to nothing of it.)
 
-    Of a category each class is a column of zeros and ones. Its columns have one penalty, chosen by all of them
+    Each class of a category is a column of zeros and ones. These columns have one penalty, chosen by all of them
     together (`penalties.best_penalties`), so that estimates sum to 1.
 
     Args:
@@ -66,7 +67,7 @@ def ridge_look(
         first_layer: Index of the first state: 0 or, where it is the convolutions' output, −1.
         permutations: Permutations of each kind of null; 0 for none.
         device: PyTorch's name of a device.
-        balanced: Whether all classes of a category count alike in what is decided for (`classes.decided`).
+        balanced: Whether all classes of a category count alike (`classes.decided`).
 
     Raises:
         FitError: A target has fewer than two labels in train or in development (code `too-few`).

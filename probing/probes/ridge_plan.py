@@ -1,6 +1,6 @@
 """Who is rated, learned from, predicted, left out and permuted: what ridge probes of every layer have in common.
 
-Shape legend: N utterances of the corpus · M those of train and development with a label · T targets (dimensions and
+Shape legend: N utterances of the corpus · M those of train and development with a label · Q targets (dimensions and
 categories) · K columns: one of each dimension, one of each class of a category · R permutations.
 """
 
@@ -29,7 +29,7 @@ class Plan:
     """Targets that the same utterances have labels of, and what becomes of those.
 
     Args:
-        names: The T targets.
+        names: The Q targets.
         classes: Of each target; none of a dimension.
         labels_NK: Ratings on the unit scale, and whether each class is there; NaN where there is no label.
         members: Partition → places of its rated utterances; partitions without any are absent.

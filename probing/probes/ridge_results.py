@@ -1,6 +1,6 @@
 """What ridge probes found as tables and files, and in words: importance.csv, crossvalidated.csv, findings.
 
-Shape legend: N utterances · L layers.
+Shape legend: N utterances · J rows: labelled utterances, or each with each class of a category · L layers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RIDGE_FILES = (IMPORTANCE, CROSSVALIDATED, JACKKNIFE)
 
 def ridge_estimates(look: Look) -> dict[str, Mapping[Estimator, NDArray[np.float64]]]:
     """Dimension → each layer's ridge probe → predictions [N] on the unit scale."""
-    rated = [name for name in look.dimensions if name not in look.categories]
+    rated = [name for name in look.targets if name not in look.categories]
     return {name: dict(zip(_estimators(look), look.predictions[name], strict=True)) for name in rated}
 
 
@@ -54,20 +54,20 @@ def crossvalidated_table(look: Look) -> pd.DataFrame:
         features), then `layer0`, ….
     """
     blocks = []
-    for dimension in look.dimensions:
-        found = look.crossvalidated[dimension]
-        own = [look.corpus.utterances[place] for place in found.places_M]
+    for target in look.targets:
+        found = look.crossvalidated[target]
+        own = [look.corpus.utterances[place] for place in found.places_J]
         columns = {
             "id": [utterance.id for utterance in own],
             "partition": [utterance.partition for utterance in own],
             "speaker": [utterance.speaker for utterance in own],
-            "dimension": dimension,
+            "dimension": target,
             **_classes(look, found),
-            "truth": found.truth_M,
-            "baseline": found.baseline_M,
+            "truth": found.truth_J,
+            "baseline": found.baseline_J,
         }
-        by_layer = zip(look.layers, found.predictions_LM, strict=True)
-        columns |= {f"layer{layer}": predictions_M for layer, predictions_M in by_layer}
+        by_layer = zip(look.layers, found.predictions_LJ, strict=True)
+        columns |= {f"layer{layer}": predictions_J for layer, predictions_J in by_layer}
         blocks.append(pd.DataFrame(columns))
     return pd.concat(blocks, ignore_index=True)
 
@@ -76,7 +76,7 @@ def _classes(look: Look, found: CrossValidated) -> dict[str, Any]:
     """A column of each row's class, where there is a category; blank for dimensions."""
     if not look.categories:
         return {}
-    return {"class": np.tile(found.classes, len(found.places_M) // len(found.classes)) if found.classes else None}
+    return {"class": np.tile(found.classes, len(found.places_J) // len(found.classes)) if found.classes else None}
 
 
 def write_look(look: Look, folder: Path) -> None:
@@ -96,7 +96,7 @@ def said_of_layers(
         scores: CCC of the same probes on every partition, as `runs.scores.scores_table`; None without dimensions.
         class_scores: UAR of the same, as `runs.categories.category_scores_table`; None without categories.
     """
-    curves = {dimension: look.curve(dimension) for dimension in look.dimensions}
+    curves = {target: look.curve(target) for target in look.targets}
     of_ridge = [None if own is None else own[own.kind == RIDGE] for own in (scores, class_scores)]
     carried = carried_findings(of_ridge[0], look.nulls, of_ridge[1], look.class_nulls)
     claims = layer_findings(curves, carried, above="0")

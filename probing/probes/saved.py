@@ -161,7 +161,7 @@ def ridge_banks(look: Look, pooling: str) -> list[tuple[ProbeBank, tuple[str, ..
     Returns:
         Each bank with its classes.
     """
-    rated = [name for name in look.dimensions if name not in look.categories]
+    rated = [name for name in look.targets if name not in look.categories]
     banks = [(_ridge_bank(look, rated, pooling), ())] if rated else []
     return banks + [(_ridge_bank(look, [name], pooling), classes) for name, classes in look.categories.items()]
 

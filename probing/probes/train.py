@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from probing.corpus.audit import fewer_folds
+from probing.corpus.audit import fewer_folds, other_targets
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.errors import FitError, ScoreError, number_of
 from probing.probes.bank import ProbeBank, plan_bank
@@ -48,7 +48,7 @@ class Fit:
         bank: Each probe as it was at its best development score: CCC of a dimension, UAR of a category.
         predictions: Of all utterances, [P, N], on the unit scale; or numbers of classes.
         best_epoch: Epoch after which each probe was best, [P], from 1.
-        best_ccc: Each probe's best development score, [P]; of probes of permuted labels or resampled speakers with
+        best_score: Each probe's best development score, [P]; of probes of permuted labels or resampled speakers with
             those.
         last_weights: Layer weights with which each probe that learns them stopped, [W, L]: as many epochs after its
             best as its patience is, or at the last epoch.
@@ -60,7 +60,7 @@ class Fit:
     bank: ProbeBank
     predictions: NDArray[np.float64]
     best_epoch: NDArray[np.int64]
-    best_ccc: NDArray[np.float64]
+    best_score: NDArray[np.float64]
     last_weights: NDArray[np.float64]
     curve: list[NDArray[np.float64]] = field(default_factory=list)
     classes: Classes = ()
@@ -79,11 +79,11 @@ class Fit:
         Returns:
             How many of them had not stopped before this epoch.
         """
-        (score_P, tie_P), best_P = scored, self.best_ccc[rows]
+        (score_P, tie_P), best_P = scored, self.best_score[rows]
         running_P = epoch - self.best_epoch[rows] <= patience
         better_P = running_P & ((score_P > best_P) | ((score_P == best_P) & (tie_P > self.best_tie[rows])))
         self.bank.take(bank, np.flatnonzero(better_P), rows[better_P])
-        self.best_ccc[rows[better_P]], self.best_epoch[rows[better_P]] = score_P[better_P], epoch
+        self.best_score[rows[better_P]], self.best_epoch[rows[better_P]] = score_P[better_P], epoch
         self.best_tie[rows[better_P]] = tie_P[better_P]
         learning = rows < len(self.last_weights)  # they come first, also in a narrowed bank
         weights_WL = bank.logits_WL.detach().softmax(-1).double().cpu().numpy()
@@ -145,7 +145,7 @@ def train_bank(
             estimates_PNO = estimate_all(bank, source, members[DEVELOPMENT], options.batch)
             scored = _scored(target, estimates_PNO, members[DEVELOPMENT])
             running = found.improve(bank, rows, scored, epoch, options.patience)
-            bar.set_postfix({"still learning": running, "best": f"{found.best_ccc.max():.3f}"})
+            bar.set_postfix({"still learning": running, "best": f"{found.best_score.max():.3f}"})
             bar.update()
             go_on_P = epoch + 1 - found.best_epoch[rows] <= options.patience
             if not go_on_P.any():
@@ -269,6 +269,7 @@ def refuse_unfit(corpus: Corpus, dims: Sequence[str]) -> None:
                 raise FitError(
                     f"{dimension} is the same for every utterance of {partition} of corpus {corpus.title}",
                     "a constant cannot be learned",
-                    f"check the labels with `probe check`, or name another --dim{fewer_folds(corpus)}",
+                    f"name another: {other_targets(corpus, dims) or '--dim NAME'}, or check the labels with "
+                    f"`probe check`{fewer_folds(corpus)}",
                     code="constant-labels",
                 )

@@ -72,7 +72,7 @@ def carried_findings(
     classified: pd.DataFrame | None = None,
     class_nulls: pd.DataFrame | None = None,
 ) -> list[Finding]:
-    """Whether some layer carries each dimension, or tells the classes of each category, on each test partition.
+    """Whether some layer carries each dimension and category, on each test partition.
 
     The largest score over the layers is set against the largest over all layers and targets that probes of permuted
     labels reach, so that the best of many is compared with the best of many. Dimensions have one measure together, and

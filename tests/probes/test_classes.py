@@ -143,7 +143,7 @@ def test_a_speaker_is_left_out_of_all_classes_at_once(world: tuple, look: Look) 
     folds = folding_of(corpus, known).folds_N[known]
     speakers = np.array([corpus.utterances[i].speaker for i in known])
     held = look.crossvalidated["emotion"]
-    shown_MK = held.predictions_LM[PEAK].reshape(-1, 3)
+    shown_MK = held.predictions_LJ[PEAK].reshape(-1, 3)
     for group, left in list(zip(held.groups, held.left_out_CL[:, PEAK], strict=True))[:3]:
         error = around = 0.0
         for fold in np.unique(folds):

@@ -79,7 +79,7 @@ def test_a_probe_is_what_least_squares_says(world: tuple, look: Look, dimension:
 def test_coefficients_act_on_raw_states(world: tuple, look: Look) -> None:
     """A linear head with a probe's coefficients and intercept gives its predictions."""
     _, states = world
-    for dimension in look.dimensions:
+    for dimension in look.targets:
         found = np.einsum("nld,ld->ln", states, look.coefficients[dimension]) + look.intercepts[dimension][:, None]
         np.testing.assert_allclose(found, look.predictions[dimension], atol=1e-6)
 
@@ -97,11 +97,11 @@ def test_each_fold_is_predicted_by_the_others(world: tuple, look: Look) -> None:
         errors.append(np.square(y[known][folds == fold] - predictions[-1]).sum(1))
     total = np.sum(errors, axis=0)
     found = look.crossvalidated["valence"]
-    assert found.places_M.tolist() == known.tolist()
+    assert found.places_J.tolist() == known.tolist()
     for fold, (own, error) in enumerate(zip(predictions, errors, strict=True)):
         chosen = int((total - error).argmin())
-        np.testing.assert_allclose(found.predictions_LM[PEAK, folds == fold], own[chosen], atol=1e-8)
-        np.testing.assert_allclose(found.baseline_M[folds == fold], y[known][folds != fold].mean())
+        np.testing.assert_allclose(found.predictions_LJ[PEAK, folds == fold], own[chosen], atol=1e-8)
+        np.testing.assert_allclose(found.baseline_J[folds == fold], y[known][folds != fold].mean())
 
 
 @pytest.mark.parametrize("kind", [PERMUTED, BY_SPEAKER])
@@ -157,7 +157,7 @@ def test_what_is_not_rated_is_left_out(world: tuple) -> None:
     alone = ridge_look(corpus, states, ["valence"], permutations=1)
     np.testing.assert_allclose(found.predictions["valence"][:, :120], alone.predictions["valence"], atol=1e-8)
     rated = np.array([i for i in members(corpus, TRAIN, DEVELOPMENT) if i % 3 == 0])
-    assert found.crossvalidated["arousal"].places_M.tolist() == rated.tolist()
+    assert found.crossvalidated["arousal"].places_J.tolist() == rated.tolist()
     only = ridge_look(
         replace(corpus, utterances=tuple(corpus.utterances[i] for i in range(0, 120, 3))),
         states[::3],
@@ -191,7 +191,7 @@ def test_degenerate_corpora_have_answers(width: int, constant: bool, speakers: l
     if constant:
         assert (found.coefficients["valence"] == 0).all() and found.importance().r2.abs().max() < 1e-12
         np.testing.assert_allclose(
-            found.crossvalidated["valence"].baseline_M, found.crossvalidated["valence"].predictions_LM[0]
+            found.crossvalidated["valence"].baseline_J, found.crossvalidated["valence"].predictions_LJ[0]
         )
     assert len(found.notes) == 1
 
@@ -261,7 +261,7 @@ def test_a_speaker_is_left_out_of_learning_too(world: tuple, look: Look, width: 
             kept = train & (speakers != group)
             mean, sd = x[train].mean(0), x[train].std(0)
             fits = {alpha: solved(x[train], y[train], alpha) for alpha in PENALTIES}
-            shown = held.predictions_LM[place, folds == fold]
+            shown = held.predictions_LJ[place, folds == fold]
             alpha = min(fits, key=lambda a: np.abs(x[folds == fold] @ fits[a][0] + fits[a][1] - shown).max())
             z = (x - mean) / sd
             design = np.c_[np.ones(kept.sum()), z[kept]]

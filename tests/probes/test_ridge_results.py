@@ -37,7 +37,7 @@ def test_out_of_fold_predictions_are_those_of_rated_utterances(look: Look) -> No
         assert list(table[column]) == expected
     layers = [f"layer{layer}" for layer in range(-1, N_LAYERS - 1)]
     assert list(table.columns) == ["id", "partition", "speaker", "dimension", "truth", "baseline", *layers]
-    np.testing.assert_array_equal(table["layer1"], look.crossvalidated["valence"].predictions_LM[2])
+    np.testing.assert_array_equal(table["layer1"], look.crossvalidated["valence"].predictions_LJ[2])
 
 
 def test_what_is_written_is_what_was_found(look: Look, tmp_path: Path) -> None:

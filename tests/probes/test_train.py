@@ -147,7 +147,7 @@ def test_each_probe_stops_by_itself_at_its_best() -> None:
         counts = resampled_counts(clusters_of(corpus), members, probes[row].draw)[development]
         again = (np.repeat(of_all, counts) for of_all in (taught[row], result.predictions[row, development]))
         found[row] = ccc(*again)
-    np.testing.assert_allclose(found, result.best_ccc, atol=1e-6)
+    np.testing.assert_allclose(found, result.best_score, atol=1e-6)
     curve = np.stack(result.curve)  # [epochs, P]
     for probe in range(curve.shape[1]):
         best, stop = result.best_epoch[probe], min(result.best_epoch[probe] + 3, len(curve))
