@@ -101,12 +101,12 @@ def _folds_of(corpus: Corpus, own: Sequence[Utterance], split: Split) -> tuple[N
     if split.kind == COLUMN:
         values = _values(corpus, own, str(split.column))
         names = sorted(set(values), key=lambda name: (natural(name.casefold()), name))
-        _demand(len(names), FEWEST, "value", split.typed)
+        _demand(corpus, len(names), FEWEST, "value", split.typed)
         number = {name: place for place, name in enumerate(names)}
         return np.array([number[value] for value in values]), len(names), f" ({first_names(names, 12)})"
     groups_M = np.unique(_speakers_of(own), return_inverse=True)[1] if split.kind != RANDOM else None
     found = len(own) if groups_M is None else int(groups_M.max(initial=-1)) + 1
-    _demand(found, split.folds or FEWEST, "utterance" if groups_M is None else "speaker", split.typed)
+    _demand(corpus, found, split.folds or FEWEST, "utterance" if groups_M is None else "speaker", split.typed)
     folds = split.folds or found
     strata_M, told = _strata(own, split, found)
     folds_M = _dealt(_splitter(split, folds, strata_M is not None), strata_M, groups_M, len(own))
@@ -215,9 +215,11 @@ def _speakers_of(utterances: Sequence[Utterance]) -> list[str]:
     return [str(u.speaker) for u in utterances]
 
 
-def _demand(found: int, needed: int, noun: str, how: str) -> None:
+def _demand(corpus: Corpus, found: int, needed: int, noun: str, how: str) -> None:
+    """Raise a CorpusError (code `split`) where folds would be empty; it says what was left out of the corpus."""
     if found < needed:
         why = f"the corpus has {number_of(found, noun)}, and {needed} folds need one each"
+        why = "; ".join([why, *(note for note in corpus.notes if " left out" in note)])
         raise CorpusError(f"--split {how}", why, f"ask for fewer folds, but {FEWEST} at least", code="split")
 
 

@@ -21,10 +21,12 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from probing.corpus.dealing import Split
+from probing.corpus.dealing import LEAVE_ONE_OUT, RANDOM, SPEAKER, Split
 from probing.corpus.label_map import with_proxies
 from probing.corpus.model import Corpus
 from probing.corpus.readers import formats
+from probing.corpus.readers.folders.guessed import refuse_without_pattern
+from probing.corpus.readers.folders.pattern import listed
 from probing.corpus.readers.releases import iemocap, msp_improv, msp_podcast
 from probing.corpus.readers.tables import table
 from probing.corpus.readers.tables.absent import without_absent
@@ -88,6 +90,7 @@ def open_corpus(
     if spec.reading.label_map is not None:
         corpus = with_proxies(corpus, spec.reading.label_map)
     if spec.reading.split is not None:
+        _refuse_speakers_out_of_pattern(corpus, spec)
         corpus = split_anew(corpus, spec.reading.split, spec.fold)
     return corpus if spec.transcripts is None else table.with_transcripts(corpus, Path(spec.transcripts))
 
@@ -123,6 +126,7 @@ def _read(spec: CorpusSpec, demo_folder: Path, answers: bool) -> Corpus:
         public = formats.PUBLIC.get(spec.prefix)
         cells = formats.cells_of(spec.path, spec.reading.pattern) if public is None else public(spec.path)
     if cells is None:
+        _refuse_recordings(spec)
         what = f"there is no corpus {spec.source!r}"
         raise CorpusError(what, _KNOWN, _nearest(spec.source), code="corpus-unknown")
     corpus = table.corpus_of(cells, _SCALES.get(spec.prefix, spec.scale), spec.name, spec.reading)
@@ -144,6 +148,16 @@ def _with_values(corpus: Corpus, cells: Cells, reading: Reading) -> Corpus:
     values = {u.id: value for u, value in zip(corpus.utterances, own.column(column), strict=True)}
     unused = {own: why for own, why in corpus.unused.items() if own != column}
     return replace(corpus, values=values, unused=unused)
+
+
+def _refuse_speakers_out_of_pattern(corpus: Corpus, spec: CorpusSpec) -> None:
+    """Raise a CorpusError (code `split`) where speakers are to be split by, and a pattern of names has none."""
+    kind, pattern = Split.resolve(spec.reading.split or "").kind, spec.reading.pattern
+    if pattern is None or kind not in (SPEAKER, LEAVE_ONE_OUT) or any(u.speaker for u in corpus.utterances):
+        return
+    why = f"--pattern {pattern!r} says of no recording who speaks"
+    remedy = f"write {{speaker}} in the pattern where a name says it, or type --split {RANDOM}:5"
+    raise CorpusError(f"--split {spec.reading.split}", why, remedy, code="split")
 
 
 def _refuse_unfit(spec: CorpusSpec) -> None:
@@ -185,16 +199,25 @@ def _refuse_reading(spec: CorpusSpec, typed: str) -> None:
         raise CorpusError(what, why, f"leave {', '.join(unfit)} out", code="reading")
 
 
+def _refuse_recordings(spec: CorpusSpec) -> None:
+    """Raise a CorpusError (code `corpus-unknown`) where a folder holds recordings, and nothing says what they are."""
+    folder = Path(spec.source)
+    if spec.source and folder.is_dir() and not formats.known_as(folder):
+        refuse_without_pattern(folder, listed(folder), f"or type {_as_known(spec.source)}")
+
+
+def _as_known(folder: str) -> str:
+    """What may be typed for a folder that is none by itself."""
+    named = " or ".join(f"{prefix}:{folder}" for prefix in PREFIXES)
+    return f"the path of a table in that folder, or {named} if it is that corpus"
+
+
 def _nearest(source: str) -> str:
     """What the user may have meant by an unknown spec."""
     if source and Path(source).is_dir():
         if known := formats.known_as(Path(source)):
             return f"its files are called like those of that corpus: type {known}:{source}"
-        named = " or ".join(f"{prefix}:{source}" for prefix in PREFIXES)
-        return (
-            "type the path of a table in that folder; or --pattern '{speaker}_{emotion}_{id}.wav' if the names of its "
-            f"recordings say what is in them; or {named} if it is that corpus"
-        )
+        return f"type {_as_known(source)}"
     prefix, colon, rest = source.partition(":")
     near = difflib.get_close_matches(prefix.lower(), [DEMO, *PREFIXES], n=1)
     if not near:

@@ -233,3 +233,15 @@ def test_a_fold_is_never_empty():
             one = split_anew(Corpus("planted", (1, 7), found), f"speaker:{number}", fold)
             assert set(one.partitions) == {"train", "development", "test2"}
             assert ("not stratified by emotion, which leaves a fold empty" in one.notes[-1]) is empty
+
+
+def test_what_a_pattern_leaves_out_is_said_where_its_split_fails(tmp_path):
+    """Too few speakers fit, or none is named: the remedy is in the pattern."""
+    for name in ("s1_joy", "s2_joy", "s3-sad", "s4-sad"):
+        (tmp_path / f"{name}.wav").touch()
+    for pattern, said in {
+        "{speaker}_{emotion}.wav": ("2 speakers", "2 recordings do not fit the pattern", "s4-sad.wav"),
+        "*_{emotion}.wav": ("write {speaker} in the pattern",),
+    }.items():
+        spec = CorpusSpec.resolve(str(tmp_path), reading=Reading(pattern=pattern, split="speaker:3"))
+        assert names_all(refusal(CorpusError, "split", open_corpus, spec), *said)

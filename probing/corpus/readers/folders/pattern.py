@@ -60,13 +60,17 @@ def recordings_in(folder: Path) -> list[str]:
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise CorpusError(f"folder {folder}", why, "give the path of a folder of recordings", code="folder-missing")
-    found = sorted(
-        os.path.relpath(path, folder) for name, path in walk(folder) if Path(name).suffix.lower() in AUDIO_ENDINGS
-    )
+    found = listed(folder)
     if not found:
         why, remedy = "there is no audio file in it", "give the path of a folder of recordings"
         raise CorpusError(f"folder {folder}", why, remedy, code="no-audio")
     return found
+
+
+def listed(folder: Path) -> list[str]:
+    """The same of a folder that is there; none where it holds none."""
+    files = walk(folder)
+    return sorted(os.path.relpath(path, folder) for name, path in files if Path(name).suffix.lower() in AUDIO_ENDINGS)
 
 
 def _nearest(pattern: str, found: Sequence[str]) -> str:
