@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from probing.corpus.spec import CorpusSpec
+from probing.corpus.untaught import untaught
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
 from probing.files import absolute
@@ -186,7 +187,14 @@ def _notes(ready: Ready, found: _Found) -> list[str]:
     cache = ready.cache
     samples = [int(cache.n_samples[cache.row[utterance.id]]) for utterance in corpus.utterances]
     heard = heard_notes(cache.layout.identity, samples)
-    notes = [*corpus.notes, *interval_notes(corpus), *heard, *found.look.notes, SELECTED_ON]
+    notes = [
+        *corpus.notes,
+        *untaught(corpus, options.dims),
+        *interval_notes(corpus),
+        *heard,
+        *found.look.notes,
+        SELECTED_ON,
+    ]
     if found.trained:
         notes += _exactness(ready.cache.layout.store, options)
     for trained in found.trained:

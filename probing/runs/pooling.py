@@ -11,6 +11,7 @@ from typing import TypeVar
 from probing.corpus.model import Corpus
 from probing.corpus.opening import open_corpus
 from probing.corpus.splits import SPLIT_BY
+from probing.corpus.untaught import untaught_in_folds
 from probing.errors import RunError
 from probing.runs.folds import CATEGORY_FOLDS, FOLDS, Member
 from probing.runs.records import Record
@@ -92,5 +93,6 @@ def pooled_notes(records: Sequence[Record], corpora: Sequence[Corpus], pooled: C
         f"({'; '.join(how) or 'split by session'}); scores are over the whole, and those of each fold are in "
         f"{' and '.join(kept)}",
         *(note for note in shared if not note.startswith(alone)),
+        *untaught_in_folds(corpora, sorted({score.category for record in records for score in record.category_scores})),
         *interval_notes(pooled),
     ]

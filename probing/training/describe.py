@@ -10,6 +10,7 @@ from typing import Any
 from accelerate import PartialState
 
 from probing.corpus.checked import Checked
+from probing.corpus.untaught import untaught
 from probing.encoders.numerics import weights_digest
 from probing.encoders.spec import any_random
 from probing.environment import processes
@@ -127,7 +128,8 @@ def notes(
         truncated: Utterances whose transcripts were truncated.
         trained: What is known of each seed's training: `seed`, `steps`, `best_step`.
     """
-    found = [*checked.corpus.notes, *interval_notes(checked.corpus)]
+    corpus = checked.corpus
+    found = [*corpus.notes, *untaught(corpus, options.dims), *interval_notes(corpus)]
     if (n_processes := PartialState().num_processes) > 1:
         found.append(
             f"{n_processes} processes: each step's CCC is over {options.batch} utterances on each of them, and their "
