@@ -161,7 +161,7 @@ def _limits(ax: Axes, panel: str, shown: pd.DataFrame) -> None:
     low = low if panel.startswith(UAR) else min(0.0, low)
     if panel == WEIGHT:  # nearly uniform weights would lie on the edge
         high = max(high, 1.3 / shown.layer.nunique())
-    room = 0.06 * (high - low)
+    room = 0.06 * (high - low) or 0.06  # where all are alike, as a recall of 1 in every layer
     ax.set_ylim(low - room * (panel != WEIGHT), high + room)
 
 

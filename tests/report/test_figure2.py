@@ -24,7 +24,7 @@ from ridge_fits import write_ridge_fit
 from probing.report.figure2 import WIDTH, _others, figure2, plot_layers
 from probing.report.importance import drawn_of
 from probing.report.naming import fit_stem
-from probing.report.panels import GUESSING
+from probing.report.panels import GUESSING, _limits
 from probing.report.style import COLOURS
 from probing.runs.records import FitRecord
 
@@ -176,6 +176,16 @@ def test_every_panel_has_the_same_layers_and_test_panels_the_same_ccc(panels: di
     assert unseen.get_ylim() == seen.get_ylim()
     assert [line.get_ydata()[0] for line in weights.get_lines() if line.get_linestyle() == ":"] == [1 / L]
     assert weights.get_xlabel().startswith("layer index")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_recall_of_one_in_every_layer_has_room_around_it() -> None:
+    """No interval, and no axis of no length."""
+    ax = Figure().add_subplot()
+    shown = pd.DataFrame({"layer": [0, 1], "value": 1.0, "low": np.nan, "high": np.nan})
+    _limits(ax, "UAR of single layers, test1", shown)
+    low, high = ax.get_ylim()
+    assert 0 < low < 1 < high
 
 
 @pytest.mark.parametrize("version", [1, 2])
