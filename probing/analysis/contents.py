@@ -19,6 +19,7 @@ from probing.analysis.options import LayersOptions
 from probing.analysis.reading import Read, last_states, read_cache, refuse_speech
 from probing.analysis.shares import Shares, shares
 from probing.cache.reader import Cache, open_cache
+from probing.corpus.audit import no_labels
 from probing.corpus.checked import Needs, check_corpus, settle_dims
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus
 from probing.corpus.spec import CorpusSpec
@@ -94,8 +95,7 @@ def settled_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
         remedy = "type `probe fit` to see which layer tells classes, or turn names into ratings (--label-map)"
         raise FitError(f"{what} has classes", why, remedy, code="category")
     if not settled:
-        why = "no utterance has a rating"
-        raise FitError(f"corpus {corpus.name}", why, "add a column of ratings to the table", code="no-labels")
+        raise FitError(*no_labels(corpus), code="no-labels")
     partitions = np.array([utterance.partition for utterance in corpus.utterances])
     for dim, labels_N in zip(settled, ratings(corpus, settled).T, strict=True):
         for partition in (TRAIN, DEVELOPMENT):

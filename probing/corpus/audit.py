@@ -13,10 +13,14 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from probing.corpus.model import DEVELOPMENT, TRAIN, UNSPLIT, Corpus
-from probing.corpus.readers.tables.columns import meant
+from probing.corpus.elsewhere import nowhere
+from probing.corpus.model import DEVELOPMENT, EMOTIONS, TRAIN, UNSPLIT, Corpus
+from probing.corpus.readers.tables.columns import OTHERS, meant
+from probing.corpus.readers.tables.sexes import COLUMNS as SEXES
 from probing.corpus.scan import AudioScan
 from probing.errors import CorpusError, first_names, number_of
+
+_COLUMNS = 5  # columns of which it is said why they are no labels
 
 
 def require(
@@ -118,6 +122,9 @@ def leave_out_damaged(
     damaged = tuple(utterance.id for utterance in corpus.utterances if utterance.id in scan.damaged)
     total = len(left_out) + len(damaged)
     if damaged and total > allow_missing:
+        if lost := nowhere(corpus, scan):
+            what, why, remedy = lost
+            raise CorpusError(f"corpus {corpus.name}: {what}", why, remedy, code="audio-unusable")
         reasons = [f"\n  {scan.damaged[id_].what}: {scan.damaged[id_].why}" for id_ in damaged]
         before = f" (together with the {len(left_out):,} left out for other reasons)" if left_out else ""
         raise CorpusError(
@@ -151,6 +158,40 @@ def demand_targets(corpus: Corpus, dims: Sequence[str]) -> None:
             remedy,
             code="dimension-unknown",
         )
+
+
+def about_voice(category: str) -> bool:
+    """Whether a category is called as what says whose voice it is, and nothing of how they feel.
+
+    >>> about_voice("Gender"), about_voice("actor"), about_voice("style")
+    (True, True, False)
+    """
+    return category.lower() in ("speaker", *SEXES, *OTHERS["speaker"])
+
+
+def why_no_labels(corpus: Corpus) -> list[str]:
+    """What is known of why a corpus has nothing to learn: what its columns are, and what a user may type."""
+    hints = [f"column {column}: {why}" for column, why in corpus.unused.items()][:_COLUMNS]
+    hints += [f"{name} is learned only where it is named: --dim {name}" for name in corpus.categories]
+    return [*hints, *meant(EMOTIONS, corpus.unused)]
+
+
+def no_labels(corpus: Corpus) -> tuple[str, str, str]:
+    """What an error says where a corpus has nothing to learn: what happened, why, and what to type next."""
+    what = f"corpus {corpus.name}: no utterance has a rating or a class that could be learned"
+    why = "; ".join(why_no_labels(corpus)) or "no column has any"
+    return what, why, "add a column of ratings or of names to the table, or say which one is that"
+
+
+def other_targets(corpus: Corpus, targets: Collection[str]) -> str:
+    """What to type to learn something else than some dimensions and categories; nothing where there is nothing else.
+
+    >>> one = Corpus("", (0, 1), ())
+    >>> other_targets(one, ["joy"])
+    ''
+    """
+    others = [f"--dim {name}" for name in (*corpus.dimensions, *corpus.categories) if name not in targets]
+    return " or ".join(others[:_COLUMNS])
 
 
 def unlabelled(corpus: Corpus, dims: Sequence[str]) -> list[tuple[str, str]]:

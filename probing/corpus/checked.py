@@ -7,16 +7,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from probing.corpus.audit import leave_out_damaged, require, require_split
+from probing.corpus.audit import about_voice, demand_targets, leave_out_damaged, require, require_split
 from probing.corpus.identity import Identity, identify
 from probing.corpus.leaks import Leaks, find_leaks, refuse_leaks
+from probing.corpus.learnable import unlearnable_folds
+from probing.corpus.misnamed import misnamed
 from probing.corpus.model import EMOTION_NAMES, EMOTIONS, Corpus
-from probing.corpus.opening import open_corpus
+from probing.corpus.opening import every_fold, open_corpus
 from probing.corpus.reading import Reading
 from probing.corpus.scan import AudioScan, remembered, say_forgotten, scan_audio, to_decode
 from probing.corpus.spec import DEMO, CorpusSpec
 from probing.corpus.transcripts import Words, reworded
-from probing.errors import AudioError, OptionError
+from probing.errors import AudioError, CorpusError, OptionError
 from probing.files import claim, slug
 
 ALL = "all"  # as a dimension: those of arousal, valence and dominance that the corpus rates
@@ -128,6 +130,7 @@ def check_corpus(
     opened = opened.select(needs.partitions) if needs.partitions else opened
     if needs.learns:
         require_split(opened)
+        opened = replace(opened, notes=(*opened.notes, *misnamed(list(opened.partitions))))
     dims = settle_dims(opened, needs.dims)
     corpus, left_out = require(opened, dims=dims, audio=needs.audio, text=needs.text, allow_missing=allow_missing)
     own = corpus
@@ -154,6 +157,31 @@ def check_corpus(
     identity = identify(original, scan.checksums if needs.audio else None, needs.text, named)
     checked = Checked(settled, corpus, identity, scan, left_out, words)
     return with_leaks(checked, scan if needs.audio else heard, allow_leaks) if needs.learns else checked
+
+
+def folds_to_learn(spec: CorpusSpec, dims: Sequence[str]) -> list[CorpusSpec]:
+    """The same corpus with each of its folds tested in turn, where all of them can be learned.
+
+    It is asked before anything is decoded or extracted: a fold that would be refused costs no work on the others.
+
+    Args:
+        spec: A corpus that is split into folds.
+        dims: Dimensions and categories to learn.
+
+    Raises:
+        CorpusError: It is not split into folds (as `every_fold`), has no such dimension or category (code
+            `dimension-unknown`), or some folds cannot be learned (`folds`).
+    """
+    specs = every_fold(spec)
+    corpus = open_corpus(specs[0])
+    targets = settle_dims(corpus, dims)
+    demand_targets(corpus, targets)
+    reasons = [line for line, _ in unlearnable_folds(replace(corpus, fold=None), targets)]
+    if reasons:
+        what, why = f"corpus {corpus.name}: --folds all", "; ".join(reasons)
+        remedy = "ask for fewer folds, for example --split speaker:5, or choose the fold to test with --fold"
+        raise CorpusError(what, why, remedy, code="folds")
+    return specs
 
 
 def with_leaks(checked: Checked, scan: AudioScan, allowed: bool, learned: Corpus | None = None) -> Checked:
@@ -199,7 +227,7 @@ def settle_dims(corpus: Corpus, dims: Sequence[str]) -> tuple[str, ...]:
     """The dimensions and categories asked for, each once.
 
     `all` stands for the emotions that are rated, or else for all dimensions, or else for the categories, of which one
-    that is called emotion, or nearly so, stands alone.
+    that is called emotion, or nearly so, stands alone; what says whose voice it is must be asked for by its name.
     """
     return tuple(dict.fromkeys(name for d in dims for name in (_all_of(corpus) if d == ALL else (d,))))
 
@@ -210,7 +238,8 @@ def _all_of(corpus: Corpus) -> tuple[str, ...]:
     if rated:
         return rated
     lowered = {name.lower(): name for name in corpus.categories}
-    return next(((lowered[name],) for name in EMOTION_NAMES if name in lowered), corpus.categories)
+    emotions = (lowered[name] for name in EMOTION_NAMES if name in lowered)
+    return next(((name,) for name in emotions), tuple(n for n in corpus.categories if not about_voice(n)))
 
 
 def audio_memory(corpus: CorpusSpec | Corpus, cache: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from probing.corpus.audit import other_targets
 from probing.corpus.model import DEVELOPMENT, LEARNED, TRAIN, Corpus, Utterance
 from probing.errors import first_names, number_of
 
@@ -25,14 +26,18 @@ def unlearnable(corpus: Corpus, targets: Sequence[str]) -> Iterator[str]:
             continue
         for target in targets:
             if len({label(u, target) for u in group if u.has(target)}) == 1:
-                yield f"{target} is the same for every utterance of {partition}, and a constant cannot be learned"
+                others = other_targets(corpus, [target])
+                yield (
+                    f"{target} is the same for every utterance of {partition}, and a constant cannot be learned"
+                    f"{f': name another, {others}' if others else ''}"
+                )
 
 
 def unlearnable_folds(corpus: Corpus, targets: Sequence[str]) -> Iterator[tuple[str, int]]:
     """Why a fit or a training would stop at other folds than that which is tested: a line, and how many folds.
 
     Args:
-        corpus: One fold of a corpus that was split anew; of any other, nothing is found.
+        corpus: A fold of a corpus that was split anew, or (fold None) all of them; of any other, nothing is found.
         targets: As in `unlearnable`.
     """
     number = max(corpus.folds.values(), default=0)
@@ -55,7 +60,7 @@ def unlearnable_folds(corpus: Corpus, targets: Sequence[str]) -> Iterator[tuple[
                 found.setdefault(what, []).append(str(fold))
     for what, folds in found.items():
         which = "fold" if len(folds) == 1 else "folds"
-        yield f"{which} {first_names(folds, _FOLDS)} of {number:,}: {what}; ask for fewer folds", len(folds)
+        yield f"{which} {first_names(folds, _FOLDS)} of {number:,}: {what}", len(folds)
 
 
 def _untold(target: str, of_folds: Mapping[int, set[float | str | None]], fold: int, number: int) -> Iterator[str]:

@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 from probing.errors import CorpusError
 
 EMOTIONS = ("arousal", "valence", "dominance")  # the paper's three; any other numeric column may be probed too
-EMOTION_NAMES = ("emotion", "emoclass", "label", "class", "category")  # of the category of emotion, the likeliest first
+EMOTION_NAMES = (  # of the category of emotion, the likeliest first
+    "emotion",
+    "emoclass",
+    "emotion_label",
+    "emotion_class",
+    "emotion_category",
+    "emotion_name",
+    "emo",
+    "affect",
+    "label",
+    "class",
+    "category",
+)
 FEMALE, MALE = "female", "male"
 TRAIN, DEVELOPMENT, TEST1, TEST2 = "train", "development", "test1", "test2"
 LEARNED = (TRAIN, DEVELOPMENT)  # what is learned from, and chosen by

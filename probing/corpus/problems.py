@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 
-from probing.corpus.audit import gaps, unlabelled, without
+from probing.corpus.audit import gaps, unlabelled, why_no_labels, without
+from probing.corpus.elsewhere import nowhere
 from probing.corpus.leaks import Leaks, seen_note
 from probing.corpus.learnable import unlearnable, unlearnable_folds, unscorable
-from probing.corpus.model import ALIASES, DEVELOPMENT, EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
+from probing.corpus.misnamed import misnamed
+from probing.corpus.model import EMOTIONS, LEARNED, TRAIN, UNSPLIT, Corpus
 from probing.corpus.readers.tables.columns import meant
 from probing.corpus.recordings import between_folds, files_of, overlaps, repeated
 from probing.corpus.scan import AudioScan
 from probing.corpus.sentences import giveaways
 from probing.errors import first_names, number_of
 
-_COLUMNS = 5  # columns of which a problem says why they are no ratings
 _UNUSED = 20  # columns that a note names
-_COMPARED = 100  # partitions whose spelling is compared with the usual names
-_ALIKE = 0.75  # of two spellings, from 0 to 1
 _NAMED = 20  # utterances named for each problem; other commands' errors name five
 
 
@@ -40,13 +38,18 @@ def problems_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence
         yield f"{number_of(len(ids), 'utterance')} without {what}: {first_names(ids, _NAMED)}", len(ids)
     for leak in leaks.found:
         yield f"{leak.what}: {first_names(leak.named, _NAMED)}", len(leak.named)
+    if lost := nowhere(corpus, scan):
+        what, why, remedy = lost
+        yield f"{what}: {why}; {remedy}", len(scan.damaged)
+        return
     for id_, error in scan.damaged.items():
         yield f"{id_}: {error.what}: {error.why}", 1
 
 
 def problems_of_folds(corpus: Corpus, scan: AudioScan, targets: Sequence[str]) -> Iterator[tuple[str, int]]:
     """What is wrong where other folds than the corpus's own are tested; arguments and results as in problems_of."""
-    yield from unlearnable_folds(corpus, targets)
+    for line, number in unlearnable_folds(corpus, targets):
+        yield f"{line}; ask for fewer folds, or name one with --fold", number
     pairs = [f"{one} is {other}" for one, other in between_folds(corpus, scan)]
     if pairs:
         what = number_of(len(pairs), "recording is in two folds", "recordings are in two folds")
@@ -59,7 +62,7 @@ def notes_of(corpus: Corpus, scan: AudioScan, leaks: Leaks, targets: Sequence[st
     yield from scan.remarks()
     yield from (seen_note(partition, *numbers) for partition, numbers in leaks.seen.items())
     yield from _unsplit(corpus)
-    yield from _misspelt(list(corpus.partitions))
+    yield from misnamed(list(corpus.partitions))
     yield from unscorable(corpus, targets)
     yield from giveaways(corpus, targets)
     yield from _repeated(corpus, scan)
@@ -78,9 +81,7 @@ def _lacking_throughout(corpus: Corpus, targets: Sequence[str]) -> Iterator[tupl
         yield _with(line, meant(absent, [*corpus.unused, *corpus.categories])), 1
     learned = [partition for partition in LEARNED if partition in corpus.partitions]
     if len(learned) == 2 and not targets:
-        about = [f"column {column}: {why}" for column, why in corpus.unused.items()]
-        hints = [*about[:_COLUMNS], *meant(EMOTIONS, corpus.unused)]
-        yield _with("no utterance has a rating or a class, so nothing can be learned", hints), 1
+        yield _with("no utterance has a rating or a class, so nothing can be learned", why_no_labels(corpus)), 1
     for partition, target in unlabelled(corpus, targets):
         if partition in learned:
             what = "has a class of" if target in corpus.categories else "is rated on"
@@ -99,19 +100,6 @@ def _unsplit(corpus: Corpus) -> Iterator[str]:
     for name in LEARNED:
         if name not in corpus.partitions:
             yield f"no {name} partition, so probes cannot be fitted"
-
-
-def _misspelt(partitions: Sequence[str]) -> Iterator[str]:
-    """A note on each partition that is nearly called train or development.
-
-    >>> list(_misspelt(["train", "trian", "test1", "held-out"]))
-    ['partition trian is not train: correct its name, if it is that']
-    """
-    names = {TRAIN: TRAIN, DEVELOPMENT: DEVELOPMENT, **ALIASES}
-    for partition in [name for name in partitions if name not in names][:_COMPARED]:
-        near = difflib.get_close_matches(partition, names, n=1, cutoff=_ALIKE)
-        if near:
-            yield f"partition {partition} is not {names[near[0]]}: correct its name, if it is that"
 
 
 def _repeated(corpus: Corpus, scan: AudioScan) -> Iterator[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from probing.cache.format import Layout
 from probing.cache.reader import Cache, open_cache
+from probing.corpus.audit import no_labels
 from probing.corpus.checked import Checked, Needs, audio_memory, check_corpus, settle_dims, with_leaks
 from probing.corpus.identity import Identity, identify
 from probing.corpus.model import Corpus
@@ -107,8 +108,7 @@ def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
     """The dimensions to probe, by name."""
     dims = settle_dims(checked.corpus, options.dims)
     if not dims:
-        why = "no utterance has a rating"
-        raise FitError(f"corpus {checked.corpus.name}", why, "add a column of ratings to the table", code="no-labels")
+        raise FitError(*no_labels(checked.corpus), code="no-labels")
     return dims
 
 

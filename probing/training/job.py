@@ -9,6 +9,7 @@ from pathlib import Path
 import transformers
 
 from probing.cache.reader import Cache
+from probing.corpus.audit import no_labels
 from probing.corpus.checked import Checked, Needs, check_corpus, settle_dims
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.device import settle_device
@@ -90,8 +91,7 @@ def checked_to_learn(
     checked = check_corpus(spec, needs, place.allow_missing, root, not dry, allow_leaks=place.allow_leaks)
     dims = settle_dims(checked.corpus, options.dims)
     if not dims:
-        what, remedy = f"corpus {checked.corpus.name}", "add a column of ratings or of classes to the table"
-        raise FitError(what, "no utterance has a label", remedy, code="no-labels")
+        raise FitError(*no_labels(checked.corpus), code="no-labels")
     learned_and_scored(checked.corpus)
     return checked, replace(options, dims=dims)
 
