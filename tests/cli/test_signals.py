@@ -87,10 +87,14 @@ def test_a_signal_whose_exception_is_lost_is_sent_again(
             os.kill(os.getpid(), number)
 
     before = sys.unraisablehook
-    with pytest.raises(error) as caught, terminable():
-        one = Deleted()
-        del one
-        time.sleep(20)
+    control_c = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(error) as caught, terminable():
+            one = Deleted()
+            del one
+            time.sleep(20)
+    finally:
+        signal.signal(signal.SIGINT, control_c)
     assert caught.type is error and sys.unraisablehook is before
     assert capfd.readouterr() == ("", "")
 
