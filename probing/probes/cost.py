@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from probing.corpus.checked import folds_to_learn
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus, Utterance
-from probing.corpus.opening import every_fold
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
@@ -99,7 +99,7 @@ def forecast(
 
     Nothing is extracted first: what the cache lacks is an error, with the command that makes it.
     """
-    specs = every_fold(corpus) if all_folds else [corpus]
+    specs = folds_to_learn(corpus, options.dims) if all_folds else [corpus]
     return measured(prepare(specs[0], encoder, options, source, replace(place, extract=False)), len(specs))
 
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from probing.corpus.checked import folds_to_learn
 from probing.corpus.model import DEVELOPMENT, Corpus
-from probing.corpus.opening import every_fold
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
@@ -63,13 +63,14 @@ def fit_folds(
         The pooled run's record; read back where it had been written before.
 
     Raises:
-        CorpusError: The corpus is not split into folds (code `no-folds`), or a fold is named (`exclusive`).
+        CorpusError: The corpus is not split into folds (code `no-folds`), a fold is named (`exclusive`), or some folds
+            cannot be learned (`folds`).
         ProbingError: As `fit`.
     """
     parts = (options or options_named(settings), source or CacheOptions(), place or FitPlace())
     options, source, place = with_settings(parts, settings)
     spec = corpus if isinstance(corpus, CorpusSpec) else CorpusSpec.resolve(corpus)
-    folds = _fitted(every_fold(spec), encoder, options, source, place)
+    folds = _fitted(folds_to_learn(spec, options.dims), encoder, options, source, place)
     began = time.time()  # later than its members: it is the latest fit
     pooled = pooled_corpus(folds.corpora)
     configuration = _configuration(folds, pooled)

@@ -20,9 +20,13 @@ from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.errors import CorpusError, FitError, RunError
+from probing.extraction.options import CacheOptions
 from probing.predict.predictor import open_run
 from probing.probes import over_folds
+from probing.probes.cost import forecast
+from probing.probes.options import FitOptions, FitPlace
 from probing.probes.over_folds import fit_folds
+from probing.probes.prepared import prepare
 from probing.report.figure2 import figure2
 from probing.runs.pooling import whole_of
 from probing.runs.records import FitRecord
@@ -238,5 +242,10 @@ def test_a_fold_that_cannot_be_fitted_stops_the_loop_before_the_first(
     table.write_text("\n".join(["id,speaker,mood", *rows]) + "\n")
     spec = CorpusSpec.resolve(str(table), reading=Reading(split="leave-one-speaker-out"))
     monkeypatch.setattr(over_folds, "make", lambda *args: pytest.fail("a fold is fitted"))
-    error = refusal(FitError, "constant-labels", fit_folds, spec, None, cache=world[1], runs=tmp_path, dims=("mood",))
-    assert names_all(error, "planted fold 4", "development", "--split speaker:5")
+    monkeypatch.setattr(over_folds, "prepare", lambda *args: pytest.fail("something is extracted"))
+    error = refusal(CorpusError, "folds", fit_folds, spec, None, cache=world[1], runs=tmp_path, dims=("mood",))
+    assert names_all(error, "fold 4 of 9", "development", "--split speaker:5")
+    refusal(CorpusError, "folds", forecast, spec, None, FitOptions(dims=("mood",)), all_folds=True)
+    with pytest.raises(FitError) as caught:
+        prepare(replace(spec, fold=4), None, FitOptions(dims=("mood",)), CacheOptions(cache=world[1]), FitPlace())
+    assert caught.value.code == "constant-labels" and names_all(caught.value, "planted fold 4", "--split speaker:5")
