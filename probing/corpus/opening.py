@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -203,12 +203,12 @@ def _refuse_recordings(spec: CorpusSpec) -> None:
     """Raise a CorpusError (code `corpus-unknown`) where a folder holds recordings, and nothing says what they are."""
     folder = Path(spec.source)
     if spec.source and folder.is_dir() and not formats.known_as(folder):
-        refuse_without_pattern(folder, listed(folder), f"or type {_as_known(spec.source)}")
+        refuse_without_pattern(folder, listed(folder), f"or type {_as_known(spec.source, RELEASES)}")
 
 
-def _as_known(folder: str) -> str:
+def _as_known(folder: str, prefixes: Iterable[str]) -> str:
     """What may be typed for a folder that is none by itself."""
-    named = " or ".join(f"{prefix}:{folder}" for prefix in PREFIXES)
+    named = " or ".join(f"{prefix}:{folder}" for prefix in prefixes)
     return f"the path of a table in that folder, or {named} if it is that corpus"
 
 
@@ -217,7 +217,7 @@ def _nearest(source: str) -> str:
     if source and Path(source).is_dir():
         if known := formats.known_as(Path(source)):
             return f"its files are called like those of that corpus: type {known}:{source}"
-        return f"type {_as_known(source)}"
+        return f"type {_as_known(source, PREFIXES)}"
     prefix, colon, rest = source.partition(":")
     near = difflib.get_close_matches(prefix.lower(), [DEMO, *PREFIXES], n=1)
     if not near:
