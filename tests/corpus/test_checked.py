@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from probing.corpus.checked import Needs, audio_memory, check_corpus, corpus_name, settle_dims
 from probing.corpus.identity import Identity
 from probing.corpus.model import Corpus, Utterance
+from probing.corpus.overview import check
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError, OptionError
@@ -255,13 +256,41 @@ def test_dimensions_are_settled_once_each():
 
 
 def test_categories_stand_for_all_where_nothing_is_rated():
-    """That of emotion alone, by whichever of its usual names; all of them where none has one."""
+    """That of emotion alone, by whichever of its usual names; all but those of voices where none has one."""
 
     def named(*categories: str, labels: dict[str, float] | None = None) -> Corpus:
         return corpus_of(Utterance("u", None, "train", labels=labels or {}, categories=dict.fromkeys(categories, "x")))
 
     assert settle_dims(named("sex", "label", "EmoClass"), ["all"]) == ("EmoClass",)
     assert settle_dims(named("emotion", "label", "sex"), ["sex", "all"]) == ("sex", "emotion")
-    assert settle_dims(named("style", "sex"), ["all"]) == ("sex", "style")
+    assert settle_dims(named("utterance", "emo", "sex"), ["all"]) == ("emo",)
+    assert settle_dims(named("style", "sex", "actor", "accent"), ["all"]) == ("accent", "style")
+    assert settle_dims(named("gender"), ["all"]) == () and settle_dims(named("gender"), ["gender"]) == ("gender",)
     assert settle_dims(named("emotion", labels={"joy": 2.0}), ["all"]) == ("joy",)
     assert settle_dims(named(), ["all"]) == ()
+
+
+def test_a_test_partition_that_is_misspelt_is_not_silently_learned_beside(tmp_path, cache):
+    """What would be checked as test2 is not, under another name: `check` says so, and so does what learns."""
+    spec = spec_of(save_table(tmp_path, cells={(6, "partition"): "tets2", (7, "partition"): "tets2"}))
+    note = "partition tets2 is not test2: correct its name, if it is that"
+    assert note in check_corpus(spec, Needs(learns=True), cache=cache).corpus.notes
+    assert note in check(spec).notes
+
+
+def test_audio_that_is_nowhere_is_looked_for_beside_the_table(tmp_path, cache):
+    """One problem for all, and the folder to type; what is merely lacking keeps its own line."""
+    spec = spec_of(save_table(tmp_path / "meta"))
+    (tmp_path / "meta" / "wavs" / "16k").mkdir(parents=True)
+    (tmp_path / "meta/u0.wav").rename(tmp_path / "meta/wavs/16k/u0.wav")
+    assert "wavs" not in str(refusal(CorpusError, "audio-unusable", check_corpus, spec, Needs(audio=True), cache=cache))
+    for file in (tmp_path / "meta").glob("*.wav"):
+        file.rename(tmp_path / "meta/wavs/16k" / file.name)
+    error = refusal(CorpusError, "audio-unusable", check_corpus, spec, Needs(audio=True), cache=cache)
+    typed = f"--audio-root {tmp_path / 'meta/wavs/16k'}"
+    assert names_all(error, "none of 8 audio files", typed)
+    found = check(spec)
+    (line,) = [line for line in found.problems if "audio file" in line]
+    assert typed in line and found.count - len(found.problems) == 7
+    there = spec_of(spec.path, reading=Reading(audio_root=str(tmp_path / "meta/wavs/16k")))
+    assert not any("audio file" in line for line in check(there).problems)

@@ -96,3 +96,9 @@ def test_check_asks_what_every_fold_will_ask(tmp_path):
     (line,) = check(spec).problems
     assert "fold 2 of 4" in line and "emotion is the same for every utterance of development" in line
     assert [check(replace(spec, fold=fold)).count for fold in (1, 2, 3, 4)] == [0, 1, 0, 0]
+
+
+def test_what_else_could_be_learned_than_a_constant_is_named(whole):
+    """By the option to type."""
+    (line,) = unlearnable(changed(whole, ids_of(whole, "train"), labels={"arousal": 1.0}), ["arousal"])
+    assert line.endswith("--dim valence or --dim emotion")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
+from corpora import names_all, refusal, write
 
-from probing.errors import CorpusError
+from probing.corpus.overview import check
+from probing.errors import CorpusError, FitError
 from probing.extraction.extract import extract
 from probing.probes.fit import fit
 
@@ -39,3 +42,13 @@ def test_nothing_is_extracted_of_a_corpus_that_cannot_be_fitted(
     with pytest.raises(CorpusError):
         fit(str(table), str(checkpoints["hubert"]), **settings)
     assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_a_fit_says_what_check_says_of_columns_that_cannot_be_learned(table: Path, tmp_path: Path) -> None:
+    """One name throughout, and a category of voices that is learned only where it is named."""
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    kept = [[row["id"], row["partition"], "sad", ("f", "m")[i % 2]] for i, row in enumerate(rows)]
+    own = write(tmp_path / "sad.csv", "id,partition,emotion,sex,text", *(",".join([*row, "a"]) for row in kept))
+    error = refusal(FitError, "no-labels", fit, str(own), "demo-bert", cache=tmp_path / "cache")
+    assert names_all(error, "column emotion: it has one name throughout (sad)", "--dim sex")
+    assert any("it has one name throughout (sad)" in line for line in check(str(own)).problems)
