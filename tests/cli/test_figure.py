@@ -14,6 +14,7 @@ from ridge_fits import write_ridge_fit
 FIT = ["--epochs", "2", "--hidden", "4", "--dim", "valence", "--permutations", "0", "--refits", "0"]
 
 
+@pytest.mark.slow
 def test_the_controls_that_are_missing_can_be_made_as_it_is_told(pooled: list[object]) -> None:
     """The commands, typed as they stand, make the runs that the figure then draws beside the first, and draw it."""
     done("fit", *pooled, *FIT)
@@ -62,6 +63,7 @@ def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:
     refused(probe("figure", "wer", system), "no-curve")
 
 
+@pytest.mark.slow
 def test_an_atlas_is_drawn_from_the_runs_that_are_named(here: Path) -> None:
     """Its tables are printed, then its files; options of other figures are refused, and so is naming nothing."""
     runs = [write_ridge_fit(here / "runs", name, head="ridge").folder for name in ("owner/one", "owner/two")]

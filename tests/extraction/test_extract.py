@@ -130,7 +130,7 @@ def parts_of(cache: Cache) -> list[Path]:
     return [parts_folder(cache.path) / part for part in cache.parts]
 
 
-@pytest.mark.parametrize("batch_seconds", [1, 60])
+@pytest.mark.parametrize("batch_seconds", [pytest.param(1, marks=pytest.mark.slow), 60])
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_frames_are_what_each_utterance_gives_alone(
     checked: Checked, encoders: dict[str, SpeechEncoder], tmp_path: Path, name: str, batch_seconds: float

@@ -119,6 +119,7 @@ def test_what_a_whisper_system_does_not_take_is_refused(whisper: Path, tmp_path:
         assert caught.value.code == "system-encoder"
 
 
+@pytest.mark.slow
 def test_a_whisper_system_trains_is_kept_and_predicts(
     whisper: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

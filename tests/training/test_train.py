@@ -23,6 +23,7 @@ from probing.training.checkpoints import resumable
 from probing.training.progress import Progress
 
 
+@pytest.mark.slow
 def test_a_small_system_overfits_32_utterances(places: Path) -> None:
     """Given its time, a system learns what it is shown by heart: CCC above .95 on train."""
     lines = (places / "table.csv").read_text().splitlines()
@@ -37,6 +38,7 @@ def test_a_small_system_overfits_32_utterances(places: Path) -> None:
     assert scores.n.iloc[0] == 32 and scores.ccc.min() > 0.95, scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["hubert+bert", "w2v2"])
 def test_activations_computed_twice_change_no_weight(system: str) -> None:
     """With dropout, gradient checkpointing trains the same system, to rounding errors."""
