@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from builders import write_run
 from commands import done, probe, refused
 from ridge_fits import write_ridge_fit
