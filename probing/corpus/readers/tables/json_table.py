@@ -115,17 +115,26 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _rows(path: Path, content: Any, key: str) -> Sequence[_Row]:
+    """The rows of a table in any of the forms, or of one for each partition."""
+    if isinstance(content, dict) and content and all(map(_is_part, *zip(*content.items(), strict=True))):
+        parts = {name: _rows_of_one(path, table, key) for name, table in content.items() if table}
+        return [{"partition": name, **row} for name, rows in parts.items() for row in rows]
+    return _rows_of_one(path, content, key)
+
+
+def _is_part(name: str, content: Any) -> bool:
+    """Whether something in an object is the table of a partition."""
+    return name.lower() in PARTITIONS and isinstance(content, dict | list)
+
+
+def _rows_of_one(path: Path, content: Any, key: str) -> Sequence[_Row]:
     """The rows of any of the forms."""
-    if isinstance(content, dict):
-        if content and all(name.lower() in PARTITIONS and isinstance(of, dict | list) for name, of in content.items()):
-            parts = {name: _rows(path, of, key) for name, of in content.items()}
-            return [{"partition": name, **row} for name, rows in parts.items() for row in rows]
+    if isinstance(content, dict) and not any(name.lower() in KNOWN for name in content):
         tables = [name for name, inner in content.items() if _is_records(inner)]
-        if len(tables) > 1 and not any(name.lower() in KNOWN for name in content):
+        if len(tables) > 1:
             why = f"it has {len(tables)} lists of objects, which are not called like partitions: {first_names(tables)}"
             raise _damaged(path, "", why)
-        if len(tables) == 1 and not any(name.lower() in KNOWN for name in content):
-            content = content[tables[0]]
+        content = content[tables[0]] if tables else content
     if _is_records(content):
         return list(content)
     if isinstance(content, dict) and content:
@@ -144,9 +153,8 @@ def _of_objects(path: Path, content: Mapping[str, Mapping[str, Any]], key: str) 
     aligned = _aligned(path, content)
     columns = {name: list(inner.values()) for name, inner in aligned.items()}
     rows = list(next(iter(aligned.values())))
-    named = {name.lower() for name in columns}
-    if key not in named and not (_are_numbers(rows) and (named & {"id", "path"} or _are_counted(rows))):
-        columns = {key: rows, **columns}  # an index of names, as pandas writes it
+    if key not in map(str.lower, columns) and rows != list(map(str, range(len(rows)))):
+        columns = {key: rows, **columns}  # an index that pandas did not count itself
     return _of_columns(path, columns)
 
 
@@ -158,11 +166,6 @@ def _is_column(name: str) -> bool:
 def _are_numbers(names: Iterable[str]) -> bool:
     """Whether rows have numbers for names, as pandas gives them."""
     return all(map(str.isdecimal, names))
-
-
-def _are_counted(names: Sequence[str]) -> bool:
-    """Whether rows are called by their number, from 0."""
-    return list(names) == list(map(str, range(len(names))))
 
 
 def _is_records(content: Any) -> bool:

@@ -63,14 +63,18 @@ def test_a_list_for_each_column_and_an_object_for_each_utterance(tmp_path):
     }
 
 
-@pytest.mark.parametrize("column", ["id", "path"])
-def test_an_index_is_the_ids_where_there_are_no_others(tmp_path, column):
-    """Of names, as `set_index` makes it, or of numbers that are no row's; the other columns are the same."""
+def test_an_index_is_the_ids_where_there_are_no_others(tmp_path):
+    """Of names, as `set_index` makes it, or of numbers that do not count the rows; the other columns are the same."""
     TABLE.set_index("id").to_json(tmp_path / "t.json")
     assert open_corpus(str(tmp_path / "t.json")).utterances == open_corpus(str(csv(TABLE, tmp_path))).utterances
-    some = TABLE.iloc[[1, 2]].drop(columns={"id": "path", "path": "id"}[column])
+    some = TABLE.iloc[[1, 2]]
     some.to_json(tmp_path / "some.json")
     assert open_corpus(str(tmp_path / "some.json")).utterances == open_corpus(str(csv(some, tmp_path))).utterances
+    some.drop(columns="id").to_json(tmp_path / "some.json")
+    assert [(u.id, u.path.name) for u in open_corpus(str(tmp_path / "some.json")).utterances] == [
+        ("1", "b.wav"),
+        ("2", "c.wav"),
+    ]
     numbered = TABLE.assign(id=[1001, 1002, 1003, 1004]).drop(columns="path")
     numbered.set_index("id").to_json(tmp_path / "numbered.json")
     assert [u.id for u in open_corpus(str(tmp_path / "numbered.json")).utterances] == ["1001", "1002", "1003", "1004"]
@@ -112,6 +116,8 @@ def test_lists_and_objects_are_no_cells(tmp_path):
         pytest.param("t.json", b'{"id": {"0": "a"}, "text": {"1": "b"}}', "table-json", ["rows"], id="other rows"),
         pytest.param("t.json", b'[{"id": "a", "id": "b"}]', "table-json", ["two values named id"], id="a name twice"),
         pytest.param("t.json", b"[" * 100_000, "table-json", ["without end"], id="nested without end"),
+        pytest.param("t.json", b'{"train":' * 300 + b"[]" + b"}" * 300, "nothing-to-read", [], id="nested partitions"),
+        pytest.param("t.json", b'{"train": [], "dev": []}', "table-empty", [], id="empty partitions"),
         pytest.param("t.json", b'[{"id": "\xff"}]', "table-json", ["UTF-8"], id="no UTF-8"),
         pytest.param("t.jsonl", b'{"id": "a"}\n{"id": "\xff"}', "table-json", ["line 2", "UTF-8"], id="a line"),
         pytest.param("t.jsonl", b'{"id": "a"}\n{"id": "b"', "table-json", ["line 2"], id="cut"),
