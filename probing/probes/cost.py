@@ -6,23 +6,27 @@ Shape legend: N utterances · S of them that are tried · L layers · D hidden s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from probing.cache.format import Layout
 from probing.corpus.checked import folds_to_learn
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus, Utterance
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
+from probing.extraction.cost import Forecast as Extracting
 from probing.extraction.options import CacheOptions
+from probing.extraction.timing import Timing, timed
 from probing.files import duration, size
 from probing.probes.bank import count_probes
-from probing.probes.features import Features
+from probing.probes.features import MAX, MEAN, Features
 from probing.probes.memory import banked, refuse_large_bank
 from probing.probes.options import RIDGE, FitOptions, FitPlace
-from probing.probes.prepared import Ready, prepare
+from probing.probes.prepared import Ready, begin, extraction_of, of_folder, prepare
 from probing.probes.ridge import PERMUTATIONS, pooled_states, refuse_large_states, ridge_look
 from probing.probes.sources import features_from
 from probing.probes.train import FeatureSource, Rows, train_bank
@@ -50,6 +54,8 @@ class Forecast:
         epoch: Seconds of an epoch of all probes.
         n_bytes: Bytes of the pooled states in memory.
         folds: Number of folds that are fitted, one after another.
+        opening: Seconds of opening and checking the corpus and its cache.
+        extraction: What the cache will take that is made first, and how long; None where it is there.
     """
 
     utterances: int
@@ -64,17 +70,23 @@ class Forecast:
     epoch: float
     n_bytes: int
     folds: int = 1
+    opening: float = 0.0
+    extraction: tuple[Extracting, Timing] | None = None
 
     @property
     def seconds(self) -> float:
         """Maximum number of seconds of all folds; early stopping usually ends training before."""
-        return self.folds * (self.reading + self.look + self.training + self.epoch * self.options.epochs)
+        each = self.reading + self.look + self.training + self.epoch * self.options.epochs
+        if self.extraction:  # which decodes the audio once for all
+            return self.folds * each + self.opening + self.extraction[1].seconds
+        return self.folds * (each + self.opening)
 
     def __str__(self) -> str:
-        lines = [
+        lines = [f"extracted first: {self.extraction[0]}", f"{self.extraction[1]}"] if self.extraction else []
+        lines += [
             f"{self.utterances:,} utterances × {self.n_layers} layers × {self.width:,} units: "
-            f"{duration(self.reading)} to read them ({size(self.n_bytes)} of memory), {duration(self.look)} for the "
-            "ridge probes of every layer",
+            f"{duration(self.opening)} to open and check them, {duration(self.reading)} to read them "
+            f"({size(self.n_bytes)} of memory), {duration(self.look)} for the ridge probes of every layer",
         ]
         if self.probes:
             lines.append(
@@ -84,7 +96,9 @@ class Forecast:
             )
         most = "at most " if self.probes else "about "
         of = f" for {self.folds} folds" if self.folds > 1 else ""
-        return "\n".join([*lines, f"{most}{duration(self.seconds)}{of} on one {self.device}"])
+        total = f"{most}{duration(self.seconds)}{of} on one {self.device}"
+        without = ["start-up", "intervals of the scores", "writing", *["reading the cache"] * bool(self.extraction)]
+        return "\n".join([*lines, f"not counted: {', '.join(without)}", total])
 
 
 def forecast(
@@ -97,10 +111,56 @@ def forecast(
 ) -> Forecast:
     """What a fit of a corpus, or of all of its folds, will take; arguments and errors are those of `probes.fit.fit`.
 
-    Nothing is extracted first: what the cache lacks is an error, with the command that makes it.
+    Nothing is extracted: where it would be, that is forecast too, and the fit is timed on states that are noise.
+    Without `extract`, what the cache lacks is an error, with the command that makes it.
     """
+    began = time.perf_counter()
     specs = folds_to_learn(corpus, options.dims) if all_folds else [corpus]
-    return measured(prepare(specs[0], encoder, options, source, replace(place, extract=False)), len(specs))
+    if place.extract and of_folder(source):
+        begun = begin(specs[0], encoder, options, source, place, remember=False)
+        opened = time.perf_counter() - began
+        if begun.extractor is not None:
+            extraction = extraction_of(begun, begun.extractor, source)
+            timing = timed(extraction)
+            if timing.left:
+                plan = _Plan(begun.checked.corpus, extraction.layout, begun.options, begun.device)
+                found = _measured(plan, lambda _: _Noise(plan), len(specs))
+                return replace(found, opening=opened, extraction=(extraction.forecast, timing))
+        began = time.perf_counter()
+    ready = prepare(specs[0], encoder, options, source, replace(place, extract=False))
+    opened = time.perf_counter() - began
+    return replace(measured(ready, len(specs)), opening=opened)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is fitted.
+
+    Args:
+        corpus: Labelled utterances.
+        layout: That of their hidden states.
+        options: What to fit; its dimensions are settled.
+        device: PyTorch's name of a device.
+    """
+
+    corpus: Corpus
+    layout: Layout
+    options: FitOptions
+    device: str
+
+
+class _Noise:
+    """Features of a cache that is still to be made: what they are changes no time."""
+
+    def __init__(self, plan: _Plan) -> None:
+        self._plan, self._seeded = plan, torch.Generator().manual_seed(_SEED)
+
+    def batches(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Features]:
+        """Features of each batch."""
+        layout, pooling = self._plan.layout, self._plan.options.pooling
+        for batch in batches:
+            x_BLD = torch.randn(len(batch), layout.n_states, layout.width, generator=self._seeded)
+            yield Features(x_BLD if MEAN in pooling else None, x_BLD + 1 if MAX in pooling else None)
 
 
 def measured(ready: Ready, folds: int = 1) -> Forecast:
@@ -113,19 +173,25 @@ def measured(ready: Ready, folds: int = 1) -> Forecast:
     Raises:
         FitError: As the fit itself: states or probes do not fit into memory.
     """
-    corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    plan = _Plan(ready.checked.corpus, ready.cache.layout, ready.options, ready.device)
+    return _measured(plan, lambda tried: features_from(ready.cache, ready.rows[tried], ready.options), folds)
+
+
+def _measured(plan: _Plan, read: Callable[[Rows], FeatureSource], folds: int) -> Forecast:
+    """The same, of features that are read of some utterances by their places."""
+    corpus, layout, options = plan.corpus, plan.layout, plan.options
     refuse_large_states(len(corpus), layout.n_states, layout.width)
     if options.head != RIDGE:
-        refuse_large_bank(corpus, options, layout.n_states, layout.width, ready.device)
+        refuse_large_bank(corpus, options, layout.n_states, layout.width, plan.device)
     tried = _tried(corpus, options)
     began = time.perf_counter()
-    source = features_from(ready.cache, ready.rows[tried], options)
+    source = read(tried)
     pooled_states(source, len(tried))
     reading = (time.perf_counter() - began) / len(tried) * len(corpus)
     once, epoch = 0.0, 0.0
     some = replace(corpus, utterances=tuple(corpus.utterances[place] for place in tried))
     for targets in banked(corpus, options.dims) if options.head != RIDGE else ():
-        again = _bank(ready, replace(options, dims=targets), some, source)
+        again = _bank(plan, replace(options, dims=targets), some, source)
         once, epoch = once + again[0], epoch + again[1]
     return Forecast(
         utterances=len(corpus),
@@ -133,9 +199,9 @@ def measured(ready: Ready, folds: int = 1) -> Forecast:
         width=layout.width,
         probes=0 if options.head == RIDGE else count_probes(options, layout.n_states),
         options=options,
-        device=ready.device,
+        device=plan.device,
         reading=reading,
-        look=_look(ready) * layout.n_states,
+        look=_look(plan) * layout.n_states,
         training=once,
         epoch=epoch,
         n_bytes=np.dtype(np.float32).itemsize * len(corpus) * layout.n_states * layout.width,
@@ -179,12 +245,12 @@ class _Watched:
         return self._source.batches(batches)
 
 
-def _bank(ready: Ready, options: FitOptions, some: Corpus, source: FeatureSource) -> tuple[float, float]:
+def _bank(plan: _Plan, options: FitOptions, some: Corpus, source: FeatureSource) -> tuple[float, float]:
     """Seconds of training of a bank that are spent once, and those of an epoch; two are made with some utterances."""
-    corpus, layout, watched = ready.checked.corpus, ready.cache.layout, _Watched(source)
+    corpus, layout, watched = plan.corpus, plan.layout, _Watched(source)
     two = replace(options, epochs=2, patience=2)
     began = time.perf_counter()
-    train_bank(some, watched, layout.n_states, layout.width, two, ready.device)
+    train_bank(some, watched, layout.n_states, layout.width, two, plan.device)
     ended = time.perf_counter()
     first, _, train, development, last = watched.asked  # each epoch asks twice; what is measured once is in the first
 
@@ -195,14 +261,14 @@ def _bank(ready: Ready, options: FitOptions, some: Corpus, source: FeatureSource
     return first - began + (ended - last) * len(corpus) / len(some), epoch
 
 
-def _look(ready: Ready) -> float:
+def _look(plan: _Plan) -> float:
     """Seconds of the ridge probes of one layer: what they are given changes no time, so that it is noise."""
-    corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
+    corpus, layout, options = plan.corpus, plan.layout, plan.options
     permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
     states = np.random.default_rng(_SEED).standard_normal((len(corpus), 1, layout.width), np.float32)
     for _ in range(2):
         began = time.perf_counter()
-        ridge_look(corpus, states, options.dims, 0, permutations, ready.device, options.balanced)
+        ridge_look(corpus, states, options.dims, 0, permutations, plan.device, options.balanced)
         seconds = time.perf_counter() - began
         if seconds > _BRIEF:
             break

@@ -22,7 +22,7 @@ from probing.encoders.device import settle_device
 from probing.encoders.opening import Encoder, open_encoder
 from probing.encoders.spec import EncoderSpec, any_random
 from probing.errors import CacheError, FitError, OptionError
-from probing.extraction.extract import prepared
+from probing.extraction.extract import Extraction, prepared
 from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions, ExtractOptions
 from probing.probes.classes import categories_of
@@ -59,26 +59,65 @@ class Ready:
     device: str
 
 
-def prepare(
-    spec: CorpusSpec, encoder: EncoderSpec | str | None, options: FitOptions, source: CacheOptions, place: FitPlace
-) -> Ready:
-    """Check and open all that a fit reads; arguments and errors are those of `fit`."""
+@dataclass(frozen=True)
+class Begun:
+    """What a fit is of, before its cache is opened, or made.
+
+    Args:
+        checked: Labelled utterances.
+        options: What to fit; its dimensions are settled.
+        device: PyTorch's name of a device.
+        extractor: The encoder, opened on the device, where the cache may have to be made.
+    """
+
+    checked: Checked
+    options: FitOptions
+    device: str
+    extractor: Encoder | None
+
+
+def begin(
+    spec: CorpusSpec,
+    encoder: EncoderSpec | str | None,
+    options: FitOptions,
+    source: CacheOptions,
+    place: FitPlace,
+    remember: bool = True,
+) -> Begun:
+    """Check what a fit is of; arguments and errors are those of `fit`.
+
+    Args:
+        spec: The corpus.
+        encoder: Whose cache is read, or made.
+        options: What to fit.
+        source: The cache.
+        place: Whether it may be made, and the device.
+        remember: Whether what is found out about the audio is written down.
+    """
     device = settle_device(place.device)
-    of_folder = Path(source.cache).suffix != CACHE_FILE
-    root = Path(source.cache) if of_folder else Path(source.cache).parent.parent
+    root = Path(source.cache) if of_folder(source) else Path(source.cache).parent.parent
     needs, opened = Needs(dims=options.dims, learns=True), None
-    if place.extract and of_folder:
+    if place.extract and of_folder(source):
         opened = _opened(encoder, source, device)
         needs = replace(needs, audio=not opened.reads, text=opened.reads, frames=opened.frames)
-    checked = check_corpus(spec, needs, place.allow_missing, root, allow_leaks=place.allow_leaks)
+    checked = check_corpus(spec, needs, place.allow_missing, root, remember, allow_leaks=place.allow_leaks)
     options = replace(options, dims=_dimensions(checked, options))
     if options.balanced and not categories_of(checked.corpus, options.dims):
         why = f"{', '.join(options.dims)}: ratings have no classes"
         raise OptionError("--class-weights changes nothing", why, "leave it out", code="no-effect")
     refuse_unfit(checked.corpus, options.dims)
+    return Begun(checked, options, device, opened)
+
+
+def prepare(
+    spec: CorpusSpec, encoder: EncoderSpec | str | None, options: FitOptions, source: CacheOptions, place: FitPlace
+) -> Ready:
+    """Check and open all that a fit reads; arguments and errors are those of `fit`."""
+    begun = begin(spec, encoder, options, source, place)
+    checked, options, opened = begun.checked, begun.options, begun.extractor
     if opened is not None:
-        _extract(checked, opened, source, options)
-    elif of_folder:
+        _extract(begun, opened, source)
+    elif of_folder(source):
         opened = _opened(encoder, source)
     cache = _open_cache(checked, opened, encoder, source, options)
     command = f"the `probe extract` command that made {cache.path}"
@@ -86,7 +125,12 @@ def prepare(
     refuse_other_inputs(cache, checked.corpus)
     checked = with_leaks(checked, heard_of(checked, cache), place.allow_leaks)
     reopened, parameters = (opened.spec, opened.parameters) if opened is not None else (None, None)
-    return Ready(checked, cache, rows, reopened, parameters, options, device)
+    return Ready(checked, cache, rows, reopened, parameters, options, begun.device)
+
+
+def of_folder(source: CacheOptions) -> bool:
+    """Whether the folder of all caches is named, and not one cache file."""
+    return Path(source.cache).suffix != CACHE_FILE
 
 
 def configuration_of(ready: Ready) -> dict[str, Any]:
@@ -120,10 +164,15 @@ def _opened(encoder: EncoderSpec | str | None, source: CacheOptions, device: str
     return open_encoder(encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder), device)
 
 
-def _extract(checked: Checked, encoder: Encoder, source: CacheOptions, options: FitOptions) -> None:
+def extraction_of(begun: Begun, encoder: Encoder, source: CacheOptions) -> Extraction:
+    """What makes the cache, in the store that serves the fit best."""
+    kept = ExtractOptions(settle_store(begun.checked, encoder, source, begun.options), source.dtype)
+    return prepared(begun.checked, encoder, kept, Path(source.cache))
+
+
+def _extract(begun: Begun, encoder: Encoder, source: CacheOptions) -> None:
     """Extract what the cache lacks; of a whole one nothing."""
-    kept = ExtractOptions(settle_store(checked, encoder, source, options), source.dtype)
-    extraction = prepared(checked, encoder, kept, Path(source.cache))
+    extraction = extraction_of(begun, encoder, source)
     print(extraction.forecast, file=sys.stderr)
     if extraction.run() is None:
         why, remedy = "other processes are still writing parts", "run it again when they have ended"

@@ -55,10 +55,14 @@ def test_a_dry_run_only_prints(pooled: list[object]) -> None:
 
 
 def test_a_dry_run_extracts_nothing(table: Path, checkpoints: dict[str, Path]) -> None:
-    """Though --extract is typed; the command that does, and which has a forecast of its own, is named."""
-    found = probe("fit", table, "--encoder", checkpoints["hubert"], "--extract", "--dry-run")
+    """Though --extract is typed: then what it would take is forecast too; else the command that extracts is named."""
+    words = ["fit", table, "--encoder", checkpoints["hubert"], "--dry-run", *FIT]
+    found = probe(*words)
     refused(found, "cache-missing")
-    assert "probe extract" in found.stderr and not list(Path().rglob("*.h5"))
+    assert "probe extract" in found.stderr
+    lines = done(*words, "--extract").stdout.splitlines()
+    assert lines[0].startswith("extracted first: 32 utterances") and re.match(r"at most \d+:\d+", lines[-1])
+    assert "not counted: start-up" in lines[-2] and not list(Path().rglob("*.h5"))
 
 
 def test_what_is_printed_are_the_record_s_scores(pooled: list[object]) -> None:

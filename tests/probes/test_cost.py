@@ -111,11 +111,30 @@ def test_a_forecast_only_measures(read_aloud: dict[str, Path], tmp_path: Path, m
         spec, EncoderSpec.resolve(str(read_aloud["encoder"])), FitOptions(head="ridge", permutations=0), source
     )
     assert trained.epoch > 0 and trained.reading > 0 and trained.look > 0
-    assert trained.seconds == pytest.approx(trained.reading + trained.look + trained.training + 3 * trained.epoch)
-    assert ridge.probes == 0 == ridge.epoch and ridge.seconds == pytest.approx(ridge.reading + ridge.look)
+    once = trained.opening + trained.reading + trained.look + trained.training
+    assert trained.opening > 0 and trained.seconds == pytest.approx(once + 3 * trained.epoch)
+    assert ridge.probes == 0 == ridge.epoch and ridge.seconds == pytest.approx(
+        ridge.opening + ridge.reading + ridge.look
+    )
     assert "12 trained probes" in str(trained) and "at most" in str(trained) and "trained" not in str(ridge)
     assert not list(tmp_path.iterdir())
     assert {path: path.stat().st_mtime_ns for path in read_aloud["cache"].rglob("*")} == before
+
+
+def test_what_would_be_extracted_is_forecast_too(
+    read_aloud: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for all folds, and nothing is written; what is in the cache already is not forecast again."""
+    monkeypatch.chdir(tmp_path)
+    spec, encoder = CorpusSpec.resolve(str(read_aloud["table"])), EncoderSpec.resolve(str(read_aloud["encoder"]))
+    few, place = FitOptions(hidden=4, permutations=0, refits=0, epochs=3, batch=4), FitPlace(extract=True)
+    found = forecast(spec, encoder, few, CacheOptions(cache=tmp_path / "none"), place)
+    assert found.extraction is not None and found.extraction[1].left == 32 == found.extraction[0].utterances
+    assert found.epoch > 0 and found.look > 0 and found.n_layers == 4
+    each = found.reading + found.look + found.training + 3 * found.epoch
+    assert replace(found, folds=5).seconds == pytest.approx(5 * each + found.opening + found.extraction[1].seconds)
+    assert not list(tmp_path.iterdir())
+    assert forecast(spec, encoder, few, CacheOptions(cache=read_aloud["cache"]), place).extraction is None
 
 
 def test_what_is_tried_can_be_learned_from(read_aloud: dict[str, Path]) -> None:
