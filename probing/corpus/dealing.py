@@ -218,9 +218,10 @@ def _speakers_of(utterances: Sequence[Utterance]) -> list[str]:
 def _demand(corpus: Corpus, found: int, needed: int, noun: str, how: str) -> None:
     """Raise a CorpusError (code `split`) where folds would be empty; it says what was left out of the corpus."""
     if found < needed:
+        remedy = f"ask for fewer folds, but {FEWEST} at least" if found >= FEWEST else "choose another split"
         why = f"the corpus has {number_of(found, noun)}, and {needed} folds need one each"
         why = "; ".join([why, *(note for note in corpus.notes if " left out" in note)])
-        raise CorpusError(f"--split {how}", why, f"ask for fewer folds, but {FEWEST} at least", code="split")
+        raise CorpusError(f"--split {how}", why, remedy, code="split")
 
 
 def _unshared(utterances: Sequence[Utterance], folds_M: NDArray[np.int64]) -> bool:
