@@ -84,6 +84,7 @@ class Corpus:
         notes: What a user should know but need not mend (unlabelled partitions, unknown speakers …).
         fold: The fold that is tested on, of a corpus that is split into folds.
         unused: Column of a table that is neither a dimension nor a category → why.
+        off_scale: Those of them that may be ratings, though on another scale than the one that was given.
         release: Which release of the corpus it is, such as `1.11`; None where nothing tells it. It is no part of file
             names.
         folds: Utterance id → the fold that tests it, from 1, of a corpus that was split anew.
@@ -96,6 +97,7 @@ class Corpus:
     notes: tuple[str, ...] = ()
     fold: int | None = None
     unused: Mapping[str, str] = field(default_factory=dict)
+    off_scale: tuple[str, ...] = ()
     release: str | None = None
     folds: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)

@@ -82,6 +82,9 @@ def _lacking_throughout(corpus: Corpus, targets: Sequence[str]) -> Iterator[tupl
     learned = [partition for partition in LEARNED if partition in corpus.partitions]
     if len(learned) == 2 and not targets:
         yield _with("no utterance has a rating or a class, so nothing can be learned", why_no_labels(corpus)), 1
+    elif not corpus.dimensions:  # else it is as likely that they are no ratings
+        for column in corpus.off_scale:
+            yield f"column {column}: {corpus.unused[column]}", 1
     for partition, target in unlabelled(corpus, targets):
         if partition in learned:
             what = "has a class of" if target in corpus.categories else "is rated on"

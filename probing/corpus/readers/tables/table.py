@@ -109,7 +109,14 @@ def corpus_of(
     notes = [*cells.notes, *(note for column, note in absent.items() if column not in found.unused), *found.notes]
     if not any(utterance.speaker for utterance in utterances):
         notes.append("no speakers are given: intervals are by utterance")
-    return Corpus(readable(name or _name(cells.path)), scale or UNIT, utterances, tuple(notes), unused=found.unused)
+    return Corpus(
+        readable(name or _name(cells.path)),
+        scale or UNIT,
+        utterances,
+        tuple(notes),
+        unused=found.unused,
+        off_scale=tuple(found.off_scale),
+    )
 
 
 def _name(path: Path) -> str:

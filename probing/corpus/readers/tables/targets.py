@@ -34,6 +34,7 @@ class Targets:
         answers: Dimension or category → what each rater said [B], NaN or blank where nothing.
         sexes: The speakers' sex [B].
         unused: Column that is neither → why.
+        off_scale: Unused columns of which some ratings, if they are ratings, are off the scale that was given.
         notes: What a user should know.
     """
 
@@ -42,6 +43,7 @@ class Targets:
     answers: dict[str, list[tuple[float, ...] | tuple[str, ...]]] = field(default_factory=dict)
     sexes: list[str | None] = field(default_factory=list)
     unused: dict[str, str] = field(default_factory=dict)
+    off_scale: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -121,10 +123,31 @@ def _read_column(cells: Cells, column: str, scale: tuple[float, float] | None, f
     except CorpusError as error:
         if column in EMOTIONS:
             raise
-        if error.code != "not-a-number" or _any_number(cells.columns[column]):
+        if partly := _partly_off(cells, column, scale) if error.code == "off-scale" and scale else "":
+            found.unused[column] = partly
+            found.off_scale.append(column)
+        elif error.code != "not-a-number" or _any_number(cells.columns[column]):
             found.unused[column] = error.why
         else:
             _read_classes(column, cells.columns[column], found)
+
+
+def _partly_off(cells: Cells, column: str, scale: tuple[float, float]) -> str:
+    """What to say of numbers of which some are off the scale that was given; nothing where all of them are.
+
+    Numbers that have nothing to do with the scale, such as years, are no ratings; others may be, on another scale.
+    """
+    numbers = numbers_of(cells, column)
+    numbers = numbers[np.isfinite(numbers)]
+    off = int(((numbers < scale[0]) | (numbers > scale[1])).sum())
+    if off == len(numbers):
+        return ""
+    least, most = numbers.min(), numbers.max()
+    low, high = min(scale[0], math.floor(least)), max(scale[1], math.ceil(most))
+    return (
+        f"{off:,} of {number_of(len(numbers), 'value')} are off the scale {scale[0]:g} to {scale[1]:g}: they range "
+        f"from {least:g} to {most:g}; if they are ratings, type --scale {low:g} {high:g}"
+    )
 
 
 def _codes(cells: Cells, column: str) -> str:

@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 from corpora import names_all, refusal, write
 
+from probing.corpus.audit import no_labels
+from probing.corpus.overview import check
 from probing.corpus.readers.tables.table import read
 from probing.corpus.reading import Reading
+from probing.corpus.spec import CorpusSpec
 from probing.corpus.splits import split_anew
 from probing.errors import CorpusError, OptionError
 
@@ -295,6 +298,24 @@ def test_rows_of_one_recording_need_both_times(tmp_path):
     assert [u.segment for u in whole.utterances] == [None, None]
     other = read(half, reading=Reading(columns=(("other", "start"),)))
     assert other.dimensions == ("other",)
+
+
+def test_ratings_that_are_partly_off_a_scale_are_a_problem_where_nothing_is_rated(tmp_path):
+    """Column, range and the scale to type; years are no ratings, and beside ratings a duration is none either."""
+    rows = [f"u{n},train,{1 + n % 5},{1.5 + n % 3},{2000 + n},{('joy', 'fear')[n % 2]}" for n in range(12)]
+    own = write(tmp_path / "t.csv", "id,partition,V,A,year,emotion", *rows)
+    corpus = read(own, (1, 3))
+    assert (corpus.dimensions, corpus.off_scale) == ((), ("V", "A")) and "year" in corpus.unused
+    assert "they range from 1 to 5; if they are ratings, type --scale 1 5" in corpus.unused["V"]
+    assert "--scale 1 4" in corpus.unused["A"]
+    found = check(CorpusSpec.resolve(str(own), (1.0, 3.0))).problems
+    assert [line.split(":")[0] for line in found if line.startswith("column")] == ["column V", "column A"]
+    rated = read(own, (1, 4))
+    assert (rated.dimensions, rated.off_scale) == (("A",), ("V",))
+    assert not any(line.startswith("column") for line in check(CorpusSpec.resolve(str(own), (1.0, 4.0))).problems)
+    silent = write(tmp_path / "v.csv", "id,partition,V,text", *(",".join(row.split(",")[:3]) + ",a" for row in rows))
+    _, why, _ = no_labels(read(silent, (1, 3)))
+    assert "column V" in why and "--scale 1 5" in why
 
 
 @pytest.mark.slow
