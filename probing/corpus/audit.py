@@ -171,7 +171,7 @@ def about_voice(category: str) -> bool:
 
 def why_no_labels(corpus: Corpus) -> list[str]:
     """What is known of why a corpus has nothing to learn: what its columns are, and what a user may type."""
-    columns = dict.fromkeys([*corpus.off_scale, *corpus.unused])  # the likeliest first
+    columns = sorted(corpus.unused, key=lambda column: column not in corpus.off_scale)  # the likeliest first
     hints = [f"column {column}: {corpus.unused[column]}" for column in columns][:_COLUMNS]
     hints += [f"{name} is learned only where it is named: --dim {name}" for name in corpus.categories]
     return [*hints, *meant(EMOTIONS, corpus.unused)]

@@ -83,7 +83,7 @@ def _lacking_throughout(corpus: Corpus, targets: Sequence[str]) -> Iterator[tupl
     if len(learned) == 2 and not targets:
         yield _with("no utterance has a rating or a class, so nothing can be learned", why_no_labels(corpus)), 1
     elif not corpus.dimensions:  # else it is as likely that they are no ratings
-        for column in corpus.off_scale:
+        for column in (column for column in corpus.off_scale if column in corpus.unused):
             yield f"column {column}: {corpus.unused[column]}", 1
     for partition, target in unlabelled(corpus, targets):
         if partition in learned:

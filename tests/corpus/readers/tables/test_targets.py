@@ -310,6 +310,8 @@ def test_ratings_that_are_partly_off_a_scale_are_a_problem_where_nothing_is_rate
     assert "--scale 1 4" in corpus.unused["A"]
     found = check(CorpusSpec.resolve(str(own), (1.0, 3.0))).problems
     assert [line.split(":")[0] for line in found if line.startswith("column")] == ["column V", "column A"]
+    split = CorpusSpec.resolve(str(own), (1.0, 3.0), reading=Reading(split="column:V"))
+    assert sum(line.startswith("column") for line in check(split).problems) == 1  # what says the split is no rating
     rated = read(own, (1, 4))
     assert (rated.dimensions, rated.off_scale) == (("A",), ("V",))
     assert not any(line.startswith("column") for line in check(CorpusSpec.resolve(str(own), (1.0, 4.0))).problems)
