@@ -80,12 +80,12 @@ def wrapped(lines: Iterable[str]) -> list[str]:
 
 def _chance(record: FitRecord) -> list[str]:
     """What probes of permuted labels reach on each test partition, all targets together: a line for each."""
+    from probing.report.fit_scores import UAR, fit_scores_of
     from probing.report.ridge import null_labels
-    from probing.report.told import UAR, told_of
 
     lines = []
-    for told in told_of(record):
-        nulls = told.nulls
+    for measured in fit_scores_of(record):
+        nulls = measured.nulls
         for partition in dict.fromkeys(nulls.partition[~nulls.partition.isin(["train", "development"])]):
             labels = null_labels(partition)
             own = nulls[(nulls.partition == partition) & (nulls.labels == labels)]
@@ -94,7 +94,7 @@ def _chance(record: FitRecord) -> list[str]:
                 for kind, of_kind in own.groupby("kind")
             ]
             how = "within speakers" if labels == "by-speaker" else "between speakers"
-            what = f"{told.measure} by" if told.measure == UAR else "by"
+            what = f"{measured.measure} by" if measured.measure == UAR else "by"
             lines.append(f"{what} chance on {partition}, labels permuted {how}: {', '.join(parts)}")
     return lines
 

@@ -22,6 +22,7 @@ from probing.probes.bank import BY_SPEAKER, PERMUTED, REFIT, Probe
 from probing.probes.classes import Classes
 from probing.runs.categories import coded
 from probing.runs.scores import clusters_of, ratings
+from probing.statistics.class_weights import balanced as balanced_weights
 from probing.statistics.classification import tally
 from probing.statistics.concordance import ccc, ccc_loss
 from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
@@ -208,8 +209,7 @@ def classification(
         probes: The P probes, all of one category.
         members: Partition → places of its utterances, for train and development.
         classes: Of the category.
-        balanced: Whether all classes of train count alike in the loss, rather than all utterances: each of n
-            utterances of K classes that are there counts n / (K · the number of its class), as in scikit-learn.
+        balanced: Whether all classes of train count alike in the loss, rather than all utterances.
         device: PyTorch's name of the device of the estimates.
     """
     codes_PN = taught_labels(corpus, probes, members).astype(np.int64)
@@ -220,9 +220,7 @@ def classification(
         once_N = np.ones(len(corpus), np.int64)
         counts_PB = np.stack([counts.get(row, once_N)[members[TRAIN]] for row in range(len(probes))])
         truths_PK = tally(taught_PB, taught_PB, len(classes), counts_PB).truths
-        there_PK = truths_PK > 0
-        each_P1 = truths_PK.sum(1, keepdims=True) / there_PK.sum(1, keepdims=True)
-        weights_PK = np.divide(each_P1, truths_PK, out=np.zeros_like(truths_PK), where=there_PK)
+        weights_PK = balanced_weights(truths_PK)
     return Classification(codes_PN, counts, weights_PK, device)
 
 

@@ -14,9 +14,9 @@ from probing.errors import RunError
 from probing.files import digest
 from probing.report.compared import demand_one_corpus
 from probing.report.controls import differences, find_controls, seed_of
+from probing.report.fit_scores import fit_scores_of
 from probing.report.located import located
 from probing.report.ridge import RIDGE, curves_above, curves_of, has_ridge
-from probing.report.told import told_of
 from probing.runs.records import FitRecord
 from probing.statistics.agreement import rank_agreement
 from probing.statistics.curves import Curve
@@ -199,8 +199,8 @@ def _at(name: str, curve: Curve, place: int) -> dict[str, float]:
 def _scores(record: FitRecord, dimension: str, layer: int) -> dict[str, float]:
     """CCC, or UAR of a category, of the ridge probe on one layer, on every test partition."""
     found: dict[str, float] = {}
-    for told in told_of(record):
-        scores, measure = told.scores, told.measure.lower()
+    for measured in fit_scores_of(record):
+        scores, measure = measured.scores, measured.measure.lower()
         own = scores[(scores.dimension == dimension) & (scores.kind == RIDGE) & (scores.layer == layer)]
         ends = own.reindex(columns=["mean_low", "mean_high"]).astype(float)  # blank where there is no interval
         for partition, score, low, high in zip(own.partition, own.value, ends.mean_low, ends.mean_high, strict=True):

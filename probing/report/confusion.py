@@ -1,4 +1,4 @@
-"""The confusion matrix: which classes of a category are taken for which, drawn from a run's estimates alone."""
+"""The confusion matrix: true against predicted classes of a category, drawn from a run's estimates alone."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _DIGITS = 6
 def plot_confusion(record: Record, category: str | None = None, figure: Figure | None = None) -> NDArray[np.object_]:
     """Plot the confusion matrix of a run on each test partition.
 
-    Rows are the true classes, and each says how many utterances it has; a cell is the share of them that is estimated
-    to be of the column's class, so that the diagonal holds the recalls, whose mean is UAR. Of a system all training
+    Rows are the true classes, and each says how many utterances it has; a cell is the share of them whose predicted
+    class is that of the column, so that the diagonal holds the recalls, whose mean is UAR. Of a system all training
     seeds are counted together; of a fit it is of the probes that stand for it (`probing.runs.standing`).
 
     Args:
@@ -114,10 +114,8 @@ def caption(record: Record, drawn: pd.DataFrame) -> str:
     scores = {score.partition: score for score in _standing(record, drawn.category.iloc[0])}
     category, probe = drawn.category.iloc[0], drawn.probe.iloc[0]
     whose = f"{record.title} ({probe})" if probe else record.title
-    title = f"Which classes of {category} {whose} takes for which on {record.corpus.full_title}."
-    said = (
-        "Rows: true classes, with their numbers of utterances; columns: estimated ones; numbers: per cent of the row."
-    )
+    title = f"Confusion matrix of {category}: {whose} on {record.corpus.full_title}."
+    said = "Rows: true classes, with their numbers of utterances; columns: estimated classes; numbers: % of the row."
     parts = [f"{partition_title(name)}: {', '.join(_scored(scores[name]))}" for name in dict.fromkeys(drawn.partition)]
     shared = [f"{line[0].upper()}{line[1:]}." for line in record.corpus.shared]
     return f"**{markdown(title)}** {markdown(' '.join([said, '; '.join(parts) + '.', *shared]))}\n"

@@ -10,10 +10,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from probing.report.controls import seed_of
+from probing.report.fit_scores import FitScores, fit_scores_of
 from probing.report.located import undecided
 from probing.report.reading import damaged, read
 from probing.report.ridge import RIDGE, curves_of, has_ridge, importance_of, null_labels, sizes_of
-from probing.report.told import Told, told_of
 from probing.runs.printing import SEEN, UNSEEN
 from probing.runs.records import FitRecord
 
@@ -70,13 +70,13 @@ def drawn_of(record: FitRecord, controls: Sequence[FitRecord] = ()) -> pd.DataFr
 def _run_table(record: FitRecord, beside: bool = False) -> pd.DataFrame:
     """One run's curves, weights, and scores on the test partitions; of a run beside another, no permutations."""
     parts = [_importance(record, beside)] if has_ridge(record) else []
-    for told in told_of(record):
-        scores = told.scores
+    for measured in fit_scores_of(record):
+        scores = measured.scores
         tests = [p for p in dict.fromkeys(scores.partition) if p not in ("train", DEVELOPMENT)] or [DEVELOPMENT]
         if has_ridge(record):
-            parts += _look(record, told, tests, beside)
+            parts += _look(record, measured, tests, beside)
         else:
-            trained = replace(told, scores=scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)])
+            trained = replace(measured, scores=scores[(scores.kind == "single").any() & scores.kind.isin(_SOURCES)])
             parts += [_of_partition(record, trained, partition, _SOURCES) for partition in tests]
     if record.options.get("head") != RIDGE:
         parts.append(_weights(record))
@@ -95,18 +95,18 @@ def _importance(record: FitRecord, beside: bool) -> pd.DataFrame:
     return table.assign(**named, in_set=in_set, speakers=speakers, utterances=utterances)
 
 
-def _look(record: FitRecord, told: Told, tests: Sequence[str], beside: bool) -> list[pd.DataFrame]:
+def _look(record: FitRecord, measured: FitScores, tests: Sequence[str], beside: bool) -> list[pd.DataFrame]:
     """Ridge probes of single layers and the weighted sum on each test partition, and what permuted labels give."""
-    kept, nulls = replace(told, scores=told.scores[told.scores.kind.isin(_OF_LOOK)]), told.nulls
+    kept, nulls = replace(measured, scores=measured.scores[measured.scores.kind.isin(_OF_LOOK)]), measured.nulls
     parts = []
     for partition in tests:
-        panel = f"{told.measure} {partition}"
+        panel = f"{measured.measure} {partition}"
         parts.append(_of_partition(record, kept, partition, _OF_LOOK))
         if beside:
             continue
         own = nulls[(nulls.partition == partition) & (nulls.labels == null_labels(partition))]
         parts += [_range_of(own[own.kind == kind], panel, source) for kind, source in _NULLS.items()]
-        rows = [{"dimension": name, "value": value} for name, value in told.chance(partition).items()]
+        rows = [{"dimension": name, "value": value} for name, value in measured.chance(partition).items()]
         parts.append(pd.DataFrame(rows).assign(panel=panel, source=CHANCE))
     return parts
 
@@ -120,12 +120,12 @@ def _range_of(nulls: pd.DataFrame, panel: str, source: str) -> pd.DataFrame:
     return pd.DataFrame([{"panel": panel, "source": source, "band": band, **ends}])
 
 
-def _of_partition(record: FitRecord, told: Told, partition: str, sources: dict[str, str]) -> pd.DataFrame:
+def _of_partition(record: FitRecord, measured: FitScores, partition: str, sources: dict[str, str]) -> pd.DataFrame:
     """One partition's scores with the interval of the mean over seeds as the band, or the range where one is absent."""
-    own = told.scores[told.scores.partition == partition]
-    own = own.assign(panel=f"{told.measure} {partition}", source=own.kind.map(sources))
+    own = measured.scores[measured.scores.partition == partition]
+    own = own.assign(panel=f"{measured.measure} {partition}", source=own.kind.map(sources))
     if (len(own) or has_ridge(record)) and not own.source.eq("encoder").any():
-        raise damaged(record, told.file, f"no layer has a score on {partition}")
+        raise damaged(record, measured.file, f"no layer has a score on {partition}")
     clusters = record.corpus.clusters.get(partition)
     by = clusters.by if clusters else "speaker"
     known = {"utterances": own.n.max()} if "n" in own and len(own) else {}

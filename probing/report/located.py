@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probing.errors import number_of
+from probing.report.fit_scores import of_ridge
 from probing.report.ridge import curves_above, has_ridge
-from probing.report.told import of_ridge
 from probing.runs.records import FitRecord
 from probing.statistics.layers import (
     LayerSummary,

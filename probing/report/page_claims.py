@@ -11,10 +11,10 @@ from probing.corpus.model import DEVELOPMENT
 from probing.errors import number_of
 from probing.report.conditions import on_own_words
 from probing.report.findings import SELECTED_ON, system_findings
+from probing.report.fit_scores import of_ridge
 from probing.report.page_blocks import Block, Claims, Words
 from probing.report.page_runs import Runs
 from probing.report.ridge import curves_above, has_ridge
-from probing.report.told import of_ridge
 from probing.runs.records import FitRecord
 from probing.statistics.layers import (
     CARRIED_LEVEL,
@@ -124,14 +124,14 @@ def _carried(fits: Sequence[FitRecord]) -> list[list[Finding]]:
 
     Several fits are more chances to find something, so the largest CCC under a permutation is taken over all of them.
     """
-    told = {fit.folder: of_ridge(fit) for fit in fits if has_ridge(fit)}
-    of_dimensions, of_categories = (_together([own[place] for own in told.values()]) for place in (1, 3))
+    of_fits = {fit.folder: of_ridge(fit) for fit in fits if has_ridge(fit)}
+    of_dimensions, of_categories = (_together([own[place] for own in of_fits.values()]) for place in (1, 3))
     found: list[list[Finding]] = []
     for fit in fits:
         if not has_ridge(fit):
             found.append([])
             continue
-        scores, nulls, classified, class_nulls = told[fit.folder]
+        scores, nulls, classified, class_nulls = of_fits[fit.folder]
         permuted = of_dimensions if nulls is not None and len(nulls) else nulls
         permuted_classes = of_categories if class_nulls is not None and len(class_nulls) else class_nulls
         found.append(carried_findings(scores, permuted, classified, permuted_classes))

@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from probing.corpus.model import Corpus
 from probing.errors import FitError, ProbingError, Terminated
 from probing.systems.processor import Processor
-from probing.systems.targets import Classes, targets_of
+from probing.systems.targets import Categories, targets_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class Utterances(Dataset[Item]):
         corpus: Corpus,
         dimensions: Sequence[str],
         sound: Sound | None = None,
-        categories: Classes | None = None,
+        categories: Categories | None = None,
     ) -> None:
         self._utterances, self._sound = corpus.utterances, sound
         self.labels_NK = targets_of(corpus, dimensions, categories or {})

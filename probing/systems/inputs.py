@@ -23,7 +23,7 @@ from probing.extraction.locate import cache_path, find_cache
 from probing.systems.batches import Collate, Feed, Utterances
 from probing.systems.build import parts_of
 from probing.systems.processor import Processor
-from probing.systems.targets import Classes
+from probing.systems.targets import Categories
 
 LATENTS = "latents"
 _DTYPES = ("float32", "float16")  # of a latents cache, the more exact first
@@ -35,7 +35,7 @@ def feed(
     processor: Processor,
     latents: Cache | None = None,
     snr: float | None = None,
-    categories: Classes | None = None,
+    categories: Categories | None = None,
 ) -> Feed:
     """Get a corpus ready for a system.
 

@@ -16,9 +16,10 @@ from torch.nn.functional import cross_entropy
 
 from probing.corpus.model import TRAIN, Corpus
 from probing.runs.scores import ratings
+from probing.statistics.class_weights import balanced
 from probing.statistics.concordance import ccc_loss
 
-Classes = Mapping[str, Sequence[str]]  # category → its classes, in the order of the outputs
+Categories = Mapping[str, Sequence[str]]  # category → its classes, in the order of the outputs
 
 
 def split_targets(corpus: Corpus, dims: Sequence[str]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -35,18 +36,15 @@ def split_targets(corpus: Corpus, dims: Sequence[str]) -> tuple[tuple[str, ...],
     return tuple(name for name in dims if name not in categories), categories
 
 
-def balanced(corpus: Corpus, category: str) -> list[float]:
-    """A weight for each class that lets all classes of train count alike: n / (C · its utterances).
-
-    They are those of scikit-learn's `compute_class_weight("balanced", …)`. A class that is not in train has none.
-    """
+def class_weights(corpus: Corpus, category: str) -> list[float]:
+    """A weight for each class that lets all classes of train count alike in the loss."""
     own = [u.categories.get(category) for u in corpus.utterances if u.partition == TRAIN]
-    counts = [own.count(name) for name in corpus.classes(category)]
-    there = sum(count > 0 for count in counts)
-    return [sum(counts) / (there * count) if count else 0.0 for count in counts]
+    counts_C = np.array([own.count(name) for name in corpus.classes(category)], np.float64)
+    found: list[float] = balanced(counts_C).tolist()
+    return found
 
 
-def targets_of(corpus: Corpus, dimensions: Sequence[str], categories: Classes) -> NDArray[np.float64]:
+def targets_of(corpus: Corpus, dimensions: Sequence[str], categories: Categories) -> NDArray[np.float64]:
     """What is to be learned [N, T]: ratings mapped to [0, 1], then the place of the utterance's class; NaN: none."""
     places = {name: {own: place for place, own in enumerate(classes)} for name, classes in categories.items()}
     classes_NG = [
@@ -56,14 +54,18 @@ def targets_of(corpus: Corpus, dimensions: Sequence[str], categories: Classes) -
     return np.concatenate([ratings(corpus, dimensions), np.array(classes_NG, np.float64).reshape(shape)], axis=1)
 
 
-def by_category(outputs: Tensor, dimensions: int, categories: Classes) -> dict[str, Tensor]:
+def by_category(outputs: Tensor, dimensions: int, categories: Categories) -> dict[str, Tensor]:
     """Category → its logits [..., C], of outputs [..., O] of which the first K are dimensions."""
     sizes = [dimensions, *map(len, categories.values())]
     return dict(zip(categories, outputs.split(sizes, dim=-1)[1:], strict=True))
 
 
 def loss_of(
-    outputs_BO: Tensor, labels_BT: Tensor, dimensions: int, categories: Classes, weights: Mapping[str, Sequence[float]]
+    outputs_BO: Tensor,
+    labels_BT: Tensor,
+    dimensions: int,
+    categories: Categories,
+    weights: Mapping[str, Sequence[float]],
 ) -> Tensor:
     """The mean over all targets of their losses over a batch, in float32.
 

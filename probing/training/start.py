@@ -14,7 +14,7 @@ from probing.systems.build import build_system
 from probing.systems.inference import opened_system
 from probing.systems.model import EmotionSystem
 from probing.systems.processor import Processor
-from probing.systems.targets import balanced, split_targets
+from probing.systems.targets import class_weights, split_targets
 from probing.training.accelerated import precision_of
 from probing.training.options import PARTS, FinetuneOptions
 
@@ -44,7 +44,7 @@ def started(name: str, corpus: Corpus, options: FinetuneOptions, seed: int) -> t
         options.window,
         dimensions=dimensions,
         categories=categories,
-        class_weights={category: balanced(corpus, category) for category in weighted},
+        class_weights={category: class_weights(corpus, category) for category in weighted},
         scale=corpus.scale,
         fusion=options.fusion,
         dropout=options.dropout,

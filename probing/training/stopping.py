@@ -1,6 +1,7 @@
 """The score on development by which a training keeps its best state and stops.
 
-Shape legend: N utterances · K dimensions of emotion · G categories · T targets, K + G · O outputs.
+Shape legend: N utterances · K dimensions of emotion · G categories · T targets, K + G · O outputs ·
+C classes of one category.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def metric_of(config: SystemConfig) -> str:
 def scores_of(found: EvalPrediction, config: SystemConfig) -> dict[str, float]:
     """Scores over the whole partition: of each target, and their mean, by which a training is judged.
 
-    UAR takes few values, and of two states with the same one that with the lower cross-entropy is the better: the mean
-    is lowered by a share of it that decides nothing else.
+    UAR takes few values, and of two states with the same one that with the lower cross-entropy is the better, in which
+    classes count as they do in training: the mean is lowered by a share of it that decides nothing else.
 
     Args:
         found: Outputs [N, O], and labels [N, T] as `probing.systems.targets` has them.
@@ -51,18 +52,23 @@ def scores_of(found: EvalPrediction, config: SystemConfig) -> dict[str, float]:
     surprise, start = [], count
     for place, (name, classes) in enumerate(config.categories.items(), start=count):
         logits_NC = outputs_NO[:, start : (start := start + len(classes))].astype(np.float64)
-        scores[f"uar_{name}"], loss = _classified(labels_NT[:, place].astype(np.int64), logits_NC)
+        weights_C = np.array(config.class_weights.get(name, np.ones(len(classes))), np.float64)
+        scores[f"uar_{name}"], loss = _classified(labels_NT[:, place].astype(np.int64), logits_NC, weights_C)
         surprise.append(loss)
     mean = float(np.mean(list(scores.values())))
     return {"score": mean - _TIE * float(np.tanh(np.mean(surprise))), **scores}
 
 
-def _classified(truth_N: NDArray[np.int64], logits_NC: NDArray[np.float64]) -> tuple[float, float]:
-    """UAR and cross-entropy of a category."""
+def _classified(
+    truth_N: NDArray[np.int64], logits_NC: NDArray[np.float64], weights_C: NDArray[np.float64]
+) -> tuple[float, float]:
+    """UAR and cross-entropy of a category; the latter is 0 where no class counts."""
     if not np.isfinite(logits_NC).all():
         raise _not_finite("a logit is NaN or infinite")
     uar = float(tally(truth_N, logits_NC.argmax(-1), logits_NC.shape[1]).uar)
-    return uar, float(-log_softmax(logits_NC, axis=-1)[np.arange(len(truth_N)), truth_N].mean())
+    surprise_N = -log_softmax(logits_NC, axis=-1)[np.arange(len(truth_N)), truth_N]
+    weight_N = weights_C[truth_N]
+    return uar, float(np.average(surprise_N, weights=weight_N)) if weight_N.any() else 0.0
 
 
 def _not_finite(why: str) -> FitError:

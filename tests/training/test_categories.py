@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score
+from scipy.special import softmax
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from small_systems import trained
 from transformers import EvalPrediction
@@ -24,7 +25,7 @@ from probing.errors import FitError
 from probing.runs.printing import line
 from probing.runs.records import FinetuneRecord
 from probing.systems.config import SystemConfig
-from probing.systems.targets import balanced
+from probing.systems.targets import class_weights
 from probing.training.evaluate import evaluate
 from probing.training.stopping import scores_of
 
@@ -87,12 +88,27 @@ def test_of_two_states_with_one_uar_the_surer_is_the_better() -> None:
     assert caught.value.code == "estimate-not-finite"
 
 
+def test_between_equal_recalls_classes_count_as_in_training() -> None:
+    """Of two states of one UAR that of the lower cross-entropy is kept: scikit-learn's, weighted like the loss."""
+    config = SystemConfig(dimensions=(), categories={"e": ["a", "b"]}, class_weights={"e": [0.5, 4.0]})
+    truth = np.array([[0.0]] * 8 + [[1.0]])
+    sure_of_a = np.array([[3.0, 0.0]] * 8 + [[0.0, 0.1]])
+    sure_of_b = np.array([[0.2, 0.0]] * 8 + [[0.0, 3.0]])
+    states = {"a": sure_of_a, "b": sure_of_b}
+    kept = {name: scores_of(EvalPrediction(own, truth), config)["score"] for name, own in states.items()}
+    weights = np.where(truth[:, 0] == 1, 4.0, 0.5)
+    losses = {name: log_loss(truth[:, 0], softmax(own, 1), sample_weight=weights) for name, own in states.items()}
+    plain = {name: log_loss(truth[:, 0], softmax(own, 1)) for name, own in states.items()}
+    assert losses["b"] < losses["a"] and plain["a"] < plain["b"]
+    assert kept["b"] > kept["a"] and kept["a"] == pytest.approx(1 - 1e-6 * np.tanh(losses["a"]), abs=1e-12)
+
+
 def test_balanced_weights_are_scikit_learn_s() -> None:
     """Of the classes of train; one that is not there weighs nothing."""
     names = ["a"] * 5 + ["b"] * 2 + ["d"]
     own = [Utterance(f"{i}", None, "train", categories={"e": name}) for i, name in enumerate(names)]
     corpus = Corpus("c", (0, 1), (*own, Utterance("x", None, "test1", categories={"e": "c"})))
-    a, b, c, d = balanced(corpus, "e")
+    a, b, c, d = class_weights(corpus, "e")
     assert [a, b, d] == pytest.approx(compute_class_weight("balanced", classes=np.array(["a", "b", "d"]), y=names))
     assert c == 0
 

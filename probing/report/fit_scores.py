@@ -22,7 +22,7 @@ _OF_NULLS = ("kind", "labels", "permutation", "layer", "partition")
 
 
 @dataclass(frozen=True)
-class Told:
+class FitScores:
     """One measure's scores.
 
     Args:
@@ -43,7 +43,7 @@ class Told:
         return (1 / own.groupby("dimension", sort=False).classes.first()).to_dict() if self.measure == UAR else {}
 
 
-def told_of(record: FitRecord) -> list[Told]:
+def fit_scores_of(record: FitRecord) -> list[FitScores]:
     """The scores of a fit: of its dimensions, if it has any, and of its categories.
 
     Raises:
@@ -60,23 +60,23 @@ def of_ridge(record: FitRecord) -> tuple[pd.DataFrame | None, ...]:
     Returns:
         Those of dimensions, and those of categories, as in their files; None of what the fit has not.
     """
-    told = {own.measure: own for own in told_of(record)}
-    return (*_of_ridge(told.get(CCC)), *_of_ridge(told.get(UAR)))
+    measured = {own.measure: own for own in fit_scores_of(record)}
+    return (*_of_ridge(measured.get(CCC)), *_of_ridge(measured.get(UAR)))
 
 
-def _of_ridge(told: Told | None) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    if told is None:
+def _of_ridge(measured: FitScores | None) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    if measured is None:
         return None, None
-    names = {"dimension": _KEYS[told.measure], "value": _VALUES[told.measure]}
-    of_ridge = (own[own.kind == RIDGE].rename(columns=names) for own in (told.scores, told.nulls))
+    names = {"dimension": _KEYS[measured.measure], "value": _VALUES[measured.measure]}
+    of_ridge = (own[own.kind == RIDGE].rename(columns=names) for own in (measured.scores, measured.nulls))
     return next(of_ridge), next(of_ridge)
 
 
-def _read(record: FitRecord, measure: str) -> Told:
+def _read(record: FitRecord, measure: str) -> FitScores:
     (file, nulls_file), key, value = _FILES[measure], _KEYS[measure], _VALUES[measure]
     counted = ("classes",) if measure == UAR else ()
     scores = read(record, file, (key, "kind", "layer", "seed", "partition", value, *counted))
     of_nulls = (key, *_OF_NULLS, value)
     nulls = read(record, nulls_file, of_nulls) if has(record, nulls_file) else pd.DataFrame(columns=list(of_nulls))
     names = {key: "dimension", value: "value"}
-    return Told(measure, file, scores.rename(columns=names), nulls.rename(columns=names))
+    return FitScores(measure, file, scores.rename(columns=names), nulls.rename(columns=names))

@@ -20,10 +20,10 @@ from probing.report.atlas_table import charted, table_of
 from probing.report.confusion import drawn_of as drawn_matrix
 from probing.report.confusion import figure_confusion
 from probing.report.figure2 import figure2
+from probing.report.fit_scores import UAR, fit_scores_of
 from probing.report.importance import drawn_of
 from probing.report.located import located
 from probing.report.ridge import curves_of
-from probing.report.told import UAR, told_of
 from probing.runs.records import FitRecord
 
 PEAK, NAMES = 3, np.array(["anger", "joy", "neutral"])
@@ -100,7 +100,7 @@ def test_a_fit_of_names_alone_has_no_table_of_numbers(tmp_path: Path) -> None:
     record = fit(str(written(corpus, tmp_path / "planted.csv")), None, cache=cache.path, dims="emotion", **short)
     files = {path.name for path in record.folder.iterdir()}
     assert not files & {"scores.csv", "predictions.csv", "nulls.csv"} and set(record.required) < files
-    assert record.scores == () and [told.measure for told in told_of(record)] == [UAR]
+    assert record.scores == () and [measured.measure for measured in fit_scores_of(record)] == [UAR]
     assert list(dict.fromkeys(drawn_of(record).panel)) == ["importance", "UAR test2", "weight"]
     assert fitted(record).startswith("UAR, macro-F1, accuracy, mean over 1 seed")
     assert set(drawn_matrix(record).probe) == {"weighted"}
