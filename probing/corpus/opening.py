@@ -35,7 +35,7 @@ from probing.corpus.readers.tables.columns import KNOWN
 from probing.corpus.reading import Reading
 from probing.corpus.spec import DEMO, PREFIXES, PUBLIC, RELEASES, SPLIT_BY_SESSION, CorpusSpec
 from probing.corpus.splits import split_anew
-from probing.errors import CorpusError
+from probing.errors import CorpusError, number_of
 
 _Reader = Callable[[Path, "int | None", bool, bool], Corpus]  # folder, fold, whether words and raters are read
 _READERS: dict[str, _Reader] = {
@@ -202,8 +202,13 @@ def _refuse_reading(spec: CorpusSpec, typed: str) -> None:
 def _refuse_recordings(spec: CorpusSpec) -> None:
     """Raise a CorpusError (code `corpus-unknown`) where a folder holds recordings, and nothing says what they are."""
     folder = Path(spec.source)
-    if spec.source and folder.is_dir() and not formats.known_as(folder):
-        refuse_without_pattern(folder, listed(folder), f"or type {_as_known(spec.source, RELEASES)}")
+    if not spec.source or not folder.is_dir():
+        return
+    found, known = listed(folder), formats.known_as(folder)
+    if found and known:
+        why = f"it holds {number_of(len(found), 'recording')}, whose names are those of {known}"
+        raise CorpusError(f"folder {folder}", why, f"type {known}:{spec.source}", code="corpus-unknown")
+    refuse_without_pattern(folder, found, f"or type {_as_known(spec.source, RELEASES)}")
 
 
 def _as_known(folder: str, prefixes: Iterable[str]) -> str:
@@ -215,8 +220,6 @@ def _as_known(folder: str, prefixes: Iterable[str]) -> str:
 def _nearest(source: str) -> str:
     """What the user may have meant by an unknown spec."""
     if source and Path(source).is_dir():
-        if known := formats.known_as(Path(source)):
-            return f"its files are called like those of that corpus: type {known}:{source}"
         return f"type {_as_known(source, PREFIXES)}"
     prefix, colon, rest = source.partition(":")
     near = difflib.get_close_matches(prefix.lower(), [DEMO, *PREFIXES], n=1)

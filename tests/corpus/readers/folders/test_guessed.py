@@ -47,3 +47,11 @@ def test_names_without_a_common_form_get_the_usual_pattern(tmp_path, names):
         (tmp_path / f"{name}.wav").touch()
     error = refusal(CorpusError, "corpus-unknown", open_corpus, str(tmp_path))
     assert names_all(error, "2 recordings", "'{speaker}_{emotion}_{id}.wav'")
+
+
+def test_a_public_corpus_is_known_by_its_names(tmp_path):
+    """Of all of them: its prefix is then what to type, and no pattern."""
+    for name in ("03-01-05-01-01-01-01", "03-01-04-01-02-01-02"):
+        (tmp_path / f"{name}.wav").touch()
+    error = refusal(CorpusError, "corpus-unknown", open_corpus, str(tmp_path))
+    assert names_all(error, "2 recordings", f"ravdess:{tmp_path}") and "--pattern" not in error.remedy
