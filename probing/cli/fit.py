@@ -22,7 +22,9 @@ from probing.probes.options import FitOptions, FitPlace, paper_words
 class _Forecast:
     """Whether anything is fitted."""
 
-    dry_run: bool = option(False, "Only print, by a short timing, how long it will take; with --extract also to extract.")
+    dry_run: bool = option(
+        False, "Only print, by a short timing, how long it will take; with --extract also to extract."
+    )
 
 
 _SETTLED = ("encoder", "encoder_layers", "revision", "convolution", "store", "dtype", "extract")  # by a cache file
