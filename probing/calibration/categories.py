@@ -37,8 +37,8 @@ def recover(identity: Identity) -> dict[str, Any]:
 
     Returns:
         planted; classes (how many); named (place of the layer of the highest R²); set (the confidence set); uar (of the
-        planted layer on test2), low and high (its interval); carried (whether some layer is said to tell the classes of
-        test2).
+        planted layer on test2), low and high (its interval); carried (whether some layer is said to carry the
+        category on test2).
     """
     world, drawn = draw(identity["world"], identity["kind"])
     corpus = named(drawn.corpus, identity["world"])

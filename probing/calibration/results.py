@@ -106,7 +106,7 @@ def _categories(trials: Sequence[Result]) -> list[_Row]:
         own = [one for one in trials if one["kind"] == kind]
         where = _NOTHING if kind == NULL else kind
         carried = sum(one["carried"] for one in own)
-        rows.append(_rate("categories", "some layer said to tell the classes of test2", where, carried, len(own)))
+        rows.append(_rate("categories", "some layer said to carry the category on test2", where, carried, len(own)))
         if kind == NULL:
             continue
         far = [abs(one["named"] - one["planted"]) for one in own]

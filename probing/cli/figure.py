@@ -79,7 +79,7 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     2: what each layer tells of each dimension, from a `probe fit` run, with a caption and the findings in words. Beside
     it stand the latest fits of the same corpus on the same encoder with random weights (`@random`, `@random:1` …).
 
-    confusion: which classes of a category are taken for which on the test partitions, from a run of `probe fit`,
+    confusion: the confusion matrices of a category on the test partitions, from a run of `probe fit`,
     `finetune` or `evaluate`.
 
     atlas: which layer of which encoder, from `probe fit` RUNs on one corpus: every encoder's curve over relative depth
@@ -155,7 +155,7 @@ def _contents(run: Path | None, options: FigureOptions) -> list[Path]:
 
 
 def _confusion(run: Path | None, options: FigureOptions) -> list[Path]:
-    """Draw which classes are taken for which, and print the caption."""
+    """Draw confusion matrices, and print the caption."""
     from probing.errors import RunError
     from probing.report.confusion import figure_confusion
     from probing.runs.pooling import whole_of

@@ -1,4 +1,4 @@
-"""Train a bank of probes: which layers carry a dimension, or tell the classes of a category (section 4.2).
+"""Train a bank of probes: which layers carry a dimension or a category (section 4.2).
 
 Shape legend: P probes · N utterances · B those of a batch · L layers · D hidden size · O outputs of a head.
 """

@@ -46,7 +46,7 @@ def test_trials_are_counted() -> None:
     assert (
         table.rate["ridge R²: exact", "standard"] == 0.5 and table.rate["ridge R²: within one layer", "standard"] == 1
     )
-    claimed = table.rate["some layer said to tell the classes of test2"]
+    claimed = table.rate["some layer said to carry the category on test2"]
     assert claimed.to_dict() == {"standard": 1.0, "nothing planted": 0.0}
     assert [trial["kind"] for trial in categories.trials([1], [2])] == ["standard", "null"]
 
