@@ -10,7 +10,7 @@ import pandas as pd
 
 from probing.errors import RunError
 from probing.report.compared import names_of, systems, training_of
-from probing.report.guessing import chance, outputs_of
+from probing.report.guessing import guessed, outputs_of
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, signed, spread, titled
 from probing.runs.records import CategoryScore, FinetuneRecord, SystemRecord
@@ -50,8 +50,8 @@ def class_table(records: Sequence[SystemRecord], against: SystemRecord | None = 
             "shuffled": record.shuffled,
         }
         for score in _shown(record.category_scores):
-            guessed = chance(score, outputs_of(record, score.category))
-            row = known | _scored(score) | {"chance": guessed, "seeds": len(record.seeds)}
+            by_guessing = guessed(score.classes, outputs_of(record, score.category))
+            row = known | _scored(score) | {"chance": by_guessing, "seeds": len(record.seeds)}
             if record.folder != reference.folder:
                 row |= {"against": names[reference.folder], **_difference(record, reference, score)}
             rows.append(row | {"corpus": record.corpus.full_title, "run": record.folder.name})

@@ -13,7 +13,7 @@ import pandas as pd
 from probing.corpus.model import DEVELOPMENT, TRAIN
 from probing.errors import RunError
 from probing.report.compared import corpus_shown, corpus_title
-from probing.report.guessing import chance, outputs_of
+from probing.report.guessing import guessed, outputs_of
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, spread, titled
 from probing.runs.records import CategoryScore, EvaluationRecord, FinetuneRecord, FitRecord, Record, Score
@@ -123,7 +123,7 @@ def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
             of_classes = {"classes": np.nan, "chance": np.nan}
         else:
             target, measure, value = score.category, "UAR", score.uar
-            of_classes = {"classes": score.classes, "chance": chance(score, outputs_of(tested, target))}
+            of_classes = {"classes": score.classes, "chance": guessed(score.classes, outputs_of(tested, target))}
         numbers = {"sd": score.sd, "low": score.low, "high": score.high}
         yield {
             "target": target,

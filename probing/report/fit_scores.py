@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from probing.report.guessing import guessed, outputs_of
 from probing.report.reading import has, read
 from probing.report.ridge import NULLS, RIDGE
 from probing.runs.categories import CATEGORY_SCORES
@@ -30,17 +31,22 @@ class FitScores:
         file: Where the scores were read.
         scores: As the file has them, but with the target in `dimension` and the score in `value`.
         nulls: Of permuted labels, likewise; no rows where there were none.
+        outputs: Category → of how many classes the probes can estimate one.
     """
 
     measure: str
     file: str
     scores: pd.DataFrame
     nulls: pd.DataFrame
+    outputs: Mapping[str, int] = field(default_factory=dict)
 
     def chance(self, partition: str) -> Mapping[str, float]:
-        """Category → what guessing reaches on a partition: one in as many classes as there are."""
+        """Category → what guessing reaches on a partition."""
+        if self.measure != UAR:
+            return {}
         own = self.scores[self.scores.partition == partition]
-        return (1 / own.groupby("dimension", sort=False).classes.first()).to_dict() if self.measure == UAR else {}
+        there = own.groupby("dimension", sort=False).classes.first()
+        return {category: guessed(int(count), self.outputs[category]) for category, count in there.items()}
 
 
 def fit_scores_of(record: FitRecord) -> list[FitScores]:
@@ -79,4 +85,5 @@ def _read(record: FitRecord, measure: str) -> FitScores:
     of_nulls = (key, *_OF_NULLS, value)
     nulls = read(record, nulls_file, of_nulls) if has(record, nulls_file) else pd.DataFrame(columns=list(of_nulls))
     names = {key: "dimension", value: "value"}
-    return FitScores(measure, file, scores.rename(columns=names), nulls.rename(columns=names))
+    outputs = {category: outputs_of(record, category) for category in scores[key].unique()} if measure == UAR else {}
+    return FitScores(measure, file, scores.rename(columns=names), nulls.rename(columns=names), outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probing.runs.records import CategoryScore, Record
+from probing.runs.records import Record
 
 
 def outputs_of(record: Record, category: str) -> int:
@@ -23,16 +23,15 @@ def outputs_of(record: Record, category: str) -> int:
     return int(table.truth[table.category == category].nunique())
 
 
-def chance(score: CategoryScore, outputs: int) -> float:
+def guessed(there: int, outputs: int) -> float:
     """The UAR that is expected of guessing, each of a run's classes as often as the others.
 
     Args:
-        score: Of a category on a partition.
+        there: Number of classes that the utterances have.
         outputs: Of how many classes the run can estimate one. Where these are more than are there, some guesses are of
             none that is; where they are fewer, some classes are never guessed.
 
-    >>> four = CategoryScore("emotion", "test1", 0.5, 0.5, 0.5, classes=4)
-    >>> chance(four, 4), chance(four, 5), chance(four, 2)
+    >>> guessed(4, 4), guessed(4, 5), guessed(4, 2)
     (0.25, 0.2, 0.25)
     """
-    return 1 / max(score.classes, outputs)
+    return 1 / max(there, outputs)
