@@ -234,7 +234,7 @@ def _unshared(utterances: Sequence[Utterance], folds_M: NDArray[np.int64]) -> bo
 def natural(name: str) -> list[tuple[int, str]]:
     """Sorts 2 before 10.
 
-    >>> sorted(["s10", "s2", "s1"], key=_natural)
+    >>> sorted(["s10", "s2", "s1"], key=natural)
     ['s1', 's2', 's10']
     """
     parts = re.split("([0-9]+)", name)  # every second one is a number, of any length
