@@ -11,6 +11,7 @@ import pandas as pd
 from probing.errors import RunError
 from probing.report.compared import names_of, systems, training_of
 from probing.report.guessing import guessed, outputs_of
+from probing.report.table1 import system_columns
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, signed, spread, titled
 from probing.runs.records import CategoryScore, FinetuneRecord, SystemRecord
@@ -41,14 +42,7 @@ def class_table(records: Sequence[SystemRecord], against: SystemRecord | None = 
     names = names_of(systems([*ordered, *([] if reference in ordered else [reference])]))
     rows = []
     for record in ordered:
-        known = {
-            "modality": record.system.modality,
-            "model": names[record.folder],
-            "regime": record.system.regime,
-            "parameters_M": record.system.parameters / 1e6,
-            "trainable_M": record.system.trainable / 1e6,
-            "shuffled": record.shuffled,
-        }
+        known = system_columns(record, names[record.folder])
         for score in _shown(record.category_scores):
             by_guessing = guessed(score.classes, outputs_of(record, score.category))
             row = known | _scored(score) | {"chance": by_guessing, "seeds": len(record.seeds)}

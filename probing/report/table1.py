@@ -48,14 +48,7 @@ def table1(records: Sequence[SystemRecord], against: SystemRecord | None = None)
     names, tests, dimensions = names_of(everything), tests_of(everything), dimensions_of(everything)
     rows = []
     for record in ordered:
-        known = {
-            "modality": record.system.modality,
-            "model": names[record.folder],
-            "regime": record.system.regime,
-            "parameters_M": record.system.parameters / 1e6,
-            "trainable_M": record.system.trainable / 1e6,
-            "shuffled": record.shuffled,
-        }
+        known = system_columns(record, names[record.folder])
         for partition in tests:
             for dimension in dimensions:
                 row = known | {"partition": partition, "dimension": dimension}
@@ -67,6 +60,23 @@ def table1(records: Sequence[SystemRecord], against: SystemRecord | None = None)
                     row |= _fall(record, dimension)
                 rows.append(row | {"corpus": record.corpus.full_title, "run": record.folder.name})
     return pd.DataFrame(rows)
+
+
+def system_columns(record: SystemRecord, name: str) -> dict[str, Any]:
+    """What a row of a table says of a system: modality, model, regime, parameters_M, trainable_M, shuffled.
+
+    Args:
+        record: Its run.
+        name: Its name, which says what differs from others.
+    """
+    return {
+        "modality": record.system.modality,
+        "model": name,
+        "regime": record.system.regime,
+        "parameters_M": record.system.parameters / 1e6,
+        "trainable_M": record.system.trainable / 1e6,
+        "shuffled": record.shuffled,
+    }
 
 
 def score_of(record: SystemRecord, dimension: str, partition: str) -> dict[str, Any]:

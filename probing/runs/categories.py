@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 
 from probing.corpus.model import Corpus
 from probing.errors import RunError
-from probing.files.checked_csv import read_table
 from probing.files.recorded import File
-from probing.runs.estimates import demand_ids, seed_of
-from probing.runs.owned import REMEDY, own_file
+from probing.runs.estimates import read_estimates, seed_of
 from probing.runs.scores import Estimator, clusters_of, places
 from probing.statistics.classification import ClassSample, left_out_uar, tally, uar_interval
 
@@ -147,16 +145,7 @@ class ClassPredictions:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The whole file; NaN where an utterance has no class, or no speaker is named."""
-        path = own_file(self._path.parent, self._path.name, self._files)
-        try:
-            table = read_table(path, words=None)
-            absent = [name for name in _WORDS if name not in table]
-            if absent:
-                raise ValueError(f"there is no column {', '.join(absent)}")
-            demand_ids(table, "category")
-            return table
-        except ValueError as error:  # pandas' own errors are ValueErrors too
-            raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
+        return read_estimates(self._path, self._files, _WORDS, "category", words=None)
 
     def sample(self, category: str, partition: str, training: str = "") -> ClassSample:
         """A system's estimates of one category on one partition, of the utterances that have a class.

@@ -21,10 +21,8 @@ from numpy.typing import NDArray
 from probing.corpus.model import Corpus, Utterance
 from probing.errors import RunError, ScoreError, number_of
 from probing.files import digest
-from probing.files.checked_csv import read_table
 from probing.files.recorded import File
-from probing.runs.estimates import demand_ids, seed_of
-from probing.runs.owned import REMEDY, own_file
+from probing.runs.estimates import read_estimates, seed_of
 from probing.statistics.concordance import ccc
 from probing.statistics.jackknife import FEW_SPEAKERS, left_out_ccc, score_interval
 from probing.statistics.paired import Sample
@@ -240,20 +238,7 @@ class Predictions:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The whole file."""
-        path = own_file(self._path.parent, self._path.name, self._files)
-        try:
-            table = read_table(path, _WORDS)
-            absent = [name for name in (*_WORDS, "truth") if name not in table]
-            if absent:
-                raise ValueError(f"there is no column {', '.join(absent)}")
-            numbers = table.columns.difference(_WORDS)
-            table = table.astype(dict.fromkeys(numbers, float))
-            if np.isinf(table[numbers]).to_numpy().any():
-                raise ValueError("a number is infinite")
-            demand_ids(table, "dimension")
-            return table
-        except ValueError as error:  # pandas' own errors are ValueErrors too
-            raise RunError(f"{path}", f"it is damaged ({error})", REMEDY, code="run-damaged") from error
+        return read_estimates(self._path, self._files, (*_WORDS, "truth"), "dimension", _WORDS)
 
     def sample(self, dimension: str, partition: str, training: str = "") -> Sample:
         """A system's estimates of one dimension on one partition, of the rated utterances.

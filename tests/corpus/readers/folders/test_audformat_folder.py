@@ -7,6 +7,7 @@ import pickle
 import sys
 from pathlib import Path
 
+import audformat
 import pandas as pd
 import pytest
 from corpora import names_all, refusal
@@ -14,8 +15,6 @@ from corpora import names_all, refusal
 from probing.corpus.opening import open_corpus
 from probing.corpus.readers.folders import audformat_folder
 from probing.errors import CorpusError
-
-audformat = pytest.importorskip("audformat")
 
 FILES = [f"audio/{name}.wav" for name in "abcdef"]
 SPEAKERS = ["s1", "s2", "s1", "s2", "s3", "s3"]

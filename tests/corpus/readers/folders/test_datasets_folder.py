@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 import soundfile
@@ -22,7 +23,6 @@ from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.errors import CorpusError
 
-datasets = pytest.importorskip("datasets")
 datasets.disable_progress_bars()
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-import pytest
+import pyarrow as pa
+import pyarrow.parquet as pq
 from corpora import names_all, refusal
 
 from probing.corpus.opening import open_corpus
 from probing.corpus.readers.tables import parquet
 from probing.errors import CorpusError
-
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
 
 
 def saved(path, /, **columns):
