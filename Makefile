@@ -186,8 +186,11 @@ calibrate: $(VENV)/ready ## measure how far to trust the numbers; more than an h
 readme: $(VENV)/ready ## write the numbers of the README anew, from the files in figures/
 	$(BIN)/python -m probing.pretrain.readme
 
-bench: $(VENV)/ready ## speed and memory, as ratios measured in one run
-	$(BIN)/python -m pytest tests/benchmarks -m slow -s
+# All of `make bench KINDS=` without a name; each takes minutes, on a machine that does nothing else.
+KINDS ?=
+
+bench: $(VENV)/ready ## measure speed and memory beside what people use: ratios of processor seconds, each with its bar
+	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python -m benchmarks $(KINDS)
 
 faults: $(VENV)/ready ## kill, fill, damage: what becomes of each trial, as a table (under half an hour on two cores)
 	$(ALONE) PYTHONPATH=tests $(BIN)/python -m faults -j $(JOBS) --csv figures/faults.csv
