@@ -12,8 +12,9 @@ import pytest
 from corpora import write
 
 from probing.corpus.readers.tables.cells import read_cells
-from probing.files.cells import as_text, from_text, to_csv
+from probing.files.cells import to_csv
 from probing.files.checked_csv import read_table
+from probing.files.formulas import as_text, from_text
 
 FORMULAS = [
     "=1+1",
@@ -96,3 +97,26 @@ def test_a_users_table_takes_an_apostrophe_as_spreadsheets_do(tmp_path: Path) ->
     assert cells.column("id") == ["=u1", "-u2"] and cells.column("text") == ["@you", "'cause"]
     own = read_cells(write(tmp_path / "own.csv", "id,text", "=u1,=x"), ("id", "text"), ("id", "text"))
     assert own.column("text") == ["=x"]
+
+
+@pytest.mark.parametrize("form", ["%.7g", "%.10g", None])
+def test_a_table_is_written_as_pandas_writes_it(tmp_path: Path, form: str | None) -> None:
+    """Byte by byte: numbers of every size and sign, missing ones, whole ones, texts in quotes, more than a block."""
+    rng, rows = np.random.default_rng(0), 5_000
+    numbers = rng.normal(size=(rows, 3)) * 10.0 ** rng.integers(-30, 30, (rows, 3))
+    numbers[:9, 0] = [0, -0.0, np.inf, -np.inf, 1e22, 123456.75, 9999999.5, 0.0001, 0.00001]
+    texts = ["plain", "a,b", 'say "no"', "two\nlines", "", "ü", None]
+    table = pd.DataFrame(
+        {
+            "a,b": [texts[place] for place in rng.integers(0, len(texts), rows)],
+            "double": numbers[:, 0],
+            "missing": np.where(rng.random(rows) < 0.001, np.nan, numbers[:, 1]),
+            "single": numbers[:, 2].astype(np.float32 if form else np.float64),
+            "layer": pd.array([None if one < 0 else one for one in rng.integers(-2, 9, rows)], "Int64"),
+            "whole": rng.integers(-5, 5, rows),
+            "held": rng.random(rows) < 0.5,
+        }
+    )
+    to_csv(table, tmp_path / "ours.csv", form)
+    table.to_csv(tmp_path / "theirs.csv", index=False, float_format=form)
+    assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
