@@ -5,7 +5,8 @@ digests          SHA-256 of values and of files
 writing          a file is there whole or not at all
 claims           one process at a time writes a file or a folder
 failures         what the operating system refused, as an error with a code
-cells            texts in tables: no cell is a formula
+formulas         texts that a spreadsheet would take for formulas
+cells            tables of which no cell is one
 quantities       bytes and seconds as a person reads them
 reading          bytes of a file that may be anything
 checked_json     JSON that may be damaged or hostile

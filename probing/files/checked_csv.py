@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from probing.files.cells import from_text, texts_of
+from probing.files.cells import texts_of
+from probing.files.formulas import from_text
 from probing.files.reading import demand_regular
 
 _MOST_CELLS = 100_000_000  # 8 bytes each; all probes of a fit on MSP-Podcast's utterances have some 60 million

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from probing.corpus.readers.tables.cells import Cells, plain_cells
 from probing.corpus.readers.tables.segments import ENDLESS
 from probing.corpus.readers.tables.separated import MOST_BYTES, too_large
@@ -166,6 +164,8 @@ def _joined(database: Any) -> _Joined:
 
 def _keys(table: Any) -> Iterator[_Key]:
     """The file and segment of each row of a table."""
+    import pandas as pd  # only here and below: most corpora are no databases of audformat
+
     index = table.df.index
     if table.is_filewise:
         yield from ((file, "", "") for file in index)
@@ -212,6 +212,8 @@ def _add_column(joined: _Joined, database: Any, table: str, keys: list[_Key], co
 
 def _cell(value: Any) -> str:
     """A value as text, a float with as few digits as it needs; a missing one is blank."""
+    import pandas as pd
+
     if isinstance(value, list | dict) or pd.isna(value):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -16,7 +16,7 @@ from pathlib import Path
 from probing.corpus.readers.tables.columns import demand_columns
 from probing.corpus.readers.tables.separated import misquoted, records_of, separator_of, too_large
 from probing.errors import CorpusError, first_names, number_of
-from probing.files.cells import from_text
+from probing.files.formulas import from_text
 
 MOST_CELLS = 10_000_000  # some 100 bytes each; 400,000 utterances with 25 columns
 MOST_COLUMNS = 10_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from probing.corpus.readers.tables.cells import Cells, cut
@@ -54,6 +53,8 @@ def numbers_of(cells: Cells, column: str) -> NDArray[np.float64]:
     Raises:
         CorpusError: A cell is not a finite number (code `not-a-number`).
     """
+    import pandas as pd  # only here: a table that is not there is refused before it is loaded
+
     written = cells.columns[column]
     numbers = [cell.replace(",", ".") for cell in written] if cells.decimal == "," else written
     values: NDArray[np.float64] = pd.to_numeric(pd.Series(numbers, dtype=str), errors="coerce").to_numpy(np.float64)
