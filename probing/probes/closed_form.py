@@ -8,7 +8,7 @@ Everything is float64. With a training part's states z, standardised by its own 
 labels y about their mean, the coefficients minimise mean (y − zᵀw)² + α |w|².
 
 Shape legend: B utterances of a chunk · D hidden size · T targets (dimensions, or permutations of their labels) ·
-G penalties.
+G penalties · X none, or further axes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 import torch
@@ -146,16 +146,37 @@ class Decomposition:
         shift_D = sums.z_D / sums.count - self.mean_D
         around_DD = sums.zz_DD / sums.count - torch.outer(self.mean_D, self.mean_D)
         around_DD = around_DD - torch.outer(shift_D, self.mean_D) - torch.outer(self.mean_D, shift_D)
-        return Projected(sums.count, shift_D @ self.basis_DD, self.basis_DD.T @ around_DD @ self.basis_DD)
+        return Projected(sums.count, shift_D @ self.basis_DD, around_DD, self.basis_DD)
 
 
 @dataclass(frozen=True)
 class Projected:
-    """Some utterances in the principal components of a training part: number, means [D], mean products [D, D]."""
+    """Some utterances in the principal components of a training part.
+
+    Args:
+        count: Their number.
+        mean_D: Means of the components.
+        around_DD: Mean products of the states about the training part's means.
+        basis_DD: What makes components of those states.
+    """
 
     count: int
     mean_D: Tensor
-    product_DD: Tensor
+    around_DD: Tensor
+    basis_DD: Tensor
+
+    @cached_property
+    def product_DD(self) -> Tensor:
+        """Mean products of the components."""
+        return self.basis_DD.T @ self.around_DD @ self.basis_DD
+
+    def mean_square(self, weights_XDT: Tensor) -> Tensor:
+        """Mean squares of what weights of the components predict, [..., T]."""
+        if weights_XDT.numel() < weights_XDT.shape[-2] ** 2 and "product_DD" not in vars(self):
+            # Taking fewer columns than D back to the states costs less than turning the products once.
+            on_states_XDT = times(self.basis_DD, weights_XDT)
+            return (on_states_XDT * times(self.around_DD, on_states_XDT)).sum(-2)
+        return (weights_XDT * times(self.product_DD, weights_XDT)).sum(-2)
 
 
 @dataclass(frozen=True)
@@ -173,8 +194,12 @@ class Targets:
     mean_T: Tensor
 
     def weights(self, penalty: float | Tensor) -> Tensor:
-        """Weights of the principal components, [D, T], with one penalty or one a target."""
+        """Weights of the principal components, [D, T], with one penalty or one a target; [G, D, T] of [G, 1, 1]."""
         return self.b_DT / (self.of.values_D[:, None] + penalty)
+
+    def path(self) -> Tensor:
+        """Weights with each of the penalties, [G, D, T]."""
+        return self.weights(self.mean_T.new_tensor(PENALTIES)[:, None, None])
 
     def take(self, targets: NDArray[np.int64]) -> Targets:
         """Some of them; one may be taken several times."""
@@ -189,6 +214,8 @@ class Targets:
 
 class Scorer:
     """How well targets do on other utterances, from sums alone.
+
+    Weights [..., D, T] may be several sets, as with several penalties: then so are the scores, [..., T].
 
     Args:
         targets: What was solved.
@@ -205,36 +232,44 @@ class Scorer:
         around_DT = labels.zy_DT / seen.count - torch.outer(of.mean_D, y_T)
         self._zy_DT = of.basis_DD.T @ around_DT - torch.outer(seen.mean_D, targets.mean_T)
 
-    def _products(self, weights_DT: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean products of predictions with labels, and with themselves, [T]."""
-        itself_T = (weights_DT * (self._seen.product_DD @ weights_DT)).sum(0)
-        return (weights_DT * self._zy_DT).sum(0), itself_T
+    def _products(self, weights_XDT: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean products of predictions with labels, and with themselves, [..., T]."""
+        return (weights_XDT * self._zy_DT).sum(-2), self._seen.mean_square(weights_XDT)
 
-    def squared_error(self, weights_DT: Tensor, offset_T: Tensor | float = 0.0) -> Tensor:
-        """Mean squared error, [T], where an offset is added to the training part's mean label."""
-        with_labels_T, itself_T = self._products(weights_DT)
-        p_T = self._seen.mean_D @ weights_DT
-        return self._yy_T - 2 * (with_labels_T + offset_T * self._y_T) + itself_T + offset_T * (2 * p_T + offset_T)
+    def squared_error(self, weights_XDT: Tensor, offset_XT: Tensor | float = 0.0) -> Tensor:
+        """Mean squared error, [..., T], where an offset is added to the training part's mean label."""
+        with_labels_XT, itself_XT = self._products(weights_XDT)
+        p_XT = self._seen.mean_D @ weights_XDT
+        return self.squared_error_of_mean(offset_XT) - 2 * with_labels_XT + itself_XT + 2 * offset_XT * p_XT
 
-    def ccc(self, weights_DT: Tensor, owner_T: Tensor | None = None) -> Tensor:
+    def squared_error_of_mean(self, offset_XT: Tensor | float = 0.0) -> Tensor:
+        """The same where that mean and the offset are all that is predicted."""
+        return self._yy_T + offset_XT * (offset_XT - 2 * self._y_T)
+
+    def ccc(self, weights_XDT: Tensor, owner_T: Tensor | None = None) -> Tensor:
         """CCC of all targets of an owner together; 0 where labels and predictions are constant, as in `statistics`.
 
         Args:
-            weights_DT: Of the principal components.
+            weights_XDT: Of the principal components.
             owner_T: Numbers from 0, each at least once: the classes of a category have one owner, a dimension its own.
                 None: each target is its own.
 
         Returns:
             2 Σ covariance / Σ (variances + squared difference of means) over the targets of each owner.
         """
-        with_labels_T, itself_T = self._products(weights_DT)
-        p_T = self._seen.mean_D @ weights_DT
-        covariance_T = with_labels_T - p_T * self._y_T
-        spread_T = (itself_T - p_T**2) + (self._yy_T - self._y_T**2) + (p_T - self._y_T) ** 2
-        above, below = 2 * covariance_T, spread_T
+        with_labels_XT, itself_XT = self._products(weights_XDT)
+        p_XT = self._seen.mean_D @ weights_XDT
+        covariance_XT = with_labels_XT - p_XT * self._y_T
+        spread_XT = (itself_XT - p_XT**2) + (self._yy_T - self._y_T**2) + (p_XT - self._y_T) ** 2
+        above, below = 2 * covariance_XT, spread_XT
         if owner_T is not None:
             above, below = owned(above, owner_T), owned(below, owner_T)
         return torch.where(below > _CONSTANT, above / below, 0.0)
+
+
+def times(matrix_ED: Tensor, v_XDT: Tensor) -> Tensor:
+    """A matrix times all vectors [..., D, T], as one product."""
+    return torch.einsum("ed,...dt->...et", matrix_ED, v_XDT)
 
 
 def owned(x: Tensor, owner_T: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probing.probes.closed_form import LabelSums, LayerStates, Places, Projected, Scorer, Targets
+from probing.probes.closed_form import LabelSums, LayerStates, Places, Projected, Scorer, Targets, times
 
 _STEPS, _ENOUGH = 200, 1e-7  # of conjugate gradients, and the residual at which they end
 
@@ -92,7 +92,7 @@ class _Without:
         # About the mean label of the whole training part.
         self.mean_label_CK = torch.where(self._stays_C[:, None], 0.0, -labels_CK / self._left_C[:, None])
         products_CDK = groups.zy_CDK - groups.z_CD[:, :, None] * targets.mean_T
-        products_CDK = _times(of.basis_DD.T, products_CDK - of.mean_D[:, None] * labels_CK[:, None])
+        products_CDK = times(of.basis_DD.T, products_CDK - of.mean_D[:, None] * labels_CK[:, None])
         cross_CDK = (of.count * targets.b_DT - products_CDK) / self._left_C[:, None, None]
         self._right_CDK = cross_CDK - self._mean_CD[:, :, None] * self.mean_label_CK[:, None]
 
@@ -124,21 +124,16 @@ class _Without:
     def _left_hand(self, v_CDK: Tensor) -> Tensor:
         """The left-hand side of the equations times some weights."""
         of, groups = self._of, self._groups
-        x_CDK = _times(of.basis_DD, v_CDK)
+        x_CDK = times(of.basis_DD, v_CDK)
         about_CK = of.mean_D @ x_CDK
         scores_CRK = groups.rows_CRD @ x_CDK
         own_CDK = groups.rows_CRD.transpose(1, 2) @ scores_CRK - groups.z_CD[:, :, None] * about_CK[:, None]
         sums_CK = (groups.z_CD[:, :, None] * x_CDK).sum(1) - groups.count_C[:, None] * about_CK
-        own_CDK = _times(of.basis_DD.T, own_CDK - of.mean_D[:, None] * sums_CK[:, None])
+        own_CDK = times(of.basis_DD.T, own_CDK - of.mean_D[:, None] * sums_CK[:, None])
         all_CDK = of.count * of.values_D[:, None] * v_CDK
         mean_CDK = self._mean_CD[:, :, None]
         shift_CDK = mean_CDK * (mean_CDK * v_CDK).sum(1, keepdim=True)
         return (all_CDK - own_CDK) / self._left_C[:, None, None] - shift_CDK + self._penalty_K * v_CDK
-
-
-def _times(matrix_DD: Tensor, v_CDK: Tensor) -> Tensor:
-    """A matrix times all vectors, as one product."""
-    return torch.einsum("de,cek->cdk", matrix_DD, v_CDK)
 
 
 def _ratio(above: Tensor, below: Tensor) -> Tensor:
@@ -163,10 +158,6 @@ def errors_without(
     """
     without = _Without(targets, penalty_K, groups)
     w_CDK, offset_CK = without.solve(targets.weights(penalty_K))
-    count, width, dims = w_CDK.shape
-    columns = np.tile(np.arange(dims), count)
-    scorer = Scorer(targets.take(columns), seen, labels.take(columns))
-    w_DT = w_CDK.transpose(0, 1).reshape(width, count * dims)
-    probes_T = scorer.squared_error(w_DT, offset_CK.flatten())
-    means_T = scorer.squared_error(torch.zeros_like(w_DT), without.mean_label_CK.flatten())
-    return seen.count * probes_T.reshape(count, dims), seen.count * means_T.reshape(count, dims)
+    scorer = Scorer(targets, seen, labels)
+    probes_CK = scorer.squared_error(w_CDK, offset_CK)
+    return seen.count * probes_CK, seen.count * scorer.squared_error_of_mean(without.mean_label_CK)

@@ -41,10 +41,10 @@ def best_penalties(targets: Targets, seen: Projected, labels: LabelSums, plan: P
         balanced: Whether all classes of a category count alike (`classes.decided`).
     """
     scorer, owner_T = Scorer(targets, seen, labels), owners_of(plan, len(targets.mean_T), targets.mean_T.device)
-    score_GQ = torch.stack([scorer.ccc(targets.weights(penalty), owner_T) for penalty in PENALTIES])
+    path_GDT = targets.path()
+    score_GQ = scorer.ccc(path_GDT, owner_T)
     if balanced and any(plan.classes):
-        errors = [scorer.squared_error(targets.weights(penalty)) for penalty in PENALTIES]
         named = [bool(classes) for classes in plan.classes] * (score_GQ.shape[1] // len(plan.names))
         named_Q = torch.tensor(named, device=score_GQ.device)
-        score_GQ = torch.where(named_Q, -owned(torch.stack(errors), owner_T), score_GQ)
+        score_GQ = torch.where(named_Q, -owned(scorer.squared_error(path_GDT), owner_T), score_GQ)
     return score_GQ.new_tensor(PENALTIES)[score_GQ.argmax(0)][owner_T]
