@@ -24,7 +24,7 @@ from probing.corpus.model import Corpus
 from probing.errors import RunError
 from probing.files.recorded import File
 from probing.runs.estimates import read_estimates, seed_of
-from probing.runs.scores import Estimator, clusters_of, places
+from probing.runs.scores import Estimator, by_group, numbered_clusters, places
 from probing.statistics.classification import ClassSample, left_out_uar, tally, uar_interval
 
 CATEGORIES, CATEGORY_SCORES = "categories.csv", "category_scores.csv"
@@ -81,40 +81,36 @@ def category_scores_table(corpus: Corpus, estimates: Classified) -> pd.DataFrame
         UAR of 0 or 1. kind and layer are left out where no estimator has them.
     """
     rows = []
-    clusters = clusters_of(corpus)
+    clusters_N = numbered_clusters(corpus)
+    truths = {category: classes_of(corpus, category) for category in estimates}
     for partition in corpus.partitions:
         members = places(corpus, partition)
         for category, own in estimates.items():
-            truth_N = classes_of(corpus, category)
+            truth_N = truths[category]
             known = members[truth_N[members] != ""]
             if len(known) == 0:
                 continue
-            named = np.stack([truth_N[known], *(found_N[known] for found_N in own.values())])
-            groups = [(estimator.kind, estimator.layer) for estimator in own]
-            scores = _with_intervals(named[0], named[1:], [clusters[i] for i in known], groups)
-            size = (partition, len(known), len(np.unique(named[0])))
-            rows += [(category, *g, e.seed, *size, *found) for e, g, found in zip(own, groups, scores, strict=True)]
+            size = (partition, len(known), len(np.unique(truth_N[known])))
+            scores: dict[Estimator, tuple[float, ...]] = {}
+            for group in by_group(own):
+                found_SN = np.stack([own[estimator][known] for estimator in group])
+                scores |= zip(group, _with_intervals(truth_N[known], found_SN, clusters_N[known]), strict=True)
+            rows += [(category, e.kind, e.layer, e.seed, *size, *scores[e]) for e in own]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     empty = [name for name in ("kind", "layer") if table[name].isna().all()]
     return table.astype({"layer": "Int64"}).drop(columns=empty)
 
 
-def _with_intervals(
-    truth_N: Names, found_EN: Names, clusters: Sequence[str], groups: Sequence[Any]
-) -> list[tuple[float, ...]]:
-    """Of each estimator: uar, low, high, the ends of the mean over its group, macro-F1, accuracy."""
-    names, codes = np.unique(np.concatenate([truth_N[None], found_EN]), return_inverse=True)
-    codes = codes.reshape(len(found_EN) + 1, -1)
+def _with_intervals(truth_N: Names, found_SN: Names, clusters_N: NDArray[np.int64]) -> list[tuple[float, ...]]:
+    """Of each of a group's estimators: uar, low, high, the ends of the group's mean, macro-F1, accuracy."""
+    names, codes = np.unique(np.concatenate([truth_N[None], found_SN]), return_inverse=True)
+    codes = codes.reshape(len(found_SN) + 1, -1)
     counts = tally(codes[0], codes[1:], len(names))
-    uar_E = counts.uar
-    left_EC, sizes_C, _ = left_out_uar(codes[0], codes[1:], len(names), clusters)
-    low_E, high_E = uar_interval(uar_E[:, None], left_EC[:, None], sizes_C)
-    means = {}
-    for group in set(groups):
-        own = [number for number, other in enumerate(groups) if other == group]
-        means[group] = uar_interval(uar_E[own], left_EC[own], sizes_C)
-    ends_E2 = np.array([means[group] for group in groups])
-    columns = [uar_E, low_E, high_E, ends_E2[:, 0], ends_E2[:, 1], counts.macro_f1, counts.accuracy]
+    uar_S = counts.uar
+    left_SC, sizes_C, _ = left_out_uar(codes[0], codes[1:], len(names), clusters_N)
+    low_S, high_S = uar_interval(uar_S[:, None], left_SC[:, None], sizes_C)
+    ends = [np.full_like(uar_S, float(end)) for end in uar_interval(uar_S, left_SC, sizes_C)]
+    columns = [uar_S, low_S, high_S, *ends, counts.macro_f1, counts.accuracy]
     return [tuple(map(float, row)) for row in np.stack(columns, axis=1)]
 
 

@@ -8,7 +8,7 @@ Shape legend: N utterances · E estimators of a dimension (probes, or a system's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,11 @@ def places(corpus: Corpus, partition: str) -> NDArray[np.int64]:
 def clusters_of(corpus: Corpus) -> list[str]:
     """What intervals are by: each utterance's speaker, or the utterance itself where no speaker is named."""
     return [utterance.speaker or f"utterance:{utterance.id}" for utterance in corpus.utterances]
+
+
+def numbered_clusters(corpus: Corpus) -> NDArray[np.int64]:
+    """The number of each utterance's cluster, [N]: numbers are told apart sooner than names."""
+    return np.unique(clusters_of(corpus), return_inverse=True)[1].astype(np.int64)
 
 
 def cluster_counts(corpus: Corpus) -> dict[str, dict[str, Any]]:
@@ -162,20 +167,21 @@ def scores_table(corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDAr
         ScoreError: An estimate is NaN or infinite (code `not-finite`).
     """
     rows = []
-    clusters = clusters_of(corpus)
+    clusters_N = numbered_clusters(corpus)
+    truth_NK = ratings(corpus, list(estimates))
     for partition in corpus.partitions:
         members = places(corpus, partition)
-        for dimension, own in estimates.items():
-            truth_N = ratings(corpus, [dimension])[members, 0]
-            rated, truth_N = members[np.isfinite(truth_N)], truth_N[np.isfinite(truth_N)]
+        for own_N, (dimension, own) in zip(truth_NK.T, estimates.items(), strict=True):
+            rated = members[np.isfinite(own_N[members])]
             if len(rated) == 0:
                 continue
-            found_EN = np.stack([np.asarray(found_N, np.float64)[rated] for found_N in own.values()])
-            _demand_finite(found_EN, dimension, partition)
-            groups = [(estimator.kind, estimator.layer) for estimator in own]
-            scores = _with_intervals(truth_N, found_EN, [clusters[i] for i in rated], groups)
-            for estimator, group, found in zip(own, groups, scores, strict=True):
-                rows.append((dimension, *group, estimator.seed, partition, len(rated), *found))
+            scores: dict[Estimator, tuple[float, ...]] = {}
+            for group in by_group(own):
+                found_SN = np.stack([np.asarray(own[estimator], np.float64)[rated] for estimator in group])
+                _demand_finite(found_SN, dimension, partition)
+                scores |= zip(group, _with_intervals(own_N[rated], found_SN, clusters_N[rated]), strict=True)
+            for e in own:
+                rows.append((dimension, e.kind, e.layer, e.seed, partition, len(rated), *scores[e]))
     columns = ["dimension", "kind", "layer", "seed", "partition", "n", "ccc", "low", "high", "mean_low", "mean_high"]
     table = pd.DataFrame(rows, columns=columns).astype({"layer": "Int64"})
     return table if table.kind.notna().any() else table.drop(columns=["kind", "layer"])
@@ -191,19 +197,23 @@ def _demand_finite(found_EN: NDArray[np.float64], dimension: str, partition: str
         )
 
 
+def by_group(estimators: Iterable[Estimator]) -> list[list[Estimator]]:
+    """Estimators that differ in their seed alone; of one group at a time all scores without each cluster are held."""
+    found: dict[tuple[str | None, int | None], list[Estimator]] = {}
+    for one in estimators:
+        found.setdefault((one.kind, one.layer), []).append(one)
+    return list(found.values())
+
+
 def _with_intervals(
-    truth_N: NDArray[np.float64], found_EN: NDArray[np.float64], clusters: Sequence[str], groups: Sequence[Any]
+    truth_N: NDArray[np.float64], found_SN: NDArray[np.float64], clusters_N: NDArray[np.int64]
 ) -> list[tuple[float, ...]]:
-    """Of each estimator: ccc, low, high, and the ends of the mean over its group."""
-    score_E = ccc(truth_N, found_EN)
-    left_EC, sizes_C, _ = left_out_ccc(truth_N, found_EN, clusters)
-    low_E, high_E = score_interval(score_E[:, None], left_EC[:, None], sizes_C)
-    means = {}
-    for group in set(groups):
-        own = [number for number, other in enumerate(groups) if other == group]
-        means[group] = score_interval(score_E[own], left_EC[own], sizes_C)
-    ends = [tuple(map(float, means[group])) for group in groups]
-    return [(*map(float, found), *own) for *found, own in zip(score_E, low_E, high_E, ends, strict=True)]
+    """Of each of a group's estimators: ccc, low, high, and the ends of the mean over the group."""
+    score_S = ccc(truth_N, found_SN)
+    left_SC, sizes_C, _ = left_out_ccc(truth_N, found_SN, clusters_N)
+    low_S, high_S = score_interval(score_S[:, None], left_SC[:, None], sizes_C)
+    ends = tuple(map(float, score_interval(score_S, left_SC, sizes_C)))
+    return [(*map(float, found), *ends) for found in zip(score_S, low_S, high_S, strict=True)]
 
 
 def summary(scores: pd.DataFrame, by: Sequence[str] = ("dimension", "partition")) -> pd.DataFrame:

@@ -8,15 +8,15 @@ Shape legend: N utterances · K classes · C clusters (speakers) · S training s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from probing.errors import ScoreError
-from probing.statistics.jackknife import counted_twice, over_seeds, over_speakers, t_reach, with_seeds
+from probing.statistics.jackknife import Clusters, counted_twice, over_seeds, over_speakers, t_reach, with_seeds
 from probing.statistics.paired import Sample
 
 Codes = NDArray[np.int64]
@@ -90,15 +90,15 @@ def tally(truth: ArrayLike, estimate: ArrayLike, classes: int, weight: ArrayLike
 
 
 def left_out_uar(
-    truth: ArrayLike, estimate: ArrayLike, classes: int, clusters: Sequence[str]
-) -> tuple[Floats, Floats, NDArray[np.str_]]:
+    truth: ArrayLike, estimate: ArrayLike, classes: int, clusters: Clusters
+) -> tuple[Floats, Floats, NDArray[Any]]:
     """UAR without the utterances of each cluster in turn.
 
     Args:
         truth: Classes [N].
         estimate: Estimated classes [..., N].
         classes: K.
-        clusters: Each utterance's cluster, N names.
+        clusters: Each utterance's cluster, N names or numbers.
 
     Returns:
         Scores [..., C]; the clusters' sizes [C]; their names [C], sorted. Without any of a single cluster nothing is

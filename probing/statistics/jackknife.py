@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,7 @@ from probing.statistics.concordance import checked_pair
 FEW_SPEAKERS = 8  # the fewest for which the coverage of the intervals has been measured
 _HIGHEST = 1 - 1e-12  # of a CCC whose Fisher's z is finite
 _ROUNDING = 1e-9  # differences of CCC up to this are none
+Clusters = Sequence[str] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,14 @@ class Spread:
 
 
 def left_out_ccc(
-    truth: ArrayLike, prediction: ArrayLike, clusters: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
+    truth: ArrayLike, prediction: ArrayLike, clusters: Clusters
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
     """CCC without the utterances of each cluster in turn.
 
     Args:
         truth: Labels [N].
         prediction: Estimates [..., N].
-        clusters: Each utterance's cluster, N names.
+        clusters: Each utterance's cluster, N names or numbers.
 
     Returns:
         Scores [..., C]; the clusters' sizes [C]; their names [C], sorted. Without any of a single cluster nothing is
@@ -56,19 +58,23 @@ def left_out_ccc(
         what, why = f"{y.shape[-1]} labels and {len(clusters)} speakers' names", "one belongs to each label"
         raise ScoreError(what, why, code="unequal-lengths")
     centre = y.mean()  # moments about a common centre do not cancel
-    y, p = y - centre, p - centre
     names, member = np.unique(np.asarray(clusters), return_inverse=True)
-    moments = np.stack([np.ones_like(p), y, p, y * y, p * p, y * p], axis=-1)  # [..., N, 6]
-    order = np.argsort(member, kind="stable")
-    starts = np.searchsorted(member[order], np.arange(len(names)))
-    sums = np.add.reduceat(moments[..., order, :], starts, axis=-2)  # [..., C, 6]
-    left = sums.sum(-2, keepdims=True) - sums
-    if len(names) < 2:
-        return np.full(left.shape[:-1], np.nan), np.bincount(member).astype(float), names
-    my, mp, myy, mpp, myp = np.moveaxis(left[..., 1:] / left[..., :1], -1, 0)
+    left = np.full((*y.shape[:-1], len(names)), np.nan)
+    if len(names) > 1:
+        for index in np.ndindex(y.shape[:-1]):  # one by one: what all of them need at once is some ten times as much
+            left[index] = _left_out(y[index] - centre, p[index] - centre, member)
+    return left, np.bincount(member).astype(float), names
+
+
+def _left_out(y: NDArray[np.float64], p: NDArray[np.float64], member: NDArray[np.intp]) -> NDArray[np.float64]:
+    """CCC of estimates p of labels y, [N], without each of at least two clusters, [C]."""
+    moments = (np.ones_like(y), y, p, y * y, p * p, y * p)
+    sums = np.stack([np.bincount(member, moment) for moment in moments], axis=-1)  # [C, 6]
+    left = sums.sum(0) - sums
+    my, mp, myy, mpp, myp = (left[:, 1:] / left[:, :1]).T
     spread = (myy - my**2) + (mpp - mp**2) + (my - mp) ** 2
     scores = np.divide(2 * (myp - my * mp), spread, out=np.zeros_like(spread), where=spread > 1e-12)
-    return np.clip(scores, -1, 1), np.bincount(member).astype(float), names
+    return np.clip(scores, -1, 1)
 
 
 def effective_number(sizes: ArrayLike) -> float:
