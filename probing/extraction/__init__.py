@@ -8,6 +8,7 @@ pooling    what a cache keeps of one utterance's hidden states
 cost       what an extraction will take: hours, bytes; timing: how long
 matching   how far a cache is a corpus's own
 locate     where a corpus's cache is
+ahead      work that threads do before it is needed
 parts      decode, encode, write: one process's share
 extract    the extraction itself
 measured   the table of measured numbers in a cache folder

@@ -5,11 +5,10 @@ Shape legend: B utterances · T frames · L states · D hidden size.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -21,14 +20,12 @@ from probing.corpus.model import Corpus
 from probing.corpus.scan import AudioScan
 from probing.encoders.opening import Encoder
 from probing.errors import CacheError
+from probing.extraction.ahead import ahead
 from probing.extraction.inputs import encoding, feed
 from probing.extraction.plan import Part
 from probing.extraction.pooling import summarise
 
-_AHEAD = 3  # batches decoded ahead of the device
 DECODERS = 2  # threads that decode audio
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 class Job:
@@ -66,7 +63,7 @@ class Job:
             PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
         ):
             written: Future[None] | None = None
-            for batch, inputs in zip(part.batches, _ahead(decoders, decode, part.batches), strict=True):
+            for batch, inputs in zip(part.batches, ahead(decoders, decode, part.batches), strict=True):
                 entries = self.encode(batch, inputs)
                 if written:
                     written.result()
@@ -110,14 +107,3 @@ class Job:
 def _write_batch(writer: PartWriter, batch: Sequence[str], entries: Sequence[Entry]) -> None:
     for id_, entry in zip(batch, entries, strict=True):
         writer.write(id_, entry)
-
-
-def _ahead(pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """The function's results in order, computed a few items ahead."""
-    waiting: deque[Future[_Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

@@ -40,15 +40,36 @@ def features_of(frames: Sequence[Tensor], pooling: str, normalize: str, whole: b
     """Features of a batch of utterances of which all frames are known.
 
     Args:
-        frames: B tensors [T, L, D], float32.
+        frames: B tensors [T, L, D], float32 or float16; all is computed in float32.
         pooling: `mean`, `max` or `mean+max`.
         normalize: `none`, or `layer` for a layer norm of every state over its D numbers.
         whole: Keep the frames for exact maxima of weighted sums; without them maxima are as from the store `pooled`.
     """
-    if normalize == "layer":
-        frames = [layer_norm(x_TLD, x_TLD.shape[-1:]) for x_TLD in frames]
-    statistics = pooling.split("+")
-    mean = torch.stack([x_TLD.mean(0) for x_TLD in frames]) if MEAN in statistics else None
-    if MAX not in statistics:
-        return Features(mean, None)
-    return Features(mean, torch.stack([x_TLD.amax(0) for x_TLD in frames]), frames if whole else None)
+    statistics, kept = pooling.split("+"), MAX in pooling and whole
+    if kept:
+        frames = [_prepared(x_TLD, normalize) for x_TLD in frames]
+    found = [_statistics(x_TLD, statistics, "none" if kept else normalize) for x_TLD in frames]
+    mean, maximum = (
+        torch.stack([own[statistic] for own in found]) if statistic in statistics else None for statistic in (MEAN, MAX)
+    )
+    return Features(mean, maximum, frames if kept else None)
+
+
+def _statistics(x_TLD: Tensor, statistics: Sequence[str], normalize: str) -> dict[str, Tensor]:
+    """Mean or maximum over time of one utterance, [L, D] each.
+
+    A processor computes one layer at a time: its numbers stay in the cache, which those of all layers would not.
+    """
+    at_once = 1 if x_TLD.device.type == "cpu" else x_TLD.shape[1]
+    found: dict[str, list[Tensor]] = {statistic: [] for statistic in statistics}
+    for layers_TLD in x_TLD.split(at_once, dim=1):
+        own_TLD = _prepared(layers_TLD, normalize)
+        for statistic, parts in found.items():
+            parts.append(own_TLD.mean(0) if statistic == MEAN else own_TLD.amax(0))
+    return {statistic: torch.cat(parts) for statistic, parts in found.items()}
+
+
+def _prepared(x_TLD: Tensor, normalize: str) -> Tensor:
+    """States in float32, one frame after another in memory, normed where that is asked for."""
+    x_TLD = x_TLD.to(torch.float32, memory_format=torch.contiguous_format)
+    return layer_norm(x_TLD, x_TLD.shape[-1:]) if normalize == "layer" else x_TLD

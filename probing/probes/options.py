@@ -123,7 +123,7 @@ class FitOptions:
     data_seed: int = option(
         0, "Random seed of the order of the training data and of dropout, which all probes share.", at_least=0
     )
-    workers: int = option(0, "Number of processes that read frames ahead.", at_least=0)
+    workers: int = option(0, "Number of threads that read frames ahead.", at_least=0)
 
     def __post_init__(self) -> None:
         # In a notebook one types dims="valence" or a list; a configuration must not depend on which.

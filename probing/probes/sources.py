@@ -6,18 +6,19 @@ Shape legend: N utterances · B those of a batch · T frames · L layers · D hi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from probing.cache.reader import Cache
 from probing.corpus.checked import Checked
 from probing.encoders.opening import Encoder
 from probing.errors import CacheError
+from probing.extraction.ahead import ahead
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
 from probing.extraction.locate import cache_path, find_cache
@@ -37,15 +38,20 @@ class PooledFeatures:
         rows: Cache rows of the N utterances.
         pooling: `mean`, `max` or `mean+max`.
         normalize: `none`, or `layer` for a layer norm of every state before anything else.
+        device: PyTorch's name of the device that is to compute with them; they are held there if it has the room.
     """
 
-    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str) -> None:
+    held = True
+
+    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str, device: str = "cpu") -> None:
         prefix = "normed_" if normalize == "layer" else ""
         self._held: dict[str, Tensor] = {}
         for statistic in pooling.split("+"):
             numbers = np.empty((len(rows), cache.layout.n_states, cache.layout.width), cache.layout.dtype)
-            for place, row in enumerate(tqdm(rows, desc=f"read {statistic}", unit="utt", disable=None)):
-                numbers[place] = cache.read(int(row), prefix + statistic)
+            with tqdm(total=len(rows), desc=f"read {statistic}", unit="utt", disable=None) as bar:
+                for places, found in cache.pieces(rows, prefix + statistic):
+                    numbers[places] = found
+                    bar.update(len(places))
             self._held[statistic] = torch.from_numpy(numbers)
         cache.close()
 
@@ -53,59 +59,49 @@ class PooledFeatures:
         """Features of each batch; a batch names utterances by their place 0…N−1."""
         for batch in batches:
             index = torch.from_numpy(batch)
-            mean, maximum = (self._held.get(statistic) for statistic in (MEAN, MAX))
-            yield Features(
-                None if mean is None else mean[index].float(), None if maximum is None else maximum[index].float()
-            )
+            own = {statistic: held[index].float() for statistic, held in self._held.items()}
+            yield Features(own.get(MEAN), own.get(MAX))
 
 
 class FrameFeatures:
-    """Features from a `frames` cache, read anew in every pass: only the frames of a batch are in memory.
+    """Features from a `frames` cache, read anew in every pass: only the frames of a few batches are in memory.
+
+    They are read in the cache's number format, by threads if there are some, and computed with in float32 on the
+    device.
 
     Args:
         cache: The cache.
         rows: Cache rows of the N utterances.
         pooling: `mean`, `max` or `mean+max`.
         normalize: `none` or `layer`.
-        workers: Processes that read ahead; 0 reads in this one.
+        workers: Threads that read ahead, each a batch; 0 reads when a batch is asked for.
+        device: PyTorch's name of the device that computes.
     """
 
-    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str, workers: int = 0) -> None:
-        self._frames = _Frames(cache, rows)
-        self._pooling, self._normalize, self._workers = pooling, normalize, workers
+    held = False  # a block of probes that asked for them would read the whole cache
+
+    def __init__(
+        self, cache: Cache, rows: Rows, pooling: str, normalize: str, workers: int = 0, device: str = "cpu"
+    ) -> None:
+        self._cache, self._rows, self._workers, self._device = cache, rows, workers, torch.device(device)
+        self._pooling, self._normalize = pooling, normalize
 
     def batches(self, batches: Sequence[Rows]) -> Iterator[Features]:
         """Features of each batch; a batch names utterances by their place 0…N−1."""
-        loader = DataLoader(
-            self._frames,
-            batch_sampler=[batch.tolist() for batch in batches],
-            collate_fn=self._collate,
-            num_workers=self._workers,
-        )
-        yield from loader
+        with ThreadPoolExecutor(max(1, self._workers)) as pool:
+            read = ahead(pool, self._read, batches, self._workers) if self._workers else map(self._read, batches)
+            for frames in read:
+                yield features_of([x_TLD.to(self._device) for x_TLD in frames], self._pooling, self._normalize)
 
-    def _collate(self, frames: list[Tensor]) -> Features:
-        return features_of(frames, self._pooling, self._normalize)
+    def _read(self, batch: Rows) -> list[Tensor]:
+        return [torch.from_numpy(self._cache.read(row, "states")) for row in self._rows[batch].tolist()]
 
 
-class _Frames(Dataset[Tensor]):
-    """Utterances of a cache, [T, L, D] float32 each."""
-
-    def __init__(self, cache: Cache, rows: Rows) -> None:
-        self._cache, self._rows = cache, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, place: int) -> Tensor:
-        return torch.from_numpy(self._cache.read(int(self._rows[place]), "states")).float()
-
-
-def features_from(cache: Cache, rows: Rows, options: FitOptions) -> PooledFeatures | FrameFeatures:
-    """What a bank reads of a cache, whichever its store."""
+def features_from(cache: Cache, rows: Rows, options: FitOptions, device: str = "cpu") -> PooledFeatures | FrameFeatures:
+    """What a bank reads of a cache, whichever its store; frames are pooled on the device."""
     if cache.layout.store == "pooled":
         return PooledFeatures(cache, rows, options.pooling, options.normalize)
-    return FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers)
+    return FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers, device)
 
 
 def choose_cache(checked: Checked, encoder: Encoder, source: CacheOptions, options: FitOptions) -> Cache:

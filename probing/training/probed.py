@@ -51,7 +51,7 @@ class States:
             device: PyTorch's name of the device that they are on.
         """
         batches = np.split(np.arange(len(self.rows)), range(_BATCH, len(self.rows), _BATCH))
-        source = features_from(self.cache, self.rows, self.options)
+        source = features_from(self.cache, self.rows, self.options, device)
         with torch.inference_mode(), ExactFloat32():
             found = [probes.outputs(features.to(torch.device(device))).cpu() for features in source.batches(batches)]
         whole_SNO = torch.cat(found, dim=1).numpy()
