@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, TypeAdapter
@@ -16,6 +17,7 @@ from probing.encoders.spec import EncoderSpec
 from probing.runs.scores import cluster_counts
 
 _One = bool | int | float | str | None
+_adapter = cache(TypeAdapter)  # each takes some milliseconds to make, more than all else that a record takes
 Setting = _One | list[_One | list[_One]]  # an option's value, in JSON
 
 
@@ -47,13 +49,13 @@ class _Encoder:
 
 
 def _checked_configuration(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
-    settled = TypeAdapter(_Settled).validate_python(configuration)
-    TypeAdapter(_Options).validate_python(settled.options)
+    settled = _adapter(_Settled).validate_python(configuration)
+    _adapter(_Options).validate_python(settled.options)
     return configuration
 
 
 def _checked_encoder(identity: Mapping[str, Any]) -> Mapping[str, Any]:
-    TypeAdapter(_Encoder).validate_python(identity)
+    _adapter(_Encoder).validate_python(identity)
     return identity
 
 
