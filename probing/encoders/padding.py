@@ -20,6 +20,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import group_norm
+from torch.nn.utils.rnn import pad_sequence
 
 
 def count_frames(samples: int, convolutions: Iterable[tuple[int, int]]) -> int:
@@ -43,7 +45,7 @@ class Padding:
     def __init__(self, convolutions: Sequence[tuple[int, int]]) -> None:
         self._convolutions = convolutions
         self._frames_B: Tensor | None = None
-        self.first_B: Tensor | None = None
+        self.first: list[int] | None = None  # of each utterance, frames that the first convolution gives
 
     def set(self, samples: Sequence[int], device: torch.device) -> None:
         """Announce a batch; to be called before its forward pass.
@@ -53,12 +55,30 @@ class Padding:
                 padded, and every layer computes what PyTorch's own does.
             device: Where the batch is.
         """
-        padded = len(set(samples)) > 1
+        self.first = self._frames_B = None
+        if len(set(samples)) > 1:
+            self.first = [count_frames(count, self._convolutions[:1]) for count in samples]
+            self._frames_B = torch.tensor([count_frames(count, self._convolutions) for count in samples], device=device)
 
-        def frames(convolutions: Sequence[tuple[int, int]]) -> Tensor | None:
-            return torch.tensor([count_frames(s, convolutions) for s in samples], device=device) if padded else None
+    def convolved(self, front_end: nn.Module, values_BS: Tensor, samples: Sequence[int]) -> Tensor:
+        """What the convolutional front end gives of a batch, [B, T, C]; the batch is announced to the other layers.
 
-        self.first_B, self._frames_B = frames(self._convolutions[:1]), frames(self._convolutions)
+        On a CPU one utterance goes through it after another: what it gives of one fits the processor's caches, and no
+        padding is convolved, which takes .6 of the time of HuBERT base's front end on a padded batch of eight.
+
+        Args:
+            front_end: Waveforms [B, S] → [B, C, T].
+            values_BS: Waveforms, padded at the end.
+            samples: As in `set`.
+        """
+        if values_BS.device.type != "cpu":
+            self.set(samples, values_BS.device)
+            return front_end(values_BS[:, : max(samples)]).transpose(1, 2)
+        self.set((), values_BS.device)
+        rows = zip(values_BS.split(1), samples, strict=True)
+        convolved_BTC = pad_sequence([front_end(row_1S[:, :count])[0].T for row_1S, count in rows], batch_first=True)
+        self.set(samples, values_BS.device)
+        return convolved_BTC
 
     def silence(self, _layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         """Forward pre-hook of a convolution over [B, C, T]: zeros behind each utterance's last frame."""
@@ -77,16 +97,17 @@ class MaskedGroupNorm(nn.GroupNorm):
         self.weight, self.bias, self._padding = stock.weight, stock.bias, padding
 
     def forward(self, x_BCT: Tensor) -> Tensor:
-        """Normalise each channel of each utterance over its own frames; the padding's values mean nothing."""
-        frames_B = self._padding.first_B
-        if frames_B is None:
+        """Normalise each channel of each utterance over its own frames; the padding becomes zero."""
+        frames = self._padding.first
+        if frames is None:
             return super().forward(x_BCT)
-        count_B11 = frames_B.view(-1, 1, 1)
-        valid_B1T = valid(frames_B, x_BCT.shape[-1])
-        mean_BC1 = (x_BCT * valid_B1T).sum(-1, keepdim=True) / count_B11
-        centred_BCT = (x_BCT - mean_BC1) * valid_B1T
-        var_BC1 = centred_BCT.square().sum(-1, keepdim=True) / count_B11
-        return torch.addcmul(self.bias[:, None], centred_BCT * torch.rsqrt(var_BC1 + self.eps), self.weight[:, None])
+        # PyTorch's own kernel on each utterance's frames: sums under a mask pass over memory four times as often.
+        rows = zip(x_BCT.split(1), frames, strict=True)
+        own = [group_norm(x_1CT[..., :n], self.num_groups, self.weight, self.bias, self.eps) for x_1CT, n in rows]
+        normed_BCT = own[0].new_zeros(x_BCT.shape)
+        for normed_CT, own_1CT in zip(normed_BCT, own, strict=True):
+            normed_CT[:, : own_1CT.shape[-1]] = own_1CT[0]
+        return normed_BCT
 
 
 def valid(frames_B: Tensor, longest: int) -> Tensor:

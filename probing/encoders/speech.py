@@ -129,10 +129,11 @@ class SpeechEncoder(AudioEncoder):
         Returns:
             Latents [B, T, 1, C], as one layer, and each utterance's own number of frames.
         """
-        batch = self._batch(waveforms)
+        values_BS = self._batch(waveforms)["input_values"]
         with ExactFloat32():
-            latents_BCT = self._model.feature_extractor(batch["input_values"])
-        return latents_BCT.transpose(1, 2)[:, :, None], [self.frames(len(waveform)) for waveform in waveforms]
+            samples = [len(waveform) for waveform in waveforms]
+            latents_BTC = self._padding.convolved(self._model.feature_extractor, values_BS, samples)
+        return latents_BTC[:, :, None], [self.frames(count) for count in samples]
 
     @property
     def latent_width(self) -> int:

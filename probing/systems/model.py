@@ -174,10 +174,8 @@ class EmotionSystem(PreTrainedModel):
         """
         if self._windowed:
             raise no_latents(self.config.encoders)
-        samples = _samples(input_values, lengths)
-        self._padding.set(samples, input_values.device)
         with torch.no_grad(), ExactFloat32():
-            return self.audio.feature_extractor(input_values[:, : max(samples)]).transpose(1, 2)
+            return self._padding.convolved(self.audio.feature_extractor, input_values, _samples(input_values, lengths))
 
     def ratings(self, logits: Tensor) -> Tensor:
         """Estimates [..., K] on the corpus's own scale, of outputs [..., O]."""

@@ -102,9 +102,8 @@ class PublishedSystem(PreTrainedModel):
             `logits`: estimates [B, K], where 0 and 1 are the ends of the scale, unbounded.
         """
         samples = [input_values.shape[1]] * len(input_values) if lengths is None else lengths.tolist()
-        self._padding.set(samples, input_values.device)
-        standard_BS = self.standardised(input_values[:, : max(samples)])
-        latents_BTC = self.audio.feature_extractor(standard_BS).transpose(1, 2)
+        standard_BS = self.standardised(input_values)
+        latents_BTC = self._padding.convolved(self.audio.feature_extractor, standard_BS, samples)
         return SequenceClassifierOutput(
             logits=self.regress(*waveform_states(self.audio, self._padding, latents_BTC, samples))
         )
