@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: no test may wait for a network
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: small models are quickest on one thread
@@ -14,6 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 from builders import CHECKPOINTS, RATE, SMALL, WORDS, save_text_encoder, small_model, waveform
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each worker begins with a whole stretch of the files: what they share is then made by one worker, not by all."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
