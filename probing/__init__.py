@@ -21,6 +21,7 @@ The rooms, one folder a step of the pipeline; each imports only from those above
     predict/       a finished run on any recording: `probe predict`
     analysis/      what a layer contains, words or sound: `probe layers`
     report/ ★      tables, figures, findings: `probe compare`, `figure`, `report`
+    bench/         how much work encoders and systems are: `probe bench`
     calibration/   how far to trust all of it: planted worlds, `make calibrate`
     exactness/     how exact padded batches of every family are: `make padding`
     pretrain/      how the built-in encoders were made

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from probing import __version__
+from probing.cli.bench import bench
 from probing.cli.check import check
 from probing.cli.command import Refusal
 from probing.cli.compare import compare
@@ -98,7 +99,7 @@ def _settle_size_of_bars() -> None:
 _IN_ORDER = (
     *(check, extract, verify, fit, layers),
     *(finetune, evaluate, transcribe, predict),
-    *(compare, figure, report, runs),
+    *(compare, figure, report, bench, runs),
 )
 for _command in _IN_ORDER:
     main.add_command(_command)

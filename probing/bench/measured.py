@@ -1,0 +1,171 @@
+"""Measure encoders and systems, and write tables and figures: `probe bench`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from probing.bench.operations import Size, size_of
+from probing.bench.options import BenchOptions
+from probing.bench.scores import scores_of
+from probing.bench.subjects import subjects_of
+from probing.bench.turns import Setting, Timing, timings
+from probing.encoders.device import settle_device
+from probing.errors import OptionError
+from probing.files import slug
+from probing.report.efficiency import write_efficiency
+from probing.report.naming import shortened
+from probing.systems.build import SYSTEMS
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured.
+
+    Args:
+        table: A row for each subject, setting and length (`table_of`).
+        scores: CCC of runs (`probing.bench.scores`).
+        paths: The files written; the tables for reading are the last.
+    """
+
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    paths: tuple[Path, ...]
+
+
+def bench(
+    names: Sequence[str] = (),
+    options: BenchOptions = BenchOptions(),  # noqa: B008 - frozen
+    layers: int | None = None,
+    window: float | None = None,
+) -> Measured:
+    """Measure encoders, systems and the systems of runs beside each other.
+
+    Args:
+        names: As `subjects_of` takes them; none: the six systems of the paper.
+        options: What is measured, and where files go.
+        layers: Only the first so many transformer layers of the encoders that are named.
+        window: Seconds that a Whisper that is named is given at a time.
+
+    Raises:
+        EncoderError, RunError, OptionError: As `subjects_of`, `size_of`, `settle_device` and `timings`.
+    """
+    if names:
+        subjects = subjects_of(names, layers, window, options.systems)
+    else:
+        subjects = subjects_of(SYSTEMS, layers, window, systems=True)
+    settings = settings_of(options) if options.time else []
+    sizes = [size_of(subject, options.lengths) for subject in subjects]
+    _demand_names(sizes)
+    found = [(setting, timings(subjects, setting, options.lengths, options.repeats)) for setting in settings]
+    table = table_of(sizes, options.lengths, [own for _, own in found])
+    scores = scores_of(list(zip(subjects, sizes, strict=True)), options.runs)
+    stem = options.name or ("-".join(slug(size.name) for size in sizes) if names else "systems")
+    paths = write_efficiency(table, scores, options.out / shortened(f"bench-{slug(stem)}"))
+    return Measured(table, scores, tuple(paths))
+
+
+def settings_of(options: BenchOptions) -> list[Setting]:
+    """Where and how everything is computed: on a CPU one utterance at a time, on a GPU in full batches too.
+
+    Raises:
+        EncoderError: PyTorch has no such device here (code `device`).
+        OptionError: Threads are given, and no CPU is to compute (code `no-effect`).
+    """
+    devices = options.devices or ("cpu", *(["cuda"] if torch.cuda.is_available() else []))
+    devices = tuple(dict.fromkeys(settle_device(device) for device in devices))
+    if options.threads and "cpu" not in devices:
+        why = "only the CPU has threads, and it is not among the devices"
+        raise OptionError("--threads changes nothing", why, "add --device cpu, or leave it out", code="no-effect")
+    threads = tuple(dict.fromkeys(options.threads or (1, torch.get_num_threads())))
+    found = [Setting("cpu", number) for number in threads] if "cpu" in devices else []
+    gpus = [device for device in devices if device != "cpu"]
+    return found + [Setting(device, full=full) for device in gpus for full in (False, True)]
+
+
+def table_of(sizes: Sequence[Size], lengths: Sequence[float], settings: Sequence[Sequence[Timing]]) -> pd.DataFrame:
+    """What was measured: one row for each subject, setting and length; without settings one a subject and length.
+
+    Args:
+        sizes: Of each subject.
+        lengths: Seconds of utterances.
+        settings: For each setting what each subject took.
+
+    Returns:
+        subject, kind (encoder or system), parameters, disk_MB, disk (`file`, or `computed` as float32), seconds (of an
+        utterance), gflop (for a second of audio), device, hardware, threads, batch (utterances), rtf (seconds on the
+        clock for a second of audio, median), rtf_low, rtf_high (95 % interval of the median), processor (processor
+        seconds of all threads for a second of audio, median), peak_MB (memory, most until then), repeats, torch.
+    """
+    rows = []
+    for place, size in enumerate(sizes):
+        known = [_sized(size, seconds) for seconds in lengths]
+        taken = [[_timed(setting[place], number) for number in range(len(lengths))] for setting in settings]
+        rows += [one | own for timed in taken for one, own in zip(known, timed, strict=True)] if taken else known
+    return pd.DataFrame(rows)
+
+
+def _sized(size: Size, seconds: float) -> dict[str, Any]:
+    return {
+        "subject": size.name,
+        "kind": size.kind,
+        "parameters": size.parameters,
+        "disk_MB": size.bytes / 1e6,
+        "disk": "file" if size.measured else "computed",
+        "seconds": seconds,
+        "gflop": size.operations[seconds] / 1e9 / seconds,
+    }
+
+
+def _timed(timing: Timing, number: int) -> dict[str, Any]:
+    """What an utterance of the numbered length took."""
+    wall = [one.wall[number] for one in timing.rounds]
+    low, high = median_interval(wall)
+    peak = timing.peaks[number]
+    return {
+        "device": timing.setting.device,
+        "hardware": timing.hardware,
+        "threads": timing.threads if timing.setting.device == "cpu" else None,
+        "batch": timing.batches[number],
+        "rtf": float(np.median(wall)),
+        "rtf_low": low,
+        "rtf_high": high,
+        "processor": float(np.median([one.processor[number] for one in timing.rounds])),
+        "peak_MB": None if peak is None else peak / 1e6,
+        "repeats": len(wall),
+        "torch": timing.torch,
+    }
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a median, whatever the distribution: a pair of order statistics.
+
+    How many of n values lie below the median is binomial. With fewer than six no pair is wide enough, and the smallest
+    and the largest are given.
+
+    >>> median_interval([9, 1, 8, 2, 7, 3, 6, 4, 5])
+    (2, 8)
+    """
+    ordered, n = sorted(values), len(values)
+    below, outside = 0, 2 / 2**n  # the chance that the median is outside the smallest and the largest
+    while below + 1 < n // 2 and outside + 2 * math.comb(n, below + 1) / 2**n <= 1 - _CONFIDENCE:
+        below += 1
+        outside += 2 * math.comb(n, below) / 2**n
+    return ordered[below], ordered[n - 1 - below]
+
+
+def _demand_names(sizes: Sequence[Size]) -> None:
+    """Raise an OptionError (code `name-twice`) where two subjects would have one name in the tables."""
+    names = [size.name for size in sizes]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        why = "two different ones that are named have that name"
+        raise OptionError(f"{twice} would stand twice", why, "measure them one after the other", code="name-twice")

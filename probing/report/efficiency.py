@@ -1,0 +1,296 @@
+"""How much work encoders and systems are, as tables and pictures, and what they score for it: `probe bench`."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from probing.files import write_text
+from probing.report.naming import shortened
+from probing.report.style import GREY, PALETTE, drawing, headline, legible, partition_title, save
+from probing.runs import escapes
+from probing.runs.printing import markdown_table
+
+TYPICAL = 5.7  # seconds: an average utterance of MSP-Podcast
+_SETTING = ["device", "threads", "batch"]
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+_ROW, _WIDTH = 0.26, 7.0  # inches
+_USUAL, _SMALL = 7.5, 6.5  # points
+_SAID = {
+    "rtf": "real-time factor (s per s of audio)",
+    "gflop": "GFLOP per s of audio",
+}
+_MEMORY = "peak memory, weights on disk (MB)"
+
+
+def write_efficiency(table: pd.DataFrame, scores: pd.DataFrame, stem: Path) -> list[Path]:
+    """Write what `probe bench` measured.
+
+    Args:
+        table: A row for each subject, setting and length, as `probing.bench.measured.table_of` gives it.
+        scores: CCC of runs, as `probing.bench.scores.scores_of` gives them.
+        stem: Folder and name without ending.
+
+    Returns:
+        The files written: the picture and its CSV, which has every length; of each corpus on which there are runs CCC
+        over the real-time factor (over operations, where no time was measured); and the tables for reading.
+    """
+    length = typical(table)
+    figure = Figure()
+    plot_efficiency(figure, table[table.seconds == length])
+    paths = save(figure, stem, table)
+    for file, own in scores.groupby("file", sort=False):
+        joined, drawn = joined_scores(table, own), Figure()
+        plot_scores(drawn, joined)
+        paths += save(drawn, stem.with_name(shortened(f"{stem.name}-ccc-{file}")), joined)
+    path = stem.with_name(f"{stem.name}.md")
+    write_text(path, markdown(table, scores))
+    return [*paths, path]
+
+
+def typical(table: pd.DataFrame) -> float:
+    """The length in seconds that tables and figures show: that of MSP-Podcast's average, or the one nearest to it."""
+    return float(min(table.seconds.unique(), key=lambda seconds: abs(seconds - TYPICAL)))
+
+
+def joined_scores(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores with what they cost: on the first setting that was measured, for a typical utterance."""
+    own = table[table.seconds == typical(table)].drop_duplicates("subject")
+    cost = own.reindex(columns=["subject", "parameters", "gflop", "rtf", *_SETTING, "hardware"])
+    return scores.drop(columns="file").merge(cost, on="subject", how="left")
+
+
+def plot_efficiency(figure: Figure, table: pd.DataFrame) -> None:
+    """Draw real-time factors, operations and memory, a row for each subject.
+
+    Args:
+        figure: Empty; its size is settled.
+        table: Rows of one length.
+    """
+    subjects = list(dict.fromkeys(table.subject))
+    names = [legible(name) for name in subjects]
+    timed = "rtf" in table
+    with drawing(names):
+        figure.set_size_inches(_WIDTH, _ROW * len(subjects) + 1.25)
+        figure.set_layout_engine("constrained", w_pad=0.05)
+        panels = ["rtf", "gflop", "memory"] if timed else ["gflop", "memory"]
+        axes = dict(zip(panels, np.ravel(figure.subplots(1, len(panels), sharey=True)), strict=True))
+        for place, subject in enumerate(subjects):
+            own = table[table.subject == subject]
+            axes["gflop"].plot(own.gflop.iloc[0], place, "o", color=GREY, markersize=4.5)
+            axes["memory"].plot(own.disk_MB.iloc[0], place, "x", color="black", markersize=4.5)
+            if timed:
+                _settings(axes["rtf"], axes["memory"], own, place)
+        _dress(axes["gflop"], table.gflop, _SAID["gflop"])
+        _dress(axes["memory"], pd.concat([table[name] for name in ("disk_MB", "peak_MB") if name in table]), _MEMORY)
+        if timed:
+            _dress(axes["rtf"], pd.concat([table.rtf_low, table.rtf_high]), _SAID["rtf"])
+        first = axes[panels[0]]
+        first.set_yticks(range(len(subjects)), names, fontsize=_USUAL)
+        first.set_ylim(len(subjects) - 0.5, -0.5)
+        handles = [_handle(i, own) for i, own in enumerate(settings(table))] if timed else []
+        handles.append(Line2D([], [], color="black", marker="x", linestyle="none", label="weights on disk"))
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=_SMALL, frameon=False
+        )
+        headline(figure, *_title(table), size=_USUAL + 0.5)
+
+
+def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
+    """Draw CCC over the real-time factor, a panel for each dimension; unseen speakers filled, seen ones hollow.
+
+    Args:
+        figure: Empty; its size is settled.
+        joined: As `joined_scores` gives it, on one corpus.
+    """
+    dimensions, runs = list(dict.fromkeys(joined.dimension)), _runs(joined)
+    partitions = list(dict.fromkeys(joined.partition))
+    cost = "rtf" if joined.rtf.notna().any() else "gflop"
+    labels = [legible(name) for name in runs.label]
+    with drawing([*labels, *map(legible, dimensions)]):
+        figure.set_size_inches(_WIDTH, 2.9 + 0.16 * ceil((len(runs) + len(partitions)) / 2))
+        figure.set_layout_engine("constrained", w_pad=0.05)
+        axes = np.ravel(figure.subplots(1, len(dimensions), sharey=True, squeeze=False))
+        for ax, dimension in zip(axes, dimensions, strict=True):
+            for row in joined[joined.dimension == dimension].to_dict("records"):
+                look = _look(runs.index[(runs.subject == row["subject"]) & (runs.run == row["run"])][0])
+                face = look["color"] if row["partition"] == partitions[-1] else "white"
+                beside = row[cost] * 1.02 ** (2 * partitions.index(row["partition"]) - len(partitions) + 1)
+                ax.vlines(beside, row["low"], row["high"], color=look["color"], linewidth=1)
+                ax.plot(beside, row["ccc"], linestyle="none", markersize=5, markerfacecolor=face, **look)
+            _dress(ax, joined[cost], "")
+            ax.set_title(legible(dimension), fontsize=_USUAL, loc="left")
+        axes[0].set_ylabel("CCC", fontsize=_USUAL)
+        axes[len(axes) // 2].set_xlabel(_SAID[cost], fontsize=_USUAL)
+        handles = [Line2D([], [], linestyle="none", label=name, **_look(i)) for i, name in enumerate(labels)]
+        faces = ["white"] * (len(partitions) - 1) + [GREY]
+        handles += [
+            Line2D([], [], color=GREY, marker="o", linestyle="none", markerfacecolor=face, label=partition_title(name))
+            for name, face in zip(map(legible, partitions), faces, strict=True)
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=_SMALL, frameon=False)
+        headline(figure, f"CCC on {legible(joined.corpus.iloc[0])}", _where(joined), size=_USUAL + 0.5)
+
+
+def markdown(table: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """What was measured, for reading: one row for each subject, at the typical length; and what was scored."""
+    shown = table[table.seconds == typical(table)]
+    blocks = [f"**{escapes.markdown(' '.join(_title(shown)))}.** {_explained('rtf' in table)}"]
+    blocks.append(markdown_table(_wide(shown)))
+    for _, own in scores.groupby("file", sort=False):
+        blocks += [f"CCC on {escapes.markdown(own.corpus.iloc[0])}:", markdown_table(_scored(own))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def settings(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """Device, threads and batch of everything that was measured, in order."""
+    rows = table[_SETTING].drop_duplicates().itertuples(index=False, name=None)
+    return list(rows)
+
+
+def setting_title(setting: tuple[Any, ...]) -> str:
+    """A setting in tables and legends.
+
+    >>> setting_title(("cpu", 1.0, 1)), setting_title(("cuda:0", float("nan"), 42))
+    ('1 thread', 'cuda:0, batch of 42')
+    """
+    device, threads, batch = setting
+    if device == "cpu":
+        return "1 thread" if threads == 1 else f"{threads:.0f} threads"
+    return f"{device}, batch of {batch:.0f}"
+
+
+def _settings(rtf: Axes, memory: Axes, own: pd.DataFrame, place: int) -> None:
+    """One subject's points in every setting."""
+    for number, setting in enumerate(settings(own)):
+        row, look = _of(own, setting).iloc[0], _look(number)
+        shift = place + 0.13 * (number - (len(settings(own)) - 1) / 2)
+        rtf.hlines(shift, row.rtf_low, row.rtf_high, color=look["color"], linewidth=1.2)
+        rtf.plot(row.rtf, shift, linestyle="none", markersize=4.5, **look)
+        memory.plot(row.peak_MB, shift, linestyle="none", markersize=4.5, **look)
+
+
+def _of(table: pd.DataFrame, setting: tuple[Any, ...]) -> pd.DataFrame:
+    keys = pd.DataFrame([setting], columns=_SETTING)
+    return table.merge(keys, on=_SETTING)  # NaN joins NaN: a GPU has no threads
+
+
+def _dress(ax: Axes, values: pd.Series, label: str) -> None:
+    """A logarithmic axis of at least a factor of five, so that no small difference looks like a large one."""
+    low, high = float(values.min()), float(values.max())
+    pad = max((5 / (high / low)) ** 0.5, (high / low) ** 0.12)
+    low, high = low / pad, high * pad
+    ax.set(xscale="log", xlim=(low, high))
+    steps = (1.0,) if high / low > 200 else (1.0, 2.0, 5.0)
+    ax.xaxis.set_major_locator(LogLocator(base=10, subs=steps, numticks=20))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.tick_params(labelsize=_SMALL, length=2, pad=2)
+    ax.grid(axis="x", linewidth=0.3, color="0.9")
+    ax.set_xlabel(label, fontsize=_SMALL)
+    sns.despine(ax=ax)
+
+
+def _look(number: int) -> dict[str, Any]:
+    return {"color": PALETTE[number % len(PALETTE)], "marker": _MARKERS[number % len(_MARKERS)]}
+
+
+def _handle(number: int, setting: tuple[Any, ...]) -> Line2D:
+    return Line2D([], [], linestyle="none", markersize=4.5, label=setting_title(setting), **_look(number))
+
+
+def _runs(joined: pd.DataFrame) -> pd.DataFrame:
+    """What is told apart by colour and marker, with its label."""
+    found = joined[["subject", "run"]].drop_duplicates().reset_index(drop=True)
+    return found.assign(label=[s if s == r else f"{s}: {r}" for s, r in found.itertuples(index=False, name=None)])
+
+
+def _title(table: pd.DataFrame) -> list[str]:
+    length = table.seconds.iloc[0]
+    if "rtf" not in table:
+        return [f"An utterance of {length:g} s"]
+    machines = " · ".join(map(legible, dict.fromkeys(table.hardware)))
+    return [f"An utterance of {length:g} s on {machines}, PyTorch {table.torch.iloc[0]}"]
+
+
+def _where(joined: pd.DataFrame) -> str:
+    """What the horizontal axis was measured on."""
+    row = joined.iloc[0]
+    said = "counted operations"
+    if joined.rtf.notna().any():
+        threads = f", {setting_title(tuple(row[_SETTING]))}" if row.device == "cpu" else ""
+        said = f"time measured on {legible(row.hardware)}{threads}"
+    return said + ("; CCC as published, not measured here" if row.source == "published" else "; bars: 95 % interval")
+
+
+def _explained(timed: bool) -> str:
+    """What the columns are."""
+    said = (
+        "GFLOP: multiplications and additions for a second of audio, counted (convolutions, matrix products, "
+        "attention), in billions. On disk: the weights as float32, counted, or the file of a run (f)."
+    )
+    if timed:
+        said += (
+            " Real-time factor: seconds on the clock for a second of audio, from the waveform to all layers' states of "
+            "an encoder or a system's estimates, median of the repeats [95 % interval]; below it processor seconds of "
+            "all threads. Peak memory: of the whole process, Python and PyTorch included, or of the GPU. Weights are "
+            "random unless a run was named."
+        )
+    return said
+
+
+def _wide(shown: pd.DataFrame) -> pd.DataFrame:
+    """Text for reading: one row a subject."""
+    rows = []
+    for subject, own in shown.groupby("subject", sort=False):
+        one = own.iloc[0]
+        row = {
+            "": subject,
+            "parameters (M)": _digits(one.parameters / 1e6),
+            "on disk (MB)": _digits(one.disk_MB) + " (f)" * (one.disk == "file"),
+            "GFLOP per s": _digits(one.gflop),
+        }
+        for setting in settings(own) if "rtf" in own else []:
+            measured, title = _of(own, setting).iloc[0], setting_title(setting)
+            ends = f"[{_digits(measured.rtf_low)}, {_digits(measured.rtf_high)}]"
+            row[f"real-time factor, {title}"] = f"{_digits(measured.rtf)} {ends}"
+            if setting[0] == "cpu":
+                row[f"processor s per s, {title}"] = _digits(measured.processor)
+            row[f"peak memory (MB), {title}"] = _digits(measured.peak_MB)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _scored(scores: pd.DataFrame) -> pd.DataFrame:
+    """Text for reading: one row a run, one column a dimension and partition."""
+    cells = scores.assign(
+        column=scores.dimension + ", " + scores.partition.map(partition_title),
+        said=[_cell(row) for row in scores.to_dict("records")],
+    )
+    wide = cells.pivot_table("said", ["subject", "run"], "column", aggfunc="first", sort=False)
+    return wide.reset_index().fillna("–")
+
+
+def _cell(row: dict[str, Any]) -> str:
+    known = row["low"] is not None and np.isfinite(row["low"])
+    return f"{row['ccc']:.3f}" + (f" [{row['low']:.3f}, {row['high']:.3f}]" if known else "")
+
+
+def _digits(value: float) -> str:
+    """Three digits, without an exponent.
+
+    >>> _digits(94.371712), _digits(0.01234), _digits(1234.5)
+    ('94.4', '0.0123', '1,234')
+    """
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
