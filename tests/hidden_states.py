@@ -73,6 +73,8 @@ def write_cache(
 class Held:
     """Means over time from memory, without a cache."""
 
+    held = True
+
     def __init__(self, states: np.ndarray) -> None:
         self.mean = torch.from_numpy(states.mean(1))
 

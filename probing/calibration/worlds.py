@@ -121,6 +121,11 @@ class Drawn:
     corpus: Corpus
     states: NDArray[np.float32]
 
+    @property
+    def held(self) -> bool:
+        """In memory, as they are."""
+        return True
+
     def normalized(self) -> Drawn:
         """With a layer norm of every state, as `--normalize layer` does."""
         normed = layer_norm(torch.from_numpy(self.states), self.states.shape[-1:])

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from probing.probes.features import Features
 from probing.probes.heads import Drop, Head
@@ -104,8 +105,8 @@ class ProbeBank(nn.Module):
             raise ValueError("probes that learn their weights must come first")
         fixed = [probe.layer for probe in probes if probe.layer is not None]
         self.logits_WL = nn.Parameter(torch.zeros(sum(learned), n_layers))
-        self.one_hot_FL: Tensor
-        self.register_buffer("one_hot_FL", torch.eye(n_layers)[fixed], persistent=False)
+        self.layer_F: Tensor
+        self.register_buffer("layer_F", torch.tensor(fixed, dtype=torch.int64), persistent=False)
         self.head = head
 
     @property
@@ -115,25 +116,29 @@ class ProbeBank(nn.Module):
 
     def weights(self) -> Tensor:
         """Layer weights [P, L], each row summing to 1."""
-        return torch.cat([self.logits_WL.softmax(-1), self.one_hot_FL])
+        weights_WL = self.logits_WL.softmax(-1)
+        return torch.cat([weights_WL, one_hot(self.layer_F, weights_WL.shape[1]).to(weights_WL)])
 
-    def parameter_rows(self, parameter: str, rows: NDArray[np.int64]) -> Tensor:
+    def own_rows(self, parameter: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows of a parameter that belong to some probes; the logits have rows for the first W probes only."""
-        count = len(self.get_parameter(parameter))
-        return torch.from_numpy(rows[rows < count]).to(self.device)
+        return rows[rows < len(self.get_parameter(parameter))]
 
     @torch.no_grad()
     def take(self, other: ProbeBank, theirs: NDArray[np.int64], own: NDArray[np.int64]) -> None:
         """Copy the parameters of some probes of another bank into probes of this one, row by row."""
         for name, parameter in self.named_parameters():
-            parameter[self.parameter_rows(name, own)] = other.get_parameter(name)[other.parameter_rows(name, theirs)]
+            source = other.get_parameter(name)
+            for row, place in zip(other.own_rows(name, theirs), self.own_rows(name, own), strict=True):
+                parameter[place].copy_(source[row])
 
     def narrow(self, rows: NDArray[np.int64]) -> ProbeBank:
         """A bank of only some of the probes, with their parameters."""
         chosen = [self.probes[row] for row in rows]
-        head = self.head.like([probe.seed for probe in chosen], sum(probe.learns_weights for probe in chosen))
+        learned = sum(probe.learns_weights for probe in chosen)
+        head = self.head.narrow(torch.from_numpy(rows).to(self.device), learned)
         smaller = ProbeBank(chosen, self.logits_WL.shape[1], head, self.pooling).to(self.device)
-        smaller.take(self, rows, np.arange(len(rows)))
+        own = torch.from_numpy(self.own_rows("logits_WL", rows)).to(self.device)
+        smaller.logits_WL = nn.Parameter(self.logits_WL.detach()[own])
         return smaller
 
     def forward(self, features: Features, drop: Drop | None = None) -> Tensor:
@@ -155,18 +160,24 @@ class ProbeBank(nn.Module):
         """
         pooled: list[Tensor] = []
         if features.mean_BLD is not None:
-            pooled.append(_mix(self.weights(), features.mean_BLD))
+            pooled.append(self._mixed(features.mean_BLD))
         if features.max_BLD is not None and features.frames is None:
-            pooled.append(_mix(self.weights(), features.max_BLD))
+            pooled.append(self._mixed(features.max_BLD))
         elif features.max_BLD is not None and features.frames is not None:
             weights_WL = self.logits_WL.softmax(-1)
             learned_WBD = torch.stack(
                 [torch.einsum("wl,tld->wtd", weights_WL, frames_TLD).amax(1) for frames_TLD in features.frames], dim=1
             )
-            pooled.append(torch.cat([learned_WBD, _mix(self.one_hot_FL, features.max_BLD)]))
+            pooled.append(torch.cat([learned_WBD, self._seen(features.max_BLD)]))
         return pooled[0] if len(pooled) == 1 else pooled[0] + pooled[1]
 
+    def _mixed(self, x_BLD: Tensor) -> Tensor:
+        """Weighted sums over the layers, [P, B, D]."""
+        if not len(self.logits_WL):
+            return self._seen(x_BLD)
+        learned_WBD = torch.einsum("wl,bld->wbd", self.logits_WL.softmax(-1), x_BLD)
+        return torch.cat([learned_WBD, self._seen(x_BLD)]) if len(self.layer_F) else learned_WBD
 
-def _mix(weights_PL: Tensor, x_BLD: Tensor) -> Tensor:
-    """Weighted sums over the layers, [P, B, D]."""
-    return torch.einsum("pl,bld->pbd", weights_PL, x_BLD)
+    def _seen(self, x_BLD: Tensor) -> Tensor:
+        """The layers that probes with fixed weights see, [F, B, D]."""
+        return x_BLD.transpose(0, 1)[self.layer_F]

@@ -152,6 +152,8 @@ class _Plan:
 class _Noise:
     """Features of a cache that is still to be made: what they are changes no time."""
 
+    held = True
+
     def __init__(self, plan: _Plan) -> None:
         self._plan, self._seeded = plan, torch.Generator().manual_seed(_SEED)
 
@@ -182,7 +184,7 @@ def _measured(plan: _Plan, read: Callable[[Rows], FeatureSource], folds: int) ->
     corpus, layout, options = plan.corpus, plan.layout, plan.options
     refuse_large_states(len(corpus), layout.n_states, layout.width)
     if options.head != RIDGE:
-        refuse_large_bank(corpus, options, layout.n_states, layout.width, plan.device)
+        refuse_large_bank(corpus, options, layout.n_states, layout.width, plan.device, layout.store == "pooled")
     tried = _tried(corpus, options)
     began = time.perf_counter()
     source = read(tried)
@@ -237,7 +239,7 @@ class _Watched:
     """A source of features that knows when it was asked for them."""
 
     def __init__(self, source: FeatureSource) -> None:
-        self._source, self.asked = source, list[float]()
+        self._source, self.held, self.asked = source, source.held, list[float]()
 
     def batches(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Features]:
         """As the source itself."""
@@ -252,13 +254,15 @@ def _bank(plan: _Plan, options: FitOptions, some: Corpus, source: FeatureSource)
     began = time.perf_counter()
     train_bank(some, watched, layout.n_states, layout.width, two, plan.device)
     ended = time.perf_counter()
-    first, _, train, development, last = watched.asked  # each epoch asks twice; what is measured once is in the first
+    # Of each block, two epochs ask twice each; what happens only once is in the first.
+    first, last = watched.asked[0], watched.asked[-1]
+    training, scoring, after = (np.array(watched.asked[start::4]) for start in (2, 3, 4))
 
     def grown(partition: str) -> float:
         return len(places(corpus, partition)) / len(places(some, partition))
 
-    epoch = (development - train) * grown(TRAIN) + (last - development) * grown(DEVELOPMENT)
-    return first - began + (ended - last) * len(corpus) / len(some), epoch
+    epoch = (scoring - training).sum() * grown(TRAIN) + (after - scoring).sum() * grown(DEVELOPMENT)
+    return first - began + (ended - last) * len(corpus) / len(some), float(epoch)
 
 
 def _look(plan: _Plan) -> float:

@@ -118,7 +118,8 @@ def _fitted(ready: Ready) -> _Found:
     corpus, layout, options = ready.checked.corpus, ready.cache.layout, ready.options
     refuse_large_states(len(corpus), layout.n_states, layout.width)  # before anything is read
     if options.head != RIDGE:
-        refuse_large_bank(corpus, options, layout.n_states, layout.width, ready.device)
+        held = layout.store == "pooled"
+        refuse_large_bank(corpus, options, layout.n_states, layout.width, ready.device, held)
     source = features_from(ready.cache, ready.rows, options)
     permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
     states = pooled_states(source, len(corpus))

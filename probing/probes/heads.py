@@ -36,8 +36,10 @@ class SharedDropout:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Zero the same places of every probe, and scale the rest up; x is [P, B, …]."""
-        kept = torch.rand(x.shape[1:], generator=self._generator) >= self._rate
-        return x * (kept / (1 - self._rate)).to(x.device, x.dtype)
+        kept = (torch.rand(x.shape[1:], generator=self._generator) >= self._rate) / (1 - self._rate)
+        if x.is_cuda:
+            kept = kept.pin_memory()  # or the copy would wait for all that the device has still to do
+        return x * kept.to(x.device, x.dtype, non_blocking=True)
 
 
 class Head(nn.Module, ABC):
@@ -57,6 +59,7 @@ class Head(nn.Module, ABC):
     def __init__(self, seeds: Sequence[int], parts: Sequence[tuple[str, _Shape, int]], learned: int) -> None:
         super().__init__()
         self.learned = learned
+        self.spare: Tensor | None = None  # what the gradient of the largest parameter is written into next
         drawn = {seed: _drawn(seed, parts) for seed in dict.fromkeys(seeds)}
         for number, (name, shape, _) in enumerate(parts):
             parameter = nn.Parameter(torch.empty(len(seeds), *shape))
@@ -73,6 +76,21 @@ class Head(nn.Module, ABC):
     def like(self, seeds: Sequence[int], learned: int) -> Head:
         """A head of the same kind and sizes for other probes."""
         return type(self)(seeds, learned=learned, **self.sizes)  # type: ignore[arg-type]
+
+    def narrow(self, rows: Tensor, learned: int) -> Head:
+        """The heads of only some of the probes, with their parameters."""
+        smaller = self.like([], learned)
+        for name, parameter in self.named_parameters():
+            setattr(smaller, name, nn.Parameter(parameter.detach()[rows]))
+        return smaller
+
+    def reuse_gradient(self) -> None:
+        """Keep the memory of the largest gradient for the next one, once an optimiser has used it.
+
+        Gradients of many probes are larger than what the C library keeps for itself: the system would give out new
+        pages, zeroed one by one, in every step, which takes three times as long as computing the gradient.
+        """
+        self.spare = next(self.parameters()).grad
 
     @abstractmethod
     def forward(self, pooled_PBD: Tensor, drop: Drop | None = None) -> Tensor:
@@ -120,7 +138,7 @@ class MlpHead(Head):
     def forward(self, pooled_PBD: Tensor, drop: Drop | None = None) -> Tensor:
         """As `Head`."""
         seen_PBD = drop(pooled_PBD) if drop else pooled_PBD
-        hidden_PBH = _affine(seen_PBD, self.inner_PDH, self.inner_bias_PH, self.learned).tanh()
+        hidden_PBH = _affine(seen_PBD, self.inner_PDH, self.inner_bias_PH, self).tanh()
         seen_PBH = drop(hidden_PBH) if drop else hidden_PBH
         return seen_PBH @ self.outer_PHO + self.outer_bias_PO[:, None]
 
@@ -151,7 +169,7 @@ class LinearHead(Head):
 
     def forward(self, pooled_PBD: Tensor, drop: Drop | None = None) -> Tensor:
         """As `Head`."""
-        return _affine(drop(pooled_PBD) if drop else pooled_PBD, self.map_PDO, self.bias_PO, self.learned)
+        return _affine(drop(pooled_PBD) if drop else pooled_PBD, self.map_PDO, self.bias_PO, self)
 
 
 HEADS: Mapping[str, type[MlpHead | LinearHead]] = {MlpHead.kind: MlpHead, LinearHead.kind: LinearHead}
@@ -174,8 +192,8 @@ def _drawn(seed: int, parts: Sequence[tuple[str, _Shape, int]]) -> list[Tensor]:
     return [(torch.rand(shape, generator=generator) * 2 - 1) / math.sqrt(inputs) for _, shape, inputs in parts]
 
 
-def _affine(x_PBD: Tensor, map_PDH: Tensor, bias_PH: Tensor, learned: int) -> Tensor:
-    found: Tensor = _Affine.apply(x_PBD, map_PDH, bias_PH, learned)
+def _affine(x_PBD: Tensor, map_PDH: Tensor, bias_PH: Tensor, head: Head) -> Tensor:
+    found: Tensor = _Affine.apply(x_PBD, map_PDH, bias_PH, head)
     return found
 
 
@@ -186,9 +204,9 @@ class _Affine(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x_PBD: Tensor, map_PDH: Tensor, bias_PH: Tensor, learned: int) -> Tensor:
+    def forward(ctx: Any, x_PBD: Tensor, map_PDH: Tensor, bias_PH: Tensor, head: Head) -> Tensor:
         ctx.save_for_backward(x_PBD, map_PDH)
-        ctx.learned = learned
+        ctx.head = head
         return torch.baddbmm(bias_PH[:, None], x_PBD, map_PDH)
 
     @staticmethod
@@ -196,6 +214,10 @@ class _Affine(torch.autograd.Function):
         x_PBD, map_PDH = ctx.saved_tensors
         x_gradient = None
         if ctx.needs_input_grad[0]:
-            x_gradient, own = torch.zeros_like(x_PBD), slice(ctx.learned)
-            torch.bmm(gradient_PBH[own], map_PDH[own].mT, out=x_gradient[own])
-        return x_gradient, torch.bmm(x_PBD.mT, gradient_PBH), gradient_PBH.sum(1), None
+            learned = ctx.head.learned
+            x_gradient = x_PBD.new_empty(x_PBD.shape)
+            torch.bmm(gradient_PBH[:learned], map_PDH[:learned].mT, out=x_gradient[:learned])
+            x_gradient[learned:] = 0
+        # Nothing else may hold the spare, or autograd would copy it instead of making it the parameter's gradient.
+        spare, ctx.head.spare = ctx.head.spare, None
+        return x_gradient, torch.bmm(x_PBD.mT, gradient_PBH, out=spare), gradient_PBH.sum(1), None

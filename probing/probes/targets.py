@@ -9,6 +9,7 @@ Shape legend: P probes · N utterances · B those of a batch · O outputs of a h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ from probing.runs.categories import coded
 from probing.runs.scores import clusters_of, ratings
 from probing.statistics.class_weights import balanced as balanced_weights
 from probing.statistics.classification import tally
-from probing.statistics.concordance import ccc, ccc_loss
+from probing.statistics.concordance import ccc, ccc_losses
 from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
 
 Rows = NDArray[np.int64]
@@ -35,8 +36,8 @@ class Target(Protocol):
 
     outputs: int
 
-    def loss(self, estimates_PBO: Tensor, places: Rows) -> Tensor:
-        """Each probe's loss on some utterances, [P]."""
+    def loss(self, estimates_PBO: Tensor, places: Tensor) -> Tensor:
+        """Each probe's loss on some utterances, [P], finite or not: to look would be to wait for the device."""
 
     def score(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
         """Each probe's score on some utterances, [P]; more is better."""
@@ -44,7 +45,7 @@ class Target(Protocol):
     def ties(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
         """What decides between equal scores, [P]; more is better."""
 
-    def decided(self, estimates_PBO: NDArray[np.float64]) -> NDArray[np.float64]:
+    def decided(self, estimates_PBO: Tensor) -> Tensor:
         """What the outputs stand for, [P, B]: numbers on the unit scale, or numbers of classes."""
 
     def only(self, rows: Rows) -> Target:
@@ -66,28 +67,32 @@ class Regression:
         self, labels_PN: NDArray[np.float64], counts: Mapping[int, NDArray[np.int64]], device: str = "cpu"
     ) -> None:
         self._labels_PN, self._counts, self._device = labels_PN, dict(counts), device
-        self._learned_PN = torch.from_numpy(labels_PN).float().to(device)
         self._resampled = sorted(counts)
-        self._plain = [row for row in range(len(labels_PN)) if row not in self._counts]
         resampled = [counts[row] for row in self._resampled]
         self._counts_RN = np.stack(resampled) if resampled else np.empty((0, labels_PN.shape[1]), np.int64)
-        self._weights_RN = torch.from_numpy(self._counts_RN).float().to(device)
 
-    def loss(self, estimates_PBO: Tensor, places: Rows) -> Tensor:
-        """As `Target`.
+    @cached_property
+    def _learned_PN(self) -> Tensor:
+        return torch.from_numpy(self._labels_PN).float().to(self._device)
 
-        Raises:
-            ScoreError: A loss is not finite (code `not-finite`).
-        """
-        batch = torch.from_numpy(places).to(self._device)
-        estimates_PB, labels_PB = estimates_PBO[..., 0], self._learned_PN[:, batch]
+    @cached_property
+    def _weighed(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The rows that count utterances once, those that learn from a resample, and how often these count each."""
+        own = torch.tensor(self._resampled)
+        plain = torch.tensor([row for row in range(len(self._labels_PN)) if row not in self._counts], dtype=torch.int64)
+        weights_RN = torch.from_numpy(self._counts_RN).float()
+        return plain.to(self._device), own.to(self._device), weights_RN.to(self._device)
+
+    def loss(self, estimates_PBO: Tensor, places: Tensor) -> Tensor:
+        """As `Target`."""
+        estimates_PB, labels_PB = estimates_PBO[..., 0], self._learned_PN[:, places]
         if not self._resampled:
-            return ccc_loss(estimates_PB, labels_PB)
+            return ccc_losses(estimates_PB, labels_PB)
         # The plain loss for the others: the weighted one is the same but for its last digits.
+        plain, own, weights_RN = self._weighed
         loss_P = estimates_PB.new_empty(len(estimates_PB))
-        loss_P[self._plain] = ccc_loss(estimates_PB[self._plain], labels_PB[self._plain])
-        own = self._resampled
-        loss_P[own] = ccc_loss(estimates_PB[own], labels_PB[own], self._weights_RN[:, batch])
+        loss_P[plain] = ccc_losses(estimates_PB[plain], labels_PB[plain])
+        loss_P[own] = ccc_losses(estimates_PB[own], labels_PB[own], weights_RN[:, places])
         return loss_P
 
     def score(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
@@ -107,7 +112,7 @@ class Regression:
         """As `Target`: nothing does, and the earlier epoch is kept."""
         return np.zeros(len(estimates_PBO))
 
-    def decided(self, estimates_PBO: NDArray[np.float64]) -> NDArray[np.float64]:
+    def decided(self, estimates_PBO: Tensor) -> Tensor:
         """As `Target`: the estimate itself."""
         return estimates_PBO[..., 0]
 
@@ -140,21 +145,18 @@ class Classification:
         once_N = np.ones(codes_PN.shape[1], np.int64)
         self._counts_PN = np.stack([self._counts.get(row, once_N) for row in range(len(codes_PN))])
 
-    def loss(self, estimates_PBO: Tensor, places: Rows) -> Tensor:
-        """As `Target`: the mean cross-entropy (natural logarithm), in which utterances count by their class.
+    @cached_property
+    def _learned(self) -> tuple[Tensor, Tensor]:
+        """Numbers of classes, and how much each utterance counts, [P, N] each."""
+        weight_PN = self._counts_PN * np.take_along_axis(self._weights_PK, self._codes_PN, 1)
+        return torch.from_numpy(self._codes_PN).to(self._device), torch.from_numpy(weight_PN).float().to(self._device)
 
-        Raises:
-            ScoreError: A loss is not finite (code `not-finite`).
-        """
-        codes_PB, counts_PB = self._codes_PN[:, places], self._counts_PN[:, places]
-        weight_PB = torch.from_numpy(counts_PB * np.take_along_axis(self._weights_PK, codes_PB, 1))
-        weight_PB = weight_PB.float().to(self._device)
+    def loss(self, estimates_PBO: Tensor, places: Tensor) -> Tensor:
+        """As `Target`: the mean cross-entropy (natural logarithm), in which utterances count by their class."""
+        codes_PB, weight_PB = (numbers_PN[:, places] for numbers_PN in self._learned)
         told_PBO = estimates_PBO.float().log_softmax(-1)
-        own_PB = told_PBO.gather(-1, torch.from_numpy(codes_PB).to(self._device)[..., None])[..., 0]
-        loss_P = -(weight_PB * own_PB).sum(-1) / weight_PB.sum(-1).clamp_min(1e-12)  # of a batch that counts nothing: 0
-        if not bool(loss_P.isfinite().all()):
-            raise ScoreError("the loss is not finite", "an estimate is NaN or too large", code="not-finite")
-        return loss_P
+        own_PB = told_PBO.gather(-1, codes_PB[..., None])[..., 0]
+        return -(weight_PB * own_PB).sum(-1) / weight_PB.sum(-1).clamp_min(1e-12)  # of a batch that counts nothing: 0
 
     def score(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
         """As `Target`.
@@ -170,11 +172,11 @@ class Classification:
     def ties(self, estimates_PBO: NDArray[np.float64], places: Rows) -> NDArray[np.float64]:
         """As `Target`: minus the loss."""
         estimates = torch.from_numpy(estimates_PBO).to(self._device, torch.float32)
-        return -self.loss(estimates, places).double().cpu().numpy()
+        return -self.loss(estimates, torch.from_numpy(places).to(self._device)).double().cpu().numpy()
 
-    def decided(self, estimates_PBO: NDArray[np.float64]) -> NDArray[np.float64]:
+    def decided(self, estimates_PBO: Tensor) -> Tensor:
         """As `Target`: the class of the largest output."""
-        return estimates_PBO.argmax(-1).astype(np.float64)
+        return estimates_PBO.argmax(-1)
 
     def only(self, rows: Rows) -> Classification:
         """As `Target`."""

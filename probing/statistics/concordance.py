@@ -93,12 +93,20 @@ def ccc_loss(prediction: Tensor, truth: Tensor, weight: Tensor | None = None) ->
         ScoreError: B differs between the two (code `unequal-lengths`), is 0 (`no-utterances`), or the loss is not
             finite (`not-finite`).
     """
-    p, y = prediction.float(), truth.float()
-    if p.shape[-1:] != y.shape[-1:]:
-        why = "an estimate belongs to each label"
-        raise ScoreError(f"labels {tuple(y.shape)}, estimates {tuple(p.shape)}", why, code="unequal-lengths")
-    if p.shape[-1] == 0:
+    if prediction.shape[-1:] != truth.shape[-1:]:
+        why, what = "an estimate belongs to each label", f"labels {tuple(truth.shape)}"
+        raise ScoreError(f"{what}, estimates {tuple(prediction.shape)}", why, code="unequal-lengths")
+    if prediction.shape[-1] == 0:
         raise ScoreError("CCC of no utterances", "it is not defined", code="no-utterances")
+    loss = ccc_losses(prediction, truth, weight)
+    if not bool(loss.isfinite().all()):
+        raise ScoreError("the loss is not finite", "a label or an estimate is NaN or too large", code="not-finite")
+    return loss
+
+
+def ccc_losses(prediction: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
+    """The same, unchecked: to see whether a number is finite, a processor has to wait for a GPU."""
+    p, y = prediction.float(), truth.float()
     if weight is None:
         p_mean, y_mean = p.mean(-1, keepdim=True), y.mean(-1, keepdim=True)
         covariance = ((y - y_mean) * (p - p_mean)).mean(-1)
@@ -108,7 +116,4 @@ def ccc_loss(prediction: Tensor, truth: Tensor, weight: Tensor | None = None) ->
         p_mean, y_mean = (share * p).sum(-1, keepdim=True), (share * y).sum(-1, keepdim=True)
         covariance = (share * (y - y_mean) * (p - p_mean)).sum(-1)
         spread = (share * ((y - y_mean).square() + (p - p_mean).square())).sum(-1) + (y_mean - p_mean).square()[..., 0]
-    loss = 1 - 2 * covariance / (spread + _EPSILON)
-    if not bool(loss.isfinite().all()):
-        raise ScoreError("the loss is not finite", "a label or an estimate is NaN or too large", code="not-finite")
-    return loss
+    return 1 - 2 * covariance / (spread + _EPSILON)

@@ -49,6 +49,8 @@ def ready_of(read_aloud: dict[str, Path], **options: Any) -> Ready:
 class Clock:
     """Time that passes in the steps of a fit alone, by a law that is known."""
 
+    held = True
+
     def __init__(self) -> None:
         self.now, self.asked = 0.0, 0
 

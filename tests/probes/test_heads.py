@@ -130,3 +130,21 @@ def test_a_fit_with_dropout_gives_each_probe_what_it_gets_alone(head: str) -> No
     assert many.best_epoch[row] == few.best_epoch[0]
     np.testing.assert_allclose(many.predictions[row], few.predictions[0], atol=1e-5)
     assert np.abs(many.predictions - without.predictions).max() > 1e-2
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_gradient_is_written_where_the_last_one_was(kind: str) -> None:
+    """Of the largest parameter, in the same memory step after step, and it is what it is without."""
+    generator = torch.Generator().manual_seed(4)
+    x_PBD = torch.randn(3, 7, D, generator=generator)
+    head = new_head(kind, [0, 1, 2], D, H, outputs=2, learned=1)
+    largest = next(head.parameters())
+    found = []
+    for step in range(3):
+        (head(x_PBD) * (step + 1)).sum().backward()
+        found.append((largest.grad.data_ptr(), largest.grad.clone()))
+        head.reuse_gradient()
+        head.zero_grad()
+    assert len({place for place, _ in found}) == 1
+    for step, (_, gradient) in enumerate(found):
+        torch.testing.assert_close(gradient, found[0][1] * (step + 1))

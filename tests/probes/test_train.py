@@ -154,6 +154,22 @@ def test_each_probe_stops_by_itself_at_its_best() -> None:
         assert curve[best - 1, probe] == curve[:stop, probe].max()
 
 
+@pytest.mark.parametrize("size", [1, 7])
+def test_block_by_block_probes_end_where_they_end_all_at_once(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Blocks divide probes that learn weights, refits among them, from those that do not; curves are of all probes."""
+    corpus, states = planted_layer(2, count=80)
+    options = replace(OPTIONS, epochs=12, patience=2, permutations=2, refits=2)
+    whole = train(corpus, states, options)
+    monkeypatch.setattr(train_module, "block_of", lambda numbers, device: size)
+    blocks = train(corpus, states, options)
+    np.testing.assert_array_equal(blocks.best_epoch, whole.best_epoch)
+    np.testing.assert_allclose(blocks.predictions, whole.predictions, atol=1e-5)
+    np.testing.assert_allclose(blocks.last_weights, whole.last_weights, atol=1e-6)
+    for own, curve in zip(blocks.curve, whole.curve, strict=True):
+        both = np.isfinite(own) & np.isfinite(curve)
+        np.testing.assert_allclose(own[both], curve[both], atol=1e-5)
+
+
 def test_taking_stopped_probes_out_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes that go on learning end where they end in a bank from which none is taken out."""
     corpus, states = planted_layer(5, count=80)
