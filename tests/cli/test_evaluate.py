@@ -6,25 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import done, probe, refused
+from commands import Typed, done, probe, refused
 
 
 @pytest.fixture
-def run(table: Path, checkpoints: dict[str, Path]) -> Path:
+def run(trained: Typed) -> Path:
     """A training of two steps."""
-    words = [
-        "--system",
-        checkpoints["distilhubert"],
-        "--name",
-        "it",
-        "--max-steps",
-        2,
-        "--batch",
-        4,
-        "--dim",
-        "valence",
-    ]
-    done("finetune", table, *words)
     return Path("runs/it")
 
 

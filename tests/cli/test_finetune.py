@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from builders import save_text_encoder
 from commands import Typed, done, probe, refused
 
 SHORT = ["--max-steps", 2, "--batch", 4, "--dim", "valence"]
-
-
-@pytest.fixture
-def trained(table: Path, checkpoints: dict[str, Path]) -> Typed:
-    """A training of two steps."""
-    return done("finetune", table, "--system", checkpoints["distilhubert"], "--name", "it", *SHORT)
 
 
 def test_a_training_prints_its_scores_and_its_files(trained: Typed) -> None:
@@ -24,13 +17,12 @@ def test_a_training_prints_its_scores_and_its_files(trained: Typed) -> None:
     assert all(Path(path).exists() for path in trained.paths)
 
 
-def test_typed_again_nothing_is_done_again(trained: Typed, table: Path, checkpoints: dict[str, Path]) -> None:
+def test_typed_again_nothing_is_done_again(trained: Typed, training: list[object]) -> None:
     """The same scores, and no file of the run is touched; other options are refused."""
     before = {path: path.stat().st_mtime_ns for path in Path("runs/it").rglob("*") if path.is_file()}
-    words = ["finetune", table, "--system", checkpoints["distilhubert"], "--name", "it", *SHORT]
-    assert done(*words).stdout == trained.stdout
+    assert done(*training).stdout == trained.stdout
     assert {path: path.stat().st_mtime_ns for path in Path("runs/it").rglob("*") if path.is_file()} == before
-    refused(probe(*words, "--dropout", 0.3), "run-other-configuration")
+    refused(probe(*training, "--dropout", 0.3), "run-other-configuration")
 
 
 def test_dry_run_only_forecasts(table: Path, checkpoints: dict[str, Path]) -> None:

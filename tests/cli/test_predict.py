@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +14,22 @@ from commands import done, probe, refused
 ALONE = ("--permutations", 0, "--refits", 0)
 
 
+@pytest.fixture(scope="module")
+def fitted(
+    extracted: Path, table: Path, checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder in which probes of two dimensions were fitted in two epochs; to be copied."""
+    folder = Path(shutil.copytree(extracted, tmp_path_factory.mktemp("fitted"), dirs_exist_ok=True))
+    dims = ("--dim", "valence", "--dim", "arousal")
+    with chdir(folder):
+        done("fit", table, "--encoder", checkpoints["hubert"], *dims, "--epochs", 2, "--hidden", 4, *ALONE)
+    return folder
+
+
 @pytest.fixture
-def run(pooled: list[object]) -> Path:
-    """Probes of two dimensions, fitted in two epochs."""
-    done("fit", *pooled, "--dim", "valence", "--dim", "arousal", "--epochs", 2, "--hidden", 4, *ALONE)
+def run(fitted: Path, here: Path) -> Path:
+    """The run of those probes."""
+    shutil.copytree(fitted, here, dirs_exist_ok=True)
     (folder,) = Path("runs").iterdir()
     return folder
 
