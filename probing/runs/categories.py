@@ -182,6 +182,5 @@ class ClassPredictions:
         codes = numbers.reshape(named.shape).astype(np.float64)
         seeds = [place if (seed := seed_of(name)) is None else seed for place, name in enumerate(columns)]
         clusters = own.speaker.where(own.speaker.notna(), "utterance:" + own.id)
-        return ClassSample(
-            tuple(own.id), codes[0], codes[1:], tuple(seeds), tuple(clusters), training, tuple(map(str, names))
-        )
+        ids, speakers = tuple(own.id.tolist()), tuple(clusters.tolist())
+        return ClassSample(ids, codes[0], codes[1:], tuple(seeds), speakers, training, tuple(map(str, names)))

@@ -277,10 +277,10 @@ class Predictions:
                 code="no-estimates",
             )
         return Sample(
-            tuple(own.id),
+            tuple(own.id.tolist()),
             own.truth.to_numpy(np.float64),
             own[columns].to_numpy(np.float64).T,
             tuple(seeds.values()),
-            tuple(own.speaker.where(own.speaker.notna(), "utterance:" + own.id)),
+            tuple(own.speaker.where(own.speaker.notna(), "utterance:" + own.id).tolist()),
             training,
         )
