@@ -11,6 +11,7 @@ import click
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, corpus_options, transcripts_option
+from probing.cli.there import demand_corpus
 from probing.corpus.spec import CorpusSpec
 from probing.options import option, validate
 
@@ -52,6 +53,7 @@ def check(corpus: CorpusSpec, options: CheckOptions) -> None:
     \b
     Example: probe check my/table.csv --scale 1 7
     """
+    demand_corpus(corpus)
     from probing.corpus.overview import check as audit
 
     found = audit(corpus, options.dims)

@@ -9,6 +9,7 @@ import click
 
 from probing.cli.command import command
 from probing.cli.derive import options_of
+from probing.cli.there import demand_folders
 from probing.options import option, runs_option
 
 
@@ -83,6 +84,7 @@ def compare(runs_compared: tuple[Path, ...], options: CompareOptions) -> None:
     Example: probe compare runs/finetune-demo-*
              probe compare runs/fit-crema-d-* runs/fit-ravdess-*
     """
+    demand_folders((*runs_compared, options.against, options.fit))
     from probing.report.compare import compare as run
     from probing.report.compare import latest_fit
     from probing.report.compared import finished

@@ -11,7 +11,9 @@ from probing.cli.command import command
 from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, CorpusOptions, WordsOptions
 from probing.cli.printing import evaluated
+from probing.cli.there import demand_corpus, demand_run
 from probing.corpus.reading import Reading
+from probing.corpus.spec import CorpusSpec
 from probing.errors import OptionError
 from probing.options import option
 from probing.training.options import EvaluateOptions, EvaluatePlace
@@ -70,6 +72,9 @@ def evaluate(
              probe evaluate runs/finetune-demo-demo-hubert --corpus my/table.csv --scale 1 7
              probe evaluate audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim --corpus my/table.csv --scale 1 7
     """
+    demand_run(run, published=True)
+    if other.corpus is not None:
+        demand_corpus(CorpusSpec.resolve(other.corpus, opened.scale, opened.fold, reading=reading))
     from probing.runs.published import names_published
     from probing.training.evaluate import evaluate as score
     from probing.training.scored import read_trained

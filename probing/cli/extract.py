@@ -10,6 +10,7 @@ from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options_of_old
 from probing.cli.printing import say_left_out
+from probing.cli.there import demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import ExtractOptions, ExtractPlace
@@ -43,6 +44,8 @@ def extract(
     Example: probe extract my/table.csv --scale 1 7 --encoder hubert-base --store pooled
              torchrun --nproc-per-node 4 -m probing extract my/table.csv --scale 1 7 --encoder hubert-base
     """
+    demand_corpus(corpus)
+    demand_encoder(encoder)
     from probing.extraction.extract import prepare
 
     prepared = prepare(corpus, encoder, options, place, dry=forecast.dry_run)

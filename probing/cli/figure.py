@@ -12,6 +12,7 @@ import click
 from probing.cli.command import command
 from probing.cli.compare import name_option, out_option
 from probing.cli.derive import given, options_of, typed_options
+from probing.cli.there import demand_folders
 from probing.errors import OptionError
 from probing.options import option, runs_option
 from probing.probes.options import FitOptions
@@ -105,10 +106,12 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
     for flag in given(*(name for name, figures in _MEANT_FOR.items() if which not in figures)):
         why, remedy = f"figure {which} does not depend on it", f"leave {flag} out"
         raise OptionError(f"{flag} changes nothing", why, remedy, code="no-effect")
+    if which in _OF_ONE and len(drawn) > 1:
+        kind, _ = _OF_ONE[which]
+        raise OptionError(f"figure {which}", "it is drawn from one RUN", f"name one {kind}run", code="one-run")
+    demand_folders((*drawn, *options.control))
     if which in _OF_ONE:
-        kind, draw = _OF_ONE[which]
-        if len(drawn) > 1:
-            raise OptionError(f"figure {which}", "it is drawn from one RUN", f"name one {kind}run", code="one-run")
+        _, draw = _OF_ONE[which]
         paths = draw(drawn[0] if drawn else None, options)
     elif which == _ATLAS:
         paths = _atlas(drawn, options)

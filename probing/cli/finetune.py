@@ -10,6 +10,7 @@ from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, FoldsOptions, corpus_and_words_options
 from probing.cli.printing import system_sizes, trained
+from probing.cli.there import demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
 from probing.options import option
 from probing.training.options import FinetuneOptions, FinetunePlace
@@ -54,6 +55,8 @@ def finetune(
 
         click.echo(system_sizes(parameter_table()))
         return
+    demand_corpus(corpus)
+    demand_encoder(what.system)
     from probing.corpus.opening import every_fold
     from probing.training.finetune import finetune as one_fold
     from probing.training.finetune import forecast

@@ -10,6 +10,7 @@ from probing.cli.command import command
 from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, ENCODERS, FoldsOptions, corpus_options, encoder_options
 from probing.cli.printing_fit import fitted
+from probing.cli.there import demand_cache, demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.errors import OptionError
@@ -84,6 +85,9 @@ def fit(
             "leave it out",
             code="no-effect",
         )
+    demand_corpus(corpus)
+    demand_encoder(encoder)
+    demand_cache(source.cache)
     opened = None if named else encoder
     if forecast.dry_run:
         from probing.probes.cost import forecast as measure

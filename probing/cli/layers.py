@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from probing.analysis.options import LayersOptions
+from probing.analysis.options import NONE, LayersOptions
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options
 from probing.cli.printing_layers import analysed
+from probing.cli.there import demand_corpus, demand_encoder, demand_run
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
@@ -44,6 +45,12 @@ def layers(
              probe layers my/table.csv --scale 1 7 --encoder hubert-base --text minilm-l6 --beside distilhubert
              probe layers demo --encoder runs/finetune-demo-demo-hubert --system runs/finetune-demo-demo-hubert
     """
+    demand_corpus(corpus)
+    text = () if options.text in (None, NONE) else (options.text,)
+    for one in (encoder, *text, *options.beside):
+        demand_encoder(one)
+    if options.system is not None:
+        demand_run(options.system)
     from probing.analysis.layers import layers as run
 
     click.echo(analysed(run(corpus, encoder, options, source, place)))

@@ -11,6 +11,7 @@ import click
 
 from probing.cli.command import command
 from probing.cli.derive import options_of
+from probing.cli.there import demand_run
 from probing.errors import OptionError
 from probing.files import write_text
 from probing.options import device_option, option, validate
@@ -77,6 +78,7 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     for path in (options.out, options.plot):
         if path:
             _refuse_place(path)
+    demand_run(run, published=True)
     from probing.encoders.device import settle_device
     from probing.files.cells import to_csv
     from probing.predict.predictor import open_run

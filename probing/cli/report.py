@@ -10,6 +10,7 @@ import click
 from probing.cli.command import command
 from probing.cli.compare import out_option, student_option, teacher_option
 from probing.cli.derive import options_of
+from probing.cli.there import demand_folders
 from probing.options import option, runs_option
 
 
@@ -42,6 +43,7 @@ def report(reported: tuple[Path, ...], options: ReportOptions) -> None:
     Example: probe report
              probe report runs/fit-demo-* runs/finetune-demo-*
     """
+    demand_folders(reported)
     from probing.report.page import write_page
     from probing.report.page_runs import latest_trained_fit
 

@@ -11,6 +11,7 @@ from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, corpus_options
 from probing.cli.printing import say_left_out, transcribed
+from probing.cli.there import demand_corpus
 from probing.corpus.spec import CorpusSpec
 from probing.options import option
 
@@ -36,6 +37,7 @@ def transcribe(corpus: CorpusSpec, recogniser: _Asr, options: TranscribeOptions,
     \b
     Example: probe transcribe my/table.csv --scale 1 7 --asr openai/whisper-base
     """
+    demand_corpus(corpus)
     from probing.asr.transcribe import transcribe as run
 
     found = run(corpus, recogniser.asr, options, place)

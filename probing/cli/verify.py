@@ -10,6 +10,7 @@ import click
 from probing.cli.command import command
 from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options_of_old
+from probing.cli.there import demand_cache, demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.spec import EncoderSpec, resolved
 from probing.errors import OptionError
@@ -54,6 +55,9 @@ def verify(
     if padding is not None:
         _verify_padding(replace(encoder, name=resolved(padding)), options.seed, place.device)
         return
+    demand_corpus(corpus)
+    demand_encoder(encoder)
+    demand_cache(source.cache)
     from probing.extraction.verify import verify as run
 
     found = run(corpus, encoder, source, options, place)
@@ -75,6 +79,7 @@ def _verify_padding(encoder: EncoderSpec, seed: int, device: str | None) -> None
         what = f"{' and '.join(word if word.startswith('-') else word.upper() for word in idle)} beside --padding"
         why = "--padding measures the encoder that it names, on utterances of its own, and reads no cache"
         raise OptionError(what, why, "leave it out", code="no-effect")
+    demand_encoder(encoder)
     from probing.extraction.padding import measure_padding
 
     found = measure_padding(encoder, device, seed)

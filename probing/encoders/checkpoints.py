@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,11 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from probing.encoders import received, tuned
 from probing.encoders.configurations import configuration_of, for_frozen, keep_layers, layers_of
-from probing.encoders.families import TEXT, why_not
+from probing.encoders.families import TEXT
 from probing.encoders.preprocessors import preprocessor_of, random_preprocessor
-from probing.encoders.presets import BUILT_IN, PRESETS
+from probing.encoders.presets import PRESETS
 from probing.encoders.pretrained import LOADING, said_plainly, unopened
+from probing.encoders.sources import source_of
 from probing.encoders.spec import EncoderSpec, spelled, taken_apart, typed
 from probing.encoders.weights import Weights, loaded, most_numbers, weights_of, without_numbers
 from probing.errors import EncoderError
@@ -67,7 +66,7 @@ def load_checkpoint(spec: EncoderSpec | str) -> Checkpoint:
     stem, seed = taken_apart(spec.name)
     preset = PRESETS.get(stem)
     own_run = None if preset else tuned.seed_folder(stem)  # a folder of a preset's name is opened by ./NAME
-    source = str(own_run) if own_run else _source(stem)
+    source = str(own_run) if own_run else source_of(stem)
     if preset and spec.random and not Path(source).is_dir():
         config = for_frozen(AutoConfig.for_model(preset.model_type, **preset.config))
         preprocessor = random_preprocessor(preset, config)
@@ -119,44 +118,6 @@ def _layers_kept(spec: EncoderSpec, usual: int, most: int) -> int:
             code="encoder-layers",
         )
     return kept
-
-
-def _source(stem: str) -> str:
-    """Folder or hub id that a name stands for."""
-    if stem in PRESETS:
-        source = PRESETS[stem].source
-        if Path(source).parent == BUILT_IN and not (Path(source) / "config.json").is_file():
-            raise EncoderError(
-                f"encoder {stem} is not in this installation",
-                f"{source} holds no config.json",
-                f"install the package again, or make it with `python -m probing.pretrain {stem.removeprefix('demo-')}`",
-                code="encoder-not-installed",
-            )
-        return source
-    if Path(stem).is_dir():
-        if not (Path(stem) / "config.json").is_file():
-            raise EncoderError(
-                f"{typed(stem)}",
-                "the folder holds no config.json",
-                "name a folder written by save_pretrained",
-                code="encoder-incomplete",
-            )
-        return stem
-    if "emotion2vec" in stem.lower():
-        why, remedy = why_not("emotion2vec"), f"use another encoder, for example {', '.join(list(PRESETS)[:5])}"
-        raise EncoderError(f"encoder {stem}", why, remedy, code="encoder-foreign")
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", stem) and not stem.endswith((".csv", ".h5")):
-        return stem
-    if Path(stem).is_absolute() or stem.startswith((".", "~")):
-        why, remedy = "there is no such folder", "check the path"
-        raise EncoderError(f"encoder {stem}", why, remedy, code="encoder-unknown")
-    close = difflib.get_close_matches(stem, PRESETS, n=1)
-    raise EncoderError(
-        f"unknown encoder {stem!r}",
-        "it is no known name, no folder here and not of the form owner/name",
-        (f"did you mean {close[0]}? " if close else "") + f"known names: {', '.join(PRESETS)}",
-        code="encoder-unknown",
-    )
 
 
 def _fresh_model(source: str, config: PretrainedConfig, seed: int) -> Any:

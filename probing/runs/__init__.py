@@ -8,6 +8,7 @@ entries      the parts of a record: corpus, encoder, cache, system, scores, file
 published    what names a published model, and what an evaluation records of it
 records      what a record says, typed and versioned
 version1     records of version 0.1.0 in today's form
+there        whether a folder holds a finished run
 store        records: written, sealed, read by one reader; runs complete or not, listed
 folders      folders of new runs
 pooling      what pooled runs have in common: members, notes, how they are found again

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probing.errors import ProbingError
 from probing.files import read_json
-from probing.runs.entries import CorpusEntry
+
+if TYPE_CHECKING:
+    from probing.runs.entries import CorpusEntry
 
 SCALE = (1.0, 7.0)  # MSP-Podcast's, whose ratings both layouts map to 0 … 1
 _HUB = re.compile(r"(?P<owner>[\w-][\w.-]*)/[\w.-]+")

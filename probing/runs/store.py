@@ -33,9 +33,10 @@ from probing.runs.records import (
     LayersRecord,
     Record,
 )
+from probing.runs.there import CONFIGURATION as CONFIGURATION
+from probing.runs.there import no_record
 from probing.runs.version1 import upgraded
 
-CONFIGURATION = "configuration.json"  # of a run that can be resumed: written first, where the record is written last
 RUNS = Path("runs")
 EVALUATIONS = "evaluations"  # below a run's folder
 KINDS: dict[str, type[Record]] = {
@@ -120,7 +121,7 @@ def read_record(folder: Path) -> Record:
     try:
         content = read_json(path, _AGAIN, _LARGEST)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _no_record(folder) from error
+        raise no_record(folder) from error
     except OSError as error:
         remedy = "make the file readable, or name another run"
         raise RunError(f"{path}", str(error.strerror), remedy, code="run-unreadable") from error
@@ -278,14 +279,6 @@ def git_state() -> dict[str, Any] | None:
     except (OSError, subprocess.CalledProcessError):  # no git, or no checkout
         return None
     return {"commit": commit, "changed": bool(status)}
-
-
-def _no_record(folder: Path) -> RunError:
-    if (folder / CONFIGURATION).is_file():
-        why = f"it has no {RECORD}: the run has been started but not finished"
-        return RunError(f"{folder}", why, "rerun its command to resume", code="run-unfinished")
-    why = f"it has no {RECORD}" if folder.is_dir() else "there is no such folder"
-    return RunError(f"{folder}", why, "name a run's folder (see `probe runs`)", code="no-run")
 
 
 _ADAPTERS: dict[type[Record], Any] = {}  # made once, since each takes some milliseconds

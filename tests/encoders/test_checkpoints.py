@@ -83,7 +83,7 @@ def test_a_built_in_encoder_that_is_not_there_is_named(
     """Its random twin does not become another architecture."""
     absent = replace(PRESETS["demo-distilhubert"], source=str(tmp_path / "demo-distilhubert"))
     monkeypatch.setitem(PRESETS, "demo-distilhubert", absent)
-    monkeypatch.setattr("probing.encoders.checkpoints.BUILT_IN", tmp_path)
+    monkeypatch.setattr("probing.encoders.sources.BUILT_IN", tmp_path)
     with pytest.raises(EncoderError, match="demo-distilhubert") as error:
         load_checkpoint(name)
     assert error.value.code == "encoder-not-installed"
