@@ -18,7 +18,7 @@ from probing.errors import FitError
 from probing.probes.classes import Classes, categories_of, columns_of
 from probing.probes.closed_form import Places
 from probing.probes.folds import Folding, folding_of
-from probing.statistics.permutation import permuted_between_speakers, permuted_within_speakers
+from probing.statistics.permutation import numbered, permuted_between_speakers, permuted_within_speakers
 
 PERMUTED, BY_SPEAKER = "permuted", "by-speaker"
 Segment = tuple[str, int]  # partition and fold
@@ -140,7 +140,7 @@ def _orders(corpus: Corpus, groups: Sequence[Places], permutations: int) -> dict
     `permuted` exchanges speakers, too: labels permuted one by one hide that ratings of a voice are alike. Where layers
     told nothing but voices, something was carried on test2 in 4 % of planted worlds, instead of 1 %.
     """
-    speakers = [utterance.speaker for utterance in corpus.utterances]
+    speakers = numbered(utterance.speaker for utterance in corpus.utterances)
     own = np.arange(len(corpus), dtype=np.float64)
     between = [permuted_between_speakers(own, groups, speakers, seed) for seed in range(permutations)]
     within = [permuted_within_speakers(own, groups, speakers, seed) for seed in range(permutations)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+Speakers = Sequence[str | None] | NDArray[np.int64]
 _ALIKE = 8  # speakers of about one size, between whom labels are exchanged
 
 
@@ -34,7 +35,7 @@ def permuted(
 def permuted_within_speakers(
     labels: NDArray[np.float64],
     groups: Iterable[Sequence[int] | NDArray[np.int64]],
-    speakers: Sequence[str | None],
+    speakers: Speakers,
     seed: int,
 ) -> NDArray[np.float64]:
     """Labels permuted among the utterances of each speaker, which keeps what a voice alone gives away.
@@ -45,7 +46,7 @@ def permuted_within_speakers(
     Args:
         labels: [N] or [N, K].
         groups: Places of the utterances of each group, train and development for example; nothing leaves its group.
-        speakers: Each utterance's speaker, N names; None where it is not known.
+        speakers: Each utterance's speaker, N names, None where it is not known; or what `numbered` makes of them.
         seed: Of the permutations.
 
     >>> float(permuted_within_speakers(np.array([1.0, 2.0, 3.0]), [[0, 1], [2]], ["ann"] * 3, seed=0).sum())
@@ -63,7 +64,7 @@ def permuted_within_speakers(
 def permuted_between_speakers(
     labels: NDArray[np.float64],
     groups: Iterable[Sequence[int] | NDArray[np.int64]],
-    speakers: Sequence[str | None],
+    speakers: Speakers,
     seed: int,
 ) -> NDArray[np.float64]:
     """Labels that speakers exchange: each gets those of one speaker, in random order.
@@ -79,7 +80,7 @@ def permuted_between_speakers(
     Args:
         labels: [N] or [N, K].
         groups: Places of the utterances of each group, train and development for example; nothing leaves its group.
-        speakers: Each utterance's speaker, N names; None where it is not known.
+        speakers: Each utterance's speaker, N names, None where it is not known; or what `numbered` makes of them.
         seed: Of the permutations.
 
     >>> found = permuted_between_speakers(np.array([0.0, 0.0, 1.0, 1.0]), [range(4)], ["ann", "ann", "bob", "bob"], 5)
@@ -100,17 +101,31 @@ def permuted_between_speakers(
     return shuffled
 
 
+def numbered(speakers: Iterable[str | None]) -> NDArray[np.int64]:
+    """The number of each utterance's speaker, from 0, [N]; −1 where it is not known.
+
+    It stands for the names where labels are permuted many times, so that these are compared once.
+
+    >>> numbered(["bob", None, "ann", "bob"]).tolist()
+    [0, -1, 1, 0]
+    """
+    numbers: dict[str | None, int] = {}
+    return np.array([-1 if name is None else numbers.setdefault(name, len(numbers)) for name in speakers], np.int64)
+
+
 def _by_speaker(
-    places: Sequence[int] | NDArray[np.int64], speakers: Sequence[str | None]
+    places: Sequence[int] | NDArray[np.int64], speakers: Speakers
 ) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
-    """A group's places by speaker; and those of unknown speakers and of single utterances."""
-    own: dict[str | None, list[int]] = {}
-    for place in places:
-        own.setdefault(speakers[int(place)], []).append(int(place))
-    alone = {name for name, members in own.items() if name is None or len(members) == 1}
-    found = [np.array(members, np.int64) for name, members in own.items() if name not in alone]
-    rest = sorted(place for name in alone for place in own[name])
-    return found, np.array(rest, np.int64)
+    """A group's places by speaker, those who speak first first; and those of unknown speakers and single utterances."""
+    speakers_N = speakers if isinstance(speakers, np.ndarray) else numbered(speakers)
+    group = np.asarray(places, np.int64)
+    order = np.argsort(speakers_N[group], kind="stable")
+    starts = np.flatnonzero(np.diff(speakers_N[group[order]], prepend=-2))  # of each speaker
+    own = np.split(group[order], starts[1:]) if len(group) else []
+    own = [own[place] for place in np.argsort(order[starts])]
+    alone = [members for members in own if len(members) == 1 or speakers_N[members[0]] < 0]
+    kept = [members for members in own if len(members) > 1 and speakers_N[members[0]] >= 0]
+    return kept, np.sort(np.concatenate([np.empty(0, np.int64), *alone]))
 
 
 def reached_by_any(
