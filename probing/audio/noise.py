@@ -13,8 +13,8 @@ import zlib
 from typing import TypeVar
 
 import numpy as np
+import scipy  # its parts load when they are first used
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.errors import OptionError
@@ -45,7 +45,7 @@ def degraded(waveform: NDArray[np.float32], snr: float, id_: str, seed: int = 0)
         why, remedy = "it is not a usual signal-to-noise ratio", f"give {RANGE[0]:g} to {RANGE[1]:g} dB"
         raise OptionError(f"--snr {snr:g}", why, remedy, code="option-bounds")
     rng = np.random.default_rng([seed, zlib.crc32(id_.encode())])
-    reverberant = fftconvolve(np.asarray(waveform, np.float64), room(rng))[: len(waveform)]
+    reverberant = convolved(np.asarray(waveform, np.float64), room(rng))
     added = pink(len(waveform), rng)
     # The room must change the sound, not the level; 1e-30 keeps a silent waveform finite.
     reverberant *= np.sqrt(np.square(waveform, dtype=np.float64).mean() / max(np.square(reverberant).mean(), 1e-30))
@@ -57,6 +57,22 @@ def degraded(waveform: NDArray[np.float32], snr: float, id_: str, seed: int = 0)
 def room(rng: np.random.Generator) -> NDArray[np.float64]:
     """An impulse response: the direct sound, then noise that decays by 60 dB within its reverberation time."""
     return impulse_response(rng.uniform(*REVERBERATION), -DIRECT, rng, gap=1, dtype=np.float64)
+
+
+def convolved(waveform: NDArray[_Float], response: NDArray[_Float]) -> NDArray[_Float]:
+    """A waveform [S] as it sounds in a room, whose reflections after its end are cut off.
+
+    By the product of spectra, with the very numbers of `scipy.signal.fftconvolve`, which takes half a second to import.
+
+    Args:
+        waveform: [S].
+        response: The room's impulse response, of any length.
+    """
+    full = len(waveform) + len(response) - 1
+    size = scipy.fft.next_fast_len(full, real=True)
+    spectrum = scipy.fft.rfft(waveform, size) * scipy.fft.rfft(response, size)
+    found: NDArray[_Float] = scipy.fft.irfft(spectrum, size)[: len(waveform)]
+    return found
 
 
 def impulse_response(

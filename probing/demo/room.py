@@ -6,11 +6,11 @@ Shape legend: S samples at 16 kHz.
 from __future__ import annotations
 
 import numpy as np
+import scipy  # its parts load when they are first used
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 from probing.audio.decode import SAMPLE_RATE
-from probing.audio.noise import impulse_response
+from probing.audio.noise import convolved, impulse_response
 
 Floats = NDArray[np.float32]
 
@@ -29,10 +29,10 @@ def background(size: int, level: float, rng: np.random.Generator) -> Floats:
     Returns:
         Noise [S].
     """
-    length = fft.next_fast_len(size, real=True)
-    spectrum = fft.rfft(rng.standard_normal(length, dtype=np.float32))
+    length = scipy.fft.next_fast_len(size, real=True)
+    spectrum = scipy.fft.rfft(rng.standard_normal(length, dtype=np.float32))
     hertz = np.arange(len(spectrum)) * SAMPLE_RATE / length
-    noise = fft.irfft(spectrum / np.sqrt(1 + (hertz / NOISE_CORNER) ** 2).astype(np.float32), length)[:size]
+    noise = scipy.fft.irfft(spectrum / np.sqrt(1 + (hertz / NOISE_CORNER) ** 2).astype(np.float32), length)[:size]
     return np.asarray(noise * np.float32(10 ** (level / 20) / np.sqrt(np.mean(np.square(noise)))), dtype=np.float32)
 
 
@@ -49,4 +49,4 @@ def reverberate(speech: Floats, seconds: float, level: float, rng: np.random.Gen
         Samples [S]; reflections after the end are cut off.
     """
     response = impulse_response(seconds, level, rng, round(DIRECT * SAMPLE_RATE), np.float32)
-    return np.asarray(signal.fftconvolve(speech, response)[: len(speech)], dtype=np.float32)
+    return convolved(speech, response)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from probing.demo.language import sentence_firmness
 from probing.demo.script import DOMINANCE_WORDS, LATENT_RANGE, RATER_ERROR, RATERS, SCALE, Line
@@ -65,7 +65,7 @@ def expected_rating(latent: Floats) -> tuple[Floats, Floats]:
     points = np.arange(low, high + 1)
     edges = np.concatenate([[-np.inf], points[:-1] + 0.5, [np.inf]])
     centre = low + (high - low) * np.asarray(latent)[..., None]
-    chances = np.diff(norm.cdf((edges - centre) / RATER_ERROR), axis=-1)
+    chances = np.diff(ndtr((edges - centre) / RATER_ERROR), axis=-1)
     mean = chances @ points
     return mean, (chances @ points**2 - mean**2) / RATERS
 

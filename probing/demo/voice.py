@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy  # its parts load when they are first used
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from probing.audio.decode import SAMPLE_RATE
 from probing.demo.phones import OFF
@@ -126,8 +126,8 @@ def _gain(decibels: float) -> float:
 def _level(segments: Sequence[Segment], decibels: Sequence[float], size: int) -> Floats:
     """Amplitude [S] that steps from phone to phone, with soft edges."""
     steps = _track(segments, [_gain(d) for d in decibels], np.arange(size) / SAMPLE_RATE)
-    once = ndimage.uniform_filter1d(steps.astype(np.float32), ATTACK)
-    twice = ndimage.uniform_filter1d(once, ATTACK)
+    once = scipy.ndimage.uniform_filter1d(steps.astype(np.float32), ATTACK)
+    twice = scipy.ndimage.uniform_filter1d(once, ATTACK)
     return np.asarray(np.maximum(twice, 0), dtype=np.float32)  # running sums leave tiny negatives
 
 
@@ -140,7 +140,7 @@ def _track(segments: Sequence[Segment], values: Sequence[float], at: NDArray[np.
 def _block_track(segments: Sequence[Segment], values: Sequence[float], blocks: int) -> NDArray[np.float64]:
     """Values [T] at the middle of each block, gliding from one articulation to the next."""
     steps = _track(segments, values, np.arange(blocks) * HOP / SAMPLE_RATE)
-    return np.asarray(ndimage.gaussian_filter1d(steps, GLIDE * SAMPLE_RATE / HOP, mode="nearest"))
+    return np.asarray(scipy.ndimage.gaussian_filter1d(steps, GLIDE * SAMPLE_RATE / HOP, mode="nearest"))
 
 
 def _pitch(segments: Sequence[Segment], voice: Voice, size: int) -> NDArray[np.float64]:
@@ -148,7 +148,7 @@ def _pitch(segments: Sequence[Segment], voice: Voice, size: int) -> NDArray[np.f
     at = np.arange(0, size, HOP) / SAMPLE_RATE
     semitones = voice.f0_range * _melody(segments, at)
     semitones -= voice.fall * np.clip((at - segments[-1].start) / FALL_SECONDS + 1, 0, 1)
-    semitones = ndimage.gaussian_filter1d(semitones, PITCH_GLIDE * SAMPLE_RATE / HOP, mode="nearest")
+    semitones = scipy.ndimage.gaussian_filter1d(semitones, PITCH_GLIDE * SAMPLE_RATE / HOP, mode="nearest")
     spoken = _track(segments, [float(s.word >= 0) for s in segments], at)
     semitones -= np.sum(semitones * spoken) / np.sum(spoken)
     return np.asarray(np.interp(np.arange(size) / SAMPLE_RATE, at, voice.f0 * 2 ** (semitones / 12)))
@@ -189,12 +189,12 @@ def _blocks(excitation: Floats) -> NDArray[np.complex64]:
     padded = np.zeros((blocks + 1) * HOP, dtype=np.float32)
     padded[HOP : HOP + len(excitation)] = excitation
     window = (0.5 - 0.5 * np.cos(np.pi * np.arange(2 * HOP) / HOP)).astype(np.float32)
-    return np.asarray(fft.rfft(sliding_window_view(padded, 2 * HOP)[::HOP] * window, FFT, axis=1))
+    return np.asarray(scipy.fft.rfft(sliding_window_view(padded, 2 * HOP)[::HOP] * window, FFT, axis=1))
 
 
 def _overlap_add(spectra: NDArray[np.complex64], size: int) -> Floats:
     """Samples [S] of filtered blocks [T, F], each added where it belongs with its ringing."""
-    rows = np.asarray(fft.irfft(spectra, FFT, axis=1)).reshape(len(spectra), FFT // HOP, HOP)
+    rows = np.asarray(scipy.fft.irfft(spectra, FFT, axis=1)).reshape(len(spectra), FFT // HOP, HOP)
     total = np.zeros((len(spectra) + FFT // HOP, HOP), dtype=np.float32)
     for place in range(FFT // HOP):
         total[place : place + len(spectra)] += rows[:, place]
