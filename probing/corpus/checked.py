@@ -138,8 +138,9 @@ def check_corpus(
         own = open_corpus(spec.without_other_words())
     corpus, words = reworded(corpus, own, spec)
     memory, heard = audio_memory(spec, cache), AudioScan()
-    if needs.learns:  # as far as it is known before the audio is decoded, or without it
+    if needs.learns:  # as far as it is known without decoding the audio
         heard = remembered(corpus.utterances, memory)
+    if needs.learns and needs.audio:  # before that work
         refuse_leaks(corpus, find_leaks(corpus, heard), allow_leaks)
     scan = AudioScan()
     if needs.audio:
