@@ -1,9 +1,10 @@
-"""Extractions in real processes that start at once: forked from one that has imported all that they need."""
+"""Work in real processes that start at once: forked from one that has imported all that they need."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -90,6 +91,34 @@ def extraction(table: Path, encoder: Path, options: dict[str, Any], out: Path, *
         print(error.code, file=sys.stderr)
         sys.exit(1)
     print(cache.path if cache else "others")
+
+
+def extraction_on_a_small_disk(table: Path, encoder: Path, options: dict[str, Any], out: Path, limit: int) -> None:
+    """Extract where no file may grow beyond a limit, bytes, and print the error's code and message."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        prepare(str(table), str(encoder), ExtractOptions(**options), ExtractPlace(out)).run()
+    except CacheError as error:
+        print(error.code, error, sep="\n")
+        sys.exit(1)
+
+
+def transcription(table: Path, recogniser: Path, out: Path, batch: int) -> None:
+    """Transcribe two utterances at a time; the process kills itself when it comes to a batch, counted from 1."""
+    from probing.asr.options import TranscribeOptions, TranscribePlace
+    from probing.asr.recogniser import Recogniser
+    from probing.asr.transcribe import transcribe
+
+    left = [batch]
+
+    def reached(self: Any, *words: Any, real: Any = Recogniser.transcribe) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(self, *words)
+
+    Recogniser.transcribe = reached  # type: ignore[method-assign]
+    transcribe(str(table), str(recogniser), TranscribeOptions(batch=2), TranscribePlace(out))
 
 
 def _kill_at(instant: str, times: int) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from processes import Started, transcription
 from segmented import joined
 from whisper import OWN, SAID
 
@@ -114,19 +113,9 @@ def test_a_table_that_was_made_otherwise_is_kept(whisper: Path, spoken: Path, wh
 
 def test_killed_and_called_again_it_resumes_and_ends_the_same(whisper: Path, spoken: Path) -> None:
     """Killed at its second batch, then called with another batch: what was done is not done again."""
-    driver = (
-        "import os, signal, sys\nfrom probing.asr.recogniser import Recogniser\n"
-        "real, calls = Recogniser.transcribe, [0]\n"
-        "def transcribe(self, *words):\n"
-        "    calls[0] += 1\n"
-        "    if calls[0] == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return real(self, *words)\n"
-        "Recogniser.transcribe = transcribe\nfrom pathlib import Path\nfrom probing.asr import options, transcribe\n"
-        "place = options.TranscribePlace(Path('t.csv'))\n"
-        "transcribe.transcribe(*sys.argv[1:], options.TranscribeOptions(batch=2), place)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", driver, str(spoken), str(whisper)], capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    process = Started(transcription, spoken, whisper, Path("t.csv").absolute(), 2)
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors
     partial = Path("t.partial")
     assert not Path("t.csv").exists() and len(partial.read_text().splitlines()) == 3
     with partial.open("a") as file:

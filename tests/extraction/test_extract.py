@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +15,7 @@ import pytest
 import soundfile
 import torch
 from builders import CHECKPOINTS, RATE, SMALL, waveform
+from processes import Started, extraction_on_a_small_disk
 
 from probing.cache.format import parts_folder
 from probing.cache.reader import Cache
@@ -569,26 +568,14 @@ def test_no_name_leaves_the_folder(table: Path, checkpoints: dict[str, Path], tm
     assert not extraction.path.parent.name.startswith(".")
 
 
-FULL_DISK = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000,) * 2)
-from probing.errors import CacheError
-from probing.extraction.extract import extract
-try:
-    extract(*sys.argv[1:3], cache=sys.argv[3], part_seconds=29, batch_seconds=60, dtype="float32")
-except CacheError as error:
-    print(error.code, error, sep="\\n")
-    sys.exit(1)
-"""
-
-
 def test_a_disk_that_fills_up_is_one_clear_error(table: Path, checkpoints: dict[str, Path], tmp_path: Path) -> None:
     """Where writing fails, one error says so, and nothing crashes behind it; with more room it goes through."""
-    words = [str(table), str(checkpoints["hubert"]), str(tmp_path)]
-    process = subprocess.run([sys.executable, "-c", FULL_DISK, *words], capture_output=True, text=True)
-    assert process.returncode == 1, process.stderr
-    assert "Exception ignored" not in process.stderr and "Traceback" not in process.stderr
-    code, what, *_ = process.stdout.splitlines()
+    options = {"part_seconds": 29, "batch_seconds": 60, "dtype": "float32"}
+    process = Started(extraction_on_a_small_disk, table, checkpoints["hubert"], options, tmp_path, 300_000)
+    printed, errors = process.communicate()
+    assert process.returncode == 1, errors
+    assert "Exception ignored" not in errors and "Traceback" not in errors
+    code, what, *_ = printed.splitlines()
     assert code == "disk" and "part-00000.h5.partial" in what and "File too large" in what
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".h5"] == []
-    assert len(extract(*words[:2], cache=tmp_path, part_seconds=29, batch_seconds=60, dtype="float32")) == 32
+    assert len(extract(str(table), str(checkpoints["hubert"]), cache=tmp_path, **options)) == 32

@@ -25,6 +25,7 @@ _SHORT = (
 _NAMES = ("extract", "fit")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not available(), reason="needs Linux's seccomp notifications")
 def test_a_short_form_of_make_faults_finds_nothing_wrong() -> None:
     """Some trials of every kind, with real commands; each that went wrong is named."""
