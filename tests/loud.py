@@ -20,6 +20,7 @@ class Loudness:
     hears = True
     title = "loudness"
     scale = (1.0, 7.0)
+    batch = 16
 
     def __init__(self, reads: bool = False) -> None:
         self.reads = reads

@@ -32,6 +32,7 @@ class Trained(Protocol):
         hears: Whether it takes audio.
         title: Its name.
         scale: Lowest and highest rating of what it was trained on.
+        batch: How many waveforms are best estimated at a time on its device; no estimate depends on it.
     """
 
     dimensions: tuple[str, ...]
@@ -40,9 +41,13 @@ class Trained(Protocol):
     hears: bool
     title: str
     scale: tuple[float, float]
+    batch: int
 
     def estimate(self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None) -> NDArray[np.float64]:
         """Estimates [B, O], mean over training seeds, of B waveforms [S] and what is said in them."""
+
+
+_BATCH = 16
 
 
 class Tuned:
@@ -56,6 +61,8 @@ class Tuned:
         RunError: A seed's folder cannot be opened.
     """
 
+    batch = _BATCH  # on a CPU too, where a system takes apart what is slow in a batch (`Padding.convolved`)
+
     def __init__(self, record: FinetuneRecord, device: str) -> None:
         from probing.systems.inference import opened  # only here: transformers' models load accelerate
 
@@ -66,6 +73,8 @@ class Tuned:
         for system, processor in self._seeds:
             system.to(device).eval()
             processor.truncate = bool(record.options.get("truncate_text"))
+            if processor.window and device == "cpu":  # Whisper's, whose windows are long
+                self.batch = 1
 
     @torch.inference_mode()
     def estimate(self, pieces: Sequence[NDArray[np.float32]], texts: Sequence[str] | None) -> NDArray[np.float64]:
@@ -123,6 +132,8 @@ class Probed:
     def __init__(self, record: FitRecord, device: str, encoder: str | None = None) -> None:
         self._encoder = encoder_of(record, device, encoder)
         self.reads, self.hears = self._encoder.reads, not self._encoder.reads
+        alone = self._encoder.device.type == "cpu" and self.hears
+        self.batch = 1 if alone else _BATCH  # all layers' states of one waveform fill a CPU's caches
         self._probes = standing_probes(record, device)
         self.dimensions, self.categories = self._probes.dimensions, self._probes.categories
         self.title = f"probes on {self._encoder.title}"

@@ -63,7 +63,7 @@ class Predictor:
         window: float | None = None,
         hop: float | None = None,
         asr: Recognise | None = None,
-        batch: int = 16,
+        batch: int | None = None,
     ) -> pd.DataFrame:
         """Estimate a recording, whole or in windows.
 
@@ -73,7 +73,7 @@ class Predictor:
             window: Seconds in a window.
             hop: Seconds from one window to the next.
             asr: Recognises what is said in each window, in place of `text`: `Recogniser.transcribe`.
-            batch: Windows in a batch; it changes no estimate.
+            batch: Windows in a batch, which changes no estimate; None: as many as suit the device.
 
         Returns:
             start, end (s), then of each window the dimensions on the corpus's own scale, the class of each category
@@ -90,6 +90,7 @@ class Predictor:
         spans = windows(len(waveform), window, hop)
         pieces = [waveform[start:end] for start, end in spans]
         texts = self._texts(pieces, text, asr)
+        batch = self._trained.batch if batch is None else batch
         estimates_NO = np.concatenate(
             [
                 self._trained.estimate(pieces[at : at + batch], texts[at : at + batch] if texts else None)

@@ -42,7 +42,7 @@ def test_a_file_is_decoded(tmp_path: Path) -> None:
 def test_a_window_gets_what_it_would_get_alone() -> None:
     """Whatever the number of windows in a batch, which changes only how many are estimated at once."""
     sound = waveform(5.0, 3)
-    for batch, batches in ((16, [3]), (2, [2, 1])):
+    for batch, batches in ((None, [3]), (2, [2, 1]), (1, [1, 1, 1])):
         stand_in = Loudness()
         found = Predictor(stand_in, "runs/it").predict(sound, window=2, hop=1.5, batch=batch)
         assert list(zip(found.start, found.end, strict=True)) == [(0, 2), (1.5, 3.5), (3, 5)]
