@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.measure import ROUNDS
 from benchmarks.results import printed, write
 
-KINDS = ("bank",)
+KINDS = ("bank", "scale", "corpus104k")
 
 
 def main() -> int:
