@@ -10,12 +10,14 @@ import pandas as pd
 
 from probing.bench.operations import Size
 from probing.bench.subjects import Subject
+from probing.corpus.model import EMOTIONS
 from probing.report.compared import corpus_title, may_be_one_corpus, names_of
 from probing.report.published import RELEASE, published
 from probing.runs.entries import Score
 from probing.runs.records import FinetuneRecord, FitRecord, Record
 from probing.runs.standing import standing
 from probing.runs.store import all_records, is_complete
+from probing.systems.build import parts_of
 
 COLUMNS = ["corpus", "file", "subject", "run", "dimension", "partition", "ccc", "low", "high", "source"]
 PUBLISHED = "published"  # a source, and in file names
@@ -26,7 +28,6 @@ _PAPER = {  # our names of the paper's encoders
     "distilhubert": ("audio", "DistilHuBERT"),
 }
 _PAPER |= {f"{name}+tinybert": ("audio+text", model) for name, (_, model) in _PAPER.items()}
-_SUFFIX = " (system)"
 
 
 def scores_of(measured: Sequence[tuple[Subject, Size]], runs: Path) -> pd.DataFrame:
@@ -39,16 +40,16 @@ def scores_of(measured: Sequence[tuple[Subject, Size]], runs: Path) -> pd.DataFr
         runs: Folder of all runs.
 
     Returns:
-        corpus (with its digest where there is one), file (the corpus in file names), subject, run, dimension,
-        partition, ccc (mean over seeds), low, high (95 %), source (`measured`, or `published` of the paper's numbers).
+        corpus (its title), file (the corpus in file names), subject, run, dimension, partition, ccc (mean over seeds),
+        low, high (95 %), source (`measured`, or `published` of the paper's numbers).
     """
     found = {size.name: list(subject.records) for subject, size in measured}
-    if any(not records for records in found.values()):
+    if not all(found.values()):
         known = [record for record in all_records(runs) if _stands(record)]
-        for _, size in measured:
-            found[size.name] = found[size.name] or _latest([one for one in known if _is_of(one, size)])
+        for subject, size in measured:
+            found[size.name] = found[size.name] or _latest([one for one in known if _is_of(one, subject)])
     rows = [row for corpus in _by_corpus(found) for row in _rows(corpus)]
-    return pd.DataFrame([*rows, *_published([size for _, size in measured])], columns=COLUMNS)
+    return pd.DataFrame([*rows, *_published(measured)], columns=COLUMNS)
 
 
 def _stands(record: Record) -> bool:
@@ -57,12 +58,14 @@ def _stands(record: Record) -> bool:
     return usual and bool(record.scores) and isinstance(record, FinetuneRecord | FitRecord) and is_complete(record)
 
 
-def _is_of(record: Record, size: Size) -> bool:
-    """Whether a run's numbers come from what was measured, by its name and number of parameters."""
+def _is_of(record: Record, subject: Subject) -> bool:
+    """Whether a run's numbers come from what was measured: by what opens it, since folders may share a name."""
     if isinstance(record, FitRecord):
-        return size.kind == "encoder" and record.encoder.name == size.name
-    own = record.title == size.name.removesuffix(_SUFFIX)
-    return isinstance(record, FinetuneRecord) and size.kind == "system" and own
+        return subject.encoder is not None and record.encoder.spec == subject.encoder
+    if not isinstance(record, FinetuneRecord) or subject.system is None:
+        return False
+    same = sorted(record.system.spec) == sorted(parts_of(subject.system))
+    return same and record.options.get("window") == subject.window
 
 
 def _latest(records: Sequence[Record]) -> list[Record]:
@@ -111,20 +114,18 @@ def _tested(record: Record) -> list[Score]:
     return tested or [score for score in scores if score.partition == "development"]
 
 
-def _published(sizes: Sequence[Size]) -> list[dict[str, Any]]:
+def _published(measured: Sequence[tuple[Subject, Size]]) -> list[dict[str, Any]]:
     """What the paper printed of the systems that were measured."""
     table = published("table1")
     known = {"corpus": f"{RELEASE}, as published", "file": PUBLISHED, "source": PUBLISHED}
     rows = []
-    for size in sizes:
-        modality, model = _PAPER.get(size.name.removesuffix(_SUFFIX), ("", ""))
-        if size.kind != "system" or not model:
-            continue
+    for subject, size in measured:
+        modality, model = _PAPER.get(subject.system or "", ("", ""))
         for own in table[(table.modality == modality) & (table.model == model)].to_dict("records"):
             rows += [
                 known
                 | {"subject": size.name, "run": f"{model}{' + text' * (modality != 'audio')}"}
                 | {"dimension": dimension, "partition": own["partition"], "ccc": own[dimension]}
-                for dimension in ("arousal", "valence", "dominance")
+                for dimension in EMOTIONS
             ]
     return rows

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from probing.files import write_text
 from probing.report.naming import shortened
-from probing.report.style import GREY, PALETTE, drawing, headline, legible, partition_title, save
+from probing.report.style import GREY, PALETTE, drawing, headline, legible, partition_title, save, settle
 from probing.runs import escapes
 from probing.runs.printing import markdown_table
 
@@ -103,6 +103,7 @@ def plot_efficiency(figure: Figure, table: pd.DataFrame) -> None:
             handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=_SMALL, frameon=False
         )
         headline(figure, *_title(table), size=_USUAL + 0.5)
+        settle(figure)
 
 
 def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
@@ -139,6 +140,7 @@ def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=_SMALL, frameon=False)
         headline(figure, f"CCC on {legible(joined.corpus.iloc[0])}", _where(joined), size=_USUAL + 0.5)
+        settle(figure)
 
 
 def markdown(table: pd.DataFrame, scores: pd.DataFrame) -> str:

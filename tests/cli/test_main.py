@@ -17,7 +17,7 @@ from commands import USAGE, done, probe, refused
 
 from probing.cli.main import main
 
-ORDER = "check extract verify fit layers finetune evaluate transcribe predict compare figure report runs".split()
+ORDER = "check extract verify fit layers finetune evaluate transcribe predict compare figure report bench runs".split()
 HEAVY = {"torch", "transformers", "numpy", "pandas", "matplotlib", "h5py", "scipy"}
 MOST_SECONDS = 0.3  # of processor time for a refusal
 MISTAKES = [

@@ -1,0 +1,93 @@
+"""What `probe bench` measured as pictures and tables: their marks and cells are those of the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from probing.report.efficiency import (
+    joined_scores,
+    markdown,
+    plot_efficiency,
+    plot_scores,
+    setting_title,
+    settings,
+    typical,
+)
+
+SUBJECTS = ("large_$x$", "small+words")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two subjects at two lengths, on one thread, on four, and on a GPU."""
+    rows = []
+    places = (("cpu", 1.0, 1), ("cpu", 4.0, 1), ("cuda:0", np.nan, 42))
+    for size, subject in enumerate(SUBJECTS):
+        for place, (device, threads, batch) in enumerate(places):
+            for seconds in (1.0, 5.0):
+                known = {"subject": subject, "kind": "system", "parameters": 90e6 / (1 + size), "disk_MB": 360.0}
+                rtf = 0.2 / (1 + size) / 3**place
+                timed = {"device": device, "threads": threads, "batch": batch, "rtf": rtf, "rtf_low": 0.9 * rtf}
+                known |= timed | {"rtf_high": 1.2 * rtf, "processor": rtf, "peak_MB": 900.0, "repeats": 9}
+                known |= {"disk": "file" if size else "computed", "seconds": seconds, "gflop": 14.4 + seconds}
+                rows.append(known | {"hardware": "CPU X" if device == "cpu" else "GPU Y", "torch": "2.0.1"})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def scores() -> pd.DataFrame:
+    """CCC of both on two partitions of one corpus, and of one on another corpus, without intervals."""
+    rows = []
+    for subject, run, file in ((SUBJECTS[0], "a", "mine"), (SUBJECTS[1], "b", "mine"), (SUBJECTS[1], "c", "published")):
+        for place, partition in enumerate(("test1", "test2")):
+            ends = (0.3, 0.5) if file == "mine" else (np.nan, np.nan)
+            source = "published" if file == "published" else "measured"
+            known = {"corpus": f"corpus {file}", "file": file, "subject": subject, "run": run, "dimension": "valence"}
+            known |= {"partition": partition, "ccc": 0.4 - 0.1 * place, "low": ends[0], "high": ends[1]}
+            rows.append(known | {"source": source})
+    return pd.DataFrame(rows)
+
+
+def test_every_setting_of_every_subject_has_its_mark(table: pd.DataFrame) -> None:
+    """At the length that is shown, with its interval; operations and sizes beside it."""
+    assert typical(table) == 5.0
+    figure, own = Figure(), table[table.seconds == 5.0]
+    plot_efficiency(figure, own)
+    rtf, gflop, memory = figure.axes
+    drawn = sorted(float(line.get_xdata()[0]) for line in rtf.lines)
+    assert drawn == pytest.approx(sorted(own.rtf))
+    ends = sorted(tuple(collection.get_segments()[0][:, 0]) for collection in rtf.collections)
+    assert np.allclose(ends, sorted(zip(own.rtf_low, own.rtf_high, strict=True)))
+    assert {float(line.get_xdata()[0]) for line in gflop.lines} == {19.4}
+    assert {float(line.get_xdata()[0]) for line in memory.lines} == {360.0, 900.0}
+    assert [label.get_text() for label in rtf.get_yticklabels()] == list(SUBJECTS)
+    assert [setting_title(one) for one in settings(own)] == ["1 thread", "4 threads", "cuda:0, batch of 42"]
+
+
+def test_scores_stand_over_the_first_setting_s_time(table: pd.DataFrame, scores: pd.DataFrame) -> None:
+    """One corpus a picture, which says whose numbers they are; where nothing was timed, over operations."""
+    own = scores[scores.file == "mine"]
+    joined, figure = joined_scores(table, own), Figure()
+    assert joined.set_index("run").rtf.to_dict() == {"a": 0.2, "b": 0.1} and set(joined.threads) == {1}
+    plot_scores(figure, joined)
+    (ax,) = figure.axes
+    marks = np.array(sorted((line.get_ydata()[0], line.get_xdata()[0]) for line in ax.lines))
+    assert np.allclose(marks, sorted(zip(joined.ccc, joined.rtf, strict=True)), rtol=0.025)
+    assert figure.get_suptitle().startswith("CCC on corpus mine")
+    counted = table.drop(columns=["rtf", "device", "threads", "batch", "hardware"])
+    figure = Figure()
+    plot_scores(figure, joined_scores(counted, scores[scores.file == "published"]))
+    assert "not measured here" in figure.get_suptitle() and "GFLOP" in figure.axes[0].get_xlabel()
+
+
+def test_tables_for_reading_have_every_number(table: pd.DataFrame, scores: pd.DataFrame) -> None:
+    """A row for each subject, a table of scores for each corpus, and files of a run marked."""
+    text = markdown(table, scores)
+    large, small = (next(line for line in text.splitlines() if line[2:].startswith(name)) for name in ("large", "sm"))
+    assert "| 90.0 | 360 | 19.4 | 0.200 [0.180, 0.240] | 0.200 | 900 |" in large
+    assert "| 45.0 | 360 (f) |" in small and large.count("900") == 3
+    assert "CPU X · GPU Y" in text and "CCC on corpus mine" in text and "| b | 0.400 [0.300, 0.500] |" in text
+    assert "| c | 0.400 | 0.300 |" in text
