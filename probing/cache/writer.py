@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from probing.cache.contents import open_hdf5, reading
 from probing.cache.format import Entry, Layout, checksum, parts_folder
 from probing.cache.opening import contents_of, sound
 from probing.cache.seal import BLOCK, Span, make_seal
+from probing.cache.states import States, chunk_places
 from probing.errors import CacheError, first_names
 from probing.files import PARTIAL, written_aside
 
@@ -23,6 +25,7 @@ _TABLES = ("n_samples", "n_frames", "audio", "checksum", "rms")  # one row an ut
 _CHUNK_BYTES = 1 << 17  # one chunk is about this much of one layer: whole utterances and single layers both read well
 _FORM = {"libver": "v110", "userblock_size": BLOCK}  # of which the first 1.10 was the first HDF5 to read
 _CHUNK_CACHE = 1 << 26  # bytes of chunk cache while writing, so that a chunk on an utterance's edge is written once
+_HELD = 1 << 26  # bytes of pooled statistics that are held, to be written at once
 
 
 class _Disk(io.FileIO):
@@ -62,6 +65,11 @@ class _Disk(io.FileIO):
         except OSError as error:
             self._failure = error
             return size or 0
+
+    def read_at(self, place: int, count: int) -> bytes:
+        """Bytes of the file."""
+        self.seek(place)
+        return self.read(count) or b""
 
     def check(self) -> None:
         """Raise the first failure, as a CacheError."""
@@ -126,12 +134,14 @@ class PartWriter:
         self._file["n_frames"] = np.asarray(n_frames, dtype=np.int64)
         self._file["audio"] = np.asarray(audio or [0] * len(ids), dtype=np.uint32)
         self._file["offset"] = self._offset
-        self._file.create_dataset("checksum", (len(ids), len(layout.arrays)), np.uint32)
-        self._file.create_dataset("rms", (len(ids), layout.n_states), np.float32, fillvalue=np.nan)
+        self._checksum = np.zeros((len(ids), len(layout.arrays)), np.uint32)
+        self._rms = np.full((len(ids), layout.n_states), np.nan, np.float32)
+        self._held: dict[int, Entry] = {}  # rows of a pooled part that are still to be written
         first = int(self._offset[-1]) if layout.by_frame else len(ids)
         shape = (first, layout.n_states, layout.width)
-        per_row = layout.width * np.dtype(layout.dtype).itemsize
-        chunks = (max(1, min(first, _CHUNK_BYTES // per_row)), 1, layout.width)
+        most = max(1, _CHUNK_BYTES // (layout.width * np.dtype(layout.dtype).itemsize))
+        # All as long as the last: the file has room for whole chunks, of which a short last one would leave some empty.
+        chunks = (max(1, -(-first // max(1, -(-first // most)))), 1, layout.width)
         # Room for all chunks at once, unfilled: HDF5 then keeps them side by side and needs no index of them.
         settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -142,20 +152,33 @@ class PartWriter:
     def write(self, id_: str, entry: Entry) -> None:
         """Put one utterance in its place."""
         row = self._rows.pop(id_)
-        for column, name in enumerate(self._layout.arrays):
-            numbers = entry.arrays[name]
-            if self._layout.by_frame:
-                self._file[name][self._offset[row] : self._offset[row + 1]] = numbers
-            else:
-                self._file[name][row] = numbers
-            self._file["checksum"][row, column] = checksum(numbers)
-        self._file["rms"][row] = entry.rms
+        self._rms[row] = entry.rms
+        self._checksum[row] = [checksum(entry.arrays[name]) for name in self._layout.arrays]
+        if self._layout.by_frame:
+            for name in self._layout.arrays:
+                self._file[name][self._offset[row] : self._offset[row + 1]] = entry.arrays[name]
+        else:
+            self._held[row] = entry
+            if len(self._held) * self._layout.bytes_per_frame >= _HELD:
+                self._put()
         self._disk.check()
+
+    def _put(self) -> None:
+        """Write the rows that are held, neighbours at once."""
+        rows = np.array(sorted(self._held))
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
+            for name in self._layout.arrays:
+                numbers = np.stack([self._held[row].arrays[name] for row in run.tolist()])
+                self._file[name][run[0] : run[-1] + 1] = numbers
+        self._held.clear()
 
     def finish(self) -> None:
         """Flush the part to disk, read it back against its checksums, and give it its final name."""
         if self._rows:
             raise RuntimeError(f"{self._path} lacks {first_names(list(self._rows))}")
+        if self._held:
+            self._put()
+        self._file["checksum"], self._file["rms"] = self._checksum, self._rms
         self._file.flush()
         self._disk.check()
         states = sorted(self._span(self._file[name]) for name in self._layout.arrays)
@@ -166,24 +189,21 @@ class PartWriter:
 
     def _span(self, data: h5py.Dataset) -> Span:
         """Where a dataset of states is in the file."""
-        last = tuple((n - 1) // chunk * chunk for n, chunk in zip(data.shape, data.chunks, strict=True))
-        first, stop = (data.id.get_chunk_info_by_coord(at) for at in ((0, 0, 0), last))
-        start, count = first.byte_offset, data.id.get_num_chunks()
-        if stop.byte_offset - start != (count - 1) * first.size:
+        size = math.prod(data.chunks) * data.dtype.itemsize
+        places = chunk_places(data, self._disk.read_at).ravel()
+        if (np.diff(places) != size).any():
             raise RuntimeError(f"HDF5 {h5py.version.hdf5_version} does not keep chunks side by side")
-        self._disk.seek(start)
-        if self._disk.read(first.size) != data.id.read_direct_chunk((0, 0, 0))[1]:
-            start += BLOCK  # HDF5 before 1.14.4 does not count the user block
-        return start, start + count * first.size
+        return int(places[0]), int(places[-1]) + size
 
     def _read_back(self) -> None:
         """Compare what is on the disk with the checksums."""
         held = contents_of(self._aside)
         with reading(f"{self._aside}"), open_hdf5(self._aside) as file:
+            states = States(file)
             for row, id_ in enumerate(held.ids):
                 for column, name in enumerate(self._layout.arrays):
-                    start, stop = held.first_row[row : row + 2]
-                    if checksum(file[name][start:stop]) != held.checksum[row, column]:
+                    start, stop = held.first_row[row : row + 2].tolist()
+                    if checksum(states.read(name, start, stop)) != held.checksum[row, column]:
                         why = "what is on the disk is not what was written"
                         remedy = "examine that disk; rerun the command to resume"
                         raise CacheError(f"{self._aside}: utterance {id_}", why, remedy, code="cache-damaged")

@@ -5,6 +5,7 @@ Shape legend: B utterances · T frames · L states · D hidden size.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -23,8 +24,9 @@ from probing.errors import CacheError
 from probing.extraction.ahead import ahead
 from probing.extraction.inputs import encoding, feed
 from probing.extraction.plan import Part
-from probing.extraction.pooling import summarise
+from probing.extraction.pooling import Summary, summary_of
 
+_BEHIND = 2  # batches that are still being written while the device goes on
 DECODERS = 2  # threads that decode audio
 
 
@@ -58,19 +60,23 @@ class Job:
             return [fed(id_) for id_ in batch]
 
         with (
+            PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
             ThreadPoolExecutor(DECODERS) as decoders,
             ThreadPoolExecutor(1) as pen,
-            PartWriter(self._folder / part.name, self._layout, part.ids, lengths, frames, audio) as writer,
         ):
-            written: Future[None] | None = None
+
+            def write(batch: Sequence[str], summaries: Sequence[Summary]) -> None:
+                for id_, summary in zip(batch, summaries, strict=True):
+                    writer.write(id_, self._entry(id_, summary))
+
+            written: deque[Future[None]] = deque()
             for batch, inputs in zip(part.batches, ahead(decoders, decode, part.batches), strict=True):
-                entries = self.encode(batch, inputs)
-                if written:
-                    written.result()
-                written = pen.submit(_write_batch, writer, batch, entries)
+                written.append(pen.submit(write, batch, self._summaries(batch, inputs)))
+                if len(written) > _BEHIND:
+                    written.popleft().result()
                 bar.update(sum(self._scan.samples[id_] for id_ in batch) / self._encoder.unit_samples)
-            if written:
-                written.result()
+            for one in written:
+                one.result()
             writer.finish()
 
     def feed(self, ids: Sequence[str]) -> Callable[[str], Any]:
@@ -83,6 +89,11 @@ class Job:
         Raises:
             CacheError: It does not fit into the device's memory (code `memory`), or a value not into the number format.
         """
+        summaries = self._summaries(batch, inputs)
+        return [self._entry(id_, summary) for id_, summary in zip(batch, summaries, strict=True)]
+
+    def _summaries(self, batch: Sequence[str], inputs: list[Any]) -> list[Summary]:
+        """The same, still on the device, which may not even have begun: what waits for it is for another thread."""
         lengths = [self._scan.samples[id_] for id_ in batch]
         try:
             states_BTLD, frames_B = encoding(self._encoder, self._layout.store)(inputs)
@@ -97,13 +108,11 @@ class Job:
                 f"{smaller}; finished parts stay as they are",
                 code="memory",
             ) from error
-        store, dtype, names = self._layout.store, self._layout.dtype, self._layout.state_names
+        store, dtype = self._layout.store, self._layout.dtype
         return [
-            summarise(states_TLD[:count], store, dtype, f"utterance {id_}", names)
-            for id_, states_TLD, count in zip(batch, states_BTLD, frames_B, strict=True)
+            summary_of(states_TLD[:count], store, dtype)
+            for states_TLD, count in zip(states_BTLD, frames_B, strict=True)
         ]
 
-
-def _write_batch(writer: PartWriter, batch: Sequence[str], entries: Sequence[Entry]) -> None:
-    for id_, entry in zip(batch, entries, strict=True):
-        writer.write(id_, entry)
+    def _entry(self, id_: str, summary: Summary) -> Entry:
+        return summary.entry(f"utterance {id_}", self._layout.state_names)

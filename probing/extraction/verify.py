@@ -179,7 +179,7 @@ def checksums(cache: Cache) -> dict[str, CacheError]:
     for row, id_ in enumerate(tqdm(cache.ids, desc="checksums", unit="utt", disable=None)):
         for name in cache.layout.arrays:
             try:
-                cache.read(row, name)
+                cache.read(row, name, anew=True)
             except CacheError as error:
                 damaged[id_] = CacheError(error.what, error.why, error.remedy, error.code)
     return damaged
