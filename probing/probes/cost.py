@@ -176,7 +176,9 @@ def measured(ready: Ready, folds: int = 1) -> Forecast:
         FitError: As the fit itself: states or probes do not fit into memory.
     """
     plan = _Plan(ready.checked.corpus, ready.cache.layout, ready.options, ready.device)
-    return _measured(plan, lambda tried: features_from(ready.cache, ready.rows[tried], ready.options), folds)
+    return _measured(
+        plan, lambda tried: features_from(ready.cache, ready.rows[tried], ready.options, ready.device), folds
+    )
 
 
 def _measured(plan: _Plan, read: Callable[[Rows], FeatureSource], folds: int) -> Forecast:

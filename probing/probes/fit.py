@@ -120,7 +120,7 @@ def _fitted(ready: Ready) -> _Found:
     if options.head != RIDGE:
         held = layout.store == "pooled"
         refuse_large_bank(corpus, options, layout.n_states, layout.width, ready.device, held)
-    source = features_from(ready.cache, ready.rows, options)
+    source = features_from(ready.cache, ready.rows, options, ready.device)
     permutations = max(options.permutations, PERMUTATIONS) if options.permutations else 0
     states = pooled_states(source, len(corpus))
     place, device = layout.first_layer, ready.device

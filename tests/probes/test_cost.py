@@ -58,7 +58,7 @@ class Clock:
         """The time in s."""
         return self.now
 
-    def read(self, cache: Cache, rows: Sequence[int], options: FitOptions) -> Clock:
+    def read(self, cache: Cache, rows: Sequence[int], options: FitOptions, device: str) -> Clock:
         """Read some rows."""
         self.now += READ * len(rows)
         return self
