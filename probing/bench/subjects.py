@@ -11,7 +11,8 @@ from probing.encoders.spec import EncoderSpec, taken_apart
 from probing.errors import OptionError, RunError
 from probing.files.recorded import RECORD
 from probing.runs.records import FinetuneRecord, FitRecord, Record
-from probing.runs.store import CONFIGURATION, demand_whole, read_record
+from probing.runs.store import demand_whole, read_record
+from probing.runs.there import CONFIGURATION
 
 
 @dataclass(frozen=True)

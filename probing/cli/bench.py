@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,8 @@ from probing.bench.options import BenchOptions
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import ENCODERS, EncoderOptions
+from probing.cli.there import demand_encoder, demand_run
+from probing.encoders.spec import taken_apart
 
 
 @command(epilog=ENCODERS)
@@ -35,6 +38,10 @@ def bench(names: tuple[str, ...], typed: EncoderOptions, options: BenchOptions) 
              probe bench runs/finetune-demo-* --threads 1
              probe bench whisper-base whisper-small --window 6 --seconds 5.7
     """
+    for name in names:
+        if Path(name).parent.is_dir() and Path(name).parent != Path() and not Path(taken_apart(name)[0]).exists():
+            demand_run(Path(name))
+        demand_encoder(name)
     from probing.bench.measured import bench as run
 
     found = run(names, options, typed.encoder_layers, typed.window)

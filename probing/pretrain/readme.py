@@ -26,6 +26,7 @@ from probing.encoders.presets import BUILT_IN
 from probing.exactness import tables as exactness
 from probing.files import write_text
 from probing.pretrain import docs_contents, docs_corpora
+from probing.pretrain.readme_bench import expected
 from probing.pretrain.readme_contents import contents_table, inside_table
 from probing.runs.printing import markdown_table, titled
 from probing.systems.build import SYSTEMS, count_parameters
@@ -169,6 +170,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "faults": faults,
     "systems": systems,
     "table1": table1,
+    "expected": expected,
     "findings": findings,
     "table2": table2,
     "atlas": lifted("atlas-demo.md"),

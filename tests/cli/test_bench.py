@@ -45,6 +45,14 @@ def test_what_cannot_be_measured_is_refused(words: list[str], code: str, status:
     assert not Path("figures").exists()
 
 
+def test_a_run_that_is_not_there_is_no_encoder() -> None:
+    """Where there is a folder of runs, a mistyped run is not looked for on the hub; an unfinished one is said to be."""
+    Path("runs/begun").mkdir(parents=True)
+    Path("runs/begun/configuration.json").write_text("{}")
+    refused(probe("bench", "runs/mistyped"), "no-run")
+    refused(probe("bench", "runs/begun"), "run-unfinished")
+
+
 @pytest.mark.slow
 def test_time_and_memory_are_measured() -> None:
     """On one thread and on two, with intervals, in a table of the typical length and a CSV of every length."""
