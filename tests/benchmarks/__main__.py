@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.measure import ROUNDS
 from benchmarks.results import printed, write
 
-KINDS = ("bank", "scale", "corpus104k", "reading")
+KINDS = ("bank", "scale", "corpus104k", "reading", "systems")
 
 
 def main() -> int:
