@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probing.statistics.permutation import (
+    numbered,
     permuted,
     permuted_between_speakers,
     permuted_within_speakers,
@@ -154,3 +155,14 @@ def test_a_measure_that_does_not_vary_is_in_nobody_s_way() -> None:
     own = np.random.default_rng(0).normal(size=40)
     bars = reached_by_any({"ccc": own, "uar": np.full(40, 0.5)}, {"ccc": 0.0, "uar": 0.5})
     assert bars["ccc"].max() == own.max() and (bars["uar"] >= 0.5).all()
+
+
+@pytest.mark.parametrize("permute", [permuted_within_speakers, permuted_between_speakers])
+def test_numbers_stand_for_names(permute: Callable[..., np.ndarray]) -> None:
+    """Whoever speaks first, and whether some are unknown, labels are permuted as by names."""
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        speakers = [None if one == 0 else f"s{one}" for one in rng.integers(0, 9, 40).tolist()]
+        groups = [rng.permutation(30), range(30, 40), []]
+        found = [permute(np.arange(40.0), groups, who, seed) for who in (speakers, numbered(speakers))]
+        assert (found[0] == found[1]).all()
