@@ -30,3 +30,23 @@ def test_a_layer_is_named_as_everywhere(names: tuple[str, ...] | None, says: str
     with pytest.raises(CacheError) as caught:
         summarise(states_TLD, "frames", "float16", "u", names)
     assert caught.value.code == "dtype-range" and says in caught.value.what
+
+
+@pytest.mark.parametrize("others", [0.0, 300.0])
+@pytest.mark.parametrize(
+    ("value", "code"), [(65_504, None), (65_510, None), (65_530, "dtype-range"), (np.inf, "not-finite"), (np.nan, "")]
+)
+def test_a_number_is_refused_exactly_where_float16_cannot_hold_it(
+    value: float, code: str | None, others: float
+) -> None:
+    """And nothing else is, also where the root mean square leaves open whether all numbers fit."""
+    states_TLD = torch.full((40, 2, 30), others)
+    states_TLD[7, 1, 3] = value
+    if code is None:
+        entry = summarise(states_TLD, "frames", "float16", "u")
+        np.testing.assert_array_equal(entry.arrays["states"], states_TLD.numpy().astype(np.float16))
+        return
+    for store in ("frames", "pooled"):
+        with pytest.raises(CacheError) as caught:
+            summarise(states_TLD, store, "float16", "u")
+        assert caught.value.code == (code or "not-finite") and "layer 1 " in caught.value.what

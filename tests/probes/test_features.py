@@ -40,3 +40,17 @@ def test_frames_are_kept_only_where_a_maximum_needs_them() -> None:
     assert features_of(frames, "mean", "none").frames is None
     kept = features_of(frames, "max", "none").frames
     assert kept is not None and [len(x) for x in kept] == [1, 4, 7]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("normalize", NORMALIZE)
+def test_statistics_do_not_depend_on_how_frames_are_stored(pooling: str, normalize: str) -> None:
+    """Numbers in float16, one state after another in memory as a cache gives them, are computed with in float32."""
+    halves = [x.astype(np.float16) for x in utterances()]
+    plain = features_of([torch.from_numpy(x.astype(np.float32)) for x in halves], pooling, normalize)
+    apart = [torch.from_numpy(np.ascontiguousarray(x.swapaxes(0, 1))).transpose(0, 1) for x in halves]
+    found = features_of(apart, pooling, normalize)
+    for ours, theirs in [(found.mean_BLD, plain.mean_BLD), (found.max_BLD, plain.max_BLD)]:
+        assert (ours is None) is (theirs is None)
+        assert ours is None or (ours.dtype == torch.float32 and torch.equal(ours, theirs))
+    assert all(map(torch.equal, found.frames or (), plain.frames or ()))
