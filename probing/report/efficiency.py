@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from probing.files import write_text
 from probing.report.naming import shortened
-from probing.report.style import GREY, PALETTE, drawing, headline, legible, partition_title, save, settle
+from probing.report.style import DPI, GREY, PALETTE, drawing, headline, legible, partition_title, save, settle
 from probing.runs import escapes
 from probing.runs.printing import markdown_table
 
@@ -29,7 +29,7 @@ _SAID = {
     "rtf": "real-time factor (s per s of audio)",
     "gflop": "GFLOP per s of audio",
 }
-_MEMORY = "peak memory, weights on disk (MB)"
+_MEMORY = ("weights on disk (MB)", "peak memory, weights on disk (MB)")
 
 
 def write_efficiency(table: pd.DataFrame, scores: pd.DataFrame, stem: Path) -> list[Path]:
@@ -81,27 +81,30 @@ def plot_efficiency(figure: Figure, table: pd.DataFrame) -> None:
     timed = "rtf" in table
     with drawing(names):
         figure.set_size_inches(_WIDTH, _ROW * len(subjects) + 1.25)
+        figure.set_dpi(DPI)  # letters are wider or narrower where there are fewer dots
         figure.set_layout_engine("constrained", w_pad=0.05)
         panels = ["rtf", "gflop", "memory"] if timed else ["gflop", "memory"]
         axes = dict(zip(panels, np.ravel(figure.subplots(1, len(panels), sharey=True)), strict=True))
         for place, subject in enumerate(subjects):
             own = table[table.subject == subject]
             axes["gflop"].plot(own.gflop.iloc[0], place, "o", color=GREY, markersize=4.5)
-            axes["memory"].plot(own.disk_MB.iloc[0], place, "x", color="black", markersize=4.5)
+            axes["memory"].plot(own.disk_MB.iloc[0], place, "x", color="black", markersize=4.5, zorder=4)
             if timed:
                 _settings(axes["rtf"], axes["memory"], own, place)
         _dress(axes["gflop"], table.gflop, _SAID["gflop"])
-        _dress(axes["memory"], pd.concat([table[name] for name in ("disk_MB", "peak_MB") if name in table]), _MEMORY)
+        _dress(
+            axes["memory"], pd.concat([table[name] for name in ("disk_MB", "peak_MB") if name in table]), _MEMORY[timed]
+        )
         if timed:
             _dress(axes["rtf"], pd.concat([table.rtf_low, table.rtf_high]), _SAID["rtf"])
         first = axes[panels[0]]
         first.set_yticks(range(len(subjects)), names, fontsize=_USUAL)
         first.set_ylim(len(subjects) - 0.5, -0.5)
-        handles = [_handle(i, own) for i, own in enumerate(settings(table))] if timed else []
-        handles.append(Line2D([], [], color="black", marker="x", linestyle="none", label="weights on disk"))
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=_SMALL, frameon=False
-        )
+        if timed:
+            handles = [_handle(i, own) for i, own in enumerate(settings(table))]
+            handles.append(Line2D([], [], color="black", marker="x", linestyle="none", label="weights on disk"))
+            columns = min(4, len(handles))
+            figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=_SMALL, frameon=False)
         headline(figure, *_title(table), size=_USUAL + 0.5)
         settle(figure)
 
@@ -119,6 +122,7 @@ def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
     labels = [legible(name) for name in runs.label]
     with drawing([*labels, *map(legible, dimensions)]):
         figure.set_size_inches(_WIDTH, 2.9 + 0.16 * ceil((len(runs) + len(partitions)) / 2))
+        figure.set_dpi(DPI)  # letters are wider or narrower where there are fewer dots
         figure.set_layout_engine("constrained", w_pad=0.05)
         axes = np.ravel(figure.subplots(1, len(dimensions), sharey=True, squeeze=False))
         for ax, dimension in zip(axes, dimensions, strict=True):
@@ -192,7 +196,8 @@ def _dress(ax: Axes, values: pd.Series, label: str) -> None:
     pad = max((5 / (high / low)) ** 0.5, (high / low) ** 0.12)
     low, high = low / pad, high * pad
     ax.set(xscale="log", xlim=(low, high))
-    steps = (1.0,) if high / low > 200 else (1.0, 2.0, 5.0)
+    spans = {200: (1.0,), 30: (1.0, 3.0), 1: (1.0, 2.0, 5.0)}  # so that labels never touch
+    steps = next(steps for least, steps in spans.items() if high / low > least)
     ax.xaxis.set_major_locator(LogLocator(base=10, subs=steps, numticks=20))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     ax.xaxis.set_minor_locator(NullLocator())
