@@ -107,6 +107,25 @@ def test_weights_stay_the_same_objects_under_the_same_names(name: str) -> None:
     assert {key: value.data_ptr() for key, value in model.state_dict().items()} == before
 
 
+@pytest.mark.parametrize("name", ["hubert", "wav2vec2-layer"])
+def test_a_front_end_gives_one_after_another_what_it_gives_of_a_padded_batch(name: str) -> None:
+    """The two ways of a CPU and of a GPU agree on every utterance's own frames, and both announce the batch."""
+    model_type, config, _ = CHECKPOINTS[name]
+    model = small_model(model_type, {**SMALL, **config}).double()
+    padding, lengths = keep_padding_out(model), [4_000, 9_000, 6_500]
+    waveforms = [torch.from_numpy(10 * waveform(1.0, row)[:length]) for row, length in enumerate(lengths)]
+    batch_BS = nn.utils.rnn.pad_sequence(waveforms, batch_first=True).double()
+    with torch.no_grad():
+        apart_BTC = padding.convolved(model.feature_extractor, batch_BS, lengths)
+        assert padding.silence(nn.Identity(), (apart_BTC.transpose(1, 2),)) is not None
+        together_BTC = model.feature_extractor(batch_BS).transpose(1, 2)
+    assert apart_BTC.shape == together_BTC.shape
+    convolutions = list(zip(model.config.conv_kernel, model.config.conv_stride, strict=True))
+    for row, length in enumerate(lengths):
+        own = count_frames(length, convolutions)
+        torch.testing.assert_close(apart_BTC[row, :own], together_BTC[row, :own], rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
 @settings(max_examples=60, deadline=None)
 @given(configurations(narrow=True), LENGTHS, st.integers(0, 999))
