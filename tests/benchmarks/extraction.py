@@ -58,7 +58,7 @@ def measured(folder: Path, rounds: int) -> Iterator[Result]:
 
 
 def lengths(number: int) -> NDArray[np.float64]:
-    """Seconds of some utterances: as different as those of MSP-Podcast, and short, 2.2 s on average."""
+    """Seconds of some utterances: as different as those of MSP-Podcast, and short, 2 s on average."""
     return np.random.default_rng(0).lognormal(np.log(2.0), 0.45, number).clip(0.8, 5.0)
 
 
