@@ -48,6 +48,7 @@ def test_all_is_written_beside_what_it_was_drawn_from(written: dict[str, Path], 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_format")
 def test_equal_runs_give_equal_files(fits: list[FitRecord], written: dict[str, Path], tmp_path: Path) -> None:
     """Byte for byte, so that a change in a repository is a change in the data."""
     again = atlas(fits, tmp_path, "mine", fits[0].folder.parent)

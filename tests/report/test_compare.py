@@ -21,6 +21,7 @@ STEMS = {"table1-x", "findings-x", "figure3-x", "comparison-x-owner--model"}
 
 
 @VERSIONS
+@pytest.mark.usefixtures("every_format")
 def test_everything_is_written_and_equal_runs_give_equal_files(tmp_path: Path, version: int) -> None:
     """Tables, findings and figures; a second call, and another order of the runs, write the same bytes."""
     records = planted(tmp_path / "runs", small=0.5, small_text=0.2, version=version)

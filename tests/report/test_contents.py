@@ -159,6 +159,7 @@ def test_the_most_alike_layers_are_marked(tmp_path: Path) -> None:
     assert marks["_column"] == [[0, 0], [1, 1], [2, 2]]
 
 
+@pytest.mark.usefixtures("every_format")
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
     """No column of panels, no map, no file of similarity."""
     table = planted_contents(SMALL, 1)
@@ -177,6 +178,7 @@ def test_the_figure_names_corpus_and_configuration(tmp_path: Path) -> None:
     assert contents_stem(one, "demo") == "layers-demo"
 
 
+@pytest.mark.usefixtures("every_format")
 def test_the_same_run_gives_the_same_files_without_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are equal byte for byte, the CSV is what was drawn, and ids and texts stay in the run's folder."""
     record = write_layers(tmp_path, planted_contents(SMALL, 2), SMALL)

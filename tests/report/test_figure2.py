@@ -213,6 +213,7 @@ def test_it_is_drawn_where_it_belongs(usual: tuple[FitRecord, list[FitRecord]]) 
     assert plot_layers(usual[0])[0].figure is plt.gcf()
 
 
+@pytest.mark.usefixtures("every_format")
 def test_every_format_the_numbers_and_the_caption_are_written(tmp_path: Path) -> None:
     """They carry corpus and encoder in their names, the CSV holds what was drawn, and equal data gives equal files."""
     record, controls = write_ridge_fit(tmp_path, dims=["valence"]), randoms(tmp_path, 2, dims=["valence"])

@@ -107,6 +107,7 @@ def test_a_fit_of_names_alone_has_no_table_of_numbers(tmp_path: Path) -> None:
     assert record.options["class_weights"] == "balanced"
 
 
+@pytest.mark.usefixtures("every_format")
 def test_the_confusion_matrix_is_scikit_learns(both: FitRecord, tmp_path: Path) -> None:
     """Of the estimates that stand for the fit; shares are of the true class; CSV and caption stand beside it."""
     drawn = drawn_matrix(both)

@@ -17,6 +17,7 @@ from probing.report.style import looks
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.usefixtures("every_format")
 def test_it_holds_layers_and_systems(tmp_path: Path, version: int) -> None:
     """Its CSV has the learned weights of every layer and each system's score."""
     records = planted(tmp_path, small=0.5, small_text=0.2, version=version)

@@ -126,6 +126,7 @@ def test_state_c_is_c_on_axes(first: int, last: int, labels: str) -> None:
     assert ("C =" in ax.get_xlabel()) == (first < 0)
 
 
+@pytest.mark.usefixtures("every_format")
 def test_a_figure_is_written_in_all_formats_without_dates(tmp_path: Path) -> None:
     """Equal data gives equal files, and the CSV holds what was drawn; nothing else is left in the folder."""
     table = pd.DataFrame({"x": [1.23456789]})
