@@ -17,9 +17,9 @@ from probing.probes.heads import numbers_of
 from probing.probes.options import FitOptions
 
 _COPIES = 5  # of a block's parameters: themselves, gradients, two moments, and while narrowing
-# Bytes of a block on a processor. Steps of fewer probes spend more of their time between operations: two in 16 MB take
-# 1.3 times as long, each, as 16 in 190 MB, at 768 hidden units; more than that gain nothing.
-_BLOCK = 200_000_000
+# Bytes of a block on a processor: 25 probes of 768 hidden units. A step takes 1.5 times as long, each, for 2 together,
+# since calls then take more time than arithmetic; from 32 on there is nothing more to gain.
+_BLOCK = 300_000_000
 _SHARE = 2  # of a GPU's memory: a half for a block, the rest for the best probes, the states and what a step needs
 
 

@@ -104,7 +104,7 @@ def train_banks(
 def train_bank(
     corpus: Corpus, source: FeatureSource, n_layers: int, width: int, options: FitOptions, device: str = "cpu"
 ) -> Fit:
-    """Train all probes of dimensions, or of one category, at once, in one pass over the training partition an epoch.
+    """Train all probes of dimensions, or of one category: blocks of them, or all at once where features are streamed.
 
     Args:
         corpus: Labelled utterances; `source` numbers them in this order.

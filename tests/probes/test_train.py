@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from hidden_states import N_LAYERS, OPTIONS, WIDTH, Held, planted_layer, relabel
 
 from probing.corpus.model import Corpus
 from probing.errors import FitError
+from probing.probes import memory
 from probing.probes import train as train_module
-from probing.probes.bank import PERMUTED, REFIT, SINGLE, WEIGHTED, Probe
+from probing.probes.bank import PERMUTED, REFIT, SINGLE, WEIGHTED, Probe, count_probes
+from probing.probes.heads import numbers_of
 from probing.probes.options import FitOptions
 from probing.probes.results import best_layers, nulls_table, tables_of
 from probing.probes.sources import PooledFeatures
@@ -154,13 +157,12 @@ def test_each_probe_stops_by_itself_at_its_best() -> None:
         assert curve[best - 1, probe] == curve[:stop, probe].max()
 
 
-@pytest.mark.parametrize("size", [1, 7])
-def test_block_by_block_probes_end_where_they_end_all_at_once(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_block_by_block_probes_end_where_they_end_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks divide probes that learn weights, refits among them, from those that do not; curves are of all probes."""
     corpus, states = planted_layer(2, count=80)
     options = replace(OPTIONS, epochs=12, patience=2, permutations=2, refits=2)
     whole = train(corpus, states, options)
-    monkeypatch.setattr(train_module, "block_of", lambda numbers, device: size)
+    monkeypatch.setattr(train_module, "block_of", lambda numbers, device: 5)
     blocks = train(corpus, states, options)
     np.testing.assert_array_equal(blocks.best_epoch, whole.best_epoch)
     np.testing.assert_allclose(blocks.predictions, whole.predictions, atol=1e-5)
@@ -237,6 +239,21 @@ def test_a_bank_that_cannot_fit_into_memory_is_refused_before_it_is_made() -> No
     with pytest.raises(FitError) as caught:
         train(corpus, states, replace(OPTIONS, hidden=10**9, seeds=10**6))
     assert caught.value.code == "bank-too-large"
+
+
+def test_only_those_trained_together_need_gradients_and_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bank whose probes all fit into memory, but not six times, is fitted block by block, not from a stream."""
+    corpus, states = planted_layer(0, count=20)
+    numbers = numbers_of("mlp", WIDTH, WIDTH, 1) * torch.float32.itemsize
+    monkeypatch.setattr(memory, "_BLOCK", 10 * numbers)
+    probes = count_probes(OPTIONS, N_LAYERS)
+    for room, held, refused in ((probes + 10, True, False), (probes + 9, True, True), (probes + 10, False, True)):
+        monkeypatch.setattr(memory, "memory_of", lambda _, room=room: room * numbers)
+        source = Held(states)
+        source.held = held
+        with pytest.raises(FitError) if refused else nullcontext() as caught:
+            train_bank(corpus, source, N_LAYERS, WIDTH, replace(OPTIONS, epochs=1))
+        assert not refused or caught.value.code == "bank-too-large"
 
 
 def test_the_learning_rate_falls_with_the_width() -> None:
