@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from probing.errors import CorpusError, EncoderError, FitError, OptionError, Pro
 from probing.extraction.extract import extract
 from probing.files import sealed
 from probing.predict.estimators import open_trained
+from probing.runs.records import FinetuneRecord
 from probing.runs.store import SEAL, missing_files, read_record
 from probing.statistics.concordance import ccc
 from probing.systems.model import EmotionSystem
@@ -34,14 +35,27 @@ from probing.systems.processor import Processor
 from probing.training import finetune as module
 from probing.training.resume import sole_writer
 
+
+@pytest.fixture(scope="module")
+def finished(places: Path) -> FinetuneRecord:
+    """A run of two encoders and two seeds; read only."""
+    with chdir(places):
+        return trained("hubert+bert", "whole", seeds=2)
+
+
+@pytest.fixture
+def copied(finished: FinetuneRecord) -> Callable[[str], FinetuneRecord]:
+    """A function that copies it to a name, for what changes it."""
+    return lambda name: read_record(Path(shutil.copytree(finished.folder, finished.folder.with_name(name))))
+
+
 # --- what a run leaves
 
 
-def test_a_run_leaves_a_system_that_gives_its_predictions(places: Path) -> None:
+def test_a_run_leaves_a_system_that_gives_its_predictions(places: Path, finished: FinetuneRecord) -> None:
     """Three lines of Python give what predictions.csv says, and its CCC is that of scores.csv and of the record."""
     from probing import load
 
-    record = trained("hubert+bert", "whole", seeds=2)
     folder = places / "runs/whole"
     system, processor = EmotionSystem.from_pretrained(folder / "seed1"), Processor.from_pretrained(folder / "seed1")
     found = pd.read_csv(folder / "predictions.csv").query("dimension == 'valence'").reset_index(drop=True)
@@ -52,17 +66,17 @@ def test_a_run_leaves_a_system_that_gives_its_predictions(places: Path) -> None:
     scores = pd.read_csv(folder / "scores.csv").query("dimension == 'valence' and partition == 'test1' and seed == 1")
     own = found[found.partition == "test1"]
     assert scores.ccc.item() == pytest.approx(float(ccc(own.truth, own.seed1)), abs=1e-6)
-    assert record == read_record(Path("runs/whole")) and record.system.modality == "audio+text"
-    assert record.seeds == (0, 1) and [one["seed"] for one in record.trainings] == [0, 1]
+    assert finished == read_record(Path("runs/whole")) and finished.system.modality == "audio+text"
+    assert finished.seeds == (0, 1) and [one["seed"] for one in finished.trainings] == [0, 1]
     assert not list(folder.glob(".seed*"))
 
 
-def test_a_record_names_every_file_but_the_cards(places: Path) -> None:
+def test_a_record_names_every_file_but_the_cards(finished: FinetuneRecord) -> None:
     """Users edit those."""
-    record = trained("hubert+bert", "named")
-    there = {str(path.relative_to(record.folder)) for path in record.folder.rglob("*") if path.is_file()}
-    assert record.files is not None and there - {*record.files} == {"record.json", "README.md", "seed0/README.md"}
-    assert not missing_files(record, digests=True)
+    there = {str(path.relative_to(finished.folder)) for path in finished.folder.rglob("*") if path.is_file()}
+    cards = {"README.md", "seed0/README.md", "seed1/README.md"}
+    assert finished.files is not None and there - {*finished.files} == {"record.json", *cards}
+    assert not missing_files(finished, digests=True)
 
 
 def test_a_record_s_paths_hold_from_every_directory(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,14 +91,15 @@ def test_a_record_s_paths_hold_from_every_directory(places: Path, monkeypatch: p
 # --- a finished run
 
 
-def test_a_finished_run_is_not_made_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_is_not_made_again(
+    places: Path, copied: Callable[[str], FinetuneRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The record is returned; nothing is computed, and no file is touched, whatever its owner has put beside them."""
-    first = trained("hubert+bert", "again", seeds=2)
+    first = copied("again")
     (first.folder / "README.md").write_text("mine")
     before = contents(places / "runs/again")
     monkeypatch.setattr(module, "train", lambda *_: pytest.fail("it was trained"))
     monkeypatch.setattr(module, "estimates", lambda *_: pytest.fail("it was scored"))
-    (places / "runs/.again.lock").unlink()
     for seeds in (2, 1):
         assert trained("hubert+bert", "again", seeds=seeds) == first
     assert contents(places / "runs/again") == before and not (places / "runs/.again.lock").exists()
@@ -103,17 +118,17 @@ def test_more_seeds_are_added(places: Path) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_seed_whose_weights_are_gone_is_trained_again_and_no_other(
-    places: Path, version: int, capsys: pytest.CaptureFixture[str]
+    places: Path, version: int, copied: Callable[[str], FinetuneRecord], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It comes out as it was, the rest is not touched; also a run of version 0.1.0 is mended."""
     name = f"mended-{version}"
-    first = trained("hubert", name, seeds=2)
+    first = copied(name)
     if version == 1:
         as_version_1(first)
     kept = shutil.copytree(first.folder / "seed1", places / f"kept-{version}")
     before = contents(first.folder / "seed0")["model.safetensors"]
     (first.folder / "seed1/model.safetensors").unlink()
-    record = trained("hubert", name)  # with fewer seeds than the run has
+    record = trained("hubert+bert", name)  # with fewer seeds than the run has
     assert "seed1/model.safetensors" in capsys.readouterr().err
     assert record.seeds == (0, 1) and record.scores == first.scores and not missing_files(record, digests=True)
     assert same_weights(record.folder / "seed1", kept)
@@ -130,9 +145,11 @@ def test_tables_that_are_damaged_are_written_again_without_training(monkeypatch:
     assert record.files == first.files and record.scores == first.scores
 
 
-def test_a_run_of_version_0_1_0_is_finished_and_stays_as_it_is(places: Path) -> None:
+def test_a_run_of_version_0_1_0_is_finished_and_stays_as_it_is(
+    places: Path, copied: Callable[[str], FinetuneRecord]
+) -> None:
     """It is shown as one without digests."""
-    first = trained("hubert+bert", "old", seeds=2)
+    first = copied("old")
     as_version_1(first)
     before = contents(places / "runs/old")
     record = trained("hubert+bert", "old", seeds=2)
