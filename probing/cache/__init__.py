@@ -3,5 +3,6 @@
 stores    what a cache can keep, by name
 format    what a file holds
 writer    write parts and the virtual file
+states    read a part straight from its file
 reader    open a cache and read it
 """
