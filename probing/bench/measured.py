@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from probing.errors import OptionError
 from probing.files import slug
 from probing.report.efficiency import write_efficiency
 from probing.report.naming import shortened
+from probing.statistics.medians import median_interval
 from probing.systems.build import SYSTEMS
-
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,23 +142,6 @@ def _timed(timing: Timing, number: int) -> dict[str, Any]:
         "repeats": len(wall),
         "torch": timing.torch,
     }
-
-
-def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a median, whatever the distribution: a pair of order statistics.
-
-    How many of n values lie below the median is binomial. With fewer than six no pair is wide enough, and the smallest
-    and the largest are given.
-
-    >>> median_interval([9, 1, 8, 2, 7, 3, 6, 4, 5])
-    (2, 8)
-    """
-    ordered, n = sorted(values), len(values)
-    below, outside = 0, 2 / 2**n  # the chance that the median is outside the smallest and the largest
-    while below + 1 < n // 2 and outside + 2 * math.comb(n, below + 1) / 2**n <= 1 - _CONFIDENCE:
-        below += 1
-        outside += 2 * math.comb(n, below) / 2**n
-    return ordered[below], ordered[n - 1 - below]
 
 
 def _demand_names(sizes: Sequence[Size]) -> None:

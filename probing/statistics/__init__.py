@@ -9,4 +9,5 @@ layers         claims about layers
 verdicts       claims that are tested, Holm's correction
 permutation    labels permuted, for controls
 reliability    agreement of raters
+medians        intervals of medians
 """

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from probing.bench.measured import median_interval, settings_of
+from probing.bench.measured import settings_of
 from probing.bench.memory import forget_peak, peak
 from probing.bench.opening import ready, utterance
 from probing.bench.options import BenchOptions
@@ -61,17 +61,6 @@ def test_what_is_computed_is_all_states_or_estimates() -> None:
     assert isinstance(found, tuple) and np.array_equal(found[0], expected[0]) and found[1] == expected[1]
     (system,) = subjects_of(["demo-distilhubert+demo-tinybert"])
     assert np.shape(ready(system, "cpu")([waveform] * 2, [text] * 2)) == (2, 3)
-
-
-@pytest.mark.parametrize("n", [1, 5, 6, 9, 20])
-def test_an_interval_of_a_median_holds_it_in_95_of_100(n: int) -> None:
-    """By trials on a skewed distribution; of fewer than six values it is all that was seen."""
-    draws = np.random.default_rng(n).exponential(size=(4000, n))
-    ends = np.array([median_interval(list(row)) for row in draws])
-    if n < 6:
-        assert np.array_equal(ends, np.stack([draws.min(1), draws.max(1)], 1))
-    else:
-        assert np.mean((ends[:, 0] <= np.log(2)) & (np.log(2) <= ends[:, 1])) > 0.945
 
 
 def test_threads_are_of_the_cpu_alone() -> None:

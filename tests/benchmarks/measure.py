@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
 
 ROUNDS = 9  # the fewest for which the interval of a median leaves out the smallest and the largest
 Work = Callable[[], object]
@@ -72,19 +71,6 @@ def interleaved(ours: Work, peer: Work, rounds: int = ROUNDS) -> Pair:
             own, other = spent(ours), spent(peer)
         found.append((own, other))
     return Pair([own for own, _ in found], [other for _, other in found])
-
-
-def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
-    """Median, and the narrowest symmetric pair of order statistics that holds the true median so often at least.
-
-    It assumes nothing of the distribution: how many of n values lie below the median is binomial. With fewer than six
-    values no pair does, and the smallest and the largest are given.
-    """
-    ordered = sorted(values)
-    n = len(ordered)
-    # Both tails of the k-th smallest and k-th largest together: 2 · P(X < k), X ~ Binomial(n, 1/2).
-    k = max([1, *(k for k in range(1, n // 2 + 1) if 2 * binom.cdf(k - 1, n, 0.5) <= 1 - confidence)])
-    return float(np.median(ordered)), ordered[k - 1], ordered[n - k]
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:

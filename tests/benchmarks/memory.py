@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import soundfile
-from benchmarks.measure import median_interval
 from benchmarks.results import OURS_OVER_PEER, Result
 from builders import RATE, waveform
+
+from probing.statistics.medians import median_interval
 
 _SIZES = (40, 800)  # utterances
 _SECONDS = 3.0  # of each
@@ -44,6 +45,7 @@ def measured(folder: Path, rounds: int) -> Iterator[Result]:
             statistics.median(found[small]),
             f"{small} utterances",
             OURS_OVER_PEER,
+            statistics.median(ratios),
             *median_interval(ratios),
             "≤ 1.05",
             "MB",

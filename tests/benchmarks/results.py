@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -16,9 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from benchmarks.measure import Pair, median_interval
+from benchmarks.measure import Pair
 
+from probing.bench.machine import processor
 from probing.files import write_text
+from probing.statistics.medians import median_interval
 
 OURS_OVER_PEER, PEER_OVER_OURS = "ours / peer", "peer / ours"
 HARDWARE = "hardware.json"
@@ -83,7 +84,7 @@ def compared(work: str, pair: Pair, against: str, bar: str = "", faster: bool = 
         ratios, wall = [1 / ratio for ratio in ratios], [1 / ratio for ratio in wall]
     ours, peer = (statistics.median(one.processor for one in own) for own in (pair.ours, pair.peer))
     measure = PEER_OVER_OURS if faster else OURS_OVER_PEER
-    found = median_interval(ratios)
+    found = statistics.median(ratios), *median_interval(ratios)
     return Result(
         work, ours, peer, against, measure, *found, bar, wall=statistics.median(wall), rounds=len(ratios), note=note
     )
@@ -91,7 +92,7 @@ def compared(work: str, pair: Pair, against: str, bar: str = "", faster: bool = 
 
 def single(work: str, values: Sequence[float], measure: str, bar: str = "", note: str = "") -> Result:
     """A row of a number without a peer, measured once or several times."""
-    found, low, high = median_interval(values)
+    found, (low, high) = statistics.median(values), median_interval(values)
     nan = float("nan")
     interval = (low, high) if len(values) > 1 else (nan, nan)
     return Result(work, found, nan, "", measure, found, *interval, bar, measure, rounds=len(values), note=note)
@@ -137,7 +138,7 @@ def hardware() -> dict[str, object]:
     """What the machine is, as a reader would want to know it; not its name."""
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
@@ -149,12 +150,6 @@ def hardware() -> dict[str, object]:
         "commit": _commit(),
         "measured": date.today().isoformat(),
     }
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    named = re.search(r"^model name\s*: (.*)$", path.read_text(), re.MULTILINE) if path.is_file() else None
-    return named[1] if named else platform.processor() or platform.machine()
 
 
 def _commit() -> str:

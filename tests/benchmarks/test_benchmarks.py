@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.__main__ import KINDS
-from benchmarks.measure import Pair, Spent, exponent, interleaved, median_interval, spent
+from benchmarks.measure import Pair, Spent, exponent, interleaved, spent
 from benchmarks.results import compared, not_measured, single, table, write
-
-
-def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
-    """Of 4,000 samples of nine skewed numbers at least 95 % have the true median within, and not nearly all."""
-    rng = np.random.default_rng(0)
-    within = 0
-    for sample in rng.exponential(size=(4000, 9)):
-        _, low, high = median_interval(sample.tolist())
-        within += low <= np.log(2) <= high
-    assert 0.95 <= within / 4000 <= 0.975  # second and eighth of nine: 1 − 2 · 10 / 512 = .961
-
-
-def test_the_interval_is_the_narrowest_by_brute_force() -> None:
-    """Counting all ways in which n numbers lie about the median gives the same pair of order statistics."""
-    for n in range(6, 13):
-        below = [sum(signs) for signs in itertools.product((0, 1), repeat=n)]
-        wide_enough = [k for k in range(1, n // 2 + 1) if np.mean([k <= b <= n - k for b in below]) >= 0.95]
-        _, low, high = median_interval([float(one) for one in range(1, n + 1)])
-        assert (low, high) == (max(wide_enough), n + 1 - max(wide_enough))
 
 
 def test_the_exponent_of_a_power_is_found() -> None:
