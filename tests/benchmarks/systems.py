@@ -30,10 +30,8 @@ from probing.training.finetune import finetune
 SMALL, LARGE = "distilhubert@random", "hubert-base@random"
 PLAIN = "plain padded loop around transformers' model"
 BARE = "transformers' model on one window after another"
-BY_FLOP = {
-    SMALL: 0.55,
-    LARGE: 0.85,
-}  # a step from latents over one from audio, of 3 s: 3 (all − front) / (3 all − 2 front)
+# A step from latents over one from audio, for 3 s of it: 3 (all − front end) / (3 all − 2 front end).
+BY_FLOP = {SMALL: 0.55, LARGE: 0.85}
 WINDOW, WINDOWS = 3.0, 8  # seconds of each, and how many
 
 
