@@ -103,6 +103,14 @@ def extraction_on_a_small_disk(table: Path, encoder: Path, options: dict[str, An
         sys.exit(1)
 
 
+def command(place: Path, *words: str) -> None:
+    """Type a `probe` command in a folder."""
+    from probing.cli.main import main
+
+    os.chdir(place)
+    main(words, standalone_mode=False)
+
+
 def transcription(table: Path, recogniser: Path, out: Path, batch: int) -> None:
     """Transcribe two utterances at a time; the process kills itself when it comes to a batch, counted from 1."""
     from probing.asr.options import TranscribeOptions, TranscribePlace

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from processes import Started, command
 from safetensors.torch import load_file
 from small_systems import same_weights, trained
 
@@ -75,16 +73,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 def test_a_killed_process_loses_nothing(places: Path) -> None:
     """SIGKILL at some instant after the first checkpoint; the same command then ends as if nothing had happened."""
     words = "finetune table.csv --system hubert --batch 4 --max-steps 16 --evaluate-every 2 --patience 99 --lr 1e-3"
-    command = [sys.executable, "-m", "probing", *words.split(), "--name", "killed"]
-    process = subprocess.Popen(
-        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = Started(command, places, *words.split(), "--name", "killed")
     folder = places / "runs/killed"
     while process.poll() is None and not list(folder.glob(".seed0/checkpoint-*/trainer_state.json")):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL and not (folder / "record.json").exists()
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL and not (folder / "record.json").exists(), errors
     how = {"max_steps": 16, "patience": 99, "dropout": 0.1}
     killed, spared = (trained("hubert", name, **how) for name in ("killed", "spared"))
     assert same_weights(killed.folder / "seed0", spared.folder / "seed0")
