@@ -136,18 +136,19 @@ def predictions_table(
         corpus: The N utterances.
         estimates: Dimension → estimator → estimates [N]; 0 and 1 are the ends of the scale.
     """
-    blocks = []
-    for dimension, own in estimates.items():
-        columns: dict[str, Any] = {
-            "id": [u.id for u in corpus.utterances],
-            "partition": [u.partition for u in corpus.utterances],
-            "speaker": [u.speaker for u in corpus.utterances],
-            "dimension": dimension,
-            "truth": [rating(u, dimension) for u in corpus.utterances],
-        }
-        columns |= {e.column: corpus.from_unit(np.asarray(found_N, np.float64)) for e, found_N in own.items()}
-        blocks.append(pd.DataFrame(columns))
-    return pd.concat(blocks, ignore_index=True)
+    found = [{estimator.column: own_N for estimator, own_N in own.items()} for own in estimates.values()]
+    blank_N = np.full(len(corpus), np.nan)
+    columns: dict[str, Any] = {
+        "id": [u.id for u in corpus.utterances] * len(found),
+        "partition": [u.partition for u in corpus.utterances] * len(found),
+        "speaker": [u.speaker for u in corpus.utterances] * len(found),
+        "dimension": np.repeat(np.array(list(estimates), object), len(corpus)),
+        "truth": [rating(u, dimension) for dimension in estimates for u in corpus.utterances],
+    }
+    for name in dict.fromkeys(name for own in found for name in own):
+        own_N = np.concatenate([np.asarray(own.get(name, blank_N), np.float64) for own in found])
+        columns[name] = corpus.from_unit(own_N)
+    return pd.DataFrame(columns, copy=False)  # of a fit of a large corpus they are hundreds of MB
 
 
 def scores_table(corpus: Corpus, estimates: Mapping[str, Mapping[Estimator, NDArray[np.floating]]]) -> pd.DataFrame:
