@@ -15,7 +15,7 @@ from transformers import AutoConfig
 
 from probing.encoders.presets import PRESETS
 from probing.files import size
-from probing.report.efficiency import typical
+from probing.report.efficiency_table import typical
 from probing.runs.printing import markdown_table
 
 FOLDER, TIMES = "benchmarks", "bench-encoders.csv"

@@ -16,6 +16,7 @@ cross_corpus          runs and fits on other corpora: trained on × tested on
 figure3               what text adds to valence
 layers_and_systems    the comparison figure
 curves                CCC over word errors or noise: `probe figure wer`, `snr`
+efficiency            how much work encoders and systems are: `probe bench`; efficiency_table is its tables
 compare               all of it for some runs: `probe compare`
 page                  one HTML file on some runs: `probe report`; page_* are its parts, page.html.j2 its layout
 """

@@ -15,13 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from probing.files import write_text
+from probing.report.efficiency_table import SETTING, headed, markdown, rows_of, setting_title, settings, typical
 from probing.report.naming import shortened
 from probing.report.style import DPI, GREY, PALETTE, drawing, headline, legible, partition_title, save, settle
-from probing.runs import escapes
-from probing.runs.printing import markdown_table
 
-TYPICAL = 5.7  # seconds: an average utterance of MSP-Podcast
-_SETTING = ["device", "threads", "batch"]
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _ROW, _WIDTH = 0.26, 7.0  # inches
 _USUAL, _SMALL = 7.5, 6.5  # points
@@ -57,15 +54,10 @@ def write_efficiency(table: pd.DataFrame, scores: pd.DataFrame, stem: Path) -> l
     return [*paths, path]
 
 
-def typical(table: pd.DataFrame) -> float:
-    """The length in seconds that tables and figures show: that of MSP-Podcast's average, or the one nearest to it."""
-    return float(min(table.seconds.unique(), key=lambda seconds: abs(seconds - TYPICAL)))
-
-
 def joined_scores(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Scores with what they cost: on the first setting that was measured, for a typical utterance."""
     own = table[table.seconds == typical(table)].drop_duplicates("subject")
-    cost = own.reindex(columns=["subject", "parameters", "gflop", "rtf", *_SETTING, "hardware"])
+    cost = own.reindex(columns=["subject", "parameters", "gflop", "rtf", *SETTING, "hardware"])
     return scores.drop(columns="file").merge(cost, on="subject", how="left")
 
 
@@ -105,7 +97,7 @@ def plot_efficiency(figure: Figure, table: pd.DataFrame) -> None:
             handles.append(Line2D([], [], color="black", marker="x", linestyle="none", label="weights on disk"))
             columns = min(4, len(handles))
             figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=_SMALL, frameon=False)
-        headline(figure, *_title(table), size=_USUAL + 0.5)
+        headline(figure, *headed(table), size=_USUAL + 0.5)
         settle(figure)
 
 
@@ -147,47 +139,14 @@ def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
         settle(figure)
 
 
-def markdown(table: pd.DataFrame, scores: pd.DataFrame) -> str:
-    """What was measured, for reading: one row for each subject, at the typical length; and what was scored."""
-    shown = table[table.seconds == typical(table)]
-    blocks = [f"**{escapes.markdown(' '.join(_title(shown)))}.** {_explained('rtf' in table)}"]
-    blocks.append(markdown_table(_wide(shown)))
-    for _, own in scores.groupby("file", sort=False):
-        blocks += [f"CCC on {escapes.markdown(own.corpus.iloc[0])}:", markdown_table(_scored(own))]
-    return "\n\n".join(blocks) + "\n"
-
-
-def settings(table: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """Device, threads and batch of everything that was measured, in order."""
-    rows = table[_SETTING].drop_duplicates().itertuples(index=False, name=None)
-    return list(rows)
-
-
-def setting_title(setting: tuple[Any, ...]) -> str:
-    """A setting in tables and legends.
-
-    >>> setting_title(("cpu", 1.0, 1)), setting_title(("cuda:0", float("nan"), 42))
-    ('1 thread', 'cuda:0, batch of 42')
-    """
-    device, threads, batch = setting
-    if device == "cpu":
-        return "1 thread" if threads == 1 else f"{threads:.0f} threads"
-    return f"{device}, batch of {batch:.0f}"
-
-
 def _settings(rtf: Axes, memory: Axes, own: pd.DataFrame, place: int) -> None:
     """One subject's points in every setting."""
     for number, setting in enumerate(settings(own)):
-        row, look = _of(own, setting).iloc[0], _look(number)
+        row, look = rows_of(own, setting).iloc[0], _look(number)
         shift = place + 0.13 * (number - (len(settings(own)) - 1) / 2)
         rtf.hlines(shift, row.rtf_low, row.rtf_high, color=look["color"], linewidth=1.2)
         rtf.plot(row.rtf, shift, linestyle="none", markersize=4.5, **look)
         memory.plot(row.peak_MB, shift, linestyle="none", markersize=4.5, **look)
-
-
-def _of(table: pd.DataFrame, setting: tuple[Any, ...]) -> pd.DataFrame:
-    keys = pd.DataFrame([setting], columns=_SETTING)
-    return table.merge(keys, on=_SETTING)  # NaN joins NaN: a GPU has no threads
 
 
 def _dress(ax: Axes, values: pd.Series, label: str) -> None:
@@ -221,83 +180,11 @@ def _runs(joined: pd.DataFrame) -> pd.DataFrame:
     return found.assign(label=[s if s == r else f"{s}: {r}" for s, r in found.itertuples(index=False, name=None)])
 
 
-def _title(table: pd.DataFrame) -> list[str]:
-    length = table.seconds.iloc[0]
-    if "rtf" not in table:
-        return [f"An utterance of {length:g} s"]
-    machines = " · ".join(map(legible, dict.fromkeys(table.hardware)))
-    return [f"An utterance of {length:g} s on {machines}, PyTorch {table.torch.iloc[0]}"]
-
-
 def _where(joined: pd.DataFrame) -> str:
     """What the horizontal axis was measured on."""
     row = joined.iloc[0]
     said = "counted operations"
     if joined.rtf.notna().any():
-        threads = f", {setting_title(tuple(row[_SETTING]))}" if row.device == "cpu" else ""
+        threads = f", {setting_title(tuple(row[SETTING]))}" if row.device == "cpu" else ""
         said = f"time measured on {legible(row.hardware)}{threads}"
     return said + ("; CCC as published, not measured here" if row.source == "published" else "; bars: 95 % interval")
-
-
-def _explained(timed: bool) -> str:
-    """What the columns are."""
-    said = (
-        "GFLOP: multiplications and additions for a second of audio, counted (convolutions, matrix products, "
-        "attention), in billions. On disk: the weights as float32, counted, or the file of a run (f)."
-    )
-    if timed:
-        said += (
-            " Real-time factor: seconds on the clock for a second of audio, from the waveform to all layers' states of "
-            "an encoder or a system's estimates, median of the repeats [95 % interval]; below it processor seconds of "
-            "all threads. Peak memory: of the whole process, Python and PyTorch included, or of the GPU. Weights are "
-            "random unless a run was named."
-        )
-    return said
-
-
-def _wide(shown: pd.DataFrame) -> pd.DataFrame:
-    """Text for reading: one row a subject."""
-    rows = []
-    for subject, own in shown.groupby("subject", sort=False):
-        one = own.iloc[0]
-        row = {
-            "": subject,
-            "parameters (M)": _digits(one.parameters / 1e6),
-            "on disk (MB)": _digits(one.disk_MB) + " (f)" * (one.disk == "file"),
-            "GFLOP per s": _digits(one.gflop),
-        }
-        for setting in settings(own) if "rtf" in own else []:
-            measured, title = _of(own, setting).iloc[0], setting_title(setting)
-            ends = f"[{_digits(measured.rtf_low)}, {_digits(measured.rtf_high)}]"
-            row[f"real-time factor, {title}"] = f"{_digits(measured.rtf)} {ends}"
-            if setting[0] == "cpu":
-                row[f"processor s per s, {title}"] = _digits(measured.processor)
-            row[f"peak memory (MB), {title}"] = _digits(measured.peak_MB)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _scored(scores: pd.DataFrame) -> pd.DataFrame:
-    """Text for reading: one row a run, one column a dimension and partition."""
-    cells = scores.assign(
-        column=scores.dimension + ", " + scores.partition.map(partition_title),
-        said=[_cell(row) for row in scores.to_dict("records")],
-    )
-    wide = cells.pivot_table("said", ["subject", "run"], "column", aggfunc="first", sort=False)
-    return wide.reset_index().fillna("–")
-
-
-def _cell(row: dict[str, Any]) -> str:
-    known = row["low"] is not None and np.isfinite(row["low"])
-    return f"{row['ccc']:.3f}" + (f" [{row['low']:.3f}, {row['high']:.3f}]" if known else "")
-
-
-def _digits(value: float) -> str:
-    """Three digits, without an exponent.
-
-    >>> _digits(94.371712), _digits(0.01234), _digits(1234.5)
-    ('94.4', '0.0123', '1,234')
-    """
-    if value is None or not np.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"

@@ -7,15 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from probing.report.efficiency import (
-    joined_scores,
-    markdown,
-    plot_efficiency,
-    plot_scores,
-    setting_title,
-    settings,
-    typical,
-)
+from probing.report.efficiency import joined_scores, plot_efficiency, plot_scores
+from probing.report.efficiency_table import markdown, setting_title, settings, typical
 
 SUBJECTS = ("large_$x$", "small+words")
 
