@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ridge_fits import write_ridge_fit
 from test_rooms import FILES, LIGHT, modules_of, names_of
 
 # One process climbs from what must load least to what may load most, since importing torch anew for each room takes
@@ -25,10 +26,7 @@ for words in ([], *([name] for name in main.commands)):
 """
 FIGURE = """
 from probing.cli.main import main
-try:
-    main(['figure', '2', 'nowhere'], standalone_mode=False)
-except Exception as error:
-    assert error.__cause__.code == 'no-run'
+main(['figure', '2', {run!r}, '--out', {run!r}], standalone_mode=False)
 """
 
 
@@ -66,12 +64,15 @@ for name, (code, child) in {rungs!r}.items():
 
 
 @pytest.fixture(scope="module")
-def loaded() -> dict[str, set[str]]:
-    """Rung → modules that are loaded there."""
-    code = CLIMB.format(rungs={name: (code, child) for name, (code, _, child) in RUNGS.items()})
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Rung → modules that are loaded there; a figure is drawn, and the note on its missing control is printed."""
+    run = str(write_ridge_fit(tmp_path_factory.mktemp("runs"), "demo-hubert").folder)
+    rungs = {name: (code.replace("{run!r}", repr(run)), child) for name, (code, _, child) in RUNGS.items()}
+    code = CLIMB.format(rungs=rungs)
     quiet = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=quiet)
     assert process.returncode == 0, process.stderr
+    assert "probe extract" in process.stderr  # how to make the control
     found = (ast.literal_eval(line) for line in process.stdout.splitlines() if line.startswith("("))
     return {name: set(modules) for name, modules in found}
 

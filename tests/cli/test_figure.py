@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -37,21 +35,6 @@ def test_the_controls_that_are_missing_can_be_made_as_it_is_told(pooled: list[ob
     refused(probe("figure", 2, run, "--control", run), "no-control")
     refused(probe("figure", 2, run, *named, *named), "control-twice")
     refused(probe("figure", 2, run, "--no-control", *named), "exclusive", status=2)
-
-
-def test_the_command_loads_neither_torch_nor_h5py(here: Path) -> None:
-    """A figure is drawn from records and tables, also where the note on its missing control is printed."""
-    run = write_ridge_fit(here / "runs", "demo-hubert").folder
-    code = (
-        "import sys\n"
-        "from probing.cli.main import main\n"
-        f"main(['figure', '2', {str(run)!r}], standalone_mode=False)\n"
-        "loaded = {'torch', 'transformers', 'h5py'} & set(sys.modules)\n"
-        "sys.exit(' '.join(sorted(loaded)) or 0)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "probe extract" in result.stderr
 
 
 def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:
