@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ MOST_LINES, MOST_ARGUMENTS = 300, 7
 PRESCRIBED = {"EmotionSystem.forward", "SystemConfig.__init__"}  # transformers says what they take
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What a module says, parsed once for all tests."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def modules_of(room: str) -> list[Path]:
     """The files of a room."""
     file = PACKAGE / f"{room}.py"
@@ -29,7 +36,7 @@ def modules_of(room: str) -> list[Path]:
 def imported_rooms(path: Path) -> set[str]:
     """Rooms that a module imports, at its top or inside functions; imports for type checkers alone count too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "probing":
             names = [alias.name for alias in node.names] if node.module == "probing" else [node.module.split(".")[1]]
             found |= {name for name in names if name in ORDER}
@@ -57,7 +64,7 @@ def test_the_modules_of_a_room_form_no_circle(room: str) -> None:
     inside = {}
     for path in modules_of(room):
         module = ".".join(["probing", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
-        tree = ast.walk(ast.parse(path.read_text("utf-8")))
+        tree = ast.walk(tree_of(path))
         froms = [node for node in tree if isinstance(node, ast.ImportFrom) and node.module]
         inside[module] = {node.module for node in froms} | {f"{n.module}.{a.name}" for n in froms for a in n.names}
     graph = {module: imported & inside.keys() - {module} for module, imported in inside.items()}
@@ -92,7 +99,7 @@ def functions_of(tree: ast.AST, inside: str = "") -> list[tuple[str, ast.Functio
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_function_takes_few_arguments(path: Path) -> None:
     """At most seven, where click or transformers do not say how many."""
-    for name, function in functions_of(ast.parse(path.read_text("utf-8"))):
+    for name, function in functions_of(tree_of(path)):
         asked = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         taken = [argument.arg for argument in asked if argument.arg not in ("self", "cls")]
         prescribed = name in PRESCRIBED or any("command" in ast.unparse(one) for one in function.decorator_list)
@@ -118,7 +125,7 @@ def test_no_checkpoint_brings_code_along() -> None:
     """Every `from_pretrained` refuses code from a checkpoint, unless the class is this package's own."""
     own = ("EmotionSystem", "Processor", "SystemConfig", "super()", "cls")
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             called = node.func.attr in ("from_pretrained", "from_config")
