@@ -14,6 +14,7 @@ from probing.cli.printing import evaluated
 from probing.cli.there import demand_corpus, demand_run
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.errors import OptionError
 from probing.options import option
 from probing.training.options import EvaluateOptions, EvaluatePlace
@@ -75,10 +76,11 @@ def evaluate(
     demand_run(run, published=True)
     if other.corpus is not None:
         demand_corpus(CorpusSpec.resolve(other.corpus, opened.scale, opened.fold, reading=reading))
-    from probing.runs.published import names_published
-    from probing.training.evaluate import evaluate as score
-    from probing.training.scored import read_trained
-    from probing.training.scored_corpus import corpus_to_score
+    with without_collector():
+        from probing.runs.published import names_published
+        from probing.training.evaluate import evaluate as score
+        from probing.training.scored import read_trained
+        from probing.training.scored_corpus import corpus_to_score
 
     published = names_published(run)
     needless = [] if published else given("runs")

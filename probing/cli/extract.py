@@ -12,6 +12,7 @@ from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options
 from probing.cli.printing import say_left_out
 from probing.cli.there import demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import ExtractOptions, ExtractPlace
 from probing.options import option
@@ -46,7 +47,8 @@ def extract(
     """
     demand_corpus(corpus)
     demand_encoder(encoder)
-    from probing.extraction.extract import prepare
+    with without_collector():
+        from probing.extraction.extract import prepare
 
     prepared = prepare(corpus, encoder, options, place, dry=forecast.dry_run)
     say_left_out(prepared.checked.left_out)

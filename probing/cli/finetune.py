@@ -12,6 +12,7 @@ from probing.cli.named import CORPORA, FoldsOptions, corpus_and_words_options
 from probing.cli.printing import system_sizes, trained
 from probing.cli.there import demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.options import option
 from probing.training.options import FinetuneOptions, FinetunePlace
 
@@ -57,10 +58,11 @@ def finetune(
         return
     demand_corpus(corpus)
     demand_encoder(what.system)
-    from probing.corpus.opening import every_fold
-    from probing.training.finetune import finetune as one_fold
-    from probing.training.finetune import forecast
-    from probing.training.over_folds import finetune_folds
+    with without_collector():
+        from probing.corpus.opening import every_fold
+        from probing.training.finetune import finetune as one_fold
+        from probing.training.finetune import forecast
+        from probing.training.over_folds import finetune_folds
 
     if what.dry_run:
         found = forecast(corpus, what.system, options, place)

@@ -12,6 +12,7 @@ from probing.cli.named import CORPORA, ENCODERS, FoldsOptions, corpus_options, e
 from probing.cli.printing_fit import fitted
 from probing.cli.there import demand_cache, demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.encoders.spec import EncoderSpec
 from probing.errors import OptionError
 from probing.extraction.options import CacheOptions
@@ -90,13 +91,15 @@ def fit(
     demand_cache(source.cache)
     opened = None if named else encoder
     if forecast.dry_run:
-        from probing.probes.cost import forecast as measure
+        with without_collector():
+            from probing.probes.cost import forecast as measure
 
         click.echo(measure(corpus, opened, options, source, place, over.folds is not None))
         return
-    if over.folds:
-        from probing.probes.over_folds import fit_folds as run
-    else:
-        from probing.probes.fit import fit as run
+    with without_collector():
+        if over.folds:
+            from probing.probes.over_folds import fit_folds as run
+        else:
+            from probing.probes.fit import fit as run
 
     click.echo(fitted(run(corpus, opened, options, source, place)))

@@ -11,6 +11,7 @@ from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options
 from probing.cli.printing_layers import analysed
 from probing.cli.there import demand_corpus, demand_encoder, demand_run
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.encoders.spec import EncoderSpec
 from probing.extraction.options import CacheOptions
 from probing.probes.options import ProbesPlace
@@ -51,6 +52,7 @@ def layers(
         demand_encoder(one)
     if options.system is not None:
         demand_run(options.system)
-    from probing.analysis.layers import layers as run
+    with without_collector():
+        from probing.analysis.layers import layers as run
 
     click.echo(analysed(run(corpus, encoder, options, source, place)))

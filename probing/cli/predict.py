@@ -12,6 +12,7 @@ import click
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.there import demand_run
+from probing.encoders.importing import without_collector
 from probing.errors import OptionError
 from probing.files import write_text
 from probing.options import device_option, option, validate
@@ -79,10 +80,11 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
         if path:
             _refuse_place(path)
     demand_run(run, published=True)
-    from probing.encoders.device import settle_device
-    from probing.files.cells import to_csv
-    from probing.predict.predictor import open_run
-    from probing.predict.recordings import found_files, predict_files
+    with without_collector():
+        from probing.encoders.device import settle_device
+        from probing.files.cells import to_csv
+        from probing.predict.predictor import open_run
+        from probing.predict.recordings import found_files, predict_files
 
     device = settle_device(options.device)
     predictor = open_run(run, device, options.encoder, options.revision)

@@ -13,6 +13,7 @@ from probing.cli.named import CORPORA, corpus_options
 from probing.cli.printing import say_left_out, transcribed
 from probing.cli.there import demand_corpus
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.options import option
 
 
@@ -38,7 +39,8 @@ def transcribe(corpus: CorpusSpec, recogniser: _Asr, options: TranscribeOptions,
     Example: probe transcribe my/table.csv --scale 1 7 --asr openai/whisper-base
     """
     demand_corpus(corpus)
-    from probing.asr.transcribe import transcribe as run
+    with without_collector():
+        from probing.asr.transcribe import transcribe as run
 
     found = run(corpus, recogniser.asr, options, place)
     say_left_out(found.left_out)

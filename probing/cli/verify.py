@@ -12,6 +12,7 @@ from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, ENCODERS, corpus_options, encoder_options_of_old
 from probing.cli.there import demand_cache, demand_corpus, demand_encoder
 from probing.corpus.spec import CorpusSpec
+from probing.encoders.importing import without_collector
 from probing.encoders.spec import EncoderSpec, resolved
 from probing.errors import OptionError
 from probing.extraction.options import CacheOptions, ExtractPlace, VerifyOptions
@@ -58,7 +59,8 @@ def verify(
     demand_corpus(corpus)
     demand_encoder(encoder)
     demand_cache(source.cache)
-    from probing.extraction.verify import verify as run
+    with without_collector():
+        from probing.extraction.verify import verify as run
 
     found = run(corpus, encoder, source, options, place)
     click.echo(found)
@@ -80,7 +82,8 @@ def _verify_padding(encoder: EncoderSpec, seed: int, device: str | None) -> None
         why = "--padding measures the encoder that it names, on utterances of its own, and reads no cache"
         raise OptionError(what, why, "leave it out", code="no-effect")
     demand_encoder(encoder)
-    from probing.extraction.padding import measure_padding
+    with without_collector():
+        from probing.extraction.padding import measure_padding
 
     found = measure_padding(encoder, device, seed)
     click.echo(found)

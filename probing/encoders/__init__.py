@@ -2,6 +2,7 @@
 
 spec            what names an encoder (loads without torch)
 presets         encoders known by name (loads without torch)
+importing       import PyTorch and transformers (loads without torch)
 sources         where an encoder comes from (loads without torch)
 families        which architectures open, and how each is run
 pretrained      call transformers without code from a checkpoint, and say what it raises

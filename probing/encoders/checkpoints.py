@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 from probing.encoders import received, tuned
 from probing.encoders.configurations import configuration_of, for_frozen, keep_layers, layers_of
 from probing.encoders.families import TEXT
+from probing.encoders.importing import without_collector
 from probing.encoders.preprocessors import preprocessor_of, random_preprocessor
 from probing.encoders.presets import PRESETS
 from probing.encoders.pretrained import LOADING, said_plainly, unopened
@@ -132,7 +133,8 @@ def _fresh_model(source: str, config: PretrainedConfig, seed: int) -> Any:
 
 def _built(config: PretrainedConfig) -> Any:
     """The model that a configuration describes."""
-    return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_without_pooler(config))
+    with without_collector():  # transformers imports the model's code when it is first built
+        return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_without_pooler(config))
 
 
 def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:

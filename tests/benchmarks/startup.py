@@ -42,6 +42,9 @@ FIRST_STEP = """
 import os, sys
 from unittest import mock
 from probing.cli.main import main
+from probing.encoders.importing import without_collector
+with without_collector():  # as the command imports it
+    import probing.probes.fit
 with mock.patch("probing.probes.fit.ridge_look", lambda *words: os._exit(0)):
     main(sys.argv[1:])
 """
