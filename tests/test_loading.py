@@ -28,6 +28,28 @@ FIGURE = """
 from probing.cli.main import main
 main(['figure', '2', {run!r}, '--out', {run!r}], standalone_mode=False)
 """
+NAMES = """
+from click.testing import CliRunner
+from probing.cli.main import main
+for words in (
+    'check no.csv', 'check --transcripts no.csv', 'extract no.csv', 'extract --encoder ./no', 'verify no.csv',
+    'fit no.csv', 'fit --cache no.h5', 'layers no.csv', 'finetune no.csv', 'finetune --system demo-hubert+no',
+    'evaluate no', 'transcribe no.csv --asr a/b', 'predict no a.wav', 'compare no', 'figure 2 no', 'report no',
+):
+    result = CliRunner().invoke(main, words.split())
+    assert result.exit_code == 1 and 'no' in result.output, (words, result.output)
+"""
+CHECK = """
+import pathlib, tempfile
+import numpy, soundfile
+from click.testing import CliRunner
+from probing.cli.main import main
+with tempfile.TemporaryDirectory() as folder:
+    soundfile.write(folder + '/a.wav', numpy.sin(numpy.arange(16000)), 16000)
+    pathlib.Path(folder, 'a.csv').write_text('id,path,partition,arousal\\na,a.wav,train,.5\\n')
+    assert '1 utterance' in CliRunner().invoke(main, ['check', folder + '/a.csv']).output
+"""
+SLOW = {"torch", "transformers", "matplotlib", "sklearn", "scipy.signal"}
 
 
 def importing(*paths: Path) -> str:
@@ -41,6 +63,8 @@ RUNGS: dict[str, tuple[str, set[str], bool]] = {
     "the description of options": ("import probing.options", HEAVY | {"click"}, False),
     "specs and options": (importing(*OPTIONS), HEAVY, False),
     "help of every command": (HELP, HEAVY, False),
+    "names that are not there": (NAMES, SLOW | {"pandas", "scipy"}, True),
+    "checking audio": (CHECK, SLOW, True),
     "drawing": (importing(*modules_of("report")) + FIGURE, {"torch", "transformers", "h5py"}, True),
     "light rooms": (importing(*(path for room in LIGHT for path in modules_of(room))), {"torch", "transformers"}, True),
     "encoders": (importing(*modules_of("encoders")), STORAGE | TRAINING | {"matplotlib"}, False),
