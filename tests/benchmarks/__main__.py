@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.measure import ROUNDS
 from benchmarks.results import printed, write
 
-KINDS = ("bank", "scale", "corpus104k", "reading", "systems", "extraction", "ridge", "memory", "analysis", "chunks")
+KINDS = ("bank", "scale", "corpus104k", "reading", "systems", "extraction", "ridge", "memory", "analysis", "chunks", "startup")
 
 
 def main() -> int:
