@@ -1,4 +1,4 @@
-"""The most memory that this process, or a GPU for it, has held."""
+"""The most memory that this process, or a GPU for it, has held. Loads torch for a GPU alone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def forget_peak(device: str) -> None:
     """Begin anew; where the system does not allow that, what was held before counts too."""
     if device.startswith("cuda"):
+        import torch
+
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with suppress(OSError):
@@ -23,6 +23,8 @@ def forget_peak(device: str) -> None:
 def peak(device: str) -> int | None:
     """Bytes; on a CPU of the whole process, Python and its libraries included. None where it is not known."""
     if device.startswith("cuda"):
+        import torch
+
         return int(torch.cuda.max_memory_allocated(device))
     # Not getrusage: on Linux its number is that of the parent too, until the process has outgrown it.
     if _STATUS.is_file() and (found := re.search(r"^VmHWM:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)):

@@ -7,7 +7,6 @@ layer apart, which makes them as fast as such a loop can be written in Python.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from benchmarks.results import Result, compared, not_measured, single
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from probing.bench.memory import peak
 from probing.corpus.model import DEVELOPMENT, TRAIN, Corpus, Utterance
 from probing.probes.bank import Probe, ProbeBank, plan_bank
 from probing.probes.block import Block, learning_rate, shuffled_batches
@@ -204,7 +204,7 @@ def _peak() -> float:
     """Most memory that a fit of the bank takes, beyond what there is before, in sizes of its parameters."""
     words = [sys.executable, "-m", "benchmarks.bank"]
     before, after, numbers = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-    return float((after - before) * 1024 / (numbers * torch.float32.itemsize))
+    return float((after - before) / (numbers * torch.float32.itemsize))
 
 
 def _pass_on_gpu() -> float:
@@ -223,17 +223,9 @@ def main() -> None:
     """Fit once, and print the most memory before and after in KiB, and the bank's number of parameters."""
     data = Data.of(192, 64)
     train_bank(data.corpus, data, LAYERS, WIDTH, replace(BANK, layers="each", seeds=1, hidden=8))
-    before = _most()
+    before = peak("cpu")
     found = train_bank(data.corpus, data, LAYERS, WIDTH, BANK)
-    print(json.dumps([before, _most(), sum(parameter.numel() for parameter in found.bank.parameters())]))
-
-
-def _most() -> int:
-    """Most memory of this process so far, in KiB; getrusage's would be its parent's too, where that had more."""
-    found = re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    if found is None:
-        raise RuntimeError("/proc/self/status does not say how much memory there was")
-    return int(found[1])
+    print(json.dumps([before, peak("cpu"), sum(parameter.numel() for parameter in found.bank.parameters())]))
 
 
 if __name__ == "__main__":

@@ -6,18 +6,28 @@ Its recordings are of two or three frames and its encoder is the small built-in 
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import release
+from benchmarks.measure import spent
 from benchmarks.results import Result, single
 
 ENCODER = "demo-distilhubert"
 _EPOCHS = 2
+_COMMAND = """
+import sys
+from pathlib import Path
+from probing.bench.memory import peak
+from probing.cli.main import main
+try:
+    main(sys.argv[2:])
+finally:
+    Path(sys.argv[1]).write_text(f"{peak('cpu')}")
+"""
 
 
 class Taken(NamedTuple):
@@ -67,13 +77,7 @@ def end_to_end(folder: Path, utterances: int) -> Iterator[Result]:
 
 def _taken(words: Sequence[object], folder: Path) -> Taken:
     """What a command takes, from its start to its end."""
-    said = folder / "said.txt"
-    with said.open("wb") as out:
-        began = time.perf_counter()
-        actions = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1), (os.POSIX_SPAWN_DUP2, out.fileno(), 2)]
-        argv = [sys.executable, "-m", "probing", *map(str, words)]
-        child = os.posix_spawn(sys.executable, argv, os.environ, file_actions=actions)
-        _, status, usage = os.wait4(child, 0)  # which, unlike subprocess, says how much memory this one took
-    if status:
-        raise RuntimeError(f"{' '.join(argv)} failed:\n{said.read_text()}")
-    return Taken(usage.ru_utime + usage.ru_stime, time.perf_counter() - began, usage.ru_maxrss / 1024)
+    peak = folder / "peak.txt"
+    argv = [sys.executable, "-c", _COMMAND, f"{peak}", *map(str, words)]
+    taken = spent(lambda: subprocess.run(argv, capture_output=True, check=True))
+    return Taken(taken.processor, taken.wall, int(peak.read_text()) / 1e6)

@@ -18,12 +18,13 @@ from probing.statistics.medians import median_interval
 _SIZES = (40, 800)  # utterances
 _SECONDS = 3.0  # of each
 _PEAK = """
-import json, resource, sys
+import json, sys
 from click.testing import CliRunner
+from probing.bench.memory import peak
 from probing.cli.main import main
 result = CliRunner().invoke(main, json.loads(sys.argv[1]))
 assert result.exit_code == 0, result.output
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak("cpu"))
 """
 
 
@@ -81,4 +82,4 @@ def peak(*words: object) -> float:
     """Peak memory of a command in MB, in a process of its own."""
     typed = json.dumps([str(word) for word in words])
     process = subprocess.run([sys.executable, "-c", _PEAK, typed], capture_output=True, text=True, check=True)
-    return int(process.stdout.split()[-1]) / 1024
+    return int(process.stdout.split()[-1]) / 1e6

@@ -6,7 +6,6 @@ python -m benchmarks.steps RELEASE WARMING FOLDER    prints them as JSON; WARMIN
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from probing.bench.memory import peak
 from probing.cache.reader import open_cache
 from probing.corpus.checked import Checked, Needs, check_corpus
 from probing.corpus.opening import open_corpus
@@ -84,8 +84,7 @@ def main() -> None:
     torch.set_num_threads(1)  # threads that wait for each other count as work
     list(steps(warming, folder / "warming"))
     found = dict(zip(STEPS, steps(release, folder / "measured"), strict=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": found, "peak": peak}))
+    print(json.dumps({"seconds": found, "peak": (peak("cpu") or 0) / 1e6}))
 
 
 if __name__ == "__main__":
