@@ -15,7 +15,19 @@ from pathlib import Path
 from benchmarks.measure import ROUNDS
 from benchmarks.results import printed, write
 
-KINDS = ("bank", "scale", "corpus104k", "reading", "systems", "extraction", "ridge", "memory", "analysis", "chunks", "startup")
+KINDS = (
+    "bank",
+    "scale",
+    "corpus104k",
+    "reading",
+    "systems",
+    "extraction",
+    "ridge",
+    "memory",
+    "analysis",
+    "chunks",
+    "startup",
+)
 
 
 def main() -> int:
