@@ -105,8 +105,8 @@ class MaskedGroupNorm(nn.GroupNorm):
         rows = zip(x_BCT.split(1), frames, strict=True)
         own = [group_norm(x_1CT[..., :n], self.num_groups, self.weight, self.bias, self.eps) for x_1CT, n in rows]
         normed_BCT = own[0].new_zeros(x_BCT.shape)
-        for normed_CT, own_1CT in zip(normed_BCT, own, strict=True):
-            normed_CT[:, : own_1CT.shape[-1]] = own_1CT[0]
+        for row, own_1CT in enumerate(own):  # by number: gradients do not pass what is written into an iterator's rows
+            normed_BCT[row, :, : own_1CT.shape[-1]] = own_1CT[0]
         return normed_BCT
 
 

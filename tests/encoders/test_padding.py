@@ -46,6 +46,23 @@ def test_group_norm_takes_its_statistics_over_own_frames(lengths: list[int]) -> 
         torch.testing.assert_close(result[:, : row.shape[-1]], alone, rtol=1e-5, atol=2e-5)
 
 
+def test_gradients_pass_group_norm() -> None:
+    """A front end may learn: a padded batch has each utterance's own gradients, and the padding has none."""
+    rows = [torch.randn(4, length, generator=torch.Generator().manual_seed(length)) for length in (9, 5, 12)]
+    norm = MaskedGroupNorm(nn.GroupNorm(4, 4), told([9, 5, 12]))
+    batch_BCT = rubbish_behind(rows).requires_grad_()
+    norm(batch_BCT).square().cumsum(-1).sum().backward()
+    found = [norm.weight.grad, *batch_BCT.grad]
+    weight = nn.Parameter(torch.ones(4))
+    for row, gradient in zip(rows, found[1:], strict=True):
+        alone = row[None].clone().requires_grad_()
+        padded = nn.functional.pad(group_norm(alone, 4, weight), (0, 12 - row.shape[-1]))
+        padded.square().cumsum(-1).sum().backward()
+        torch.testing.assert_close(gradient[:, : row.shape[-1]], alone.grad[0])
+        assert not gradient[:, row.shape[-1] :].any()
+    torch.testing.assert_close(found[0], weight.grad)
+
+
 def test_without_padding_group_norm_is_pytorchs() -> None:
     """A batch of equal lengths gives bit for bit what PyTorch's own layer gives."""
     stock, x_BCT = nn.GroupNorm(4, 4), torch.randn(3, 4, 9, generator=torch.Generator().manual_seed(0))
