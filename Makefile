@@ -186,10 +186,14 @@ calibrate: $(VENV)/ready ## measure how far to trust the numbers; more than an h
 readme: $(VENV)/ready ## write the numbers of the README anew, from the files in figures/
 	$(BIN)/python -m probing.pretrain.readme
 
-# All of `make bench KINDS=` without a name; each takes minutes, on a machine that does nothing else.
+# `make bench KINDS="bank reading"` measures only these. All of it takes under an hour on a machine that does nothing else.
 KINDS ?=
+MEASURED ?= distilhubert hubert-base wav2vec2-large-robust-12
+_efficiency = --out figures/benchmarks --name
 
 bench: $(VENV)/ready ## measure speed and memory beside what people use: ratios of processor seconds, each with its bar
+	$(if $(KINDS),,$(BIN)/probe bench $(MEASURED) $(_efficiency) encoders)
+	$(if $(KINDS),,$(BIN)/probe bench $(_efficiency) systems)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python -m benchmarks $(KINDS)
 
 faults: $(VENV)/ready ## kill, fill, damage: what becomes of each trial, as a table (under half an hour on two cores)

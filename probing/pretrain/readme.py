@@ -28,6 +28,7 @@ from probing.files import write_text
 from probing.pretrain import docs_contents, docs_corpora
 from probing.pretrain.readme_bench import expected
 from probing.pretrain.readme_contents import contents_table, inside_table
+from probing.pretrain.readme_speed import full_size, ratios
 from probing.runs.printing import markdown_table, titled
 from probing.systems.build import SYSTEMS, count_parameters
 
@@ -171,6 +172,8 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "systems": systems,
     "table1": table1,
     "expected": expected,
+    "full_size": full_size,
+    "ratios": ratios,
     "findings": findings,
     "table2": table2,
     "atlas": lifted("atlas-demo.md"),

@@ -35,7 +35,7 @@ def expected(figures: Path) -> str:
         figures: The folder that holds `benchmarks`.
     """
     folder = figures / FOLDER
-    times = _read(folder / TIMES)
+    times = read(folder / TIMES)
     if times.empty:
         return "*Not measured yet: run `make bench`, then `make readme`.*"
     shown = times[times.seconds == typical(times)]
@@ -73,7 +73,8 @@ def lasting(seconds: float) -> str:
     raise AssertionError("no time is longer")
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> pd.DataFrame:
+    """A table; an empty one where there is no such file."""
     return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
 
@@ -105,6 +106,9 @@ def _extraction(shown: pd.DataFrame, name: str) -> list[str]:
     for own in (_cpu(shown), _cuda(shown)):
         found = own[own.subject == name].rtf
         cells.append(f"{lasting(found.iloc[0] * HOURS * 3600)} ({COMPUTED})" if len(found) else UNKNOWN)
+    counted = shown[shown.subject == name].gflop
+    if cells[1] == UNKNOWN and len(counted):  # what a GPU sustains is known to who has one
+        cells[1] += f"; {counted.iloc[0] * 1e9 * HOURS * 3600 / 1e15:.2g} PFLOP ({COMPUTED})"
     return [f"all states of {HOURS} h of audio, `{name}`", *cells]
 
 
@@ -128,6 +132,6 @@ def _bank(folder: Path) -> list[str]:
 
 def _row(path: Path, work: re.Pattern[str]) -> pd.Series | None:
     """The row of a benchmark's file whose work is of that name."""
-    table = _read(path)
+    table = read(path)
     found: Sequence[int] = [] if table.empty else [i for i, one in enumerate(table.work) if work.fullmatch(one)]
     return table.iloc[found[0]] if found else None

@@ -21,6 +21,7 @@ KINDS = (
     "corpus104k",
     "reading",
     "systems",
+    "training",
     "extraction",
     "ridge",
     "memory",

@@ -9,15 +9,15 @@ import pytest
 
 from probing.pretrain.readme_bench import expected
 
-TIMES = [  # subject, seconds, device, hardware, threads, batch, rtf: one that is not shown for each that is
-    ("hubert-base", 5.7, "cpu", "CPU X", 1, 1, 0.5),
-    ("hubert-base", 5.7, "cpu", "CPU X", 8, 1, 0.1),
-    ("hubert-base", 1.0, "cpu", "CPU X", 8, 1, 0.3),
-    ("hubert-base", 5.7, "cuda:0", "GPU Y", None, 1, 0.01),
-    ("hubert-base", 5.7, "cuda:0", "GPU Y", None, 42, 0.0005),
-    ("distilhubert", 5.7, "cpu", "CPU X", 8, 1, 0.05),
+TIMES = [  # subject, seconds, device, hardware, threads, batch, rtf, gflop: one that is not shown for each that is
+    ("hubert-base", 5.7, "cpu", "CPU X", 1, 1, 0.5, 10.0),
+    ("hubert-base", 5.7, "cpu", "CPU X", 8, 1, 0.1, 10.0),
+    ("hubert-base", 1.0, "cpu", "CPU X", 8, 1, 0.3, 10.0),
+    ("hubert-base", 5.7, "cuda:0", "GPU Y", None, 1, 0.01, 10.0),
+    ("hubert-base", 5.7, "cuda:0", "GPU Y", None, 42, 0.0005, 10.0),
+    ("distilhubert", 5.7, "cpu", "CPU X", 8, 1, 0.05, 10.0),
 ]
-COLUMNS = ["subject", "seconds", "device", "hardware", "threads", "batch", "rtf"]
+COLUMNS = ["subject", "seconds", "device", "hardware", "threads", "batch", "rtf", "gflop"]
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def test_times_are_real_time_factors_times_166_hours(figures: Path) -> None:
     rows = {name.strip(): [cell.strip() for cell in cells] for name, *cells in split}
     assert rows[""] == ["CPU X, 8 threads", "GPU Y"]
     assert rows["all states of 166 h of audio, `hubert-base`"] == ["17 h (computed)", "5.0 min (computed)"]
-    assert rows["all states of 166 h of audio, `distilhubert`"] == ["8.3 h (computed)", "not measured"]
+    assert rows["all states of 166 h of audio, `distilhubert`"] == [
+        "8.3 h (computed)",
+        "not measured; 6 PFLOP (computed)",
+    ]
     assert rows["all states of 166 h of audio, `wav2vec2-large-robust-12`"] == ["not measured"] * 2
     bank = rows["a pass of 225 probes over 63,076 utterances"]
     assert bank == ["16 min of a processor (computed)", "8.0 s (measured)"]
