@@ -18,15 +18,26 @@ from probing.report.curves import curve, plot_curve, points
 from probing.runs.records import FinetuneRecord
 
 
-@pytest.fixture(params=[1, 2])
-def human(tmp_path: Path, request: pytest.FixtureRequest) -> FinetuneRecord:
+def written(folder: Path, version: int) -> FinetuneRecord:
     """A system tested at two word error rates and in two noises."""
-    run = write_run(tmp_path, "small", "words", noise=0.1, version=request.param)
+    run = write_run(folder, "small", "words", noise=0.1, version=version)
     for rate in (0.2, 0.6):
-        write_evaluation(run, f"corrupted-{rate}", 4 * rate, damaged_words(rate), version=request.param)
+        write_evaluation(run, f"corrupted-{rate}", 4 * rate, damaged_words(rate), version=version)
     for snr in (0.0, 20.0):
-        write_evaluation(run, f"snr{snr:g}", 2 - snr / 20, snr=snr, version=request.param)
+        write_evaluation(run, f"snr{snr:g}", 2 - snr / 20, snr=snr, version=version)
     return run
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def human(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> FinetuneRecord:
+    """One whose records are of this version, or of version 0.1.0."""
+    return written(tmp_path_factory.mktemp("human"), request.param)
+
+
+@pytest.fixture(scope="module")
+def latest(tmp_path_factory: pytest.TempPathFactory) -> FinetuneRecord:
+    """One of this version, where only what is drawn matters."""
+    return written(tmp_path_factory.mktemp("latest"), 2)
 
 
 def test_the_curves_go_through_what_was_counted(human: FinetuneRecord, tmp_path: Path) -> None:
@@ -61,24 +72,28 @@ def test_two_runs_of_one_system_are_two_curves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("over", ["wer", "snr"])
-def test_files_are_named_by_what_they_hold(human: FinetuneRecord, tmp_path: Path, over: str) -> None:
+def test_files_are_named_by_what_they_hold(latest: FinetuneRecord, tmp_path: Path, over: str) -> None:
     """Corpus and runs, or the name that the user gives; then the dimension."""
-    assert {path.stem for path in curve([human], over, tmp_path, "arousal", "demo")} == {f"{over}-demo-arousal"}
-    (stem,) = {path.stem for path in curve([human], over, tmp_path)}
+    assert {path.stem for path in curve([latest], over, tmp_path, "arousal", "demo")} == {f"{over}-demo-arousal"}
+    (stem,) = {path.stem for path in curve([latest], over, tmp_path)}
     assert stem.startswith(f"{over}-made-up-") and stem.endswith("-valence")
 
 
 @pytest.mark.parametrize(
-    ("counts", "marked"), [((63_076, 10_999, 16_903, 13_289), 1), ((84_030, 19_815, 30_647, 14_815), 0)]
+    ("folder", "counts", "marked"),
+    [
+        ("podcast", (63_076, 10_999, 16_903, 13_289), 1),
+        ("MSP-PODCAST-1.11", (63_076, 10_999, 16_903, 13_289), 1),
+        ("MSP-PODCAST-1.10", (84_030, 19_815, 30_647, 14_815), 0),
+    ],
 )
-@pytest.mark.parametrize("folder", ["MSP-PODCAST-1.11", "MSP-PODCAST-1.10", "podcast"])
 def test_published_points_stand_only_on_the_papers_release(
-    human: FinetuneRecord, counts: tuple[int, ...], marked: int, folder: str, capsys: pytest.CaptureFixture[str]
+    latest: FinetuneRecord, counts: tuple[int, ...], marked: int, folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is known by how many utterances each partition has, whatever its folder is called; another release is said."""
     spec = CorpusSpec(f"msp-podcast:/data/{folder}")
     utterances = dict(zip(("train", "development", "test1", "test2"), counts, strict=True))
-    run = replace(human, corpus=replace(human.corpus, spec=spec, utterances=utterances))
+    run = replace(latest, corpus=replace(latest.corpus, spec=spec, utterances=utterances))
     axes = plot_curve([run], "wer", figure=Figure())
     stars = [line for ax in axes for line in ax.get_lines() if line.get_marker() == "*"]
     assert len(stars) == marked == (capsys.readouterr().err == "")
@@ -99,9 +114,9 @@ def test_the_built_in_world_shows_no_published_point(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("over", ["wer", "snr"])
-def test_nothing_is_cut_off(human: FinetuneRecord, over: str) -> None:
+def test_nothing_is_cut_off(latest: FinetuneRecord, over: str) -> None:
     """Every band and point lies within its panel."""
-    for ax in plot_curve([human], over, figure=Figure()):
+    for ax in plot_curve([latest], over, figure=Figure()):
         points_ = np.concatenate([path.vertices for band in ax.collections for path in band.get_paths()])
         (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
         assert left < points_[:, 0].min() and points_[:, 0].max() < right
