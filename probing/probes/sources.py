@@ -38,12 +38,11 @@ class PooledFeatures:
         rows: Cache rows of the N utterances.
         pooling: `mean`, `max` or `mean+max`.
         normalize: `none`, or `layer` for a layer norm of every state before anything else.
-        device: PyTorch's name of the device that is to compute with them; they are held there if it has the room.
     """
 
     held = True
 
-    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str, device: str = "cpu") -> None:
+    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str) -> None:
         prefix = "normed_" if normalize == "layer" else ""
         self._held: dict[str, Tensor] = {}
         for statistic in pooling.split("+"):
