@@ -79,5 +79,8 @@ def _taken(words: Sequence[object], folder: Path) -> Taken:
     """What a command takes, from its start to its end."""
     peak = folder / "peak.txt"
     argv = [sys.executable, "-c", _COMMAND, f"{peak}", *map(str, words)]
-    taken = spent(lambda: subprocess.run(argv, capture_output=True, check=True))
+    ended: list[subprocess.CompletedProcess[str]] = []
+    taken = spent(lambda: ended.append(subprocess.run(argv, capture_output=True, text=True, check=False)))
+    if ended[0].returncode:
+        raise RuntimeError(f"probe {' '.join(map(str, words))}: {ended[0].stderr}")
     return Taken(taken.processor, taken.wall, int(peak.read_text()) / 1e6)
