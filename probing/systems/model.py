@@ -37,6 +37,7 @@ from probing.encoders.padding import keep_padding_out
 from probing.errors import EncoderError
 from probing.systems.audio_states import IN_SYSTEMS, front_end_of, waveform_states, window_states
 from probing.systems.config import SystemConfig
+from probing.systems.long_convolution import train_through_spectra
 from probing.systems.targets import by_category, loss_of
 
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # average [B, D] and maximum [B, D] → one vector
@@ -92,6 +93,7 @@ class EmotionSystem(PreTrainedModel):
         self._windowed = self.audio is not None and self.audio.config.model_type in WINDOWED
         if self.audio is not None and not self._windowed:
             self._padding = keep_padding_out(self.audio)
+            train_through_spectra(self.audio.encoder)
         self.train()
 
     def train(self, mode: bool = True) -> Self:
