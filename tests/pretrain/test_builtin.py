@@ -13,8 +13,9 @@ import pytest
 
 from probing.demo.script import COUNTS, plan
 from probing.demo.truth import bounds
-from probing.encoders.checkpoints import BUILT_IN, load_checkpoint
+from probing.encoders.checkpoints import load_checkpoint
 from probing.encoders.opening import open_encoder
+from probing.encoders.presets import BUILT_IN
 from probing.pretrain import bert, distil, hubert
 from probing.pretrain.make import HELD_OUT_SEED
 from probing.pretrain.profile import depth_profile
