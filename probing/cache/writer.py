@@ -129,7 +129,7 @@ class PartWriter:
         self._disk = _Disk(self._aside)
         self._file = h5py.File(self._disk, "w", rdcc_nbytes=_CHUNK_CACHE, **_FORM)
         self._file.attrs.update(layout.attributes())
-        self._file["id"] = np.array(ids, dtype=h5py.string_dtype())
+        put_texts(self._file, "id", ids)
         self._file["n_samples"] = np.asarray(n_samples, dtype=np.int64)
         self._file["n_frames"] = np.asarray(n_frames, dtype=np.int64)
         self._file["audio"] = np.asarray(audio or [0] * len(ids), dtype=np.uint32)
@@ -220,6 +220,16 @@ class PartWriter:
         self._aside.unlink(missing_ok=True)
 
 
+def put_texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
+    """Write a table of texts, which has its name before it has its texts.
+
+    `file[name] = texts` names it afterwards: HDF5 2.0 then loses a table of some 80,000 texts or more, and the name leads
+    to whatever is written next.
+    """
+    data = file.create_dataset(name, (len(texts),), h5py.string_dtype())
+    data[:] = np.array(texts, dtype=h5py.string_dtype())
+
+
 def inputs_of(path: Path) -> dict[str, tuple[int, int]]:
     """What was extracted into a finished part, or into all of them where `path` is the virtual file.
 
@@ -256,11 +266,11 @@ def write_virtual(path: Path, layout: Layout, parts: Sequence[str]) -> None:
     with written_aside(path) as aside, _Disk(aside) as disk:
         with h5py.File(disk, "w", **_FORM) as file:
             file.attrs.update(layout.attributes())
-            file["part/name"] = np.array(parts, dtype=h5py.string_dtype())
+            put_texts(file, "part/name", parts)
             file["part/n_utterances"] = np.array([len(held.ids) for held in found], dtype=np.int64)
             file["part/n_bytes"] = np.array([(folder / part).stat().st_size for part in parts], dtype=np.int64)
-            file["part/seal"] = np.array([sound(folder / part) for part in parts], dtype=h5py.string_dtype())
-            file["id"] = np.array([id_ for held in found for id_ in held.ids], dtype=h5py.string_dtype())
+            put_texts(file, "part/seal", [sound(folder / part) for part in parts])
+            put_texts(file, "id", [id_ for held in found for id_ in held.ids])
             for name, numbers in tables.items():
                 file.create_dataset(name, data=numbers, fletcher32=True)
             file["offset"] = np.concatenate([[0], np.cumsum(tables["n_frames"])]).astype(np.int64)

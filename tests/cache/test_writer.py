@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from caches import FRAMES, L, entry_of, files, layout_of, make, write_part
@@ -121,3 +122,17 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, limit: int, chunk_cache:
     assert "could not be written: File too large" in process.stderr
     assert "free some space" in process.stderr
     assert not [name for name in files(tmp_path) if name.endswith(".partial")]
+
+
+def test_a_large_corpus_keeps_its_ids(tmp_path: Path) -> None:
+    """As many texts as MSP-Podcast has utterances, and the tables written after them: HDF5 2.0 would mix them up."""
+    ids, numbers = [f"MSP-PODCAST_{number}" for number in range(104_267)], np.arange(104_267)
+    with h5py.File(tmp_path / "cache.h5", "w", libver="v110", userblock_size=512) as file:
+        writing.put_texts(file, "part/name", ["part-0.h5"])
+        writing.put_texts(file, "id", ids)
+        for name in ("n_samples", "n_frames"):
+            file.create_dataset(name, data=numbers, fletcher32=True)
+    with h5py.File(tmp_path / "cache.h5", "r") as file:
+        assert list(file["id"].asstr()[:]) == ids
+        assert list(file["part/name"].asstr()[:]) == ["part-0.h5"]
+        assert all(np.array_equal(file[name][:], numbers) for name in ("n_samples", "n_frames"))
