@@ -223,8 +223,8 @@ class PartWriter:
 def put_texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
     """Write a table of texts, which has its name before it has its texts.
 
-    `file[name] = texts` names it afterwards: HDF5 2.0 then loses a table of some 80,000 texts or more, and the name leads
-    to whatever is written next.
+    `file[name] = texts` names it afterwards: HDF5 2.0 then loses a table of some 80,000 texts or more, and its name
+    leads to whatever is written next.
     """
     data = file.create_dataset(name, (len(texts),), h5py.string_dtype())
     data[:] = np.array(texts, dtype=h5py.string_dtype())
