@@ -114,7 +114,7 @@ def _layers_kept(spec: EncoderSpec, usual: int, most: int) -> int:
     if not 1 <= kept <= most:
         raise EncoderError(
             f"--encoder-layers {kept}",
-            f"{typed(spec.name)} has {most} transformer layers",
+            f"{typed(taken_apart(spec.name)[0])} has {most} transformer layers",
             f"choose a number from 1 to {most}",
             code="encoder-layers",
         )
