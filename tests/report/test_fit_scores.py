@@ -122,6 +122,7 @@ def test_the_confusion_matrix_is_scikit_learns(both: FitRecord, tmp_path: Path) 
     assert f"ridge, layer {PEAK}" in paths[-1].read_text("utf-8")
 
 
+@pytest.mark.usefixtures("every_format")
 def test_nothing_of_a_confusion_matrix_is_cut_off(both: FitRecord, tmp_path: Path) -> None:
     """The outermost dots of the picture are white on every side: no title or label reaches beyond it."""
     picture = mpl.image.imread(figure_confusion(both, tmp_path)[1])[..., :3]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from builders import write_run
 from commands import done, probe, refused
 from published import alone, save_published
 from safetensors.torch import load_file
@@ -111,10 +112,11 @@ def test_what_does_not_go_together_is_refused(model: Path, rated: Path) -> None:
     refused(probe("evaluate", model, "--corpus", "table.csv", "--revision", "main"), "no-effect", status=2)
     refused(probe("predict", model, "x.wav", "--encoder", "hubert-base"), "no-effect", status=2)
     refused(probe("predict", model, "x.wav", "--text", "words"), "no-effect", status=2)
-    refused(probe("predict", "runs/none", "x.wav", "--revision", "main"), "no-effect", status=2)
+    refused(probe("predict", model, "x.wav", "--revision", "main"), "no-effect", status=2)
     Path("runs").mkdir(exist_ok=True)
     refused(probe("evaluate", "runs/none"), "no-run")  # and is not looked for on the hub
-    refused(probe("evaluate", "runs/none", "--runs", "elsewhere"), "no-effect", status=2)
+    run = write_run(Path("runs"), "small", n=24).folder
+    refused(probe("evaluate", run, "--runs", "elsewhere"), "no-effect", status=2)
 
 
 def test_what_is_not_on_the_hub_is_named(table: Path) -> None:
