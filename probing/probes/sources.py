@@ -38,11 +38,12 @@ class PooledFeatures:
         rows: Cache rows of the N utterances.
         pooling: `mean`, `max` or `mean+max`.
         normalize: `none`, or `layer` for a layer norm of every state before anything else.
+        device: PyTorch's name of the device that computes; a GPU with room for them holds them itself.
     """
 
     held = True
 
-    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str) -> None:
+    def __init__(self, cache: Cache, rows: Rows, pooling: str, normalize: str, device: str = "cpu") -> None:
         prefix = "normed_" if normalize == "layer" else ""
         self._held: dict[str, Tensor] = {}
         for statistic in pooling.split("+"):
@@ -51,15 +52,22 @@ class PooledFeatures:
                 for places, found in cache.pieces(rows, prefix + statistic):
                     numbers[places] = found
                     bar.update(len(places))
-            self._held[statistic] = torch.from_numpy(numbers)
+            self._held[statistic] = torch.from_numpy(numbers).to(_holder(numbers.nbytes, torch.device(device)))
         cache.close()
 
     def batches(self, batches: Sequence[Rows]) -> Iterator[Features]:
         """Features of each batch; a batch names utterances by their place 0…N−1."""
         for batch in batches:
             index = torch.from_numpy(batch)
-            own = {statistic: held[index].float() for statistic, held in self._held.items()}
+            own = {statistic: held[index.to(held.device)].float() for statistic, held in self._held.items()}
             yield Features(own.get(MEAN), own.get(MAX))
+
+
+def _holder(n_bytes: int, device: torch.device) -> torch.device:
+    """Where pooled states are held: the GPU that computes, if they take at most an eighth of what it has free."""
+    if device.type == "cuda" and 8 * n_bytes <= torch.cuda.mem_get_info(device)[0]:
+        return device
+    return torch.device("cpu")
 
 
 class FrameFeatures:
@@ -99,7 +107,7 @@ class FrameFeatures:
 def features_from(cache: Cache, rows: Rows, options: FitOptions, device: str = "cpu") -> PooledFeatures | FrameFeatures:
     """What a bank reads of a cache, whichever its store; frames are pooled on the device."""
     if cache.layout.store == "pooled":
-        return PooledFeatures(cache, rows, options.pooling, options.normalize)
+        return PooledFeatures(cache, rows, options.pooling, options.normalize, device)
     return FrameFeatures(cache, rows, options.pooling, options.normalize, options.workers, device)
 
 
