@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from probing.corpus.model import DEVELOPMENT, TRAIN
+from probing.corpus.transcripts import Words
 from probing.errors import RunError
-from probing.report.compared import corpus_shown, corpus_title
+from probing.report.compared import corpus_shown, corpus_title, may_be_one_corpus
 from probing.report.guessing import guessed, outputs_of
 from probing.runs import escapes
 from probing.runs.printing import ends, intervals_said, markdown_table, spread, titled
@@ -57,11 +58,10 @@ def markdown(table: pd.DataFrame) -> str:
     """A table for each dimension and category: a row a run, a column a corpus and partition that it was tested on."""
     blocks = ["## Trained on × tested on"]
     for (target, measure), own in table.groupby(["target", "measure"], sort=False):
-        cells = [_cell(row) for row in own.itertuples()]
-        where = [f"{name}, {titled(partition)}" for name, partition in zip(own.tested_on, own.partition, strict=True)]
         keys = ["trained_on", "model", "run"]
-        wide = own.assign(cell=cells, where=where).pivot(index=keys, columns="where", values="cell")
-        wide = wide[list(dict.fromkeys(where))].fillna("—").reset_index()
+        own = own.assign(cell=[_cell(row) for row in own.itertuples()], where=_where(own, keys))
+        wide = own.pivot(index=keys, columns="where", values="cell")
+        wide = wide[list(dict.fromkeys(own["where"]))].fillna("—").reset_index()
         blocks.append(f"### {escapes.markdown(str(target))}: {measure}")
         blocks.append(markdown_table(wide.rename(columns={"trained_on": "trained on"})))
     said = f"Mean over training seeds ± standard deviation over seeds [{intervals_said(table.seeds)}]."
@@ -69,6 +69,17 @@ def markdown(table: pd.DataFrame) -> str:
         said += " UAR is of the classes that are there, not always the same ones; chance is what guessing reaches."
     blocks.append(said)
     return "\n\n".join(blocks) + "\n"
+
+
+def _where(own: pd.DataFrame, keys: list[str]) -> list[str]:
+    """What each score was tested on; tests of one run whose names are equal are told apart by their folders.
+
+    Two corpora of version 0.1.0, which wrote no digests, may share a name, and so may two tables of words.
+    """
+    named = [f"{name}, {titled(partition)}" for name, partition in zip(own.tested_on, own.partition, strict=True)]
+    alike = own.assign(where=named).duplicated([*keys, "where"], keep=False)
+    rows = zip(named, own.test, alike, strict=True)
+    return [f"{name}, {test}" if test and shared else name for name, test, shared in rows]
 
 
 def _cell(row: Any) -> str:
@@ -90,6 +101,8 @@ def _tests(run: Trained) -> Iterator[_Test]:
             demand_whole(other)
         except RunError as error:
             print(f"skipped: {error.what}: {error.why}", file=sys.stderr)
+            continue
+        if may_be_one_corpus(run, other):  # of version 0.1.0, which wrote no digests, only the ratings tell
             continue
         key = f"{corpus_shown(other)} {other.words.name}"
         if key not in newest or other.date > newest[key].date:
@@ -114,6 +127,8 @@ def _names(records: Sequence[Record]) -> dict[str, str]:
 def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
     run, tested = test.run, test.tested
     own = tested is run
+    given = tested.words if isinstance(tested, EvaluationRecord) else Words()
+    words = "" if given.human else f" ({given.title})"
     scores: list[Score | CategoryScore] = [*standing(tested.scores), *standing(tested.category_scores)]
     for score in scores:
         if score.partition in (TRAIN, DEVELOPMENT) and (own or _has_tests(tested)):
@@ -132,7 +147,7 @@ def _rows(test: _Test, shown: dict[str, str]) -> Iterator[dict[str, Any]]:
             + run.title
             + " — control: permuted labels" * bool(getattr(run, "shuffled", False)),
             "trained_on": shown[corpus_shown(run)],
-            "tested_on": shown[corpus_shown(tested)],
+            "tested_on": shown[corpus_shown(tested)] + words,
             "own": own,
             "partition": score.partition,
             "n": score.n,

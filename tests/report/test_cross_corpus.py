@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import entry_of, write_evaluation, write_fit, write_run
+from builders import damaged_words, entry_of, write_evaluation, write_fit, write_run
 
 from probing.errors import RunError
 from probing.report.compare import compare
@@ -101,3 +101,29 @@ def test_runs_on_several_corpora_are_compared_by_that_alone(tmp_path: Path) -> N
     }
     one = compare([here], tmp_path / "out", name="y")
     assert len(one.table1) and len(one.crossed) and "crosscorpus-y.md" in one.texts
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_own_corpus_of_an_old_run_is_no_other_one(tmp_path: Path, version: int) -> None:
+    """Version 0.1.0 wrote no digests; the same utterances with the same ratings are its own corpus, scored again."""
+    run = write_run(tmp_path, "large", version=1)
+    own = replace(run.corpus, identity=entry_of("made-up", 240).identity) if version == 2 else run.corpus
+    write_evaluation(run, "again", version=version, corpus=own)
+    assert cross_table([run]).empty and compare([run], tmp_path / "out").crossed.empty
+    write_evaluation(run, "other", corpus=OTHER)
+    assert set(cross_table([run]).test) == {"", "other"}
+
+
+def test_tests_of_one_name_have_columns_of_their_own(tmp_path: Path) -> None:
+    """One corpus with its own and with other words, and two corpora whose old records do not tell them apart."""
+    run = write_run(tmp_path, "large", version=1)
+    write_evaluation(run, "own-words", corpus=OTHER)
+    write_evaluation(run, "damaged", corpus=OTHER, words=damaged_words(0.2))
+    old = write_evaluation(run, "old", version=1).folder
+    table = pd.read_csv(old / "predictions.csv")
+    table.assign(truth=table.truth + 0.5).to_csv(old / "predictions.csv", index=False)
+    heading = markdown(cross_table([run])).splitlines()[4]
+    names = [name.strip() for name in heading.strip("|").split("|")]
+    assert len(names) == len(set(names)) == 3 + 4 * 2
+    assert "made-up, seen" in names and "made-up, seen, old" in names
+    assert f"other ({damaged_words(0.2).title}), seen" in names and "other, seen" in names
