@@ -133,7 +133,7 @@ def whole_look(folds: Folds, pooled: Corpus, numbers: NDArray[np.int64]) -> Look
     layout, options = ready.cache.layout, ready.options
     refuse_large_states(count, layout.n_states, layout.width)
     rows = rows_of(ready.cache, [u.id for u in pooled.utterances], "the `probe extract` command")
-    states = pooled_states(features_from(ready.cache, rows, options), count)
+    states = pooled_states(features_from(ready.cache, rows, options, ready.device), count)
     # Importance is cross-validated over train and development, whichever of the two an utterance is in.
     whole = divided(pooled, [DEVELOPMENT if number == 1 else TRAIN for number in numbers])
     look = ridge_look(whole, states, options.dims, layout.first_layer, 0, ready.device, options.balanced)
