@@ -14,6 +14,8 @@ from typing import Any
 
 from probing.errors import OptionError
 
+RUNS, RUNS_VARIABLE = Path("runs"), "PROBING_RUNS"  # folder of all runs, and what names another
+
 
 def option(
     default: Any,
@@ -128,4 +130,4 @@ def cache_option() -> Any:
 
 def runs_option() -> Any:
     """Folder of all runs."""
-    return option(Path("runs"), "Folder of all runs.", envvar="PROBING_RUNS", metavar="DIR")
+    return option(RUNS, "Folder of all runs.", envvar=RUNS_VARIABLE, metavar="DIR")

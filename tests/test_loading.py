@@ -35,6 +35,7 @@ for words in (
     'check no.csv', 'check --transcripts no.csv', 'extract no.csv', 'extract --encoder ./no', 'verify no.csv',
     'fit no.csv', 'fit --cache no.h5', 'layers no.csv', 'finetune no.csv', 'finetune --system demo-hubert+no',
     'evaluate no', 'transcribe no.csv --asr a/b', 'predict no a.wav', 'compare no', 'figure 2 no', 'report no',
+    'evaluate runs/no', 'transcribe --asr no', 'figure 2 --runs no', 'report --runs no', 'runs --runs no',
 ):
     result = CliRunner().invoke(main, words.split())
     assert result.exit_code == 1 and 'no' in result.output, (words, result.output)

@@ -17,6 +17,7 @@ import torch
 from transformers import GenerationConfig, PretrainedConfig, WhisperForConditionalGeneration, WhisperTokenizer
 
 from probing.asr.decoding import no_tokenizer, prompts, settings
+from probing.asr.options import demand_recogniser
 from probing.audio.decode import SAMPLE_RATE
 from probing.encoders import received
 from probing.encoders.configurations import completed
@@ -59,11 +60,12 @@ def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
         revision: Branch, tag or commit of a hub repository.
 
     Raises:
-        EncoderError: It cannot be opened (code `asr-unopened`), is not a Whisper (`asr-kind`), its weights are
-            incomplete (`asr-incomplete`) or not finite (`asr-not-finite`), its front end (`asr-foreign`), tokenizer
-            (`asr-tokenizer`) or generation settings (`asr-settings`) are not those of the model, or one of its files is
-            a Git LFS pointer (`lfs-pointer`).
+        EncoderError: Its name is that of no folder and of no repository (code `asr-unknown`), it cannot be opened
+            (`asr-unopened`), is not a Whisper (`asr-kind`), its weights are incomplete (`asr-incomplete`) or not finite
+            (`asr-not-finite`), its front end (`asr-foreign`), tokenizer (`asr-tokenizer`) or generation settings
+            (`asr-settings`) are not those of the model, or one of its files is a Git LFS pointer (`lfs-pointer`).
     """
+    demand_recogniser(name)
     with _opening(name):
         if Path(name).is_dir():
             received.refuse_strangers(Path(name))

@@ -1,11 +1,13 @@
-"""Options of `probe transcribe`."""
+"""Options of `probe transcribe`, and what may name a recogniser. Loads without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from probing.errors import OptionError
+from probing.encoders.presets import PRESETS
+from probing.errors import EncoderError, OptionError
+from probing.files import hub_owner
 from probing.options import allow_missing_option, cache_option, device_option, option, validate
 
 
@@ -36,3 +38,18 @@ class TranscribePlace:
         validate(self)
         if self.out is not None and self.out.suffix.lower() != ".csv":
             raise OptionError(f"--out {self.out}", "it is not a .csv", "give it that ending", code="table-ending")
+
+
+def demand_recogniser(name: str) -> None:
+    """Make sure that a recogniser is a folder that is there, or may be on the model hub.
+
+    Raises:
+        EncoderError: It is neither (code `asr-unknown`).
+    """
+    if Path(name).is_dir() or hub_owner(name):
+        return
+    preset = PRESETS.get(name)
+    meant = f"did you mean {preset.source}? " if preset and preset.model_type == "whisper" else ""
+    why = "it is no folder here and not of the form owner/name"
+    remedy = f"{meant}name a Whisper of the model hub, for example openai/whisper-base, or its folder"
+    raise EncoderError(f"unknown recogniser {name!r}", why, remedy, code="asr-unknown")

@@ -11,7 +11,7 @@ from probing.cli.command import command
 from probing.cli.derive import given, options_of
 from probing.cli.named import CORPORA, CorpusOptions, WordsOptions
 from probing.cli.printing import evaluated
-from probing.cli.there import demand_corpus, demand_run
+from probing.cli.there import demand_corpus, demand_run, typed_run
 from probing.corpus.reading import Reading
 from probing.corpus.spec import CorpusSpec
 from probing.encoders.importing import without_collector
@@ -36,7 +36,7 @@ class _Other:
 
 
 @command(epilog=CORPORA, resumes=True)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", callback=typed_run)
 @options_of(_Other, "other")
 @options_of(CorpusOptions, "opened", shown={"scale": _OWN, "fold": _OWN})
 @options_of(Reading, "reading")
@@ -73,7 +73,7 @@ def evaluate(
              probe evaluate runs/finetune-demo-demo-hubert --corpus my/table.csv --scale 1 7
              probe evaluate audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim --corpus my/table.csv --scale 1 7
     """
-    demand_run(run, published=True)
+    demand_run(run, published=True, runs=place.runs)
     if other.corpus is not None:
         demand_corpus(CorpusSpec.resolve(other.corpus, opened.scale, opened.fold, reading=reading))
     with without_collector():

@@ -12,7 +12,7 @@ import click
 from probing.cli.command import command
 from probing.cli.compare import name_option, out_option
 from probing.cli.derive import given, options_of, typed_options
-from probing.cli.there import demand_folders
+from probing.cli.there import demand_folders, demand_latest
 from probing.errors import OptionError
 from probing.options import option, runs_option
 from probing.probes.options import FitOptions
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LAYERS, _ATLAS, _CONTENTS, _CONFUSION = "2", "atlas", "contents", "confusion"
 _CURVES = ("wer", "snr")
+_LATEST = {_LAYERS: "fit", _CONTENTS: "layers", **dict.fromkeys(_CURVES, "finetune")}  # drawn if no run is named
 _DIMENSION = "valence"  # whose curve is drawn if none is named
 _SUGGESTED = 3  # random encoders, of which a spread can be seen
 _OF_CONTROLS = ("dims", "class_weights", "normalize", "pooling")  # options that a control shares with its fit
@@ -110,6 +111,8 @@ def figure(which: str, drawn: tuple[Path, ...], options: FigureOptions) -> None:
         kind, _ = _OF_ONE[which]
         raise OptionError(f"figure {which}", "it is drawn from one RUN", f"name one {kind}run", code="one-run")
     demand_folders((*drawn, *options.control))
+    if not drawn and which in _LATEST:
+        demand_latest(_LATEST[which] + " --folds all" * bool(options.folds), options.runs)
     if which in _OF_ONE:
         _, draw = _OF_ONE[which]
         paths = draw(drawn[0] if drawn else None, options)
@@ -168,7 +171,7 @@ def _confusion(run: Path | None, options: FigureOptions) -> list[Path]:
     found = [read_record(run)] if run else [own for own in known if own.members or not options.folds]
     if not found:
         over, typed = " over all folds" * bool(options.folds), " --folds all" * bool(options.folds)
-        remedy = f"run `probe fit{typed}` or `probe finetune{typed}` with --dim CATEGORY first"
+        remedy = f"run `probe fit{typed}` or `probe finetune{typed}` with --dim CATEGORY first, or name --runs DIR"
         raise RunError(f"there is no run of a category{over} in {options.runs}", "", remedy, code="no-run")
     record = whole_of(found[-1]) if options.folds else found[-1]
     paths = figure_confusion(record, options.out, options.dim, options.name)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 import click
 
+from probing.asr.options import demand_recogniser
 from probing.cli.command import command
 from probing.cli.derive import options_of
-from probing.cli.there import demand_run
+from probing.cli.there import demand_run, typed_run
 from probing.encoders.importing import without_collector
-from probing.errors import OptionError
+from probing.errors import AudioError, OptionError
 from probing.files import write_text
 from probing.options import device_option, option, validate
 
@@ -51,7 +53,7 @@ class PredictOptions:
 
 
 @command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", callback=typed_run)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options_of(PredictOptions, "options")
 def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
@@ -80,11 +82,17 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
         if path:
             _refuse_place(path)
     demand_run(run, published=True)
+    if options.asr:
+        demand_recogniser(options.asr)
+    from probing.predict.found import found_files, refusals
+
+    named = found_files(files)
+    _end(refusals(named), len(named))
     with without_collector():
         from probing.encoders.device import settle_device
         from probing.files.cells import to_csv
         from probing.predict.predictor import open_run
-        from probing.predict.recordings import found_files, predict_files
+        from probing.predict.recordings import predict_files
 
     device = settle_device(options.device)
     predictor = open_run(run, device, options.encoder, options.revision)
@@ -94,7 +102,6 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
         from probing.asr.recogniser import Recogniser
 
         recognise = Recogniser(options.asr, options.language, device).transcribe
-    named = found_files(files)
     found = predict_files(predictor, named, options.text, options.window, options.hop, recognise)
     written = StringIO()
     to_csv(found.table, written, "%.6g")
@@ -104,15 +111,20 @@ def predict(run: Path, files: tuple[str, ...], options: PredictOptions) -> None:
     click.echo(options.out if options.out else table, nl=bool(options.out))
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-    for error in found.refused:
-        click.echo(f"left out: {error}", err=True)
     if options.plot and len(found.table):
         from probing.report.over_time import over_time
 
         over_time(found.table, *predictor.drawn, predictor.title, options.plot)
         click.echo(options.plot, err=not options.out)
-    if found.refused:
-        click.echo(f"{len(found.refused):,} of {len(named):,} files could not be used", err=True)
+    _end(found.refused, len(named))
+
+
+def _end(refused: Sequence[AudioError], count: int) -> None:
+    """Name the files, of so many, that could not be used, if there are any, and end with exit status 1."""
+    for error in refused:
+        click.echo(f"left out: {error}", err=True)
+    if refused:
+        click.echo(f"{len(refused):,} of {count:,} files could not be used", err=True)
         raise SystemExit(1)
 
 

@@ -10,7 +10,7 @@ import click
 from probing.cli.command import command
 from probing.cli.compare import out_option, student_option, teacher_option
 from probing.cli.derive import options_of
-from probing.cli.there import demand_folders
+from probing.cli.there import demand_folders, demand_latest
 from probing.options import option, runs_option
 
 
@@ -44,6 +44,8 @@ def report(reported: tuple[Path, ...], options: ReportOptions) -> None:
              probe report runs/fit-demo-* runs/finetune-demo-*
     """
     demand_folders(reported)
+    if not reported:
+        demand_latest("fit", options.runs)
     from probing.report.page import write_page
     from probing.report.page_runs import latest_trained_fit
 

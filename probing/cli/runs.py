@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from probing.cli.command import command
-from probing.cli.derive import options_of
+from probing.cli.derive import given, options_of
+from probing.errors import RunError
 from probing.options import option, runs_option
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def runs(options: RunsOptions) -> None:
     \b
     Example: probe runs
     """
+    if given("runs") and not options.runs.is_dir():
+        raise RunError(f"--runs {options.runs}", "there is no such folder", "check the path", code="no-run")
     from probing.runs.printing import line
     from probing.runs.store import all_records, evaluations_of
 

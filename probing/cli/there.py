@@ -10,6 +10,8 @@ from pathlib import Path
 
 from probing.corpus.spec import TABLES, CorpusSpec
 from probing.encoders.spec import EncoderSpec, taken_apart
+from probing.files import absolute
+from probing.options import RUNS
 
 
 def demand_corpus(spec: CorpusSpec) -> None:
@@ -56,12 +58,18 @@ def demand_cache(path: Path) -> None:
         open_cache(path)
 
 
-def demand_run(run: Path, published: bool = False) -> None:
+def typed_run(_context: object, _parameter: object, value: str) -> Path:
+    """What a user typed for a run; of `./owner/name` the `./`, which a `Path` loses, says that it is no hub id."""
+    return Path(absolute(value) if value.startswith("./") and not Path(value).exists() else value)
+
+
+def demand_run(run: Path, published: bool = False, runs: Path = RUNS) -> None:
     """Make sure that a folder holds a finished run.
 
     Args:
         run: The folder.
         published: Whether it may also be a published model.
+        runs: Folder of all runs: what would lie in it is no hub id.
 
     Raises:
         RunError: As `read_record`.
@@ -69,8 +77,19 @@ def demand_run(run: Path, published: bool = False) -> None:
     from probing.runs.published import names_published
     from probing.runs.there import demand_record
 
-    if not (published and names_published(run)):
+    if not (published and names_published(run)) or (absolute(run.parent) == absolute(runs) and not run.exists()):
         demand_record(run)
+
+
+def demand_latest(command: str, runs: Path) -> None:
+    """Make sure that a folder of runs is not empty, where the latest run of a command is meant.
+
+    Raises:
+        RunError: As `latest`.
+    """
+    from probing.runs.there import demand_any
+
+    demand_any(command, runs)
 
 
 def demand_folders(runs: Iterable[Path | None]) -> None:

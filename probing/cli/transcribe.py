@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from probing.asr.options import TranscribeOptions, TranscribePlace
+from probing.asr.options import TranscribeOptions, TranscribePlace, demand_recogniser
 from probing.cli.command import command
 from probing.cli.derive import options_of
 from probing.cli.named import CORPORA, corpus_options
@@ -39,6 +39,7 @@ def transcribe(corpus: CorpusSpec, recogniser: _Asr, options: TranscribeOptions,
     Example: probe transcribe my/table.csv --scale 1 7 --asr openai/whisper-base
     """
     demand_corpus(corpus)
+    demand_recogniser(recogniser.asr)
     with without_collector():
         from probing.asr.transcribe import transcribe as run
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from pathlib import Path
 
 from probing.encoders.presets import BUILT_IN, PRESETS
 from probing.encoders.spec import typed
 from probing.errors import EncoderError
+from probing.files import hub_owner
 
 
 def source_of(stem: str) -> str:
@@ -46,9 +46,9 @@ def source_of(stem: str) -> str:
 
         why, remedy = why_not("emotion2vec"), f"use another encoder, for example {', '.join(list(PRESETS)[:5])}"
         raise EncoderError(f"encoder {stem}", why, remedy, code="encoder-foreign")
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", stem) and not stem.endswith((".csv", ".h5")):
+    if hub_owner(stem) and not stem.endswith((".csv", ".h5")):
         return stem
-    if Path(stem).is_absolute() or stem.startswith((".", "~")):
+    if Path(stem).is_absolute() or stem.startswith((".", "~")) or "/" in stem:
         why, remedy = "there is no such folder", "check the path"
         raise EncoderError(f"encoder {stem}", why, remedy, code="encoder-unknown")
     close = difflib.get_close_matches(stem, PRESETS, n=1)

@@ -19,7 +19,7 @@ recorded         folders of runs, whose record lists their files
 from probing.files.checked_json import read_json
 from probing.files.claims import LOCK, claim
 from probing.files.digests import digest, file_digest, sealed
-from probing.files.names import absolute, readable, shown, slug
+from probing.files.names import absolute, hub_owner, readable, shown, slug
 from probing.files.quantities import duration, size
 from probing.files.writing import PARTIAL, write_json, write_text, written_aside
 
@@ -31,6 +31,7 @@ __all__ = [
     "digest",
     "duration",
     "file_digest",
+    "hub_owner",
     "read_json",
     "readable",
     "sealed",

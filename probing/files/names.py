@@ -6,6 +6,10 @@ import os
 import re
 from pathlib import Path
 
+from probing.options import RUNS, RUNS_VARIABLE
+
+_HUB = re.compile(r"(?P<owner>[\w-][\w.-]*)/[\w.-]+")
+
 
 def slug(name: str) -> str:
     """A name as part of a file name: never a path, never hidden, never empty.
@@ -17,6 +21,21 @@ def slug(name: str) -> str:
     """
     safe = re.sub(r"[^\w@.+-]", "_", name.strip("/").replace("/", "--"))
     return re.sub(r"^\.+", "_", safe) or "unnamed"
+
+
+def hub_owner(name: str) -> str | None:
+    """Owner of the repository of the model hub that a name may be; None where it is none.
+
+    What would lie in the folder of all runs is a mistyped run, also where that folder is not there yet.
+
+    >>> hub_owner("facebook/hubert-base-ls960"), hub_owner("hubert-base"), hub_owner("runs/fit-demo")
+    ('facebook', None, None)
+    """
+    found = _HUB.fullmatch(name)
+    folders = (RUNS, os.environ.get(RUNS_VARIABLE) or RUNS)
+    if found is None or absolute(found["owner"]) in map(absolute, folders):
+        return None
+    return found["owner"]
 
 
 def absolute(path: str | Path) -> str:

@@ -2,5 +2,6 @@
 
 estimators    a fine-tuned system, fitted probes or a published model, ready to estimate
 predictor     one recording, whole or in windows
-recordings    many recordings: files found, a table
+found         which files are meant
+recordings    many recordings, a table
 """

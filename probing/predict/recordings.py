@@ -1,8 +1,8 @@
-"""Many recordings: which files are meant, and a table of their estimates."""
+"""Many recordings: a table of their estimates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from probing.audio.decode import listen
-from probing.audio.endings import AUDIO_ENDINGS
 from probing.audio.notes import summed_up
-from probing.errors import AudioError, EncoderError, OptionError, ProbingError
+from probing.errors import AudioError, EncoderError, OptionError
 from probing.files import readable
 from probing.predict.predictor import Predictor, Recognise
 
@@ -31,28 +30,6 @@ class Predicted:
     table: pd.DataFrame
     refused: tuple[AudioError, ...]
     notes: tuple[str, ...] = ()
-
-
-def found_files(named: Iterable[str | Path]) -> list[Path]:
-    """The files that names, folders and patterns stand for, each once.
-
-    Of a folder these are the audio files below it, told by their endings; a file that is named, or that a pattern
-    names, is taken whatever its ending.
-
-    Raises:
-        ProbingError: There is no audio file in a folder (code `no-audio`), or nothing fits a pattern (`no-match`).
-    """
-    files: dict[Path, None] = {}
-    for name in named:
-        path = Path(name)
-        if path.is_dir():
-            own = _audio_below(path)
-        elif set(str(name)) & set("*?[") and not path.exists():
-            own = _matching(path)
-        else:
-            own = [path]
-        files |= dict.fromkeys(own)
-    return list(files)
 
 
 def predict_files(
@@ -103,23 +80,3 @@ def _unusable(path: Path, error: AudioError | EncoderError) -> AudioError:
     if error.code != "audio-too-short":
         raise error
     return AudioError(f"{path}", error.why, "use a longer recording", code="audio-short")
-
-
-def _audio_below(folder: Path) -> list[Path]:
-    """The audio files in a folder and below; hidden ones are left out."""
-    found = [p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_ENDINGS and p.is_file()]
-    own = sorted(p for p in found if not p.name.startswith("."))
-    if not own:
-        why = "there is no audio file in it"
-        raise ProbingError(f"{folder}", why, "name audio files, a folder of them, or a pattern", code="no-audio")
-    return own
-
-
-def _matching(pattern: Path) -> list[Path]:
-    """The files that fit a pattern."""
-    root, rest = (Path(pattern.anchor), pattern.relative_to(pattern.anchor)) if pattern.anchor else (Path(), pattern)
-    own = sorted(p for p in root.glob(str(rest)) if p.is_file())
-    if not own:
-        remedy = "name audio files, a folder of them, or a pattern"
-        raise ProbingError(f"{pattern}", "no file fits that pattern", remedy, code="no-match")
-    return own

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probing.errors import ProbingError
-from probing.files import read_json
+from probing.files import hub_owner, read_json
 
 if TYPE_CHECKING:
     from probing.runs.entries import CorpusEntry
 
 SCALE = (1.0, 7.0)  # MSP-Podcast's, whose ratings both layouts map to 0 … 1
-_HUB = re.compile(r"(?P<owner>[\w-][\w.-]*)/[\w.-]+")
 _OWN = "emotion-system"  # transformers' model_type of our own systems, which are opened by their run
 
 
@@ -45,13 +43,13 @@ def names_published(name: str | Path) -> bool:
     """Whether a name is that of a published model, and not of a run.
 
     It is a folder with a config.json that is none of our own systems, or a hub id: `owner/name` where there is no
-    folder `owner`, so that a mistyped run is never looked for on the hub.
+    folder `owner` and it is not that of all runs, so that a mistyped run is never looked for on the hub.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return (folder / "config.json").is_file() and not _own(folder)
-    hub = _HUB.fullmatch(str(name))
-    return hub is not None and not folder.exists() and not Path(hub["owner"]).exists()
+    owner = hub_owner(str(name))
+    return owner is not None and not folder.exists() and not Path(owner).exists()
 
 
 def _own(folder: Path) -> bool:

@@ -23,6 +23,7 @@ from probing.files import digest, file_digest, read_json, sealed, write_json
 from probing.files.recorded import RECORD as RECORD
 from probing.files.recorded import SEAL as SEAL
 from probing.files.recorded import demand_sealed, is_whole, version_of
+from probing.options import RUNS as RUNS
 from probing.runs.owned import REMEDY
 from probing.runs.records import (
     VERSION,
@@ -34,10 +35,9 @@ from probing.runs.records import (
     Record,
 )
 from probing.runs.there import CONFIGURATION as CONFIGURATION
-from probing.runs.there import no_record
+from probing.runs.there import no_record, none_of
 from probing.runs.version1 import upgraded
 
-RUNS = Path("runs")
 EVALUATIONS = "evaluations"  # below a run's folder
 KINDS: dict[str, type[Record]] = {
     "fit": FitRecord,
@@ -245,8 +245,7 @@ def latest(kind: type[_Kind], root: Path = RUNS, pooled: bool = False) -> _Kind:
     found = [record for record in all_records(root) if isinstance(record, kind) and (record.members or not pooled)]
     if not found:
         command = next(name for name, own in KINDS.items() if own is kind) + " --folds all" * pooled
-        what = f"there is no run of `probe {command}` in {root}"
-        raise RunError(what, "", f"run `probe {command}` first", code="no-run")
+        raise none_of(command, root)
     return found[-1]
 
 

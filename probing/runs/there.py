@@ -24,6 +24,23 @@ def demand_record(folder: Path) -> None:
         raise no_record(folder)
 
 
+def demand_any(command: str, root: Path) -> None:
+    """Make sure that a folder of runs holds any finished run, before the latest of a command is looked for.
+
+    Raises:
+        RunError: It holds none (code `no-run`).
+    """
+    if not any(root.glob(f"*/{RECORD}")):
+        raise none_of(command, root)
+
+
+def none_of(command: str, root: Path) -> RunError:
+    """The error of a folder of runs without one of a command."""
+    what = f"there is no run of `probe {command}` in {root}"
+    why = "" if root.is_dir() else "there is no such folder"
+    return RunError(what, why, f"run `probe {command}` first, or name --runs DIR", code="no-run")
+
+
 def no_record(folder: Path) -> RunError:
     """The error of a folder without a record."""
     if (folder / CONFIGURATION).is_file():

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from probing.errors import OptionError
 from probing.options import (
+    RUNS,
+    RUNS_VARIABLE,
     allow_leaks_option,
     allow_missing_option,
     cache_option,
@@ -166,9 +168,9 @@ class EvaluatePlace:
     """Where to compute, how many utterances may be left out, and where a published model's evaluation is kept."""
 
     runs: Path = option(
-        Path("runs"),
+        RUNS,
         "Folder of all runs, where the evaluation of a published model goes.",
-        envvar="PROBING_RUNS",
+        envvar=RUNS_VARIABLE,
         metavar="DIR",
     )
     cache: Path = cache_option()

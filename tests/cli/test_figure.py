@@ -39,7 +39,10 @@ def test_the_controls_that_are_missing_can_be_made_as_it_is_told(pooled: list[ob
 
 def test_without_runs_there_is_nothing_to_draw(here: Path) -> None:
     """No run at all, no such run, a run of another kind, too many."""
-    refused(probe("figure", 2), "no-run")
+    for which in (2, "contents", "confusion", "wer"):
+        nothing = probe("figure", which, "--runs", "nosuch")
+        refused(nothing, "no-run")
+        assert "--runs DIR" in nothing.stderr
     refused(probe("figure", 2, "nowhere"), "no-run")
     refused(probe("figure", 2, "a", "b"), "one-run", status=2)
     system = write_run(here / "runs", "large").folder

@@ -122,5 +122,28 @@ def test_what_is_no_run_or_no_file_is_refused(run: Path, here: Path) -> None:
     refused(probe("predict", run, "*.wav"), "no-match")
     (here / "empty").mkdir()
     refused(probe("predict", run, "empty"), "no-audio")
-    gone = probe("predict", run, "gone.wav")
-    assert (gone.status, gone.code) == (1, None) and "gone.wav" in gone.stderr
+    gone = probe("predict", run, "gone.wav", "gone-too.wav")
+    assert (gone.status, gone.code, gone.stdout) == (1, None, "") and "2 of 2 files" in gone.stderr
+    assert "gone.wav" in gone.stderr and "gone-too.wav" in gone.stderr
+
+
+@pytest.mark.parametrize("name", ["runs/nosuch", "./runs/nosuch", "./nosuch/model", "../nosuch", "/nosuch/model"])
+def test_a_mistyped_run_is_never_looked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no folder `runs` is there yet either; what may be a model of the hub is still asked for."""
+    for command in (["predict", name, "a.wav"], ["evaluate", name]):
+        refused(probe(*command), "no-run")
+    monkeypatch.setenv("PROBING_RUNS", "mine")
+    refused(probe("predict", "mine/nosuch", "a.wav"), "no-run")
+    refused(probe("evaluate", "theirs/nosuch", "--runs", "theirs"), "no-run")
+    refused(probe("evaluate", "theirs/nosuch"), "no-corpus", status=2)
+
+
+def test_files_and_recogniser_are_asked_for_before_the_run_is_opened(
+    run: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run takes seconds to open; where one of several files is there, the others are named at the end."""
+    files = (table.parent / "01.wav", "gone.wav")
+    assert "1 of 2 files" in probe("predict", run, *files).stderr
+    monkeypatch.setattr("probing.predict.predictor.open_run", lambda *_: pytest.fail("the run was opened"))
+    assert "gone.wav" in probe("predict", run, "gone.wav").stderr
+    refused(probe("predict", run, files[0], "--asr", "whisper-base"), "asr-unknown")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from builders import write_evaluation, write_run
-from commands import done, probe
+from commands import done, probe, refused
 
 
 def test_runs_are_listed_with_their_scores(here: Path) -> None:
@@ -49,6 +49,11 @@ def test_an_empty_folder_is_no_error(here: Path) -> None:
     assert done("runs", "--json").stdout.strip() == "[]"
     write_run(here / "elsewhere", "large")
     assert len(probe("runs", environment={"PROBING_RUNS": "elsewhere"}).stdout.splitlines()) == 1
+
+
+def test_a_folder_that_is_not_there_is_named(here: Path) -> None:
+    """Where it was typed: then it is no folder in which nothing has been done yet."""
+    refused(probe("runs", "--runs", here / "nosuch"), "no-run")
 
 
 def test_a_damaged_run_does_not_hide_the_others(here: Path) -> None:

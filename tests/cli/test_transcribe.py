@@ -31,5 +31,6 @@ def test_what_cannot_be_done_is_refused(spoken: Path, whisper: Path) -> None:
     """A language that it does not know, a recogniser that is none, a table that was made otherwise."""
     refused(probe("transcribe", spoken, "--asr", whisper, "--language", "fr"), "asr-language")
     refused(probe("transcribe", spoken, "--asr", "nobody/whisper"), "asr-unopened")
+    refused(probe("transcribe", spoken, "--asr", "nosuch"), "asr-unknown")
     done("transcribe", spoken, "--asr", whisper, "--out", "t.csv")
     refused(probe("transcribe", spoken, "--asr", whisper, "--out", "t.csv", "--language", "de"), "transcripts-other")

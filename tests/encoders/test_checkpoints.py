@@ -149,6 +149,16 @@ def test_a_damaged_checkpoint_is_refused(
     assert caught.value.code == code and caught.value.remedy
 
 
+def test_a_mistyped_run_is_never_looked_for_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the folder of all runs is not there yet either."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROBING_RUNS", str(tmp_path / "mine"))
+    for name in ("runs/nosuch", "mine/nosuch", "runs/nosuch@random"):
+        with pytest.raises(EncoderError) as caught:
+            load_checkpoint(name)
+        assert caught.value.code == "encoder-unknown" and "no such folder" in caught.value.why
+
+
 def test_an_unknown_name_shows_the_known_ones() -> None:
     """A misspelt name gets the closest one and the list."""
     with pytest.raises(EncoderError, match="mean hubert-base") as caught:

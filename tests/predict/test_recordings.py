@@ -12,8 +12,9 @@ from loud import Loudness
 
 from probing.audio.endings import AUDIO_ENDINGS
 from probing.errors import EncoderError, OptionError, ProbingError
+from probing.predict.found import found_files
 from probing.predict.predictor import Predictor
-from probing.predict.recordings import found_files, predict_files
+from probing.predict.recordings import predict_files
 
 
 @pytest.fixture
