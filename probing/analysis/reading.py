@@ -21,7 +21,7 @@ from probing.files import absolute
 from probing.probes.notes import heard_notes
 from probing.probes.options import FitOptions
 from probing.probes.ridge import pooled_states, refuse_large_states
-from probing.probes.sources import choose_cache, features_from, refuse_store, rows_of
+from probing.probes.sources import choose_cache, demand_fetchable, features_from, refuse_store, rows_of
 from probing.runs.entries import CacheEntry, EncoderEntry
 
 _AS_FITTED = FitOptions(normalize="layer", pooling="mean", layers="each")
@@ -61,6 +61,7 @@ def read_states(checked: Checked, spec: EncoderSpec, source: CacheOptions) -> Re
         CacheError: There is no such cache, or it is damaged or made from other audio or text.
         FitError: The states do not fit into memory (code `states-too-large`).
     """
+    demand_fetchable(checked, spec, source, _AS_FITTED)
     encoder = open_encoder(spec)
     cache = choose_cache(checked, encoder, source, _AS_FITTED)
     entry = EncoderEntry(

@@ -7,6 +7,7 @@ have two, side by side. Nothing here writes.
 
 from __future__ import annotations
 
+import glob
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +20,10 @@ from probing.corpus.opening import open_corpus
 from probing.corpus.scan import AudioScan
 from probing.errors import CacheError, first_names
 from probing.extraction.inputs import known_checksums, other_inputs
-from probing.extraction.matching import Known, Match, best, candidates, match
+from probing.extraction.matching import Known, Match, best, candidates, folders_of, match
+from probing.files import slug
+
+_NOTHING = "nothing has been extracted yet"
 
 
 def settle_path(checked: Checked, layout: Layout, root: Path, scan: AudioScan, partitions: Sequence[str]) -> Path:
@@ -72,6 +76,25 @@ def cache_path(corpus: Corpus, layout: Layout, root: Path) -> Path | None:
     """
     own = best(_finished(corpus, layout, root))
     return own.path if own else None
+
+
+def demand_begun(corpus: str, encoder: str, store: str, dtype: str, root: Path, command: str) -> None:
+    """Make sure, by names alone, that there may be a cache: without opening the encoder, which may be far to fetch.
+
+    Args:
+        corpus: The corpus's name.
+        encoder: The encoder's name, or what it begins with.
+        store: What is looked for, to be said in the error.
+        dtype: Likewise its number format.
+        root: Folder of all caches.
+        command: As in `find_cache`.
+
+    Raises:
+        CacheError: Nothing has been extracted by it (code `cache-missing`).
+    """
+    if not any(any(folder.glob(f"{glob.escape(slug(encoder))}*")) for folder in folders_of(corpus, root)):
+        what = f"no cache of {corpus} × {encoder} in {root} (store {store}, {dtype})"
+        raise CacheError(what, _NOTHING, f"type: {command}", code="cache-missing")
 
 
 def find_cache(corpus: Corpus, layout: Layout, root: Path, command: str, whole: bool = True) -> Cache:
@@ -175,7 +198,7 @@ def _missing(corpus: Corpus, layout: Layout, root: Path, found: Sequence[Match],
     for one in reversed(_matches(corpus, layout, root, alike)):
         if one.own or one.changed:
             return _other_fingerprint(what, one.path, command)
-    why = "nothing has been extracted yet"
+    why = _NOTHING
     if found:
         why = f"{found[0].path} is of another corpus of that name: it was made from other audio or text"
     return CacheError(what, why, remedy, code="cache-missing")

@@ -106,8 +106,13 @@ def candidates(name: str, layout: Layout, root: Path) -> list[Path]:
     Returns:
         Virtual files: `<root>/<name>/` (the built-in corpus, and all of version 0.1.0), then `<root>/<name>-<digits>/`.
     """
+    return [layout.path(folder) for folder in folders_of(name, root)]
+
+
+def folders_of(name: str, root: Path) -> list[Path]:
+    """Folders of caches of corpora of that name; arguments are those of `candidates`."""
     plain = slug(name)
-    return [layout.path(folder) for folder in (root / plain, *sorted(root.glob(f"{glob.escape(plain)}-{_DIGITS}")))]
+    return [root / plain, *sorted(root.glob(f"{glob.escape(plain)}-{_DIGITS}"))]
 
 
 def match(path: Path, known: Known) -> Match:

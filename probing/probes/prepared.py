@@ -27,7 +27,7 @@ from probing.extraction.inputs import refuse_other_inputs
 from probing.extraction.options import CacheOptions, ExtractOptions
 from probing.probes.classes import categories_of
 from probing.probes.options import FitOptions, FitPlace
-from probing.probes.sources import choose_cache, refuse_store, rows_of, settle_store
+from probing.probes.sources import choose_cache, demand_fetchable, refuse_store, rows_of, settle_store
 from probing.probes.train import refuse_unfit
 from probing.runs.entries import EncoderEntry
 from probing.runs.scores import labels_digest
@@ -98,7 +98,7 @@ def begin(
     root = Path(source.cache) if of_folder(source) else Path(source.cache).parent.parent
     needs, opened = Needs(dims=options.dims, learns=True), None
     if place.extract and of_folder(source):
-        opened = _opened(encoder, source, device)
+        opened = open_encoder(_named(encoder, source), device)
         needs = replace(needs, audio=not opened.reads, text=opened.reads, frames=opened.frames)
     checked = check_corpus(spec, needs, place.allow_missing, root, remember, allow_leaks=place.allow_leaks)
     options = replace(options, dims=_dimensions(checked, options))
@@ -118,7 +118,9 @@ def prepare(
     if opened is not None:
         _extract(begun, opened, source)
     elif of_folder(source):
-        opened = _opened(encoder, source)
+        named = _named(encoder, source)
+        demand_fetchable(checked, named, replace(source, cache=Path(source.cache)), options)
+        opened = open_encoder(named)
     cache = _open_cache(checked, opened, encoder, source, options)
     command = f"the `probe extract` command that made {cache.path}"
     rows = rows_of(cache, [utterance.id for utterance in checked.corpus.utterances], command)
@@ -156,12 +158,12 @@ def _dimensions(checked: Checked, options: FitOptions) -> tuple[str, ...]:
     return dims
 
 
-def _opened(encoder: EncoderSpec | str | None, source: CacheOptions, device: str = "cpu") -> Encoder:
+def _named(encoder: EncoderSpec | str | None, source: CacheOptions) -> EncoderSpec:
     """The encoder whose cache is read, or made."""
     if encoder is None:
         remedy = "name the encoder, or one cache file with --cache"
         raise OptionError("no encoder is named", f"{source.cache} is a folder of caches", remedy, code="no-encoder")
-    return open_encoder(encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder), device)
+    return encoder if isinstance(encoder, EncoderSpec) else EncoderSpec.resolve(encoder)
 
 
 def extraction_of(begun: Begun, encoder: Encoder, source: CacheOptions) -> Extraction:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,11 +18,13 @@ from tqdm import tqdm
 from probing.cache.reader import Cache
 from probing.corpus.checked import Checked
 from probing.encoders.opening import Encoder
+from probing.encoders.sources import source_of
+from probing.encoders.spec import EncoderSpec, taken_apart
 from probing.errors import CacheError
 from probing.extraction.ahead import ahead
 from probing.extraction.commands import extract_command
 from probing.extraction.cost import layout_of
-from probing.extraction.locate import cache_path, find_cache
+from probing.extraction.locate import cache_path, demand_begun, find_cache
 from probing.extraction.options import CacheOptions
 from probing.probes.features import MAX, MEAN, Features, features_of
 from probing.probes.options import FitOptions
@@ -132,6 +135,24 @@ def choose_cache(checked: Checked, encoder: Encoder, source: CacheOptions, optio
     return find_cache(checked.corpus, layout_of(checked.corpus, encoder, store, source.dtype), source.cache, command)
 
 
+def demand_fetchable(checked: Checked, encoder: EncoderSpec, source: CacheOptions, options: FitOptions) -> None:
+    """Make sure that an encoder of the model hub has extracted something, before it is fetched from there.
+
+    Arguments and errors are those of `choose_cache`, which opens an encoder that is here.
+
+    Raises:
+        EncoderError: The encoder's name is unknown.
+    """
+    stem, _ = taken_apart(encoder.name)
+    if Path(stem).is_dir() or Path(source_of(stem)).is_dir():
+        return
+    if source.store is not None:
+        refuse_store(f"--store {source.store}", source.store)
+    store = source.store or _stores(options)[0]
+    command = extract_command(checked.spec, encoder, store, source.dtype, source.cache)
+    demand_begun(checked.corpus.name, encoder.name, store, source.dtype, source.cache, command)
+
+
 def settle_store(checked: Checked, encoder: Encoder, source: CacheOptions, options: FitOptions) -> str:
     """The store to read: the one asked for, or the best one that is there, or else the best one.
 
@@ -143,10 +164,15 @@ def settle_store(checked: Checked, encoder: Encoder, source: CacheOptions, optio
     if source.store is not None:
         refuse_store(f"--store {source.store}", source.store)
         return source.store
-    stores = FIT_STORES if MAX in options.pooling and options.learns_weights else FIT_STORES[::-1]
+    stores = _stores(options)
     layouts = {store: layout_of(checked.corpus, encoder, store, source.dtype) for store in stores}
     there = (store for store in stores if cache_path(checked.corpus, layouts[store], source.cache) is not None)
     return next(there, stores[0])
+
+
+def _stores(options: FitOptions) -> tuple[str, ...]:
+    """Stores that a fit can read, the best first."""
+    return FIT_STORES if MAX in options.pooling and options.learns_weights else FIT_STORES[::-1]
 
 
 def refuse_store(what: str, store: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from corpora import names_all, refusal, write
 
 from probing.corpus.overview import check
-from probing.errors import CorpusError, FitError
+from probing.errors import CacheError, CorpusError, FitError
 from probing.extraction.extract import extract
 from probing.probes.fit import fit
 
@@ -52,3 +52,12 @@ def test_a_fit_says_what_check_says_of_columns_that_cannot_be_learned(table: Pat
     error = refusal(FitError, "no-labels", fit, str(own), "demo-bert", cache=tmp_path / "cache")
     assert names_all(error, "column emotion: it has one name throughout (sad)", "--dim sex")
     assert any("it has one name throughout (sad)" in line for line in check(str(own)).problems)
+
+
+def test_an_encoder_that_extracted_nothing_is_not_opened(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be far to fetch; what is missing, and what to type, is known without it."""
+    monkeypatch.setattr("probing.probes.prepared.open_encoder", lambda *_: pytest.fail("it was opened"))
+    error = refusal(CacheError, "cache-missing", fit, str(table), "hubert-base", cache=tmp_path / "cache", **RIDGE)
+    assert names_all(error, "nothing has been extracted", "probe extract", "--encoder hubert-base")

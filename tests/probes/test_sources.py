@@ -18,7 +18,14 @@ from probing.encoders.spec import EncoderSpec
 from probing.errors import CacheError
 from probing.extraction.options import CacheOptions
 from probing.probes.options import FitOptions
-from probing.probes.sources import FrameFeatures, PooledFeatures, choose_cache, features_from, rows_of
+from probing.probes.sources import (
+    FrameFeatures,
+    PooledFeatures,
+    choose_cache,
+    demand_fetchable,
+    features_from,
+    rows_of,
+)
 from probing.probes.train import train_bank
 
 POOLED_EXACT = FitOptions(pooling="mean+max", layers="each")
@@ -133,3 +140,28 @@ def test_a_cache_that_lacks_utterances_is_refused(tmp_path: Path) -> None:
         rows_of(cache, ["u4", "u5"], "probe extract x.csv")
     assert caught.value.code == "cache-incomplete"
     assert "u5" in caught.value.what and "probe extract x.csv" in caught.value.remedy
+
+
+def test_nothing_is_fetched_where_nothing_was_extracted(checked: Checked, tmp_path: Path) -> None:
+    """Told by the names of files: of this corpus or one of its name, by this encoder; all else is for its opener."""
+    source = CacheOptions(cache=tmp_path / "cache", dtype="float32")
+    hub = EncoderSpec.resolve("hubert-base")
+
+    def refusal(encoder: EncoderSpec = hub, **changes: Any) -> CacheError:
+        with pytest.raises(CacheError) as caught:
+            demand_fetchable(checked, encoder, replace(source, **changes), OPTIONS)
+        return caught.value
+
+    missing = refusal()
+    assert missing.code == "cache-missing" and "probe extract" in missing.remedy and "--store pooled" in missing.remedy
+    assert refusal(store="latents").code == "store-unfit"
+    name = checked.corpus.name
+    for other in (f"{name}/distilhubert-pooled-01234567.h5", "other/hubert-base-pooled-01234567.h5"):
+        (source.cache / other).mkdir(parents=True)
+    assert refusal().code == "cache-missing"
+    begun = source.cache / f"{name}-01234567/hubert-base-layers3-pooled-01234567"
+    begun.mkdir(parents=True)
+    demand_fetchable(checked, hub, source, OPTIONS)
+    begun.rmdir()
+    refusal(EncoderSpec.resolve("facebook/hubert-base-ls960"))
+    demand_fetchable(checked, EncoderSpec.resolve("demo-hubert"), source, OPTIONS)
