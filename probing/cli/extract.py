@@ -58,6 +58,9 @@ def extract(
 
         click.echo(timed(prepared))
         return
+    whole = prepared.path.is_file() and not prepared.forecast.n_bytes_left
     cache = prepared.run()
+    if whole:
+        click.echo("the cache was complete already; nothing was extracted", err=True)
     waiting = "other processes are still writing parts; the last of them to finish completes the cache"
     click.echo(cache.path if cache else waiting)

@@ -20,7 +20,8 @@ def test_what_it_prints_can_be_opened(table: Path, checkpoints: dict[str, Path])
     (path,) = first.stdout.splitlines()
     assert len(open_cache(path).ids) == 32 and "32 utterances" in first.stderr
     before = {file: file.stat().st_mtime_ns for file in Path("cache").rglob("*.h5")}
-    assert done("extract", table, "--encoder", checkpoints["hubert"], "--store", "pooled").stdout == first.stdout
+    again = done("extract", table, "--encoder", checkpoints["hubert"], "--store", "pooled")
+    assert again.stdout == first.stdout and "complete already" in again.stderr and "complete" not in first.stderr
     assert {file: file.stat().st_mtime_ns for file in Path("cache").rglob("*.h5")} == before
 
 
