@@ -54,7 +54,6 @@ FLOOR = "import torch, transformers.models.hubert.modeling_hubert"
 def measured(folder: Path, rounds: int) -> Iterator[Result]:
     """Rows of this kind."""
     labels = corpus_of(folder)
-    (folder / "runs").mkdir()  # else runs/no may be a model on the hub
     command = partial(run, folder, (sys.executable, "-m", "probing"))
     python = partial(run, folder, (sys.executable, "-c"))
     unknown = [tuple(labels.name if word == "LABELS" else word for word in words) for words in UNKNOWN]
@@ -81,7 +80,7 @@ def _working(
     ]
     check, nothing, first, floor = _medians(works, rounds)
     least = statistics.median(floor)
-    note = f"importing PyTorch and transformers' model of HuBERT takes {least:.2f} of them"
+    note = f"beside it, a plain import of PyTorch and transformers' model of HuBERT takes {least:.2f}"
     yield single(f"probe check, {UTTERANCES} recordings at 16 kHz", check, UNIT)
     yield single("probe extract with nothing to do", nothing, UNIT, "≤ 3", note)
     yield single("probe fit until its first step", first, UNIT, "≤ 4", note)
