@@ -56,7 +56,7 @@ def measure(kind: str, rounds: int, out: Path, scratch: Path | None) -> int:
         for result in importlib.import_module(f"benchmarks.{kind}").measured(Path(folder), rounds):
             print(printed([result]), flush=True)
             results.append(result)
-    print(write(kind, results, out))
+        print(write(kind, results, out), flush=True)  # before a hundred thousand files are deleted
     return int(any(result.holds is False for result in results))
 
 
