@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from probing.bench.operations import Size, size_of
 from probing.bench.options import BenchOptions
 from probing.bench.scores import scores_of
+from probing.bench.settings import say_what_is_left_out, settings_of
 from probing.bench.subjects import subjects_of
-from probing.bench.turns import Setting, Timing, timings
-from probing.encoders.device import settle_device
+from probing.bench.turns import Timing, timings
 from probing.errors import OptionError
 from probing.files import slug
 from probing.report.efficiency import write_efficiency
+from probing.report.efficiency_table import busy
 from probing.report.naming import shortened
 from probing.statistics.medians import median_interval
 from probing.systems.build import SYSTEMS
@@ -33,11 +33,13 @@ class Measured:
         table: A row for each subject, setting and length (`table_of`).
         scores: CCC of runs (`probing.bench.scores`).
         paths: The files written; the tables for reading are the last.
+        busy: A sentence for each setting in which other programs held the processor, so that the clock misleads.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
     paths: tuple[Path, ...]
+    busy: tuple[str, ...] = ()
 
 
 def bench(
@@ -64,30 +66,23 @@ def bench(
     settings = settings_of(options) if options.time else []
     sizes = [size_of(subject, options.lengths) for subject in subjects]
     _demand_names(sizes)
+    if options.time:
+        say_what_is_left_out(options)
     found = [(setting, timings(subjects, setting, options.lengths, options.repeats)) for setting in settings]
     table = table_of(sizes, options.lengths, [own for _, own in found])
     scores = scores_of(list(zip(subjects, sizes, strict=True)), options.runs)
-    stem = options.name or ("-".join(slug(size.name) for size in sizes) if names else "systems")
+    stem = options.name or ("-".join(_in_files(size.name) for size in sizes) if names else "systems")
     paths = write_efficiency(table, scores, options.out / shortened(f"bench-{slug(stem)}"))
-    return Measured(table, scores, tuple(paths))
+    return Measured(table, scores, tuple(paths), tuple(busy(table)))
 
 
-def settings_of(options: BenchOptions) -> list[Setting]:
-    """Where and how everything is computed: on a CPU one utterance at a time, on a GPU in full batches too.
+def _in_files(name: str) -> str:
+    """A subject's name in a file's name.
 
-    Raises:
-        EncoderError: PyTorch has no such device here (code `device`).
-        OptionError: Threads are given, and no CPU is to compute (code `no-effect`).
+    >>> _in_files("hubert-base (system)"), _in_files("./mine+tinybert")
+    ('hubert-base-system', '_--mine+tinybert')
     """
-    devices = options.devices or ("cpu", *(["cuda"] if torch.cuda.is_available() else []))
-    devices = tuple(dict.fromkeys(settle_device(device) for device in devices))
-    if options.threads and "cpu" not in devices:
-        why = "only the CPU has threads, and it is not among the devices"
-        raise OptionError("--threads changes nothing", why, "add --device cpu, or leave it out", code="no-effect")
-    threads = tuple(dict.fromkeys(options.threads or (1, torch.get_num_threads())))
-    found = [Setting("cpu", number) for number in threads] if "cpu" in devices else []
-    gpus = [device for device in devices if device != "cpu"]
-    return found + [Setting(device, full=full) for device in gpus for full in (False, True)]
+    return slug(name.replace(" (system)", "-system"))
 
 
 def table_of(sizes: Sequence[Size], lengths: Sequence[float], settings: Sequence[Sequence[Timing]]) -> pd.DataFrame:
@@ -100,9 +95,11 @@ def table_of(sizes: Sequence[Size], lengths: Sequence[float], settings: Sequence
 
     Returns:
         subject, kind (encoder or system), parameters, disk_MB, disk (`file`, or `computed` as float32), seconds (of an
-        utterance), gflop (for a second of audio), device, hardware, threads, batch (utterances), rtf (seconds on the
-        clock for a second of audio, median), rtf_low, rtf_high (95 % interval of the median), processor (processor
-        seconds of all threads for a second of audio, median), peak_MB (memory, most until then), repeats, torch.
+        utterance), gflop (for a second of audio), input (audio, text, audio+text), window (seconds that are computed
+        whatever the utterance's length, if so), device, hardware, threads, batch (utterances), rtf (seconds on the
+        clock for a second of audio, median), rtf_low, rtf_high (95 % interval of the median, the range of fewer than
+        six repeats), processor (processor seconds of all threads for a second of audio, median), peak_MB (memory, most
+        until then), repeats, torch.
     """
     rows = []
     for place, size in enumerate(sizes):
@@ -121,6 +118,8 @@ def _sized(size: Size, seconds: float) -> dict[str, Any]:
         "disk": "file" if size.measured else "computed",
         "seconds": seconds,
         "gflop": size.operations[seconds] / 1e9 / seconds,
+        "input": size.input,
+        "window": size.window,
     }
 
 

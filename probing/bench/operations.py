@@ -42,6 +42,8 @@ class Size:
         bytes: Of its weights, on disk.
         measured: Whether that is the size of a file; else they were not written, and are counted as float32.
         operations: Seconds of an utterance → FLOP for it.
+        input: What it takes: `audio`, `text` or `audio+text`.
+        window: Seconds that it computes whatever the utterance's length; None where that is as long as the utterance.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Size:
     bytes: int
     measured: bool
     operations: Mapping[float, int]
+    input: str = "audio"
+    window: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,16 @@ class _Part:
 
     config: Any
     preprocessor: Any
+
+    @property
+    def input(self) -> str:
+        """What it takes: `audio` or `text`."""
+        return "text" if self.config.model_type in TEXT else "audio"
+
+    @property
+    def window(self) -> float | None:
+        """Seconds of a Whisper's window."""
+        return window_of(self.config) / SAMPLE_RATE if self.config.model_type in WINDOWED else None
 
 
 def size_of(subject: Subject, lengths: Sequence[float]) -> Size:
@@ -86,7 +100,8 @@ def size_of(subject: Subject, lengths: Sequence[float]) -> Size:
     file = None if subject.folder is None else (subject.folder / "model.safetensors").stat().st_size
     shown = _without_seeds(name) if subject.folder is None else name
     name = shown if len(parts) > 1 else f"{shown} (system)"  # its encoder may stand beside it
-    return Size(name, "system", _parameters(system), file or _bytes(system), file is not None, found)
+    taken, window = "+".join(part.input for part in parts), next((p.window for p in parts if p.window), None)
+    return Size(name, "system", _parameters(system), file or _bytes(system), file is not None, found, taken, window)
 
 
 def _encoder_size(spec: EncoderSpec, lengths: Sequence[float]) -> Size:
@@ -101,7 +116,8 @@ def _encoder_size(spec: EncoderSpec, lengths: Sequence[float]) -> Size:
     name = windowed(name, spec.window, trained)
     part = _Part(config, found.preprocessor)
     operations = {one: _operations(part, one, name) for one in lengths}
-    return Size(name, "encoder", _parameters(found.model), _bytes(found.model), False, operations)
+    n_parameters, n_bytes = _parameters(found.model), _bytes(found.model)
+    return Size(name, "encoder", n_parameters, n_bytes, False, operations, part.input, part.window)
 
 
 def _without_seeds(name: str) -> str:

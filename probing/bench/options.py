@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from probing.options import option, runs_option, validate
 
 # Seconds: a short utterance, an average one of MSP-Podcast, and one of its longest.
 LENGTHS = (1.0, 5.7, 11.9)
+REPEATS = 9
+SHORTEST, LONGEST = 0.1, 3600.0  # an hour at once is more than any encoder's attention has memory for
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class BenchOptions:
         metavar="DEVICE",
         shown_default="the CPU, and the GPU if there is one",
     )
-    repeats: int = option(9, "Repeats, of which the median counts.", at_least=1)
+    repeats: int = option(REPEATS, "Repeats, of which the median counts.", at_least=1)
     time: bool = option(True, "Measure time and memory; --no-time only counts parameters and operations.")
     out: Path = option(Path("figures"), "Folder of the tables and figures.", metavar="DIR")
     name: str | None = option(
@@ -48,14 +51,23 @@ class BenchOptions:
     def __post_init__(self) -> None:
         validate(self)
         for seconds in self.seconds:
-            if not (math.isfinite(seconds) and seconds >= 0.1):
-                remedy = "give seconds from 0.1 on"
-                raise OptionError(f"--seconds {seconds:g}", "no utterance", remedy, code="option-bounds")
+            if not (math.isfinite(seconds) and SHORTEST <= seconds <= LONGEST):
+                why = f"too long: at most {LONGEST:g} s" if seconds > LONGEST else f"too short: at least {SHORTEST:g} s"
+                remedy = f"give seconds from {SHORTEST:g} to {LONGEST:g}"
+                raise OptionError(f"--seconds {seconds:g}", why, remedy, code="option-bounds")
+        cores = os.cpu_count() or 1
         for threads in self.threads:
-            if threads < 1:
-                raise OptionError(
-                    f"--threads {threads}", "it must be at least 1", "give 1 or more", code="option-bounds"
-                )
+            if not 1 <= threads <= cores:
+                why = f"this machine has {cores} cores" if threads > cores else "it must be at least 1"
+                remedy = f"give a number from 1 to {cores}: more threads than cores wait for each other"
+                raise OptionError(f"--threads {threads}", why, remedy, code="option-bounds")
+        if self.name is not None and not self.name.strip():
+            why = "no file can be called that"
+            raise OptionError("--name ''", why, "give a name, or leave --name out", code="option-bounds")
+        given = {"--threads": self.threads, "--device": self.devices, "--repeats": self.repeats != REPEATS}
+        if not self.time and (idle := " and ".join(flag for flag, value in given.items() if value)):
+            why = "--no-time only counts parameters and operations"
+            raise OptionError(f"{idle}: no effect", why, f"leave out {idle}, or --no-time", code="no-effect")
 
     @property
     def lengths(self) -> tuple[float, ...]:

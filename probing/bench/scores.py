@@ -27,6 +27,7 @@ _PAPER = {  # our names of the paper's encoders
     "hubert-base": ("audio", "HuBERT base"),
     "distilhubert": ("audio", "DistilHuBERT"),
 }
+_HEARD = {"audio": "audio only", "audio+text": "audio + text"}
 _PAPER |= {f"{name}+tinybert": ("audio+text", model) for name, (_, model) in _PAPER.items()}
 
 
@@ -124,7 +125,7 @@ def _published(measured: Sequence[tuple[Subject, Size]]) -> list[dict[str, Any]]
         for own in table[(table.modality == modality) & (table.model == model)].to_dict("records"):
             rows += [
                 known
-                | {"subject": size.name, "run": f"{model}{' + text' * (modality != 'audio')}"}
+                | {"subject": size.name, "run": f"{model}, {_HEARD[modality]}"}
                 | {"dimension": dimension, "partition": own["partition"], "ccc": own[dimension]}
                 for dimension in EMOTIONS
             ]

@@ -37,6 +37,13 @@ class Setting:
     threads: int | None = None
     full: bool = False
 
+    @property
+    def shown(self) -> str:
+        """What a progress bar calls it."""
+        if self.device == "cpu":
+            return "measure on the CPU" + (f", threads: {self.threads}" if self.threads else "")
+        return f"measure on {self.device}, {'full batches' if self.full else 'one utterance'}"
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -77,14 +84,19 @@ def timings(
         EncoderError: One cannot be opened, or there is too little memory (code `bench-stopped`).
     """
     with ExitStack() as running:
+        total = len(subjects) * (1 + repeats)
+        bar = running.enter_context(tqdm(total=total, desc=setting.shown, unit="round", disable=None))
         workers = [running.enter_context(_started(subject, setting, lengths)) for subject in subjects]
-        first = [worker.round() for worker in workers]
+        first = []
+        for worker in workers:
+            first.append(worker.round())
+            bar.update()
         found: list[list[Round]] = [[] for _ in workers]
-        shown = f"{setting.device}, {workers[0].said['threads']} threads" if setting.device == "cpu" else setting.device
-        for _ in tqdm(range(repeats), desc=f"measure on {shown}", unit="round", disable=None):
+        for _ in range(repeats):
             for worker, own in zip(workers, found, strict=True):
                 if len(own) < LEAST or worker.seconds(own, lengths) < limit:
                     own.append(worker.round())
+                bar.update()
         return [
             Timing(
                 setting,

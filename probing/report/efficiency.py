@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from probing.files import write_text
-from probing.report.efficiency_table import SETTING, headed, markdown, rows_of, setting_title, settings, typical
+from probing.report.efficiency_table import (
+    SETTING,
+    busy,
+    headed,
+    interval_said,
+    markdown,
+    rows_of,
+    setting_title,
+    settings,
+    typical,
+    whole_windows,
+)
+from probing.report.logarithmic import apart, dress
 from probing.report.naming import shortened
 from probing.report.style import DPI, GREY, PALETTE, drawing, headline, legible, partition_title, save, settle
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-_ROW, _WIDTH = 0.26, 7.0  # inches
+_ROW, _WIDTH, _PANEL = 0.26, 7.0, 1.9  # inches
 _USUAL, _SMALL = 7.5, 6.5  # points
+_GAP = 0.033  # between marks that would hide each other: share of an axis
 _SAID = {
-    "rtf": "real-time factor (s per s of audio)",
-    "gflop": "GFLOP per s of audio",
+    "rtf": "real-time factor\ns per s of audio",
+    "processor": "processor seconds\nper s of audio",
+    "gflop": "GFLOP\nper s of audio",
+    "memory": "peak memory, weights\nMB",
 }
-_MEMORY = ("weights on disk (MB)", "peak memory, weights on disk (MB)")
+_COSTS = {"rtf": "real-time factor: s per s of audio", "gflop": "GFLOP per s of audio"}
 
 
 def write_efficiency(table: pd.DataFrame, scores: pd.DataFrame, stem: Path) -> list[Path]:
@@ -70,39 +84,54 @@ def plot_efficiency(figure: Figure, table: pd.DataFrame) -> None:
     """
     subjects = list(dict.fromkeys(table.subject))
     names = [legible(name) for name in subjects]
-    timed = "rtf" in table
+    drawn = _drawn(table)
     with drawing(names):
-        figure.set_size_inches(_WIDTH, _ROW * len(subjects) + 1.25)
+        figure.set_size_inches(max(_WIDTH, 1.7 + _PANEL * len(drawn)), _ROW * len(subjects) + 1.4)
         figure.set_dpi(DPI)  # letters are wider or narrower where there are fewer dots
         figure.set_layout_engine("constrained", w_pad=0.05)
-        panels = ["rtf", "gflop", "memory"] if timed else ["gflop", "memory"]
-        axes = dict(zip(panels, np.ravel(figure.subplots(1, len(panels), sharey=True)), strict=True))
+        axes = dict(zip(drawn, np.ravel(figure.subplots(1, len(drawn), sharey=True)), strict=True))
         for place, subject in enumerate(subjects):
             own = table[table.subject == subject]
             axes["gflop"].plot(own.gflop.iloc[0], place, "o", color=GREY, markersize=4.5)
             axes["memory"].plot(own.disk_MB.iloc[0], place, "x", color="black", markersize=4.5, zorder=4)
-            if timed:
-                _settings(axes["rtf"], axes["memory"], own, place)
-        _dress(axes["gflop"], table.gflop, _SAID["gflop"])
-        _dress(
-            axes["memory"], pd.concat([table[name] for name in ("disk_MB", "peak_MB") if name in table]), _MEMORY[timed]
-        )
-        if timed:
-            _dress(axes["rtf"], pd.concat([table.rtf_low, table.rtf_high]), _SAID["rtf"])
-        first = axes[panels[0]]
+            if "rtf" in drawn:
+                _settings(axes, own, place)
+        for panel, values in drawn.items():
+            dress(axes[panel], values, _SAID[panel] if "rtf" in drawn or panel != "memory" else "weights\nMB", _SMALL)
+        first = axes[next(iter(drawn))]
         first.set_yticks(range(len(subjects)), names, fontsize=_USUAL)
         first.set_ylim(len(subjects) - 0.5, -0.5)
-        if timed:
+        if "rtf" in drawn:
             handles = [_handle(i, own) for i, own in enumerate(settings(table))]
             handles.append(Line2D([], [], color="black", marker="x", linestyle="none", label="weights on disk"))
             columns = min(4, len(handles))
             figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=_SMALL, frameon=False)
-        headline(figure, *headed(table), size=_USUAL + 0.5)
+        headline(figure, *headed(table), *_noted(table), size=_USUAL + 0.5)
         settle(figure)
+
+
+def _drawn(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Panels, and the values in each."""
+    memory = pd.concat([table[name] for name in ("disk_MB", "peak_MB") if name in table])
+    counted = {"gflop": table.gflop, "memory": memory}
+    if "rtf" not in table:
+        return counted
+    own = table[table.device == "cpu"]  # what a processor does beside a GPU is not the work
+    worked = {"processor": own.processor} if len(own) else {}
+    return {"rtf": pd.concat([table.rtf_low, table.rtf_high]), **worked, **counted}
+
+
+def _noted(table: pd.DataFrame) -> list[str]:
+    """What a reader of the picture must know."""
+    bars = f"bars: {interval_said(table)}" if "rtf" in table else ""
+    said = [bars, "the clock misleads: see processor seconds" if busy(table) else ""]
+    return [line for line in ("; ".join(filter(None, said)), *whole_windows(table)) if line]
 
 
 def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
     """Draw CCC over the real-time factor, a panel for each dimension; unseen speakers filled, seen ones hollow.
+
+    A line joins the points of one system; those that would hide others are moved sideways.
 
     Args:
         figure: Empty; its size is settled.
@@ -118,16 +147,14 @@ def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
         figure.set_layout_engine("constrained", w_pad=0.05)
         axes = np.ravel(figure.subplots(1, len(dimensions), sharey=True, squeeze=False))
         for ax, dimension in zip(axes, dimensions, strict=True):
-            for row in joined[joined.dimension == dimension].to_dict("records"):
-                look = _look(runs.index[(runs.subject == row["subject"]) & (runs.run == row["run"])][0])
-                face = look["color"] if row["partition"] == partitions[-1] else "white"
-                beside = row[cost] * 1.02 ** (2 * partitions.index(row["partition"]) - len(partitions) + 1)
-                ax.vlines(beside, row["low"], row["high"], color=look["color"], linewidth=1)
-                ax.plot(beside, row["ccc"], linestyle="none", markersize=5, markerfacecolor=face, **look)
-            _dress(ax, joined[cost], "")
+            dress(ax, joined[cost], "", _SMALL)
+            placed = _placed(joined[joined.dimension == dimension], cost, ax)
+            for number, (subject, run) in enumerate(zip(runs.subject, runs.run, strict=True)):
+                own = placed[(placed.subject == subject) & (placed.run == run)]
+                _joined_points(ax, own, _look(number), partitions[-1])
             ax.set_title(legible(dimension), fontsize=_USUAL, loc="left")
         axes[0].set_ylabel("CCC", fontsize=_USUAL)
-        axes[len(axes) // 2].set_xlabel(_SAID[cost], fontsize=_USUAL)
+        axes[len(axes) // 2].set_xlabel(f"{_COSTS[cost]} (log scale)", fontsize=_USUAL)
         handles = [Line2D([], [], linestyle="none", label=name, **_look(i)) for i, name in enumerate(labels)]
         faces = ["white"] * (len(partitions) - 1) + [GREY]
         handles += [
@@ -139,31 +166,30 @@ def plot_scores(figure: Figure, joined: pd.DataFrame) -> None:
         settle(figure)
 
 
-def _settings(rtf: Axes, memory: Axes, own: pd.DataFrame, place: int) -> None:
+def _placed(own: pd.DataFrame, cost: str, ax: Axes) -> pd.DataFrame:
+    """Where on an axis the scores of one dimension stand, as the column `x`."""
+    first, last = np.log(ax.get_xlim())
+    return own.assign(x=apart(own[cost].tolist(), _GAP * (last - first)))
+
+
+def _joined_points(ax: Axes, own: pd.DataFrame, look: dict[str, Any], filled: str) -> None:
+    """The points of one system, joined by a thin line."""
+    ax.plot(own.x, own.ccc, color=look["color"], linewidth=0.6, zorder=1)
+    for row in own.to_dict("records"):
+        face = look["color"] if row["partition"] == filled else "white"
+        ax.vlines(row["x"], row["low"], row["high"], color=look["color"], linewidth=1)
+        ax.plot(row["x"], row["ccc"], linestyle="none", markersize=4.5, markerfacecolor=face, **look)
+
+
+def _settings(axes: Mapping[str, Axes], own: pd.DataFrame, place: int) -> None:
     """One subject's points in every setting."""
     for number, setting in enumerate(settings(own)):
         row, look = rows_of(own, setting).iloc[0], _look(number)
         shift = place + 0.13 * (number - (len(settings(own)) - 1) / 2)
-        rtf.hlines(shift, row.rtf_low, row.rtf_high, color=look["color"], linewidth=1.2)
-        rtf.plot(row.rtf, shift, linestyle="none", markersize=4.5, **look)
-        memory.plot(row.peak_MB, shift, linestyle="none", markersize=4.5, **look)
-
-
-def _dress(ax: Axes, values: pd.Series, label: str) -> None:
-    """A logarithmic axis of at least a factor of five, so that no small difference looks like a large one."""
-    low, high = float(values.min()), float(values.max())
-    pad = max((5 / (high / low)) ** 0.5, (high / low) ** 0.12)
-    low, high = low / pad, high * pad
-    ax.set(xscale="log", xlim=(low, high))
-    spans = {200: (1.0,), 30: (1.0, 3.0), 1: (1.0, 2.0, 5.0)}  # so that labels never touch
-    steps = next(steps for least, steps in spans.items() if high / low > least)
-    ax.xaxis.set_major_locator(LogLocator(base=10, subs=steps, numticks=20))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.tick_params(labelsize=_SMALL, length=2, pad=2)
-    ax.grid(axis="x", linewidth=0.3, color="0.9")
-    ax.set_xlabel(label, fontsize=_SMALL)
-    sns.despine(ax=ax)
+        axes["rtf"].hlines(shift, row.rtf_low, row.rtf_high, color=look["color"], linewidth=1.2)
+        points = {"rtf": row.rtf, "memory": row.peak_MB} | ({"processor": row.processor} if row.device == "cpu" else {})
+        for panel, value in points.items():
+            axes[panel].plot(value, shift, linestyle="none", markersize=4.5, **look)
 
 
 def _look(number: int) -> dict[str, Any]:
@@ -175,9 +201,11 @@ def _handle(number: int, setting: tuple[Any, ...]) -> Line2D:
 
 
 def _runs(joined: pd.DataFrame) -> pd.DataFrame:
-    """What is told apart by colour and marker, with its label."""
-    found = joined[["subject", "run"]].drop_duplicates().reset_index(drop=True)
-    return found.assign(label=[s if s == r else f"{s}: {r}" for s, r in found.itertuples(index=False, name=None)])
+    """What is told apart by colour and marker, with its label: the run's name, if that does not already say of what."""
+    found = joined[["subject", "run", "source"]].drop_duplicates().reset_index(drop=True)
+    rows = found.itertuples(index=False, name=None)
+    said = [(run, source == "published" or s.removesuffix(" (system)") in run, s) for s, run, source in rows]
+    return found.assign(label=[run if alone else f"{subject}: {run}" for run, alone, subject in said])
 
 
 def _where(joined: pd.DataFrame) -> str:
@@ -187,4 +215,5 @@ def _where(joined: pd.DataFrame) -> str:
     if joined.rtf.notna().any():
         threads = f", {setting_title(tuple(row[SETTING]))}" if row.device == "cpu" else ""
         said = f"time measured on {legible(row.hardware)}{threads}"
-    return said + ("; CCC as published, not measured here" if row.source == "published" else "; bars: 95 % interval")
+    scored = "CCC not measured here" if row.source == "published" else "bars: 95 % interval"
+    return f"{said}; {scored}; lines join the points of one system, set apart sideways where they would overlap"

@@ -12,14 +12,18 @@ from probing.runs import escapes
 from probing.runs.printing import markdown_table
 
 TYPICAL = 5.7  # seconds: an average utterance of MSP-Podcast
+TOKENS = 3.5  # of a transcript for each second, as `probing.bench.opening` makes it
 SETTING = ["device", "threads", "batch"]
+INTERVAL_FROM = 6  # repeats: no two of fewer numbers hold a median in 95 % of cases
+_BUSY = 1.3  # times that the clock may have run as long as processors worked, before it misleads
 
 
 def markdown(table: pd.DataFrame, scores: pd.DataFrame) -> str:
     """What was measured, for reading: one row for each subject, at the typical length; and what was scored."""
     shown = table[table.seconds == typical(table)]
-    blocks = [f"**{escapes.markdown(' '.join(headed(shown)))}.** {_explained('rtf' in table)}"]
+    blocks = [f"**{escapes.markdown(' '.join(headed(shown)))}.** {_explained(shown)}"]
     blocks.append(markdown_table(_wide(shown)))
+    blocks += [f"**Busy machine.** {escapes.markdown(said)}" for said in busy(table)]
     for _, own in scores.groupby("file", sort=False):
         blocks += [f"CCC on {escapes.markdown(own.corpus.iloc[0])}:", markdown_table(_scored(own))]
     return "\n\n".join(blocks) + "\n"
@@ -63,20 +67,63 @@ def headed(table: pd.DataFrame) -> list[str]:
     return [f"An utterance of {length:g} s on {machines}, PyTorch {table.torch.iloc[0]}"]
 
 
-def _explained(timed: bool) -> str:
+def busy(table: pd.DataFrame) -> list[str]:
+    """A sentence for each setting on a CPU in which the clock misleads, because other programs held the processor."""
+    if "rtf" not in table:
+        return []
+    own = table[table.device == "cpu"]
+    factors = (own.rtf * own.threads / own.processor).groupby(own.threads, sort=False).max()
+    return [
+        f"On {setting_title(('cpu', threads, 1))}, the clock ran up to {factor:.1f} times as long as the processor "
+        f"worked for it{'' if threads == 1 else ' on each'}: the machine was busy"
+        f"{'' if threads == 1 else ', or threads waited for each other'}. Rather quote processor seconds than the "
+        "real-time factor."
+        for threads, factor in factors.items()
+        if factor > _BUSY
+    ]
+
+
+def whole_windows(table: pd.DataFrame) -> list[str]:
+    """A sentence for each window that is computed whatever the utterance's length, as a Whisper's."""
+    found = table[["subject", "window"]].drop_duplicates().dropna() if "window" in table else pd.DataFrame()
+    said = []
+    for seconds, own in found.groupby("window") if len(found) else ():
+        verb = "computes its window" if len(own) == 1 else "compute their windows"
+        said.append(f"{', '.join(map(legible, own.subject))} {verb} of {seconds:g} s whatever the utterance's length")
+    return said
+
+
+def interval_said(table: pd.DataFrame) -> str:
+    """What the interval of a median is: of a few repeats it is their range.
+
+    >>> interval_said(pd.DataFrame({"repeats": [9]})), interval_said(pd.DataFrame({"repeats": [2]}))
+    ('95 % interval', 'range of 2 repeats')
+    """
+    least, most = int(table.repeats.min()), int(table.repeats.max())
+    if least >= INTERVAL_FROM:
+        return "95 % interval"
+    counts = f"{least}" if least == most else f"{least} to {min(most, INTERVAL_FROM - 1)}"
+    return f"range of {counts} repeats" if most < INTERVAL_FROM else f"95 % interval; of {counts} repeats their range"
+
+
+def _explained(shown: pd.DataFrame) -> str:
     """What the columns are."""
     said = (
         "GFLOP: multiplications and additions for a second of audio, counted (convolutions, matrix products, "
         "attention), in billions. On disk: the weights as float32, counted, or the file of a run (f)."
     )
-    if timed:
+    takes = set(shown.input)
+    if "rtf" in shown:
+        source = "transcript" if takes == {"text"} else "waveform"
         said += (
-            " Real-time factor: seconds on the clock for a second of audio, from the waveform to all layers' states of "
-            "an encoder or a system's estimates, median of the repeats [95 % interval]; below it processor seconds of "
-            "all threads. Peak memory: of the whole process, Python and PyTorch included, or of the GPU. Weights are "
-            "random unless a run was named."
+            f" Real-time factor: seconds on the clock for a second of audio, from the {source} to all layers' states "
+            f"of an encoder or a system's estimates, median of the repeats [{interval_said(shown)}]; beside it "
+            "processor seconds of all threads. Peak memory: of the whole process, Python and PyTorch included, or of "
+            "the GPU. Weights are random unless a run was named."
         )
-    return said
+    if takes != {"audio"}:
+        said += f" A text encoder reads a transcript of {TOKENS:g} tokens for a second of audio."
+    return " ".join([said, *(f"{escapes.markdown(window)}." for window in whole_windows(shown))])
 
 
 def _wide(shown: pd.DataFrame) -> pd.DataFrame:

@@ -48,6 +48,7 @@ def test_a_system_is_its_encoders_and_a_head() -> None:
         head = build_system("demo-distilhubert@random+demo-tinybert@random")[0].head
     weights = sum(layer.weight.numel() for layer in head if isinstance(layer, torch.nn.Linear))
     assert both.operations[2.0] == audio.operations[2.0] + text.operations[2.0] + 2 * weights
+    assert [one.input for one in (both, audio, text)] == ["audio+text", "audio", "text"] and both.window is None
     assert both.parameters == count_parameters(names[0])[0] and both.kind == "system"
     (alone,) = subjects_of([names[1]], systems=True)
     assert size_of(alone, (2.0,)).name == "demo-distilhubert (system)"
@@ -86,7 +87,7 @@ def test_a_shorter_window_takes_fewer_operations(tmp_path: Path) -> None:
     folder = str(save_small(tmp_path / "w", "whisper"))
     whole, short = (size_of(*subjects_of([folder], window=window), (0.4, 0.8)) for window in (None, 1.0))
     assert whole.operations[0.4] == whole.operations[0.8] > short.operations[0.4] == short.operations[0.8]
-    assert short.name == f"{whole.name}-window1"
+    assert short.name == f"{whole.name}-window1" and whole.window != short.window == 1.0
     with pytest.raises(EncoderError) as refused:
         size_of(*subjects_of(["demo-hubert"], window=1.0), (0.4,))
     assert refused.value.code == "window"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 
-from probing.bench.measured import settings_of
 from probing.bench.memory import forget_peak, peak
 from probing.bench.opening import ready, utterance
 from probing.bench.options import BenchOptions
+from probing.bench.settings import say_what_is_left_out, settings_of
 from probing.bench.subjects import Subject, subjects_of
 from probing.bench.turns import Setting, timings
 from probing.bench.worker import FULL_SECONDS, Rounds, Task
@@ -73,6 +75,19 @@ def test_threads_are_of_the_cpu_alone() -> None:
     with pytest.raises(EncoderError) as unknown:
         settings_of(BenchOptions(devices=("abacus",)))
     assert unknown.value.code == "device"
+
+
+def test_what_is_not_measured_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """No GPU, and one thread where the environment allows no more; nothing to who has said what to measure."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    say_what_is_left_out(BenchOptions())
+    gpu, threads = capsys.readouterr().err.splitlines()
+    assert gpu == "no GPU found: CPU alone" and "OMP_NUM_THREADS=1" in threads and "--threads 4" in threads
+    say_what_is_left_out(BenchOptions(devices=("cpu",), threads=(1,)))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.slow
