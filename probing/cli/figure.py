@@ -163,8 +163,6 @@ def _contents(run: Path | None, options: FigureOptions) -> list[Path]:
 def _confusion(run: Path | None, options: FigureOptions) -> list[Path]:
     """Draw confusion matrices, and print the caption."""
     from probing.errors import RunError
-    from probing.report.confusion import figure_confusion
-    from probing.runs.pooling import whole_of
     from probing.runs.store import all_records, read_record
 
     known = [] if run else [own for own in all_records(options.runs) if own.category_scores]
@@ -173,6 +171,9 @@ def _confusion(run: Path | None, options: FigureOptions) -> list[Path]:
         over, typed = " over all folds" * bool(options.folds), " --folds all" * bool(options.folds)
         remedy = f"run `probe fit{typed}` or `probe finetune{typed}` with --dim CATEGORY first, or name --runs DIR"
         raise RunError(f"there is no run of a category{over} in {options.runs}", "", remedy, code="no-run")
+    from probing.report.confusion import figure_confusion  # only here: what draws loads slowly
+    from probing.runs.pooling import whole_of
+
     record = whole_of(found[-1]) if options.folds else found[-1]
     paths = figure_confusion(record, options.out, options.dim, options.name)
     click.echo(paths[-1].read_text("utf-8").replace("**", ""))
