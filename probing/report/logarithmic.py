@@ -64,7 +64,7 @@ def ticks(low: float, high: float) -> list[float]:
 def _touching(own: Sequence[float], span: float) -> int:
     """How many neighbouring labels would touch on an axis of so many decades."""
     widths = [_DIGIT * sum(0.5 if sign in ".," else 1.0 for sign in _written(value)) for value in own]
-    gaps = np.diff(np.log10(own)) / span if len(own) > 1 else []
+    gaps = (np.diff(np.log10(own)) / span).tolist()
     return sum(gap < (a + b) / 2 + _SPACE for gap, a, b in zip(gaps, widths, widths[1:], strict=False))
 
 
