@@ -193,7 +193,7 @@ _efficiency = --out figures/benchmarks --name
 
 bench: $(VENV)/ready ## measure speed and memory beside what people use: ratios of processor seconds, each with its bar
 	$(if $(KINDS),,$(BIN)/probe bench $(MEASURED) $(_efficiency) encoders)
-	$(if $(KINDS),,$(BIN)/probe bench $(_efficiency) systems)
+	$(if $(KINDS),,$(BIN)/probe bench --seconds 5.7 $(_efficiency) systems)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=tests $(BIN)/python -m benchmarks $(KINDS)
 
 faults: $(VENV)/ready ## kill, fill, damage: what becomes of each trial, as a table (under half an hour on two cores)

@@ -112,7 +112,7 @@ def _row(one: dict[str, object]) -> dict[str, str]:
     return {
         "work": str(one["work"]),
         "beside": text["against"] or "–",
-        "": text["measure"],
+        "measured as": text["measure"],
         "median [95 % interval]": number,
         "bar": f"{text['bar']} {held}".strip(),
     }
