@@ -110,6 +110,7 @@ def test_what_does_not_go_together_is_refused(model: Path, rated: Path) -> None:
     assert caught.value.code == "no-corpus"
     refused(probe("evaluate", model, "--corpus", "table.csv", "--corrupt-words", 0.2), "no-effect", status=2)
     refused(probe("evaluate", model, "--corpus", "table.csv", "--revision", "main"), "no-effect", status=2)
+    Path("x.wav").touch()  # a file that is not there is named first
     refused(probe("predict", model, "x.wav", "--encoder", "hubert-base"), "no-effect", status=2)
     refused(probe("predict", model, "x.wav", "--text", "words"), "no-effect", status=2)
     refused(probe("predict", model, "x.wav", "--revision", "main"), "no-effect", status=2)
