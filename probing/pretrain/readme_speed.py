@@ -54,7 +54,8 @@ def full_size(figures: Path) -> str:
     operations, steps = read(figures / FOLDER / OPERATIONS), read(figures / FOLDER / "training.csv")
     if operations.empty:
         return "*Not measured yet: run `make bench`, then `make readme`.*"
-    known = operations[operations.seconds == typical(operations)].drop_duplicates("subject").set_index("subject")
+    known = operations[operations.seconds == typical(operations)].drop_duplicates("subject")
+    known = known.set_index(known.subject.str.removesuffix(" (system)"))
     seconds = HOURS * 3600 * TRAIN / UTTERANCES
     rows = []
     for name in SYSTEMS:

@@ -45,7 +45,7 @@ def test_work_of_an_epoch_is_by_hand(tmp_path: Path) -> None:
         training=[single("training step of hubert-base, 16 utterances: peak memory", [5000.0], "MB", note="n")],
     )
     systems = ["wav2vec2-large-robust-12", "hubert-base", "distilhubert"]
-    names = [*systems, *(f"{name}+tinybert" for name in systems)]
+    names = [*(f"{name} (system)" for name in systems), *(f"{name}+tinybert" for name in systems)]
     known = pd.DataFrame({"subject": names, "seconds": 5.7, "gflop": 14.4})
     known.to_csv(tmp_path / "benchmarks" / "bench-systems.csv", index=False)
     found = cells_of(full_size(tmp_path))["`hubert-base`"]
