@@ -108,7 +108,7 @@ def _row(one: dict[str, object]) -> dict[str, str]:
     low, high, ratio = (float(str(one[name])) for name in ("low", "high", "ratio"))
     interval = "" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]"
     text = {name: "" if pd.isna(one[name]) else str(one[name]) for name in ("against", "measure", "bar", "holds")}
-    number = UNKNOWN if math.isnan(ratio) else f"{ratio:.3g}{interval}"
+    number = UNKNOWN if math.isnan(ratio) else f"{ratio:.4g}{interval}"
     held = {"True": "holds", "False": "**missed**"}.get(text["holds"], "")
     return {
         "work": str(one["work"]),
