@@ -25,8 +25,9 @@ import numpy as np
 import soundfile
 import torch
 from benchmarks.measure import Pair, Work, in_turn, interleaved
+from benchmarks.recordings import corpus_of
 from benchmarks.results import Result, compared, not_measured, single
-from builders import RATE, waveform
+from builders import RATE
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 from transformers import HubertModel, pipeline
@@ -77,12 +78,7 @@ class Material:
     @cached_property
     def checked(self) -> Checked:
         """The corpus, its files written and looked through."""
-        lines = ["id,path,partition,speaker,arousal"]
-        for number, length in enumerate(self.seconds.tolist()):
-            soundfile.write(self.folder / f"{number}.wav", waveform(length, number), RATE)
-            lines.append(f"u{number},{number}.wav,train,s{number % 5},{number % 7 / 7:.3f}")
-        table = self.folder / "bench.csv"
-        table.write_text("\n".join(lines) + "\n")
+        table = corpus_of(self.folder, self.seconds.tolist())
         return check_corpus(CorpusSpec.resolve(str(table)), Needs(audio=True), cache=self.folder, remember=False)
 
     def read(self, place: int) -> NDArray[np.float32]:

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import soundfile
+from benchmarks.recordings import corpus_of
 from benchmarks.results import OURS_OVER_PEER, Result
-from builders import RATE, waveform
 
 from probing.statistics.medians import median_interval
 
@@ -30,7 +29,7 @@ print(peak("cpu"))
 
 def measured(folder: Path, rounds: int) -> Iterator[Result]:
     """Rows of this kind."""
-    tables = {size: corpus_of(folder / f"{size}", size) for size in _SIZES}
+    tables = {size: corpus_of(folder / f"{size}", [_SECONDS] * size) for size in _SIZES}
     peaks: dict[str, dict[int, list[float]]] = {}
     for number in range(max(3, rounds // 3)):
         for size, table in tables.items():
@@ -57,25 +56,13 @@ def measured(folder: Path, rounds: int) -> Iterator[Result]:
 def _commands(table: Path, place: Path) -> dict[str, list[object]]:
     """What is typed, by what a row calls it; later commands read what earlier ones wrote."""
     where = ("--cache", place / "cache")
-    fitted = (*where, "--runs", place / "runs", "--epochs", 2, "--batch", 8, "--permutations", 0)
+    fitted = (*where, "--runs", place / "runs", "--epochs", 2, "--batch", 8, "--permutations", 0, "--dim", "arousal")
     return {
         "extract --store frames": ["extract", table, *where, "--part-seconds", 60],
         "extract --store pooled": ["extract", table, *where, "--part-seconds", 60, "--store", "pooled"],
         "fit --store frames": ["fit", table, *fitted, "--store", "frames"],
         "fit --store pooled": ["fit", table, *fitted, "--store", "pooled"],
     }
-
-
-def corpus_of(folder: Path, count: int) -> Path:
-    """A table of `count` utterances of three seconds."""
-    folder.mkdir()
-    lines = ["id,path,partition,speaker,arousal"]
-    for number in range(count):
-        soundfile.write(folder / f"{number}.wav", waveform(_SECONDS, number), RATE)
-        partition = ("train", "train", "development", "test1")[number % 4]
-        lines.append(f"u{number},{number}.wav,{partition},{partition}{number % 5},{number % 7 / 7:.3f}")
-    (folder / "bench.csv").write_text("\n".join(lines) + "\n")
-    return folder / "bench.csv"
 
 
 def peak(*words: object) -> float:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import soundfile
 from benchmarks.measure import Spent, in_turn
+from benchmarks.recordings import corpus_of
 from benchmarks.results import Result, single
-from builders import RATE, waveform
 
 SECONDS, UTTERANCES = 1.0, 64
 UNIT = "processor s"
@@ -53,7 +52,7 @@ FLOOR = "import torch, transformers.models.hubert.modeling_hubert"
 
 def measured(folder: Path, rounds: int) -> Iterator[Result]:
     """Rows of this kind."""
-    labels = corpus_of(folder)
+    labels = corpus_of(folder, [SECONDS] * UTTERANCES)
     command = partial(run, folder, (sys.executable, "-m", "probing"))
     python = partial(run, folder, (sys.executable, "-c"))
     unknown = [tuple(labels.name if word == "LABELS" else word for word in words) for words in UNKNOWN]
@@ -93,17 +92,6 @@ def _medians(works: Sequence[Callable[[], object]], rounds: int) -> list[list[fl
         work()
     found: list[list[Spent]] = list(in_turn(works, rounds))
     return [[spent.processor for spent in own] for own in zip(*found, strict=True)]
-
-
-def corpus_of(folder: Path) -> Path:
-    """A table of recordings at 16 kHz."""
-    lines = ["id,path,partition,speaker,arousal"]
-    for number in range(UTTERANCES):
-        soundfile.write(folder / f"{number}.wav", waveform(SECONDS, number), RATE)
-        partition = ("train", "train", "development", "test1")[number % 4]
-        lines.append(f"u{number},{number}.wav,{partition},{partition}{number % 5},{number % 7 / 7:.3f}")
-    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
-    return folder / "labels.csv"
 
 
 def run(folder: Path, program: Sequence[str], words: Sequence[str], status: int) -> None:

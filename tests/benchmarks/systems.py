@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
 from benchmarks.measure import Pair, Spent, in_turn, interleaved, spent
+from benchmarks.recordings import corpus_of
 from benchmarks.results import Result, compared, not_measured, single
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -40,7 +40,7 @@ def measured(folder: Path, rounds: int) -> Iterator[Result]:
     for name in (SMALL, LARGE):
         yield from _steps(name, rounds)
     yield from _on_a_gpu(rounds)
-    corpus = _corpus(folder / "corpus")
+    corpus = corpus_of(folder / "corpus", [1.0] * 8)
     yield from _predicted(corpus, folder, rounds)
     yield from _around_an_epoch(folder, rounds)
 
@@ -190,19 +190,6 @@ def _around_an_epoch(folder: Path, rounds: int) -> Iterator[Result]:
     loader: DataLoader[int] = DataLoader(range(8), num_workers=4)  # type: ignore[arg-type]
     taken = [spent(lambda: list(loader)).processor for _ in range(rounds)]
     yield single("starting 4 processes that read ahead", taken, "processor s", note="twice an epoch, on a GPU")
-
-
-def _corpus(folder: Path) -> Path:
-    """A table of eight utterances of a second."""
-    folder.mkdir()
-    lines = ["id,path,partition,speaker,arousal,valence,dominance"]
-    for number in range(8):
-        soundfile.write(folder / f"{number}.wav", _noise(1.0, number), SAMPLE_RATE)
-        partition = ("train", "train", "development", "test1")[number % 4]
-        ratings = ",".join(f"{(number * step) % 7 / 7:.3f}" for step in (1, 2, 3))
-        lines.append(f"u{number},{number}.wav,{partition},{partition}{number % 5},{ratings}")
-    (folder / "bench.csv").write_text("\n".join(lines) + "\n")
-    return folder / "bench.csv"
 
 
 def _noise(seconds: float, seed: int) -> np.ndarray:
